@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Installs what is missing to build and test AlignFlow on Debian 12: Debian packages (as root or with sudo) and LibTorch
+# in third_party/libtorch, pinned by sha-256. Does nothing where everything is there already.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+  build-essential cmake ninja-build ccache pkg-config git ca-certificates unzip python3 python3-pip python3-venv
+  clang-format clang-tidy
+  libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev prometheus-cpp-dev
+  libopencv-dev libgtest-dev libgmock-dev libsoci-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev libyaml-cpp-dev
+  libspdlog-dev libssl-dev zlib1g-dev libcurl4-openssl-dev
+)
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  echo "setup: installing ${#missing[@]} Debian packages" >&2
+  sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+  $sudo apt-get update -qq
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# Wheels are archives: only their libraries and headers are wanted, so they are unpacked, not installed.
+unpack() {  # REQUIREMENTS-FILE
+  local mark want
+  mark="third_party/libtorch/.$(basename "$1")"
+  want=$(sha256sum "$1" | cut -d' ' -f1)
+  [ "$(cat "$mark" 2>/dev/null)" = "$want" ] && return
+  echo "setup: fetching the wheels of $1" >&2
+  local wheels; wheels=$(mktemp -d)
+  python3 -m pip download -q --no-deps --require-hashes --only-binary=:all: --python-version 3.11 \
+    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux_2_25_x86_64 \
+    --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 -d "$wheels" -r "$1"
+  mkdir -p third_party/libtorch
+  for wheel in "$wheels"/*.whl; do unzip -q -o "$wheel" -d third_party/libtorch; done
+  rm -rf "$wheels"
+  echo "$want" > "$mark"
+}
+unpack scripts/libtorch.txt
+if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then unpack scripts/libtorch-cuda.txt; fi

@@ -1,0 +1,73 @@
+#ifndef ALIGNFLOW_WORKER_TASKS_TASK_H_
+#define ALIGNFLOW_WORKER_TASKS_TASK_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace alignflow {
+
+// One unit of leased work, as plain data. The coordinator plans it, a worker, a test or a benchmark runs it. What a task does
+// depends on nothing but these fields, so that its result can be stored under their digest and never computed twice.
+struct TaskSpec {
+  std::string kind;                             // "fit", "rollout", "align", "generate", "figures"
+  std::map<std::string, std::string> settings;  // resolved settings this kind depends on, by dotted name; "preset", "seed"
+  std::map<std::string, std::string> inputs;    // role -> sha-256 of the blob (see the task's header for its roles)
+};
+
+// A state of progress. `stage` is the task's kind.
+struct TaskProgress {
+  int64_t step = 0;
+  int64_t total = 0;
+  std::map<std::string, double> values;  // "loss", "alignment" (MMD), "images_per_second", "steps_per_second"
+  std::string note;                      // one line for a person, never a path or label; empty mostly
+};
+
+// What a running task may ask of its surroundings. The functions may be called from the task's thread only; they do not block
+// on the network longer than their deadlines, after which they return an error that the task passes on.
+class TaskContext {
+ public:
+  virtual ~TaskContext() = default;
+
+  // A local file with the blob's bytes, verified against the digest. Read-only, valid while the task runs.
+  virtual absl::StatusOr<std::filesystem::path> Fetch(const std::string& digest) = 0;
+  // Fetches many at once; the files of later Fetch calls are then local.
+  virtual absl::Status Prefetch(const std::vector<std::string>& digests) = 0;
+  // Stores bytes or a file as a blob and returns its sha-256 as lower-case hex.
+  virtual absl::StatusOr<std::string> Store(std::string_view bytes) = 0;
+  virtual absl::StatusOr<std::string> StoreFile(const std::filesystem::path& file) = 0;
+
+  // Says how far the task is. Cheap: may be called every step.
+  virtual void Report(const TaskProgress& progress) = 0;
+  // True once the job is cancelled, the lease is lost or the worker shuts down. The task then returns absl::CancelledError soon
+  // (within one training step).
+  virtual bool Cancelled() const = 0;
+
+  // The latest checkpoint of this task, by whichever worker, or nothing.
+  virtual absl::StatusOr<std::optional<std::filesystem::path>> LoadCheckpoint() = 0;
+  // Uploads a checkpoint that the next lease of this task resumes from.
+  virtual absl::Status SaveCheckpoint(const std::filesystem::path& file) = 0;
+
+  // A private empty folder for the task's temporary files, removed afterwards.
+  virtual std::filesystem::path scratch() const = 0;
+  // "cpu" or "cuda".
+  virtual std::string device() const = 0;
+};
+
+// Output role -> sha-256 of the blob.
+using TaskOutputs = std::map<std::string, std::string>;
+
+// Runs a task of any kind. Exceptions of the engine and of OpenCV become a Status that says what was being done. InvalidArgument
+// means that the input is bad and a retry is useless; other errors may be retried elsewhere.
+absl::StatusOr<TaskOutputs> RunTask(const TaskSpec& spec, TaskContext& context);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_TASKS_TASK_H_
