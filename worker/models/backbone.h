@@ -14,8 +14,8 @@
 
 namespace alignflow {
 
-// A generative model that can be fitted and aligned: codec, base net and control branch as one. The tasks and the training loop
-// know models only through this interface. Not thread-safe.
+// A generative model that can be fitted and aligned: codec, base net and control branch as one. The
+// tasks and the training loop know models only through this interface. Not thread-safe.
 class Backbone : public VelocityModel {
  public:
   virtual LatentCodec& codec() = 0;
@@ -23,8 +23,9 @@ class Backbone : public VelocityModel {
   // Shape of one latent without the batch dimension, for drawing noise: {C,h,w}.
   virtual std::vector<int64_t> latent_shape() const = 0;
 
-  // Parameters by name ("unet.*", "controlnet.*", "codec.*" are the U-Net presets' prefixes). fit trains fit_parameters(),
-  // align trains align_parameters() (the control branch alone; the base is frozen then).
+  // Parameters by name ("unet.*", "controlnet.*", "codec.*" are the U-Net presets' prefixes). fit
+  // trains fit_parameters(), align trains align_parameters() (the control branch alone; the base is
+  // frozen then).
   virtual std::vector<at::Tensor> fit_parameters() = 0;
   virtual std::vector<at::Tensor> align_parameters() = 0;
 
@@ -34,9 +35,10 @@ class Backbone : public VelocityModel {
   // A deep copy on the same device, in inference form (no gradients): the frozen stage-1 copy v*.
   virtual std::unique_ptr<Backbone> Clone() = 0;
 
-  // Safetensors with a JSON header. `metadata` is kept beside the weights (label table, digests; all strings).
-  // Throws std::runtime_error naming the file.
-  virtual void Save(const std::filesystem::path& file, const std::map<std::string, std::string>& metadata) = 0;
+  // Safetensors with a JSON header. `metadata` is kept beside the weights (label table, digests;
+  // all strings). Throws std::runtime_error naming the file.
+  virtual void Save(const std::filesystem::path& file,
+                    const std::map<std::string, std::string>& metadata) = 0;
 };
 
 }  // namespace alignflow

@@ -9,9 +9,11 @@ namespace alignflow {
 class LatentCodec {
  public:
   virtual ~LatentCodec() = default;
-  // image: [B,3,H,W] RGB in [-1,1]. Returns the latent [B,C,h,w], about unit variance per channel on the source dataset.
+  // image: [B,3,H,W] RGB in [-1,1]. Returns the latent [B,C,h,w], about unit variance per channel
+  // on the source dataset.
   virtual at::Tensor Encode(const at::Tensor& image) const = 0;
-  // The inverse of Encode; differentiable. The result is not clamped: the caller clamps when it stores an image.
+  // The inverse of Encode; differentiable. The result is not clamped: the caller clamps when it
+  // stores an image.
   virtual at::Tensor Decode(const at::Tensor& latent) const = 0;
 };
 

@@ -12,12 +12,15 @@ struct Condition {
   at::Tensor context;       // [B,L,D] text or other tokens for cross-attention
 };
 
-// The velocity field of a flow from noise (t = 0) to data (t = 1). Guidance is a VelocityModel around another.
+// The velocity field of a flow from noise (t = 0) to data (t = 1). Guidance is a VelocityModel
+// around another.
 class VelocityModel {
  public:
   virtual ~VelocityModel() = default;
-  // x: [B,C,...] latent; t: [B] in [0,1], float32. Returns dx/dt, the shape of x. Differentiable unless grad mode is off.
-  virtual at::Tensor Velocity(const at::Tensor& x, const at::Tensor& t, const Condition& condition) = 0;
+  // x: [B,C,...] latent; t: [B] in [0,1], float32. Returns dx/dt, the shape of x. Differentiable
+  // unless grad mode is off.
+  virtual at::Tensor Velocity(const at::Tensor& x, const at::Tensor& t,
+                              const Condition& condition) = 0;
 };
 
 }  // namespace alignflow
