@@ -18,6 +18,11 @@ target_link_libraries(alignflow_torch INTERFACE torch_cpu_import torch_c10_impor
 target_link_options(alignflow_torch INTERFACE -Wl,--allow-shlib-undefined
   -Wl,-rpath-link,${ALIGNFLOW_TORCH_DIR}/../nvidia/cu13/lib)
 
+# at::parallel_for is a header template that runs on LibTorch's threads only where OpenMP is on. The library is linked by its
+# SONAME, which libtorch_cpu.so has loaded already: one runtime, one pool of threads.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+target_link_libraries(alignflow_torch INTERFACE OpenMP::OpenMP_CXX)
+
 find_program(ALIGNFLOW_NVCC nvcc HINTS /usr/local/cuda/bin)
 if(ALIGNFLOW_CUDA STREQUAL "ON" OR (ALIGNFLOW_CUDA STREQUAL "AUTO" AND ALIGNFLOW_NVCC))
   message(STATUS "LibTorch: CPU and CUDA")
