@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::string_view kPngSignature("\x89PNG\r\n\x1a\n", 8);
 
-absl::Status Invalid(std::string_view reason) { return absl::InvalidArgumentError(reason); }
+absl::Status Invalid(const std::string& reason) { return absl::InvalidArgumentError(reason); }
 
 // Integers at any offset of the bytes; nothing where they would reach beyond the end.
 class Reader {
@@ -332,9 +333,11 @@ absl::Status CheckImageSize(const ImageHeader& header, int64_t file_bytes) {
     return Invalid(absl::StrFormat("the file has %d bytes; at most %d are read", file_bytes,
                                    kMaxImageFileBytes));
   }
-  if (header.width > kMaxImagePixels / header.height) {
-    return Invalid(absl::StrFormat("the picture has %dx%d pixels; at most %d megapixels are read",
-                                   header.width, header.height, kMaxImagePixels >> 20));
+  if (std::max(header.width, header.height) > kMaxImageSide ||
+      header.width * header.height > kMaxImagePixels) {
+    return Invalid(absl::StrFormat(
+        "the picture has %dx%d pixels; at most %d megapixels with sides up to %d are read",
+        header.width, header.height, kMaxImagePixels >> 20, kMaxImageSide));
   }
   return absl::OkStatus();
 }

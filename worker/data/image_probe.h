@@ -23,6 +23,7 @@ struct ImageHeader {
 };
 
 // Limits of CheckImageSize: a picture beyond them is a decompression bomb or a mistake.
+inline constexpr int kMaxImageSide = 65535;
 inline constexpr int64_t kMaxImagePixels = int64_t{64} << 20;
 inline constexpr int64_t kMaxImageFileBytes = int64_t{256} << 20;
 

@@ -65,6 +65,7 @@ class LabelTable {
   // InvalidArgument naming `mask_name`, the stray value that occurs most, its count and the remedy;
   // OK if there is none.
   absl::Status CheckMask(std::span<const uint8_t> pixels, std::string_view mask_name) const;
+  absl::Status CheckHistogram(MaskHistogram pixels, std::string_view mask_name) const;
 
   // In place, between grey values and class indices. ToClasses: every value must have passed
   // CheckMask. ToValues: every index must be below classes().

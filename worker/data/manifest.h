@@ -29,7 +29,7 @@ struct DatasetItem {
   std::string name;   // the file's stem; see CheckItemName
   std::string image;  // SHA-256 of the encoded image file
   std::string mask;   // SHA-256 of the encoded mask file; empty for references
-  int width = 0;      // pixels of image and mask
+  int width = 0;      // pixels of image and mask, 1..kMaxImageSide
   int height = 0;
   bool operator==(const DatasetItem&) const = default;
 };
@@ -44,7 +44,6 @@ struct DatasetManifest {
 inline constexpr size_t kMaxManifestItems = 1000000;
 inline constexpr size_t kMaxManifestBytes = size_t{512} << 20;
 inline constexpr size_t kMaxItemNameBytes = 200;
-inline constexpr int kMaxImageSide = 65535;
 
 // Whether a name can safely become a file name anywhere: 1 to kMaxItemNameBytes bytes of valid
 // UTF-8, no control characters, no '/', '\\' or ':', no leading dot, no "..". InvalidArgument with
