@@ -1,0 +1,29 @@
+#ifndef ALIGNFLOW_COMMON_CHANNEL_H_
+#define ALIGNFLOW_COMMON_CHANNEL_H_
+
+#include <memory>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "grpcpp/channel.h"
+#include "grpcpp/server_builder.h"
+
+namespace alignflow {
+
+// Largest message either way: a FindMissing of 10,000 digests and a manifest of 1,000,000 items
+// fit, a mistake doesn't.
+inline constexpr int kMaxMessageBytes = 512 << 20;
+// Largest chunk of a blob in one message (proto/alignflow/v1/blobs.proto).
+inline constexpr int kBlobChunkBytes = 1 << 20;
+
+// A channel to HOST:PORT with a connection of its own, so that a stream on one channel can't hold
+// up calls on another. Connects lazily: an absent server shows as UNAVAILABLE of a call, and is
+// tried again at least every 2 s. InvalidArgument for a malformed address or one beyond loopback.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(std::string_view host_port);
+
+// The server's half of the same limits: message sizes and how often a client may ping.
+void ApplyServerLimits(grpc::ServerBuilder& builder);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_COMMON_CHANNEL_H_

@@ -1,0 +1,26 @@
+#ifndef ALIGNFLOW_WORKER_TASKS_DEVICE_H_
+#define ALIGNFLOW_WORKER_TASKS_DEVICE_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace alignflow {
+
+// The device that tasks shall run on: "cpu" or "cuda". `flag` is "auto" (cuda where there is one),
+// "cpu" or "cuda". InvalidArgument for another word, FailedPrecondition with the remedy if there is
+// no CUDA device.
+absl::StatusOr<std::string> ResolveDevice(std::string_view flag);
+
+// How many threads a computation on the CPU uses. Part of what makes results repeatable: another
+// number may give other last bits.
+void SetThreads(int threads);
+
+// Bytes that tensors hold on `device`; 0 for "cpu", which keeps no account.
+int64_t DeviceMemoryInUse(std::string_view device);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_TASKS_DEVICE_H_
