@@ -1,0 +1,133 @@
+"""Runs every test there is and sums up: format check, GoogleTest binaries, end-to-end tests.
+
+The last line is "N passed, N failed". Full output goes to build/test-logs/; what failed is shown here.
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "test-logs"
+ROOMS = ("common", "server", "worker", "client", "tests", "benchmarks")
+BINARY_TIMEOUT_S = 30 * 60
+E2E_TIMEOUT_S = 40 * 60
+
+
+class Total:
+    def __init__(self):
+        self.passed, self.failed, self.skipped = 0, [], []
+
+    def add(self, name, passed, failed, skipped, seconds):
+        self.passed += passed
+        self.failed += [f"{name}: {test}" for test in failed]
+        self.skipped += [f"{name}: {test}" for test in skipped]
+        print(f"{name}: {passed} passed, {len(failed)} failed, {len(skipped)} skipped in {seconds:.0f} s", flush=True)
+
+
+def run(command, log, timeout):
+    """Exit status and output; 124 where the time ran out."""
+    try:
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
+        status, output = done.returncode, done.stdout
+    except subprocess.TimeoutExpired as expired:
+        status, output = 124, (expired.stdout or b"") + b"\n(ran out of time)\n"
+    text = output.decode(errors="replace")
+    log.write_text(text)
+    return status, text
+
+
+def check_format(total):
+    start = time.monotonic()
+    files = [str(path.relative_to(ROOT)) for room in ROOMS for pattern in ("*.cc", "*.h")
+             for path in sorted((ROOT / room).rglob(pattern))]
+    status, text = run(["clang-format", "--dry-run", "--Werror", *files], LOGS / "format.log", 600)
+    if status:
+        print(text[:4000])
+    total.add("format", int(status == 0), ["clang-format"] if status else [], [], time.monotonic() - start)
+
+
+def parse_googletest(status, text):
+    """(passed, failed names, skipped names). A test that began and did not end has failed."""
+    ended = dict(re.findall(r"^\[ +(?:OK|FAILED|SKIPPED) +\] ([\w/]+\.[\w/]+)(?:, where .*)? \((\d+) ms\)$", text, re.M))
+    names = {word: re.findall(rf"^\[ +{word} +\] ([\w/]+\.[\w/]+)(?:, where .*)? \(\d+ ms\)$", text, re.M)
+             for word in ("OK", "FAILED", "SKIPPED")}
+    began = re.findall(r"^\[ RUN +\] ([\w/]+\.[\w/]+)$", text, re.M)
+    failed = names["FAILED"] + [f"{name} (did not end)" for name in began if name not in ended]
+    planned = re.search(r"^\[=+\] Running (\d+) tests?", text, re.M)
+    never = (int(planned.group(1)) if planned else 0) - len(set(began))
+    failed += [f"test {i + 1} of {never} that never began" for i in range(never)]
+    if status and not failed:
+        failed = [f"exit status {status}"]
+    return len(names["OK"]), failed, names["SKIPPED"]
+
+
+def show_failed(text, failed):
+    """Prints each failed GoogleTest's own output, and the end of everything where one did not end."""
+    for name in failed:
+        section = re.search(rf"^\[ RUN +\] {re.escape(name)}\n(.*?)^\[  FAILED  \]", text, re.M | re.S)
+        print(f"--- {name}\n" + (section.group(1)[-4000:] if section else text[-4000:]))
+
+
+def googletest_binaries():
+    """The test binaries of the present build, as CTest knows them: an old one may still lie in build/bin."""
+    listed = subprocess.run(["ctest", "--test-dir", "build", "--show-only=json-v1"], cwd=ROOT, check=True,
+                            stdout=subprocess.PIPE).stdout
+    return sorted({test["command"][0] for test in json.loads(listed)["tests"] if test.get("command")})
+
+
+def run_googletest(total):
+    for binary in googletest_binaries():
+        start, name = time.monotonic(), pathlib.Path(binary).name
+        status, text = run([binary], LOGS / f"{name}.log", BINARY_TIMEOUT_S)
+        passed, failed, skipped = parse_googletest(status, text)
+        show_failed(text, failed)
+        total.add(name, passed, failed, skipped, time.monotonic() - start)
+
+
+def run_e2e(total, python):
+    start, report = time.monotonic(), LOGS / "e2e.xml"
+    report.unlink(missing_ok=True)
+    status, text = run([python, "-m", "pytest", "tests/e2e", f"--junitxml={report}"], LOGS / "e2e.log", E2E_TIMEOUT_S)
+    passed, failed, skipped = 0, [], []
+    if report.exists():
+        for case in xml.etree.ElementTree.parse(report).iter("testcase"):
+            kinds = {child.tag for child in case}
+            name = f"{case.get('classname', '').split('.')[-1]}.{case.get('name')}"
+            if kinds & {"failure", "error"}:
+                failed.append(name)
+            elif "skipped" in kinds:
+                skipped.append(name)
+            else:
+                passed += 1
+    if status and not failed:
+        failed = [f"pytest ended with {status}"]
+    if failed:
+        print(text[-20000:])
+    total.add("e2e", passed, failed, skipped, time.monotonic() - start)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--python", default="", help="the Python of the end-to-end tests; without it they do not run")
+    args = parser.parse_args()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    total = Total()
+    check_format(total)
+    run_googletest(total)
+    if args.python:
+        run_e2e(total, args.python)
+    for word, names in (("skipped", total.skipped), ("FAILED", total.failed)):
+        for name in names:
+            print(f"{word} {name}")
+    print(f"{total.passed} passed, {len(total.failed)} failed")
+    return 0 if total.passed and not total.failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
