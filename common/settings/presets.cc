@@ -1,0 +1,56 @@
+#include <algorithm>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/settings/settings.h"
+
+namespace alignflow {
+namespace {
+
+// A preset's values. They were chosen by measurement on two CPU cores; docs/benchmarks.md tells
+// how.
+const std::vector<std::pair<std::string, SettingMap>>& Presets() {
+  static const SettingMap unet_64{
+      {"seed", "0"},
+      {"fit.iterations", "800"},
+      {"fit.batch", "16"},
+      {"fit.learning_rate", "0.001"},
+      {"fit.ema", "0.995"},
+      {"align.iterations", "200"},
+      {"align.batch", "32"},
+      {"align.learning_rate", "0.0002"},
+      {"align.weight", "1"},
+      {"align.start_index", "18"},
+      {"align.rollout", "pool"},
+      {"align.pool", "256"},
+      {"generate.steps", "20"},
+      {"generate.guidance", "1"},
+      {"figures.samples", "128"},
+  };
+  static const auto* const presets = new std::vector<std::pair<std::string, SettingMap>>{
+      {"unet-64", unet_64}, {"unet-128", unet_64}};
+  return *presets;
+}
+
+}  // namespace
+
+const std::vector<std::string>& PresetNames() {
+  static const auto* const names = [] {
+    auto* list = new std::vector<std::string>;
+    for (const auto& [name, values] : Presets()) list->push_back(name);
+    return list;
+  }();
+  return *names;
+}
+
+absl::StatusOr<SettingMap> PresetDefaults(std::string_view preset) {
+  for (const auto& [name, values] : Presets()) {
+    if (name == preset) return values;
+  }
+  return absl::InvalidArgumentError(absl::StrCat("there is no preset '", std::string(preset),
+                                                 "'; the nearest is ",
+                                                 Nearest(preset, PresetNames())));
+}
+
+}  // namespace alignflow

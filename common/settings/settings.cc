@@ -1,0 +1,213 @@
+#include "common/settings/settings.h"
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace alignflow {
+namespace {
+
+// The shortest decimal text that reads back as the same number, without an exponent.
+std::string RealText(double value) {
+  char text[400];
+  value += 0.0;  // no "-0"
+  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed).ptr;
+  return std::string(text, end);
+}
+
+std::string RangeText(const Setting& setting) {
+  return absl::StrCat(RealText(setting.minimum), " to ", RealText(setting.maximum));
+}
+
+// The canonical text of a number; nothing if it is not one of the setting's type.
+std::optional<std::string> NumberText(const Setting& setting, const std::string& text,
+                                      double& value) {
+  if (setting.type == SettingType::kInteger) {
+    int64_t integer = 0;
+    if (!absl::SimpleAtoi(text, &integer)) return std::nullopt;
+    value = static_cast<double>(integer);
+    return absl::StrCat(integer);
+  }
+  if (!absl::SimpleAtod(text, &value) || value != value) return std::nullopt;
+  return RealText(value);
+}
+
+absl::StatusOr<std::string> CanonicalValue(const Setting& setting, const std::string& text) {
+  const std::string what =
+      absl::StrCat("setting ", std::string(setting.name), ": '", text, "' is ");
+  if (setting.type == SettingType::kChoice) {
+    if (std::ranges::find(setting.choices, text) != setting.choices.end()) return text;
+    const std::vector<std::string> choices(setting.choices.begin(), setting.choices.end());
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, "not one of ", absl::StrJoin(choices, ", ")));
+  }
+  double value = 0;
+  const std::optional<std::string> canonical = NumberText(setting, text, value);
+  if (!canonical) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        what, setting.type == SettingType::kInteger ? "not a whole number" : "not a number",
+        "; give one from ", RangeText(setting)));
+  }
+  if (value < setting.minimum || value > setting.maximum) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, "out of range; give ", RangeText(setting)));
+  }
+  return *canonical;
+}
+
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), 0);
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t change = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+const std::vector<Setting>& AllSettings() {
+  constexpr SettingType kInteger = SettingType::kInteger;
+  constexpr SettingType kReal = SettingType::kReal;
+  static const auto* const settings = new std::vector<Setting>{
+      {"seed",
+       kInteger,
+       0,
+       9007199254740991.0,
+       {},
+       {"fit", "rollout", "align", "generate"},
+       "Every random number follows from it: the same seed gives the same pairs"},
+      {"fit.iterations", kInteger, 1, 1000000, {}, {"fit"}, "Stage-1 training steps (paper: 4000)"},
+      {"fit.batch", kInteger, 1, 1024, {}, {"fit"}, "Images in a stage-1 step (paper: 4 per GPU)"},
+      {"fit.learning_rate",
+       kReal,
+       1e-8,
+       1,
+       {},
+       {"fit"},
+       "AdamW's peak rate in stage 1, after warm-up and before cosine decay (paper: 1e-5)"},
+      {"fit.ema",
+       kReal,
+       0,
+       0.99999,
+       {},
+       {"fit"},
+       "Decay per step of stage 1's running average of the weights; 0: none"},
+      {"align.iterations",
+       kInteger,
+       1,
+       1000000,
+       {},
+       {"align"},
+       "Stage-2 training steps (paper: 500)"},
+      {"align.batch",
+       kInteger,
+       2,
+       1024,
+       {},
+       {"align"},
+       "Generated images in a stage-2 step, whose features are held against the references'"},
+      {"align.learning_rate",
+       kReal,
+       1e-8,
+       1,
+       {},
+       {"align"},
+       "AdamW's peak rate in stage 2 (paper: 1e-5)"},
+      {"align.weight",
+       kReal,
+       0,
+       1000,
+       {},
+       {"align"},
+       "Weight of the alignment loss beside the diffusion loss (paper: 1, Table 6)"},
+      {"align.start_index",
+       kInteger,
+       0,
+       19,
+       {},
+       {"rollout", "align"},
+       "First step of 20 from which stage 2 tunes (paper: 18, Table 5)"},
+      {"align.rollout",
+       SettingType::kChoice,
+       0,
+       0,
+       {"pool", "fresh"},
+       {"align"},
+       "Rollouts for stage 2: pool makes them once per stage-1 model, fresh in every step"},
+      {"align.pool", kInteger, 2, 100000, {}, {"rollout"}, "Rollouts in the pool"},
+      {"generate.steps",
+       kInteger,
+       1,
+       1000,
+       {},
+       {"generate"},
+       "Euler steps from noise to image (paper: 28)"},
+      {"generate.guidance",
+       kReal,
+       0,
+       30,
+       {},
+       {"generate"},
+       "Guidance scale: how far the mask is stressed against an empty one; 1: not at all"},
+      {"figures.samples",
+       kInteger,
+       4,
+       100000,
+       {},
+       {"figures"},
+       "Most pairs of each stage that the figures are computed from"},
+  };
+  return *settings;
+}
+
+absl::StatusOr<SettingMap> ResolveSettings(std::string_view preset, const SettingMap& given) {
+  absl::StatusOr<SettingMap> resolved = PresetDefaults(preset);
+  if (!resolved.ok()) return resolved;
+  for (const auto& [name, text] : given) {
+    const auto& all = AllSettings();
+    const auto setting = std::ranges::find(all, name, &Setting::name);
+    if (setting == all.end()) {
+      std::vector<std::string> names;
+      for (const Setting& known : all) names.emplace_back(known.name);
+      return absl::InvalidArgumentError(
+          absl::StrCat("there is no setting '", name, "'; the nearest is ", Nearest(name, names)));
+    }
+    absl::StatusOr<std::string> value = CanonicalValue(*setting, text);
+    if (!value.ok()) return value.status();
+    (*resolved)[name] = *std::move(value);
+  }
+  return resolved;
+}
+
+SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
+                          const SettingMap& resolved) {
+  SettingMap part{{"preset", std::string(preset)}};
+  for (const Setting& setting : AllSettings()) {
+    if (std::ranges::find(setting.kinds, kind) == setting.kinds.end()) continue;
+    const auto value = resolved.find(std::string(setting.name));
+    if (value != resolved.end()) part.insert(*value);
+  }
+  return part;
+}
+
+std::string Nearest(std::string_view text, const std::vector<std::string>& candidates) {
+  const auto nearest = std::ranges::min_element(
+      candidates, {}, [&](const std::string& candidate) { return EditDistance(text, candidate); });
+  return nearest == candidates.end() ? "" : *nearest;
+}
+
+}  // namespace alignflow

@@ -1,0 +1,98 @@
+#include "common/settings/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace alignflow {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(SettingsTest, EveryPresetGivesEverySettingInCanonicalTextWithinItsRange) {
+  ASSERT_FALSE(PresetNames().empty());
+  EXPECT_EQ(PresetNames().front(), "unet-64");
+  for (const std::string& preset : PresetNames()) {
+    const auto defaults = PresetDefaults(preset);
+    ASSERT_TRUE(defaults.ok());
+    EXPECT_EQ(defaults->size(), AllSettings().size());
+    const auto resolved = ResolveSettings(preset, *defaults);
+    ASSERT_TRUE(resolved.ok()) << resolved.status();
+    EXPECT_EQ(*resolved, *defaults);
+  }
+}
+
+TEST(SettingsTest, NamesAreUniqueAndEverySettingBelongsToATaskAndIsExplained) {
+  std::set<std::string_view> names;
+  for (const Setting& setting : AllSettings()) {
+    EXPECT_TRUE(names.insert(setting.name).second) << setting.name;
+    EXPECT_FALSE(setting.kinds.empty()) << setting.name;
+    EXPECT_FALSE(setting.help.empty()) << setting.name;
+    EXPECT_EQ(setting.type == SettingType::kChoice, !setting.choices.empty()) << setting.name;
+  }
+}
+
+TEST(SettingsTest, EqualValuesHaveOneText) {
+  const auto resolved = ResolveSettings("unet-64", {{"fit.learning_rate", "1.0e-3"},
+                                                    {"fit.iterations", "+70"},
+                                                    {"align.weight", "-0.0"},
+                                                    {"align.rollout", "fresh"}});
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(resolved->at("fit.learning_rate"), "0.001");
+  EXPECT_EQ(resolved->at("fit.iterations"), "70");
+  EXPECT_EQ(resolved->at("align.weight"), "0");
+  EXPECT_EQ(resolved->at("align.rollout"), "fresh");
+}
+
+std::string ErrorOf(const SettingMap& given) {
+  const auto resolved = ResolveSettings("unet-64", given);
+  EXPECT_EQ(resolved.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(resolved.status().message());
+}
+
+TEST(SettingsTest, AnUnknownNameIsRefusedWithTheNearest) {
+  EXPECT_THAT(ErrorOf({{"align.wieght", "1"}}), HasSubstr("nearest is align.weight"));
+  EXPECT_THAT(std::string(PresetDefaults("unet64").status().message()),
+              HasSubstr("nearest is unet-64"));
+}
+
+TEST(SettingsTest, AValueOfAnotherTypeIsRefusedWithTheRange) {
+  EXPECT_THAT(ErrorOf({{"fit.batch", "many"}}), HasSubstr("fit.batch: 'many' is not a whole"));
+  EXPECT_THAT(ErrorOf({{"fit.batch", "1.5"}}), HasSubstr("1 to 1024"));
+  EXPECT_THAT(ErrorOf({{"fit.batch", ""}}), HasSubstr("not a whole number"));
+  EXPECT_THAT(ErrorOf({{"align.weight", "nan"}}), HasSubstr("not a number"));
+  EXPECT_THAT(ErrorOf({{"align.rollout", "Pool"}}), HasSubstr("pool, fresh"));
+}
+
+TEST(SettingsTest, AValueOutOfRangeIsRefusedWithTheRange) {
+  EXPECT_THAT(ErrorOf({{"align.start_index", "20"}}), HasSubstr("0 to 19"));
+  EXPECT_THAT(ErrorOf({{"align.weight", "-1"}}), HasSubstr("0 to 1000"));
+  EXPECT_THAT(ErrorOf({{"align.weight", "inf"}}), HasSubstr("out of range"));
+  EXPECT_THAT(ErrorOf({{"align.batch", "1"}}), HasSubstr("2 to 1024"));
+}
+
+// Stage 1 and the rollout pool must be reused by a job with another stage 2.
+TEST(SettingsTest, ATaskDependsOnItsOwnSettingsOnly) {
+  const auto resolved = *ResolveSettings("unet-64", {});
+  const auto changed = *ResolveSettings(
+      "unet-64", {{"align.weight", "7"}, {"generate.steps", "3"}, {"align.iterations", "9"}});
+  for (const char* kind : {"fit", "rollout", "figures"}) {
+    EXPECT_EQ(SettingsOfKind(kind, "unet-64", resolved), SettingsOfKind(kind, "unet-64", changed));
+  }
+  for (const char* kind : {"align", "generate"}) {
+    EXPECT_NE(SettingsOfKind(kind, "unet-64", resolved), SettingsOfKind(kind, "unet-64", changed));
+  }
+  const SettingMap fit = SettingsOfKind("fit", "unet-64", resolved);
+  EXPECT_EQ(fit.at("preset"), "unet-64");
+  EXPECT_EQ(fit.at("seed"), resolved.at("seed"));
+  EXPECT_FALSE(fit.contains("align.weight"));
+}
+
+TEST(SettingsTest, NearestIsTheSmallestEditDistance) {
+  EXPECT_EQ(Nearest("kitten", {"sitting", "mitten", "kit"}), "mitten");
+  EXPECT_EQ(Nearest("x", {}), "");
+}
+
+}  // namespace
+}  // namespace alignflow
