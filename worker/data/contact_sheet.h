@@ -8,16 +8,16 @@
 namespace alignflow {
 
 struct ContactSheetColumn {
-  std::string title;            // ASCII; one or two words
+  std::string title = {};       // ASCII; one or two words
   std::vector<cv::Mat> images;  // BGR, 8 bits, any sizes; top to bottom
   std::vector<cv::Mat>
       masks;  // none, or one per image: classes or grey values, one channel, of the image's size
 };
 
 struct ContactSheetOptions {
-  std::string title;   // above the sheet; none if empty
-  std::string footer;  // small, below the sheet; none if empty
-  int tile = 128;      // side of a tile in pixels; images are brought to it with their aspect kept
+  std::string title = {};   // above the sheet; none if empty
+  std::string footer = {};  // small, below the sheet; none if empty
+  int tile = 128;  // side of a tile in pixels; images are brought to it with their aspect kept
   int mask_background = 0;  // the masks' value that gets no outline
 };
 
