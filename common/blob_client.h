@@ -92,8 +92,12 @@ class BlobClient {
 
   absl::Time DeadlineFor(int64_t bytes) const;
   absl::Status UploadFrom(const BlobRef& blob, const ReadAt& read);
-  absl::Status WriteOnce(const BlobRef& blob, const ReadAt& read, int64_t& committed);
+  // Sets `offset` to where the server stands.
+  absl::Status QueryWrite(const BlobRef& blob, int64_t& offset);
+  absl::Status WriteFrom(const BlobRef& blob, int64_t offset, const ReadAt& read);
   absl::Status DownloadTo(const std::string& sha256, const Sink& sink);
+  // Moves `offset` as far as it gets.
+  absl::Status ReadFrom(const std::string& sha256, int64_t& offset, const Sink& sink);
 
   const BlobClientOptions options_;
   const std::unique_ptr<v1::Blobs::StubInterface> stub_;

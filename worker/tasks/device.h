@@ -18,7 +18,7 @@ absl::StatusOr<std::string> ResolveDevice(std::string_view flag);
 // number may give other last bits.
 void SetThreads(int threads);
 
-// Bytes that tensors hold on `device`; 0 for "cpu", which keeps no account.
+// Bytes that tensors hold on "cuda"; on "cpu" the resident memory of this process. Thread-safe.
 int64_t DeviceMemoryInUse(std::string_view device);
 
 }  // namespace alignflow

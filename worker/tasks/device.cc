@@ -1,0 +1,45 @@
+#include "worker/tasks/device.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <torch/csrc/api/include/torch/cuda.h>
+#include <unistd.h>
+
+#include <exception>
+#include <fstream>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace alignflow {
+
+absl::StatusOr<std::string> ResolveDevice(std::string_view flag) {
+  if (flag != "auto" && flag != "cpu" && flag != "cuda") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("no such device: ", std::string(flag), "; give auto, cpu or cuda"));
+  }
+  if (flag == "cpu") return "cpu";
+  if (torch::cuda::is_available()) return "cuda";
+  if (flag == "auto") return "cpu";
+  return absl::FailedPreconditionError(
+      "no CUDA device can be used: check that nvidia-smi lists one and that this program was built "
+      "with ALIGNFLOW_CUDA=ON, or give --device cpu");
+}
+
+void SetThreads(int threads) { at::set_num_threads(threads); }
+
+int64_t DeviceMemoryInUse(std::string_view device) {
+  if (device == "cuda") {
+    try {
+      // Index 0 of each figure is its aggregate over all pools.
+      return at::getDeviceAllocator(at::kCUDA)->getDeviceStats(0).allocated_bytes[0].current;
+    } catch (const std::exception&) {
+      return 0;  // before the first tensor there is no allocator to ask
+    }
+  }
+  int64_t total_pages = 0, resident_pages = 0;
+  std::ifstream("/proc/self/statm") >> total_pages >> resident_pages;
+  return resident_pages * sysconf(_SC_PAGESIZE);
+}
+
+}  // namespace alignflow
