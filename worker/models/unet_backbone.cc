@@ -1,0 +1,211 @@
+#include "worker/models/unet_backbone.h"
+
+#include <ATen/autocast_mode.h>
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "worker/models/safetensors.h"
+#include "worker/models/unet/merged_model.h"
+
+namespace alignflow {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kFormatKey[] = "alignflow.format";
+constexpr char kFormat[] = "unet-1";
+constexpr char kConfigKey[] = "alignflow.config";
+
+// Draws from the global generator are seeded inside this scope and continue as before after it.
+class ScopedSeed {
+ public:
+  explicit ScopedSeed(uint64_t seed)
+      : generator_(at::globalContext().defaultGenerator(at::kCPU)), saved_(generator_.get_state()) {
+    generator_.set_current_seed(seed);
+  }
+  ~ScopedSeed() { generator_.set_state(saved_); }
+
+ private:
+  at::Generator generator_;
+  at::Tensor saved_;
+};
+
+// Convolutions and matrix products inside this scope run in `type`.
+class ScopedAutocast {
+ public:
+  ScopedAutocast(at::DeviceType device, at::ScalarType type)
+      : device_(device),
+        enabled_(at::autocast::is_autocast_enabled(device)),
+        type_(at::autocast::get_autocast_dtype(device)) {
+    at::autocast::set_autocast_enabled(device, true);
+    at::autocast::set_autocast_dtype(device, type);
+    at::autocast::increment_nesting();
+  }
+  ~ScopedAutocast() {
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device_, enabled_);
+    at::autocast::set_autocast_dtype(device_, type_);
+  }
+
+ private:
+  at::DeviceType device_;
+  bool enabled_;
+  at::ScalarType type_;
+};
+
+bool CpuHasBfloat16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+json ToJson(const UNetBackboneConfig& config) {
+  return {{"preset", config.preset},
+          {"image_size", config.image_size},
+          {"image_channels", config.image_channels},
+          {"block", config.block},
+          {"unet", ToJson(config.unet)}};
+}
+
+UNetBackboneConfig ConfigFromJson(const json& source) {
+  UNetBackboneConfig config;
+  source.at("preset").get_to(config.preset);
+  source.at("image_size").get_to(config.image_size);
+  source.at("image_channels").get_to(config.image_channels);
+  source.at("block").get_to(config.block);
+  config.unet = UNetConfigFromJson(source.at("unet"));
+  return config;
+}
+
+}  // namespace
+
+std::vector<std::string> UNetPresetNames() { return {"unet-64", "unet-128"}; }
+
+UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes) {
+  UNetBackboneConfig config;
+  config.preset = preset;
+  UNetConfig& unet = config.unet;
+  unet.attention_levels = {false, false, true};
+  unet.num_res_blocks = {1, 1, 1};
+  unet.norm_num_groups = 8;
+  unet.mask_conditioning = true;
+  unet.conditioning_embedding_in_channels = classes;
+  // The mask comes at image resolution: one halving for each factor 2 of the block.
+  unet.integer_timesteps = false;
+  if (preset == "unet-64") {
+    config.image_size = 64;
+    config.block = 2;
+    unet.num_channels = {32, 64, 96};
+    unet.conditioning_embedding_num_channels = {16, 32};
+  } else if (preset == "unet-128") {
+    config.image_size = 128;
+    config.block = 4;
+    unet.num_channels = {48, 96, 144};
+    unet.conditioning_embedding_num_channels = {16, 32, 48};
+  } else {
+    throw std::invalid_argument("unknown preset '" + preset + "': known are unet-64 and unet-128");
+  }
+  unet.num_head_channels = unet.num_channels;
+  unet.in_channels = unet.out_channels = config.image_channels * config.block * config.block;
+  unet.Validate();
+  return config;
+}
+
+UNetBackbone::UNetBackbone(const UNetBackboneConfig& config, uint64_t seed, at::Device device)
+    : config_(config), codec_(config.image_channels, config.block, config.unet.spatial_dims) {
+  if (config.unet.in_channels != codec_.latent_channels() ||
+      config.unet.out_channels != codec_.latent_channels()) {
+    throw std::invalid_argument("the U-Net's in_channels and out_channels must be the codec's " +
+                                std::to_string(codec_.latent_channels()));
+  }
+  if (config.image_size < 1 || config.image_size % (config.block * config.unet.Downscale()) != 0) {
+    throw std::invalid_argument("image_size must be a multiple of " +
+                                std::to_string(config.block * config.unet.Downscale()));
+  }
+  const ScopedSeed scope(seed);
+  model_ = std::make_shared<MergedModel>(config.unet);
+  model_->to(device);
+  codec_.To(device);
+}
+
+UNetBackbone::~UNetBackbone() = default;
+
+std::unique_ptr<UNetBackbone> UNetBackbone::Load(const std::filesystem::path& path,
+                                                 at::Device device,
+                                                 std::map<std::string, std::string>* metadata) {
+  const SafetensorsFile file(path);
+  std::map<std::string, std::string> strings = file.metadata();
+  std::unique_ptr<UNetBackbone> model;
+  try {
+    if (strings[kFormatKey] != kFormat) throw std::invalid_argument("not an AlignFlow U-Net model");
+    model =
+        std::make_unique<UNetBackbone>(ConfigFromJson(json::parse(strings[kConfigKey])), 0, device);
+  } catch (const std::exception& error) {
+    throw std::runtime_error(path.string() + ": " + error.what());
+  }
+  std::map<std::string, at::Tensor> tensors;
+  for (const std::string& name : file.Names()) tensors.emplace(name, file.Get(name));
+  CopyState(tensors, model->state(), path.string());
+  if (metadata) {
+    strings.erase(kFormatKey);
+    strings.erase(kConfigKey);
+    *metadata = std::move(strings);
+  }
+  return model;
+}
+
+at::Tensor UNetBackbone::Velocity(const at::Tensor& x, const at::Tensor& t,
+                                  const Condition& condition) {
+  if (compute_dtype_ == at::kFloat) return model_->Velocity(x, t, condition);
+  const ScopedAutocast scope(x.device().type(), compute_dtype_);
+  return model_->Velocity(x, t, condition).to(at::kFloat);
+}
+
+std::vector<int64_t> UNetBackbone::latent_shape() const {
+  std::vector<int64_t> shape(1 + config_.unet.spatial_dims, config_.image_size / config_.block);
+  shape[0] = codec_.latent_channels();
+  return shape;
+}
+
+std::vector<at::Tensor> UNetBackbone::fit_parameters() { return model_->parameters(); }
+
+std::vector<at::Tensor> UNetBackbone::align_parameters() {
+  return model_->controlnet() ? model_->controlnet()->parameters() : std::vector<at::Tensor>();
+}
+
+std::map<std::string, at::Tensor> UNetBackbone::state() {
+  std::map<std::string, at::Tensor> state = StateOf(*model_);
+  for (const auto& [name, tensor] : codec_.state()) state.emplace("codec." + name, tensor);
+  return state;
+}
+
+std::unique_ptr<Backbone> UNetBackbone::Clone() {
+  auto copy = std::make_unique<UNetBackbone>(config_, 0, codec_.state().at("basis").device());
+  CopyState(state(), copy->state(), "the copy");
+  copy->compute_dtype_ = compute_dtype_;
+  copy->model_->eval();
+  for (at::Tensor& parameter : copy->model_->parameters()) parameter.requires_grad_(false);
+  return copy;
+}
+
+void UNetBackbone::Save(const std::filesystem::path& file,
+                        const std::map<std::string, std::string>& metadata) {
+  std::map<std::string, std::string> strings = metadata;
+  strings[kFormatKey] = kFormat;
+  strings[kConfigKey] = ToJson(config_).dump();
+  WriteSafetensors(file, state(), strings);
+}
+
+void UNetBackbone::set_compute_dtype(at::ScalarType dtype) {
+  if (dtype != at::kFloat && dtype != at::kBFloat16) {
+    throw std::invalid_argument("the compute type must be float32 or bfloat16");
+  }
+  const bool slow = codec_.state().at("basis").is_cpu() && !CpuHasBfloat16();
+  compute_dtype_ = slow ? at::kFloat : dtype;
+}
+
+}  // namespace alignflow
