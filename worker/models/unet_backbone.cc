@@ -17,6 +17,7 @@ using nlohmann::json;
 constexpr char kFormatKey[] = "alignflow.format";
 constexpr char kFormat[] = "unet-1";
 constexpr char kConfigKey[] = "alignflow.config";
+constexpr double kLeastRest = 1e-4;  // of 1 - t, where the velocity is divided by it
 
 // Draws from the global generator are seeded inside this scope and continue as before after it.
 class ScopedSeed {
@@ -89,28 +90,24 @@ UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes) {
   UNetBackboneConfig config;
   config.preset = preset;
   UNetConfig& unet = config.unet;
-  unet.attention_levels = {false, false, true};
-  unet.num_res_blocks = {1, 1, 1};
-  unet.norm_num_groups = 8;
-  unet.mask_conditioning = true;
-  unet.conditioning_embedding_in_channels = classes;
-  // The mask comes at image resolution: one halving for each factor 2 of the block.
-  unet.integer_timesteps = false;
   if (preset == "unet-64") {
     config.image_size = 64;
-    config.block = 2;
-    unet.num_channels = {32, 64, 96};
-    unet.conditioning_embedding_num_channels = {16, 32};
   } else if (preset == "unet-128") {
     config.image_size = 128;
-    config.block = 4;
-    unet.num_channels = {48, 96, 144};
-    unet.conditioning_embedding_num_channels = {16, 32, 48};
   } else {
     throw std::invalid_argument("unknown preset '" + preset + "': known are unet-64 and unet-128");
   }
-  unet.num_head_channels = unet.num_channels;
+  config.block = 4;
+  unet.num_channels = {64, 96, 128};
+  unet.num_res_blocks = {1, 1, 1};
+  unet.attention_levels = {false, false, false};
+  unet.num_head_channels = {32, 32, 32};
+  unet.norm_num_groups = 8;
   unet.in_channels = unet.out_channels = config.image_channels * config.block * config.block;
+  unet.mask_conditioning = true;
+  unet.conditioning_embedding_in_channels = classes * config.block * config.block;
+  unet.conditioning_embedding_num_channels = {unet.num_channels[0]};
+  unet.integer_timesteps = false;
   unet.Validate();
   return config;
 }
@@ -160,9 +157,27 @@ std::unique_ptr<UNetBackbone> UNetBackbone::Load(const std::filesystem::path& pa
 
 at::Tensor UNetBackbone::Velocity(const at::Tensor& x, const at::Tensor& t,
                                   const Condition& condition) {
-  if (compute_dtype_ == at::kFloat) return model_->Velocity(x, t, condition);
-  const ScopedAutocast scope(x.device().type(), compute_dtype_);
-  return model_->Velocity(x, t, condition).to(at::kFloat);
+  Condition inner = condition;
+  if (condition.mask.defined()) {
+    inner.mask = BlocksToChannels(condition.mask, config_.block).mul(2).sub(1);
+  }
+  // The variance of x_t = t x1 + (1-t) eps, where x1 has the codec's deviation per channel and eps
+  // is standard normal.
+  std::vector<int64_t> per_sample(x.dim(), 1), per_channel(x.dim(), 1);
+  per_sample[0] = t.numel();
+  per_channel[1] = x.size(1);
+  const at::Tensor time = t.reshape(per_sample);
+  const at::Tensor rest = 1 - time;
+  const at::Tensor deviation = codec_.deviation().reshape(per_channel);
+  const at::Tensor input = x * ((time * deviation).square() + rest.square()).rsqrt();
+  at::Tensor output;
+  if (compute_dtype_ == at::kFloat) {
+    output = model_->Velocity(input, t, inner);
+  } else {
+    const ScopedAutocast scope(x.device().type(), compute_dtype_);
+    output = model_->Velocity(input, t, inner);
+  }
+  return (output * deviation - x) / rest.clamp_min(kLeastRest);
 }
 
 std::vector<int64_t> UNetBackbone::latent_shape() const {

@@ -24,7 +24,7 @@ struct UNetBackboneConfig {
   int64_t image_channels = 3;
   int64_t block = 2;  // of SpaceToDepth
   UNetConfig unet;    // in_channels and out_channels are those of the latent;
-                      // conditioning_embedding_in_channels is K
+                      // conditioning_embedding_in_channels is K block^dims
 };
 
 // The presets "unet-64" and "unet-128" for masks of `classes` classes. Throws std::invalid_argument
@@ -32,9 +32,15 @@ struct UNetBackboneConfig {
 UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes);
 std::vector<std::string> UNetPresetNames();
 
-// MOTFM's U-Net and ControlNet on a SpaceToDepth latent. The mask enters the ControlNet at image
-// resolution; a ControlNet model asked without a mask throws std::invalid_argument. Not
-// thread-safe.
+// MOTFM's U-Net and ControlNet on a SpaceToDepth latent. With sigma the codec's deviation per
+// channel, the net F sees x_t at unit variance and predicts the data, from which the velocity
+// follows:
+//   x1hat = sigma F(x_t / sqrt(t^2 sigma^2 + (1-t)^2), t),    v = (x1hat - x_t) / (1 - t).
+// A net that predicts v itself must reproduce the noise in every one of the latent's many weak
+// channels, and small nets fail at it. Near t = 1 the error of v is that of x1hat magnified: a loss
+// on v should be weighted by ((1-t) / max(1-t, 0.1))^2. The mask enters the ControlNet as its
+// blocks' pixels in {-1,1} (BlocksToChannels), so that no convolution runs at full resolution. A
+// call without a mask throws std::invalid_argument. Not thread-safe.
 class UNetBackbone : public Backbone {
  public:
   // Weights drawn from `seed` (the global generator is left as it was); the ControlNet starts as a
