@@ -1,0 +1,129 @@
+// alignflow-worker: leases tasks from a coordinator and computes them.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "common/channel.h"
+#include "common/logging.h"
+#include "common/metrics_server.h"
+#include "common/process.h"
+#include "common/version.h"
+#include "spdlog/spdlog.h"
+#include "worker/agent/blob_cache.h"
+#include "worker/agent/work_folder.h"
+#include "worker/agent/worker_metrics.h"
+#include "worker/agent/worker_session.h"
+#include "worker/tasks/device.h"
+#include "worker/tasks/task.h"
+
+namespace alignflow {
+namespace {
+
+constexpr int64_t kCacheBytes = int64_t{20} << 30;
+// More than one training step, a checkpoint's upload and the report need together.
+constexpr absl::Duration kStopWithin = absl::Seconds(30);
+
+struct Flags {
+  std::string coordinator;
+  std::string device = "auto";
+  std::string cache_dir = DefaultCacheFolder().string();
+  int threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  std::string metrics_listen;
+};
+
+std::string DisplayName() {
+  char host[256] = "";
+  gethostname(host, sizeof(host) - 1);
+  return absl::StrCat(host, ":", getpid());
+}
+
+absl::StatusOr<WorkerSession::Channels> OpenChannels(const std::string& coordinator) {
+  WorkerSession::Channels channels;
+  for (auto* channel : {&channels.control, &channels.heartbeat, &channels.blobs}) {
+    auto opened = CreateChannel(coordinator);
+    if (!opened.ok()) return opened.status();
+    *channel = *std::move(opened);
+  }
+  return channels;
+}
+
+absl::Status Serve(const Flags& flags) {
+  auto channels = OpenChannels(flags.coordinator);
+  if (!channels.ok()) return channels.status();
+  auto device = ResolveDevice(flags.device);
+  if (!device.ok()) return device.status();
+  SetThreads(flags.threads);
+  auto folder = WorkFolder::Create(flags.cache_dir);
+  if (!folder.ok()) return folder.status();
+  BlobCache cache(flags.cache_dir, kCacheBytes);
+
+  auto registry = std::make_shared<prometheus::Registry>();
+  WorkerMetrics metrics(*registry);
+  std::unique_ptr<MetricsServer> metrics_server;
+  if (!flags.metrics_listen.empty()) {
+    auto started = MetricsServer::Start(flags.metrics_listen, registry);
+    if (!started.ok()) return started.status();
+    metrics_server = *std::move(started);
+    std::printf("listening on %s\n", metrics_server->address().c_str());
+    std::fflush(stdout);
+  }
+
+  WorkerSession::Options options;
+  options.display_name = DisplayName();
+  options.device = *device;
+  options.work_folder = (*folder)->path();
+  options.blobs.retry_for = absl::Minutes(10);
+  options.device_memory = [device = *device] { return DeviceMemoryInUse(device); };
+  WorkerSession session(*std::move(channels), options, RunTask, cache, metrics);
+  spdlog::info("worker {} on {} with {} threads, coordinator {}", options.display_name, *device,
+               flags.threads, flags.coordinator);
+
+  absl::Notification done;
+  std::jthread stopper([&session, &done] {
+    while (!StopSignal::WaitFor(absl::Seconds(1))) {
+      if (done.HasBeenNotified()) return;
+    }
+    spdlog::info("stopping");
+    session.Stop();
+    if (done.WaitForNotificationWithTimeout(kStopWithin)) return;
+    spdlog::error("the task has not stopped within {}; leaving it to its lease",
+                  absl::FormatDuration(kStopWithin));
+    std::_Exit(EXIT_FAILURE);
+  });
+  const absl::Status status = session.Run();
+  done.Notify();
+  return status;
+}
+
+}  // namespace
+}  // namespace alignflow
+
+int main(int argc, char** argv) {
+  alignflow::StopSignal::Install();
+  alignflow::Flags flags;
+  CLI::App app("Leases tasks from an AlignFlow coordinator and computes them.", "alignflow-worker");
+  app.add_option("--coordinator", flags.coordinator, "HOST:PORT of the coordinator")->required();
+  app.add_option("--device", flags.device, "auto, cpu or cuda")->capture_default_str();
+  app.add_option("--cache-dir", flags.cache_dir, "Folder for blobs and temporary files")
+      ->capture_default_str();
+  app.add_option("--threads", flags.threads, "Threads of a computation on the CPU")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--metrics-listen", flags.metrics_listen,
+                 "HOST:PORT for Prometheus; port 0 takes a free one");
+  app.set_version_flag("--version", std::string(alignflow::Version()));
+  CLI11_PARSE(app, argc, argv);
+  alignflow::InitLogging("alignflow-worker");
+  const absl::Status status = alignflow::Serve(flags);
+  if (status.ok()) return EXIT_SUCCESS;
+  spdlog::error("{}", std::string(status.message()));
+  return EXIT_FAILURE;
+}
