@@ -67,7 +67,7 @@ void Colon::AddPolyp(PhantomRandom& random, const Point3f& base, const Point3f& 
   polyp.pit_frequency = Draw(random, 5, 9) / radius;
   // From pale (hyperplastic) to red (adenoma).
   const float red = Draw(random, 0, 1);
-  polyp.color = {0.36f - 0.16f * red, 0.42f - 0.18f * red, 0.92f - 0.06f * red};
+  polyp.color = {0.32f - 0.17f * red, 0.40f - 0.20f * red, 0.92f - 0.08f * red};
   polyps_.push_back(polyp);
 }
 
@@ -86,9 +86,9 @@ float Colon::WallDistance(const Point3f& p) const {
   // triangle.
   float radius = 1 - ribs_ * (cos3 * rib_phase_cos_ + sin3 * rib_phase_sin_) + 0.06f * wobble;
   const float u = (p.z + lean_x_ * c + lean_y_ * s + 0.16f * wobble) / period_ + offset_;
-  const float k = std::floor(u);
-  const Fold& fold = folds_[static_cast<int>(k) & 15];
-  const float d = (u - k - 0.5f) * period_ / fold.width;
+  const int k = static_cast<int>(u) - (u < 0);
+  const Fold& fold = folds_[k & 15];
+  const float d = (u - static_cast<float>(k) - 0.5f) * period_ / fold.width;
   const float crescent = 0.6f + 0.4f * (c * fold.cos_turn + s * fold.sin_turn);
   radius -= fold.height * crescent * std::exp(-d * d);
   return (radius - r) *
@@ -116,6 +116,10 @@ float Colon::PolypDistance(const Polyp& polyp, const Point3f& p) const {
 float Colon::Distance(const Point3f& p) const {
   float distance = WallDistance(p);
   for (const Polyp& polyp : polyps_) {
+    const float reach =
+        1.25f * distance + 2.2f * polyp.radii.x;  // beyond this the polyp changes nothing
+    const Point3f q = p - polyp.center;
+    if (q.dot(q) > reach * reach) continue;
     distance = SmoothMin(distance, PolypDistance(polyp, p), 0.22f * polyp.radii.x);
   }
   return distance;

@@ -28,7 +28,7 @@ class Endoscope {
                                    static_cast<float>(random.Uniform(-0.3, 0.3)), 0);
     // Towards the lumen, usually off it: to look at a wall is what the examiner does.
     const double turn = random.Uniform(0, 2 * std::numbers::pi);
-    const double tilt = random.Uniform(0.1, 0.95);
+    const double tilt = random.Uniform(0.1, 1.5);
     forward_ =
         Unit(Unit(colon.Axis(2) - eye_) + Point3f(static_cast<float>(tilt * std::cos(turn)),
                                                   static_cast<float>(tilt * std::sin(turn)), 0));
@@ -101,33 +101,38 @@ class Renderer {
            PhantomRandom& random)
       : colon_(colon), camera_(camera), noise_(noise) {
     const float hue = static_cast<float>(random.Normal());
-    mucosa_ = {0.26f - 0.02f * hue, 0.36f - 0.04f * hue, 0.80f};
-    vessels_ = static_cast<float>(random.Uniform(0.15, 0.6));
+    mucosa_ = {0.17f - 0.02f * hue, 0.28f - 0.04f * hue, 0.82f};
+    vessels_ = static_cast<float>(random.Uniform(0.3, 0.95));
     wet_ = static_cast<float>(random.Uniform(0.5, 1.2));
   }
 
   void Render(PhantomScene& scene) const {
-    const int side = scene.light.rows;
-    constexpr int kBlock = 8;
-    for (int top = 0; top < side; top += kBlock) {
-      for (int left = 0; left < side; left += kBlock) {
-        // One wide cone first: its rays are all free up to where it touches something.
-        const float middle = kBlock * 0.5f;
-        const Point3f axis =
-            camera_.Ray(static_cast<float>(left) + middle, static_cast<float>(top) + middle);
-        const float start =
-            March(colon_, camera_.eye(), axis, 0, camera_.radians_per_pixel() * kBlock);
-        for (int y = top; y < std::min(side, top + kBlock); ++y) {
-          for (int x = left; x < std::min(side, left + kBlock); ++x) {
-            if (scene.field.at<float>(y, x) == 0) continue;
-            Shade(x, y, start * 0.97f, scene);
-          }
-        }
-      }
+    constexpr int kBlock = 16;
+    for (int y = 0; y < scene.light.rows; y += kBlock) {
+      for (int x = 0; x < scene.light.cols; x += kBlock) Trace(x, y, kBlock, 0, scene);
     }
   }
 
  private:
+  // A square of pixels as one wide cone first: its rays are all free up to where the cone touches
+  // something. Then each quarter from there.
+  void Trace(int left, int top, int block, float start, PhantomScene& scene) const {
+    if (left >= scene.light.cols || top >= scene.light.rows) return;
+    if (block == 1) {
+      if (scene.field.at<float>(top, left) > 0) Shade(left, top, start, scene);
+      return;
+    }
+    const float middle = static_cast<float>(block) / 2;
+    const Point3f axis =
+        camera_.Ray(static_cast<float>(left) + middle, static_cast<float>(top) + middle);
+    const float free = March(colon_, camera_.eye(), axis, start,
+                             camera_.radians_per_pixel() * static_cast<float>(block));
+    const int half = block / 2;
+    for (const int y : {top, top + half}) {
+      for (const int x : {left, left + half}) Trace(x, y, half, free, scene);
+    }
+  }
+
   void Shade(int x, int y, float start, PhantomScene& scene) const {
     const Point3f ray = camera_.Ray(static_cast<float>(x) + 0.5f, static_cast<float>(y) + 0.5f);
     const float t = March(colon_, camera_.eye(), ray, start, camera_.radians_per_pixel() * 0.3f);
@@ -194,17 +199,21 @@ class Renderer {
   float vessels_, wet_;
 };
 
-// Puts a polyp where the ray through a random place of the picture meets the wall, of a size that
-// it shows.
+// Puts a polyp where the ray through a random place of the picture meets the wall, near enough for
+// the lamp to reach.
 void AddPolyp(PhantomRandom& random, const Endoscope& camera, int side, Colon& colon) {
-  const double reach = 0.62 * std::sqrt(random.Uniform()),
-               turn = random.Uniform(0, 2 * std::numbers::pi);
   const auto middle = static_cast<float>(side) / 2;
-  const Point3f ray = camera.Ray(middle * static_cast<float>(1 + reach * std::cos(turn)),
-                                 middle * static_cast<float>(1 + reach * std::sin(turn)));
-  const float t = March(colon, camera.eye(), ray, 0, 1e-3f);
-  const Point3f base = camera.eye() + ray * t;
-  colon.AddPolyp(random, base, Normal(colon, base), t);
+  Point3f base;
+  float away = Colon::kFar;
+  for (int attempt = 0; attempt < 20 && away > 1.9f; ++attempt) {
+    const double reach = 0.65 * std::sqrt(random.Uniform());
+    const double turn = random.Uniform(0, 2 * std::numbers::pi);
+    const Point3f ray = camera.Ray(middle * static_cast<float>(1 + reach * std::cos(turn)),
+                                   middle * static_cast<float>(1 + reach * std::sin(turn)));
+    away = March(colon, camera.eye(), ray, 0, 1e-3f);
+    base = camera.eye() + ray * away;
+  }
+  colon.AddPolyp(random, base, Normal(colon, base), away);
 }
 
 // Automatic exposure: the picture's bright parts come out at the same level, whatever is in front
@@ -218,7 +227,7 @@ void Expose(PhantomScene& scene) {
   }
   const auto bright = green.begin() + static_cast<std::ptrdiff_t>(green.size() * 8 / 10);
   std::nth_element(green.begin(), bright, green.end());
-  scene.light *= 0.30f / std::max(*bright, 1e-3f);
+  scene.light *= 0.36f / std::max(*bright, 1e-3f);
 }
 
 }  // namespace

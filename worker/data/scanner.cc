@@ -47,7 +47,7 @@ const Profile& ProfileOf(PhantomDomain domain) {
       88};
   // One with a strong lamp from the side and a processor that saturates, sharpens and compresses.
   static const Profile kTargetB{
-      cv::Matx33f(1.32f, -0.05f, 0.10f, -0.05f, 0.86f, -0.02f, 0.02f, -0.10f, 1.12f),
+      cv::Matx33f(1.12f, 0.03f, 0.07f, 0.00f, 0.95f, 0.00f, 0.02f, -0.08f, 1.06f),
       1.30f,
       0.00f,
       0.08f,
