@@ -1,0 +1,16 @@
+#include "worker/alignment/align_step.h"
+
+#include "worker/alignment/mmd.h"
+#include "worker/alignment/rollout.h"
+
+namespace alignflow {
+
+at::Tensor AlignmentLoss(VelocityModel& tunable, const LatentCodec& codec,
+                         const FeatureExtractor& extractor, const RolloutBatch& batch,
+                         const at::Tensor& references) {
+  const at::Tensor latent = TunableStep(tunable, batch.states, batch.index, batch.condition);
+  const at::Tensor images = codec.Decode(latent).clamp(-1, 1);
+  return UnbiasedMmd(extractor.Features(images), references);
+}
+
+}  // namespace alignflow

@@ -1,0 +1,39 @@
+#ifndef ALIGNFLOW_WORKER_ALIGNMENT_FILTER_BANK_H_
+#define ALIGNFLOW_WORKER_ALIGNMENT_FILTER_BANK_H_
+
+#include <map>
+#include <string>
+
+#include "worker/alignment/feature_extractor.h"
+
+namespace alignflow {
+
+// Features from fixed filters, for machines without weights of a pretrained network: layout and
+// distribution of the colours, and energies of texture by scale and direction, all in opponent
+// colours (luma, red-green, yellow-blue). Each is standardised on the source images, z = (raw -
+// mean) / deviation, and then bounded softly to a norm of 2 sqrt(d), z / sqrt(1 + |z|^2/(4 d)),
+// without which the cubic kernel of the MMD explodes on images unlike the source's.
+// Image sides must be multiples of 8 and at least 16. Thread-safe once fitted.
+class FilterBank : public FeatureExtractor {
+ public:
+  FilterBank();
+
+  // Takes mean and deviation from source images [N,3,H,W] in [-1,1], N >= 2. Throws
+  // std::invalid_argument for fewer.
+  void Fit(const at::Tensor& images);
+
+  int64_t width() const override { return mean_.size(0); }
+  // Throws std::invalid_argument for a size it cannot take.
+  at::Tensor Features(const at::Tensor& image) const override;
+
+ private:
+  at::Tensor mean_;       // [d]
+  at::Tensor deviation_;  // [d], at least 1e-3
+};
+
+// The features before standardisation, [B,d]. Differentiable.
+at::Tensor RawFilterBank(const at::Tensor& image);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_ALIGNMENT_FILTER_BANK_H_

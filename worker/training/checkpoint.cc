@@ -1,0 +1,46 @@
+#include "worker/training/checkpoint.h"
+
+#include <map>
+#include <stdexcept>
+#include <string>
+
+#include "worker/models/safetensors.h"
+
+namespace alignflow {
+namespace {
+
+constexpr char kSteps[] = "steps";
+
+std::map<std::string, at::Tensor> TensorsOf(const AdamW& optimizer, const Ema& ema) {
+  std::map<std::string, at::Tensor> tensors;
+  for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
+    const std::string number = "." + std::to_string(i);
+    tensors["parameter" + number] = optimizer.parameters()[i].detach();
+    tensors["average" + number] = ema.averages()[i];
+    tensors["moment1" + number] = optimizer.first_moments()[i];
+    tensors["moment2" + number] = optimizer.second_moments()[i];
+  }
+  return tensors;
+}
+
+}  // namespace
+
+void SaveCheckpoint(const std::filesystem::path& file, const AdamW& optimizer, const Ema& ema) {
+  WriteSafetensors(file, TensorsOf(optimizer, ema), {{kSteps, std::to_string(optimizer.steps())}});
+}
+
+void LoadCheckpoint(const std::filesystem::path& file, AdamW& optimizer, Ema& ema) {
+  const SafetensorsFile saved(file);
+  const auto steps = saved.metadata().find(kSteps);
+  if (steps == saved.metadata().end()) {
+    throw std::runtime_error(file.string() + " is not a training checkpoint");
+  }
+  std::map<std::string, at::Tensor> tensors;
+  for (const std::string& name : saved.Names()) tensors[name] = saved.Get(name);
+  const at::NoGradGuard no_grad;
+  CopyState(tensors, TensorsOf(optimizer, ema), file.string());
+  optimizer.set_steps(std::stoll(steps->second));
+  ema.set_updates(optimizer.steps());
+}
+
+}  // namespace alignflow

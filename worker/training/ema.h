@@ -1,0 +1,31 @@
+#ifndef ALIGNFLOW_WORKER_TRAINING_EMA_H_
+#define ALIGNFLOW_WORKER_TRAINING_EMA_H_
+
+#include <ATen/ATen.h>
+
+#include <vector>
+
+namespace alignflow {
+
+// The exponential running average of parameters, which generates better images than their last
+// value: a <- d a + (1-d) p after each step, where d rises to `decay` as (1+n)/(10+n) with the
+// number n of updates, so that the beginning is soon forgotten.
+class Ema {
+ public:
+  Ema(const std::vector<at::Tensor>& parameters, double decay);
+
+  void Update(const std::vector<at::Tensor>& parameters);
+  void CopyTo(const std::vector<at::Tensor>& parameters) const;
+
+  const std::vector<at::Tensor>& averages() const { return averages_; }
+  void set_updates(int64_t updates) { updates_ = updates; }
+
+ private:
+  std::vector<at::Tensor> averages_;
+  double decay_;
+  int64_t updates_ = 0;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_TRAINING_EMA_H_

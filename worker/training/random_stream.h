@@ -1,0 +1,31 @@
+#ifndef ALIGNFLOW_WORKER_TRAINING_RANDOM_STREAM_H_
+#define ALIGNFLOW_WORKER_TRAINING_RANDOM_STREAM_H_
+
+#include <ATen/core/Generator.h>
+
+#include <cstdint>
+
+namespace alignflow {
+
+// What random numbers are drawn for. Uses that must not share numbers have names of their own.
+// The values are part of what a seed means: never reorder them.
+enum class RandomUse : uint32_t {
+  kWeights = 0,
+  kFitOrder = 1,
+  kFitStep = 2,
+  kRolloutMask = 3,
+  kRolloutNoise = 4,
+  kAlignOrder = 5,
+  kAlignStep = 6,
+  kPairMask = 7,
+  kPairNoise = 8,
+};
+
+// A CPU generator that depends on nothing but (seed, use, index), so that step `index` of a run
+// that was interrupted, or pair `index` of another shard, draws the same numbers. Draw on the CPU
+// and move the tensor: then every device sees the same numbers, too.
+at::Generator RandomStream(uint64_t seed, RandomUse use, uint64_t index = 0);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_TRAINING_RANDOM_STREAM_H_

@@ -1,0 +1,48 @@
+#ifndef ALIGNFLOW_WORKER_TRAINING_TRAINING_LOOP_H_
+#define ALIGNFLOW_WORKER_TRAINING_TRAINING_LOOP_H_
+
+#include <ATen/ATen.h>
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace alignflow {
+
+struct TrainingOptions {
+  int64_t iterations = 0;
+  int64_t warm_up = 0;         // steps of rising learning rate
+  double learning_rate = 0;    // peak
+  double ema = 0;              // decay
+  std::filesystem::path file;  // where checkpoints are written before they are handed over
+};
+
+// What a step's loss is besides its scalar: values for people, by name.
+struct StepLoss {
+  at::Tensor loss;  // scalar with a graph
+  std::map<std::string, double> values;
+};
+
+struct TrainingHooks {
+  // The loss of step `step`, which must depend on the parameters and `step` alone.
+  std::function<StepLoss(int64_t step)> loss;
+  // After each step with the steps done and the values, smoothed over about the last 20 steps.
+  std::function<void(int64_t done, const std::map<std::string, double>& values)> progress;
+  // With a written checkpoint, every tenth of the run or 100 steps.
+  std::function<void(const std::filesystem::path& file)> checkpoint;
+  // Before each step; what it throws ends the training.
+  std::function<void()> before_step;
+};
+
+// Trains the parameters and leaves their running average in them. With a `resume` checkpoint of the
+// same run, the result is the same to the bit as without interruption; throws std::runtime_error,
+// before anything is changed, if it is not one. Throws std::invalid_argument if the loss stops
+// being finite, naming the step.
+void Train(const std::vector<at::Tensor>& parameters, const TrainingOptions& options,
+           const TrainingHooks& hooks, const std::filesystem::path& resume = {});
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_TRAINING_TRAINING_LOOP_H_

@@ -1,0 +1,14 @@
+#include "worker/training/velocity_loss.h"
+
+#include "worker/flow/path.h"
+
+namespace alignflow {
+
+at::Tensor VelocityLoss(VelocityModel& model, const at::Tensor& data, const at::Tensor& noise,
+                        const at::Tensor& t, const Condition& condition) {
+  const at::Tensor velocity = model.Velocity(PathPoint(data, noise, t), t, condition);
+  const at::Tensor weight = (1 - t) / (1 - t).clamp_min(0.1);
+  return ((velocity - PathVelocity(data, noise)) * TimeLike(weight, data)).square().mean();
+}
+
+}  // namespace alignflow

@@ -1,0 +1,20 @@
+#ifndef ALIGNFLOW_WORKER_TRAINING_VELOCITY_LOSS_H_
+#define ALIGNFLOW_WORKER_TRAINING_VELOCITY_LOSS_H_
+
+#include <ATen/ATen.h>
+
+#include "worker/models/velocity_model.h"
+
+namespace alignflow {
+
+// The diffusion loss L_D at given noise and times:
+//   mean of (w(t) (v(x_t,t) - (x1 - eps)))^2,  w(t) = (1-t)/max(1-t, 0.1)
+// w is 1 up to t = 0.9. Near the data a velocity's error is that of the data, divided by 1-t; the
+// weight keeps those last times from ruling the gradient. data, noise: latents [B,C,...]; t: [B].
+// Returns a scalar with a graph.
+at::Tensor VelocityLoss(VelocityModel& model, const at::Tensor& data, const at::Tensor& noise,
+                        const at::Tensor& t, const Condition& condition);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_TRAINING_VELOCITY_LOSS_H_
