@@ -13,7 +13,8 @@ class FeatureExtractor {
   virtual ~FeatureExtractor() = default;
   // d, the width of a feature vector; the d of the polynomial kernel.
   virtual int64_t width() const = 0;
-  // image: [B,3,H,W] RGB in [-1,1]. Returns [B,d] float32; differentiable with respect to the image.
+  // image: [B,3,H,W] RGB in [-1,1]. Returns [B,d] float32; differentiable with respect to the
+  // image.
   virtual at::Tensor Features(const at::Tensor& image) const = 0;
 };
 
