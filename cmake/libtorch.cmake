@@ -18,10 +18,13 @@ target_link_libraries(alignflow_torch INTERFACE torch_cpu_import torch_c10_impor
 target_link_options(alignflow_torch INTERFACE -Wl,--allow-shlib-undefined
   -Wl,-rpath-link,${ALIGNFLOW_TORCH_DIR}/../nvidia/cu13/lib)
 
-# at::parallel_for is a header template that runs on LibTorch's threads only where OpenMP is on. The library is linked by its
-# SONAME, which libtorch_cpu.so has loaded already: one runtime, one pool of threads.
+# at::parallel_for is a header template that runs on LibTorch's threads only where OpenMP is on. The runtime linked is the wheel's
+# own, which libtorch_cpu.so loads: one runtime, one pool of threads.
 find_package(OpenMP REQUIRED COMPONENTS CXX)
-target_link_libraries(alignflow_torch INTERFACE OpenMP::OpenMP_CXX)
+add_library(torch_gomp_import SHARED IMPORTED)
+set_target_properties(torch_gomp_import PROPERTIES IMPORTED_LOCATION ${ALIGNFLOW_TORCH_DIR}/lib/libgomp.so.1)
+target_compile_options(alignflow_torch INTERFACE ${OpenMP_CXX_FLAGS})
+target_link_libraries(alignflow_torch INTERFACE torch_gomp_import)
 
 find_program(ALIGNFLOW_NVCC nvcc HINTS /usr/local/cuda/bin)
 if(ALIGNFLOW_CUDA STREQUAL "ON" OR (ALIGNFLOW_CUDA STREQUAL "AUTO" AND ALIGNFLOW_NVCC))
