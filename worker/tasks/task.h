@@ -18,7 +18,8 @@ namespace alignflow {
 //   fit       source                                       -> model     stage 1: net and control branch, safetensors
 //   rollout   source, model                                -> pool      (mask, x_s) rolled out by the frozen stage-1 model, safetensors
 //   align     source, model, references, pool (optional)   -> model     stage 2: the control branch
-//   generate  source, model                                -> pairs     settings first_pair, last_pair: JSON lines, one a pair:
+//   generate  source, model, stage1 (optional: the stage-1 model that leads up to the hand-over; only beside an aligned model)
+//                                                          -> pairs     settings first_pair, last_pair: JSON lines, one a pair:
 //             {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a PNG>","record":{provenance}}
 //   figures   source, references, target (optional), stage1/NNNNNN and stage2/NNNNNN (pairs)
 //             -> figures (JSON: [{"name","subject","value","better","sample_count"}]), contact-sheet.png
