@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -15,7 +16,6 @@
 #include "common/logging.h"
 #include "common/metrics_server.h"
 #include "common/process.h"
-#include "common/version.h"
 #include "spdlog/spdlog.h"
 #include "worker/agent/blob_cache.h"
 #include "worker/agent/work_folder.h"
@@ -119,7 +119,6 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   app.add_option("--metrics-listen", flags.metrics_listen,
                  "HOST:PORT for Prometheus; port 0 takes a free one");
-  app.set_version_flag("--version", std::string(alignflow::Version()));
   CLI11_PARSE(app, argc, argv);
   alignflow::InitLogging("alignflow-worker");
   const absl::Status status = alignflow::Serve(flags);
