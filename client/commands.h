@@ -1,0 +1,22 @@
+#ifndef ALIGNFLOW_CLIENT_COMMANDS_H_
+#define ALIGNFLOW_CLIENT_COMMANDS_H_
+
+#include <CLI/CLI.hpp>
+
+#include "client/session.h"
+
+// One function per command group: adds its commands to `app`. The command that the user asks for
+// then puts what it does into `chosen`; nothing is done while arguments are parsed.
+namespace alignflow {
+
+void AddPhantomCommand(CLI::App& app, Action& chosen);
+void AddDatasetCommands(CLI::App& app, Action& chosen);
+void AddAlignCommand(CLI::App& app, Action& chosen);
+void AddJobCommands(CLI::App& app, Action& chosen);
+void AddPairsCommands(CLI::App& app, Action& chosen);
+void AddModelCommands(CLI::App& app, Action& chosen);
+void AddVersionCommand(CLI::App& app, Action& chosen);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_CLIENT_COMMANDS_H_

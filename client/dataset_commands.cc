@@ -1,0 +1,121 @@
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/call.h"
+#include "client/commands.h"
+#include "client/dataset_push.h"
+#include "client/paging.h"
+#include "client/text_table.h"
+#include "client/timestamps.h"
+
+namespace alignflow {
+namespace {
+
+using DatasetStub = v1::Datasets::StubInterface;
+
+std::string LabelText(const v1::Dataset& dataset) {
+  const std::string labels =
+      absl::StrJoin(dataset.labels(), ",", [](std::string* text, const v1::Label& label) {
+        absl::StrAppend(text, label.name(), "=", label.value());
+      });
+  return absl::StrCat(labels, ",background=", dataset.background());
+}
+
+Result Describe(const v1::Dataset& dataset) {
+  return Result{.document = ToJson(dataset),
+                .text = TableText({{dataset.name(), LocalTimeText(dataset.create_time())},
+                                   {"pairs", absl::StrCat(dataset.item_count())},
+                                   {"labels", LabelText(dataset)},
+                                   {"sizes", SizeRange(dataset)},
+                                   {"bytes", BytesText(dataset.size_bytes())},
+                                   {"digest", dataset.digest()}})};
+}
+
+absl::StatusOr<Result> List(Session& session) {
+  auto stubs = session.Connect();
+  if (!stubs.ok()) return stubs.status();
+  auto datasets =
+      ListAll<v1::Dataset>(*stubs->datasets, &DatasetStub::ListDatasets, v1::ListDatasetsRequest(),
+                           [](v1::ListDatasetsResponse& page) { return page.mutable_datasets(); });
+  if (!datasets.ok()) return datasets.status();
+  Result result{.document = {{"datasets", Json::array()}}, .text = {}};
+  std::vector<std::vector<std::string>> rows = {
+      {"NAME", "PAIRS", "SIZES", "BYTES", "LABELS", "CREATED"}};
+  for (const v1::Dataset& dataset : *datasets) {
+    result.document["datasets"].push_back(ToJson(dataset));
+    rows.push_back({dataset.name(), absl::StrCat(dataset.item_count()), SizeRange(dataset),
+                    BytesText(dataset.size_bytes()), LabelText(dataset),
+                    LocalTimeText(dataset.create_time())});
+  }
+  result.text = TableText(rows, {1, 3});
+  return result;
+}
+
+absl::StatusOr<Result> Get(Session& session, const std::string& name) {
+  auto stubs = session.Connect();
+  if (!stubs.ok()) return stubs.status();
+  v1::GetDatasetRequest request;
+  request.set_name(ResourceName("datasets", name));
+  auto dataset = Call(*stubs->datasets, &DatasetStub::GetDataset, request);
+  if (!dataset.ok()) return dataset.status();
+  return Describe(*dataset);
+}
+
+absl::StatusOr<Result> Delete(Session& session, const std::string& name) {
+  auto stubs = session.Connect();
+  if (!stubs.ok()) return stubs.status();
+  v1::DeleteDatasetRequest request;
+  request.set_name(ResourceName("datasets", name));
+  auto deleted = Call(*stubs->datasets, &DatasetStub::DeleteDataset, request);
+  if (!deleted.ok()) return deleted.status();
+  return Result{.document = {{"deleted", request.name()}},
+                .text = absl::StrCat("deleted ", request.name(), "\n")};
+}
+
+absl::StatusOr<Result> Push(Session& session, const PushArguments& arguments) {
+  auto pushed = PushDataset(session, arguments);
+  if (!pushed.ok()) return pushed.status();
+  Result result = Describe(pushed->dataset);
+  result.document["sent_bytes"] = pushed->totals.sent_bytes;
+  absl::StrAppend(&result.text, "sent ", BytesText(pushed->totals.sent_bytes), " of ",
+                  BytesText(pushed->totals.bytes), "; the rest was there\n");
+  return result;
+}
+
+}  // namespace
+
+void AddDatasetCommands(CLI::App& app, Action& chosen) {
+  CLI::App* group = app.add_subcommand("dataset", "source and target datasets of images and masks");
+  group->require_subcommand(1);
+
+  CLI::App* push = group->add_subcommand(
+      "push", "check DIR/images and DIR/masks (same stems), send them and register them as NAME");
+  auto arguments = std::make_shared<PushArguments>();
+  push->add_option("name", arguments->name, "lower-case letters, digits, '-' and '_'")->required();
+  push->add_option("dir", arguments->dir, "folder with images/ and masks/")->required();
+  push->add_option("--labels", arguments->labels,
+                   "grey value of each class, such as cup=0,disc=128 (and background=255, where it "
+                   "is not 0); inferred if not given")
+      ->type_name("NAME=VALUE,...");
+  push->callback([&chosen, arguments] {
+    chosen = [arguments](Session& session) { return Push(session, *arguments); };
+  });
+
+  CLI::App* list = group->add_subcommand("list", "list all datasets, newest first");
+  list->callback([&chosen] { chosen = List; });
+
+  auto name = std::make_shared<std::string>();
+  CLI::App* get = group->add_subcommand("get", "show a dataset");
+  get->add_option("name", *name)->required();
+  get->callback(
+      [&chosen, name] { chosen = [name](Session& session) { return Get(session, *name); }; });
+
+  CLI::App* remove =
+      group->add_subcommand("delete", "delete a dataset that no unfinished job uses");
+  remove->add_option("name", *name)->required();
+  remove->callback(
+      [&chosen, name] { chosen = [name](Session& session) { return Delete(session, *name); }; });
+}
+
+}  // namespace alignflow

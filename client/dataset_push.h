@@ -1,0 +1,34 @@
+#ifndef ALIGNFLOW_CLIENT_DATASET_PUSH_H_
+#define ALIGNFLOW_CLIENT_DATASET_PUSH_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "alignflow/v1/datasets.pb.h"
+#include "client/session.h"
+#include "client/upload.h"
+
+namespace alignflow {
+
+struct PushArguments {
+  std::string name;    // the dataset's id
+  std::string dir;     // with images/ and masks/
+  std::string labels;  // LabelTable's text form; empty: inferred
+};
+
+struct PushedDataset {
+  v1::Dataset dataset;
+  UploadTotals totals;
+};
+
+// Checks every file of the folder to its last pixel, then sends what the server lacks and registers
+// the manifest. Nothing is sent for a folder with a mistake in it. Warnings and counters go to
+// `err`.
+absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments& arguments);
+
+// "384x288", or "384x288 to 720x576".
+std::string SizeRange(const v1::Dataset& dataset);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_CLIENT_DATASET_PUSH_H_

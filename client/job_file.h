@@ -1,0 +1,43 @@
+#ifndef ALIGNFLOW_CLIENT_JOB_FILE_H_
+#define ALIGNFLOW_CLIENT_JOB_FILE_H_
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace alignflow {
+
+// What a user asks of `align`, from the command line or from a job file.
+struct JobRequest {
+  std::optional<std::string> source;      // dataset
+  std::optional<std::string> references;  // folder
+  std::optional<std::string> target;      // dataset
+  std::optional<int> pairs;
+  std::optional<std::string> preset;
+  std::map<std::string, std::string> settings;  // by dotted name
+};
+
+// Reads a job file:
+//   source: kvasir
+//   references: ./references        # relative to the file
+//   target: clinic-held-out         # optional
+//   pairs: 700
+//   preset: unet-64                 # optional
+//   settings:                       # optional
+//     align.iterations: 300
+// InvalidArgument names the line, an unknown key with the nearest valid one, and the remedy;
+// NotFound if there is no such file.
+absl::StatusOr<JobRequest> ReadJobFile(const std::string& path);
+
+// `flags` where it says something, otherwise `file`; settings are merged key by key.
+JobRequest Merge(const JobRequest& file, const JobRequest& flags);
+
+// Adds "key=value" to `settings`. InvalidArgument if it has another form or the key is there
+// already.
+absl::Status AddSetting(const std::string& text, std::map<std::string, std::string>& settings);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_CLIENT_JOB_FILE_H_

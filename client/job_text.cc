@@ -1,0 +1,113 @@
+#include "client/job_text.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/call.h"
+#include "client/progress_view.h"
+#include "client/text_table.h"
+#include "client/timestamps.h"
+
+namespace alignflow {
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+// The index of `text` in `list`, where it is appended if need be.
+size_t IndexIn(std::vector<std::string>& list, const std::string& text) {
+  const auto found = std::find(list.begin(), list.end(), text);
+  if (found != list.end()) return found - list.begin();
+  list.push_back(text);
+  return list.size() - 1;
+}
+
+std::string StageDetail(const v1::Stage& stage, absl::Time now) {
+  if (stage.state() == v1::STAGE_STATE_WAITING || stage.state() == v1::STAGE_STATE_QUEUED)
+    return "";
+  return DescribeStage(stage, now);
+}
+
+}  // namespace
+
+std::string JobText(const v1::Job& job, absl::Time now) {
+  const v1::AlignSpec& spec = job.spec();
+  std::string state = StateWord(job.state());
+  if (!job.waiting_reason().empty()) absl::StrAppend(&state, ": ", job.waiting_reason());
+  Rows rows = {{job.name(), state},
+               {"created", LocalTimeText(job.create_time())},
+               {"source", spec.source()},
+               {"references", absl::StrCat(spec.references_size())},
+               {"pairs", absl::StrCat(job.pairs_ready(), " of ", spec.pairs(), " ready")},
+               {"preset", spec.preset()}};
+  if (!spec.target().empty()) rows.push_back({"target", spec.target()});
+  if (job.has_start_time()) {
+    const absl::Time end = job.has_end_time() ? ToAbslTime(job.end_time()) : now;
+    rows.push_back({"time", DurationText(end - ToAbslTime(job.start_time()))});
+  }
+  if (!job.stage1_model().empty()) rows.push_back({"stage-1 model", job.stage1_model()});
+  if (!job.stage2_model().empty()) rows.push_back({"stage-2 model", job.stage2_model()});
+  for (const std::string& warning : job.warnings()) rows.push_back({"warning", warning});
+  if (!job.error().empty()) rows.push_back({"error", job.error()});
+
+  Rows stages = {{"STAGE", "STATE", "TASKS", "TIME", ""}};
+  for (const v1::Stage& stage : job.stages()) {
+    const bool reused = stage.state() == v1::STAGE_STATE_REUSED;
+    stages.push_back({stage.id(), StateWord(stage.state()),
+                      absl::StrCat(stage.tasks_done(), "/", stage.tasks_total()),
+                      reused || !stage.has_start_time() ? "-" : DurationText(StageTime(stage, now)),
+                      StageDetail(stage, now)});
+  }
+  return absl::StrCat(TableText(rows), "\n", TableText(stages, {2, 3}));
+}
+
+std::string FiguresText(const v1::Report& report) {
+  std::vector<std::string> names, subjects;
+  // Left to right as on the contact sheet; a subject without any figure gets no column.
+  for (const char* known : {"source", "references", "stage 1", "stage 2", "target"}) {
+    const auto& figures = report.figures();
+    if (std::any_of(figures.begin(), figures.end(),
+                    [&](const v1::Figure& figure) { return figure.subject() == known; })) {
+      subjects.push_back(known);
+    }
+  }
+  for (const v1::Figure& figure : report.figures()) {
+    IndexIn(names, figure.name());
+    IndexIn(subjects, figure.subject());
+  }
+  Rows rows(names.size() + 1, std::vector<std::string>(subjects.size() + 2));
+  rows[0][0] = "FIGURE";
+  std::vector<size_t> right;
+  for (size_t i = 0; i < subjects.size(); ++i) {
+    rows[0][i + 1] = subjects[i];
+    right.push_back(i + 1);
+  }
+  for (const v1::Figure& figure : report.figures()) {
+    std::vector<std::string>& row = rows[IndexIn(names, figure.name()) + 1];
+    row.front() = figure.name();
+    row[IndexIn(subjects, figure.subject()) + 1] = absl::StrFormat("%.4g", figure.value());
+    if (!figure.better().empty()) row.back() = absl::StrCat(figure.better(), " is better");
+  }
+  return TableText(rows, right);
+}
+
+Result JobResult(const v1::Job& job, const std::optional<v1::Report>& report) {
+  Result result{.document = ToJson(job), .text = JobText(job, absl::Now())};
+  result.document["report"] = report ? ToJson(*report) : Json();
+  if (report && report->figures_size() > 0) {
+    absl::StrAppend(&result.text, "\n", FiguresText(*report));
+  }
+  return result;
+}
+
+absl::StatusOr<std::optional<v1::Report>> FetchReport(v1::Jobs::StubInterface& jobs,
+                                                      const std::string& name) {
+  v1::GetReportRequest request;
+  request.set_name(name);
+  auto report = Call(jobs, &v1::Jobs::StubInterface::GetReport, request);
+  if (absl::IsFailedPrecondition(report.status())) return std::nullopt;
+  if (!report.ok()) return report.status();
+  return *std::move(report);
+}
+
+}  // namespace alignflow

@@ -1,0 +1,120 @@
+#include "client/pair_folder.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/digest.h"
+
+namespace alignflow {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string FileName(const char* kind, int pair) {
+  return absl::StrFormat("%s/%06d.png", kind, pair);
+}
+
+bool HasDigest(const fs::path& file, const std::string& sha256) {
+  const auto digest = Sha256OfFile(file);
+  return digest.ok() && *digest == sha256;
+}
+
+absl::Status MakeFolder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!error) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat("cannot make the folder ", folder.string(), ": ", error.message()));
+}
+
+}  // namespace
+
+PairFolder::PairFolder(fs::path folder, std::string job, AppendLog manifest)
+    : folder_(std::move(folder)), job_(std::move(job)), manifest_(std::move(manifest)) {}
+
+absl::StatusOr<PairFolder> PairFolder::Open(const fs::path& folder, const std::string& job) {
+  const fs::path manifest = folder / "manifest.jsonl";
+  std::error_code error;
+  if (!fs::exists(manifest, error)) {
+    for (const char* kind : {"images", "masks"}) {
+      if (fs::exists(folder / kind, error) && !fs::is_empty(folder / kind, error)) {
+        return absl::FailedPreconditionError(absl::StrCat(
+            (folder / kind).string(), " holds files of something else: pull into a new folder"));
+      }
+    }
+  }
+  for (const fs::path& part : {folder, folder / "images", folder / "masks"}) {
+    absl::Status made = MakeFolder(part);
+    if (!made.ok()) return made;
+  }
+  auto log = AppendLog::Open(manifest);
+  if (!log.ok()) return log.status();
+  const std::vector<std::string> lines = log->lines();
+  PairFolder pairs(folder, job, *std::move(log));
+  for (const std::string& line : lines) {
+    absl::Status read = pairs.Read(line);
+    if (!read.ok()) return read;
+  }
+  return pairs;
+}
+
+absl::Status PairFolder::Read(const std::string& line) {
+  const int pair = size() + 1;
+  const std::string where =
+      absl::StrCat((folder_ / "manifest.jsonl").string(), " line ", pair, ": ");
+  const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const auto text = [&json](const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  if (json.is_object() && !text("job").empty() && text("job") != job_) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        where, "the folder holds pairs of ", text("job"), ": pull ", job_, " into a new folder"));
+  }
+  Entry entry;
+  if (json.is_object()) entry = {text("image_sha256"), text("mask_sha256")};
+  if (!IsSha256Hex(entry.image_sha256) || !IsSha256Hex(entry.mask_sha256) ||
+      !json.contains("pair") || json["pair"] != pair) {
+    return absl::DataLossError(absl::StrCat(where, "not the record of pair ", pair,
+                                            "; was the file edited? Pull into a new folder"));
+  }
+  entries_.push_back(std::move(entry));
+  return absl::OkStatus();
+}
+
+bool PairFolder::Intact(int pair) const {
+  return HasDigest(ImagePath(pair), entry(pair).image_sha256) &&
+         HasDigest(MaskPath(pair), entry(pair).mask_sha256);
+}
+
+std::vector<int> PairFolder::FindDamaged() const {
+  std::vector<int> damaged;
+  for (int pair = 1; pair <= size(); ++pair) {
+    if (!Intact(pair)) damaged.push_back(pair);
+  }
+  return damaged;
+}
+
+fs::path PairFolder::ImagePath(int pair) const { return folder_ / FileName("images", pair); }
+fs::path PairFolder::MaskPath(int pair) const { return folder_ / FileName("masks", pair); }
+
+absl::Status PairFolder::Append(const Entry& entry, const std::string& record_json) {
+  const int pair = size() + 1;
+  const Json record = Json::parse(record_json, nullptr, /*allow_exceptions=*/false);
+  if (!record.is_object()) {
+    return absl::DataLossError(absl::StrCat("the record of pair ", pair, " is no JSON object"));
+  }
+  const Json line = {{"job", job_},
+                     {"pair", pair},
+                     {"image", FileName("images", pair)},
+                     {"image_sha256", entry.image_sha256},
+                     {"mask", FileName("masks", pair)},
+                     {"mask_sha256", entry.mask_sha256},
+                     {"record", record}};
+  absl::Status written = manifest_.Append(line.dump());
+  if (written.ok()) entries_.push_back(entry);
+  return written;
+}
+
+}  // namespace alignflow

@@ -1,0 +1,64 @@
+#ifndef ALIGNFLOW_CLIENT_PAIR_FOLDER_H_
+#define ALIGNFLOW_CLIENT_PAIR_FOLDER_H_
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/append_log.h"
+#include "client/message_json.h"
+
+namespace alignflow {
+
+// The folder that the pairs of one job are pulled into:
+//   images/000001.png  masks/000001.png  manifest.jsonl
+// manifest.jsonl has one line a pair, in order from pair 1, and is the truth about what was pulled:
+//   {"job":"jobs/x","pair":1,"image":"images/000001.png","image_sha256":"...",
+//    "mask":"masks/000001.png","mask_sha256":"...","record":{provenance}}
+// A pair's line is written after its files, so a crash at any moment leaves at most a torn last
+// line, which is dropped, and files that the disk lost, which their digests tell. One process at a
+// time: the manifest is locked. Not thread-safe.
+class PairFolder {
+ public:
+  // What the manifest says about a pair.
+  struct Entry {
+    std::string image_sha256;
+    std::string mask_sha256;
+  };
+
+  // Makes the folder if need be and reads its manifest. FailedPrecondition: it holds another job's
+  // pairs, or files without a manifest, or is in use. DataLoss: a line is damaged, which a crash
+  // can't do. All name the remedy.
+  static absl::StatusOr<PairFolder> Open(const std::filesystem::path& folder,
+                                         const std::string& job);
+
+  // Pairs 1 to size() are there, as far as the manifest knows.
+  int size() const { return static_cast<int>(entries_.size()); }
+  // 1 to size().
+  const Entry& entry(int pair) const { return entries_[pair - 1]; }
+  // Whether both files of a pair still have the manifest's digests.
+  bool Intact(int pair) const;
+  // Those that are not, in order.
+  std::vector<int> FindDamaged() const;
+
+  std::filesystem::path ImagePath(int pair) const;
+  std::filesystem::path MaskPath(int pair) const;
+
+  // Adds the line of pair size() + 1, whose files must be there. `record_json`: a JSON object.
+  absl::Status Append(const Entry& entry, const std::string& record_json);
+
+ private:
+  PairFolder(std::filesystem::path folder, std::string job, AppendLog manifest);
+  absl::Status Read(const std::string& line);
+
+  std::filesystem::path folder_;
+  std::string job_;
+  AppendLog manifest_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_CLIENT_PAIR_FOLDER_H_

@@ -1,0 +1,215 @@
+#include "client/pair_pull.h"
+
+#include <functional>
+
+#include "absl/strings/str_cat.h"
+#include "client/call.h"
+#include "client/job_text.h"
+#include "client/pair_folder.h"
+#include "client/patience.h"
+#include "client/upload.h"
+#include "common/partial_file.h"
+
+namespace alignflow {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A stream is opened anew after this time, so that one on a dead connection can't wait for ever.
+constexpr absl::Duration kStreamDeadline = absl::Seconds(60);
+
+absl::Status WriteFile(const fs::path& path, const std::string& bytes) {
+  PartialFile file(path);
+  absl::Status written = file.Append(bytes);
+  return written.ok() ? file.Rename() : written;
+}
+
+class Puller {
+ public:
+  Puller(Session& session, Stubs& stubs, const std::string& job, PairFolder folder,
+         absl::Duration timeout)
+      : session_(session),
+        stubs_(stubs),
+        job_(job),
+        folder_(std::move(folder)),
+        patience_(timeout, [this](const std::string& line) { PrintLine(line); }),
+        counter_(session.console) {}
+
+  absl::StatusOr<PullSummary> Pull(const fs::path& dir) {
+    v1::Job job;
+    absl::Status status = Persist([&] { return GetJob(job); });
+    if (!status.ok()) return status;
+    total_ = job.spec().pairs();
+    for (const int pair : folder_.FindDamaged()) {
+      status = Persist([&] { return Repair(pair); });
+      if (!status.ok()) return status;
+      ++summary_.repaired;
+    }
+    status = Persist([this] { return PullRest(); });
+    counter_.End();
+    if (!status.ok()) return status;
+    summary_.pairs = folder_.size();
+    status = Persist([&] { return SaveReport(dir); });
+    if (!status.ok()) return status;
+    return summary_;
+  }
+
+ private:
+  void PrintLine(const std::string& line) {
+    counter_.End();
+    session_.console.err << line << std::endl;
+  }
+
+  // Calls `attempt` until it succeeds, fails for good, or patience has run out.
+  absl::Status Persist(const std::function<absl::Status()>& attempt) {
+    while (true) {
+      absl::Status status = attempt();
+      if (status.ok()) {
+        patience_.Answered();
+        return status;
+      }
+      status = patience_.AfterFailure(status);
+      if (!status.ok()) return status;
+    }
+  }
+
+  absl::Status GetJob(v1::Job& job) {
+    v1::GetJobRequest request;
+    request.set_name(job_);
+    auto got = Call(*stubs_.jobs, &v1::Jobs::StubInterface::GetJob, request);
+    if (got.ok()) job = *std::move(got);
+    return got.status();
+  }
+
+  absl::Status SaveFile(const v1::Digest& digest, const std::string& data, const fs::path& path) {
+    // Files above 1 MiB come through Blobs.
+    if (data.empty()) return stubs_.blobs->Download(digest.sha256(), path);
+    if (DescribeBytes(data).sha256 != digest.sha256()) {
+      return absl::DataLossError(
+          absl::StrCat(path.filename().string(), ": the bytes received don't match their digest"));
+    }
+    return WriteFile(path, data);
+  }
+
+  absl::Status SaveFiles(const v1::Pair& pair) {
+    absl::Status saved = SaveFile(pair.image(), pair.image_data(), folder_.ImagePath(pair.index()));
+    if (!saved.ok()) return saved;
+    return SaveFile(pair.mask(), pair.mask_data(), folder_.MaskPath(pair.index()));
+  }
+
+  absl::Status Add(const v1::Pair& pair) {
+    if (pair.index() != folder_.size() + 1) {
+      return absl::DataLossError(absl::StrCat("the server sent pair ", pair.index(), " after pair ",
+                                              folder_.size(), ": report this as a bug"));
+    }
+    absl::Status saved = SaveFiles(pair);
+    if (!saved.ok()) return saved;
+    ++summary_.pulled;
+    return folder_.Append(
+        {.image_sha256 = pair.image().sha256(), .mask_sha256 = pair.mask().sha256()},
+        pair.record_json());
+  }
+
+  // Reads pairs after `after` until the stream ends or `take` wants no more.
+  absl::Status Stream(int after, const std::function<absl::StatusOr<bool>(const v1::Pair&)>& take) {
+    grpc::ClientContext context;
+    SetDeadline(context, kStreamDeadline);
+    v1::StreamPairsRequest request;
+    request.set_name(job_);
+    request.set_after_index(after);
+    auto stream = stubs_.jobs->StreamPairs(&context, request);
+    v1::Pair pair;
+    while (stream->Read(&pair)) {
+      patience_.Answered();
+      const absl::StatusOr<bool> more = take(pair);
+      if (more.ok() && *more) continue;
+      context.TryCancel();
+      stream->Finish();
+      return more.status();
+    }
+    return FromGrpcStatus(stream->Finish());
+  }
+
+  // The pair again, which must be what it was.
+  absl::Status Repair(int index) {
+    bool arrived = false;
+    absl::Status status = Stream(index - 1, [&](const v1::Pair& pair) -> absl::StatusOr<bool> {
+      const PairFolder::Entry& entry = folder_.entry(index);
+      if (pair.index() != index || pair.image().sha256() != entry.image_sha256 ||
+          pair.mask().sha256() != entry.mask_sha256) {
+        return absl::DataLossError(absl::StrCat("pair ", index, " of ", job_,
+                                                " is not what the manifest says: pull into a new "
+                                                "folder"));
+      }
+      arrived = true;
+      absl::Status saved = SaveFiles(pair);
+      if (!saved.ok()) return saved;
+      return false;
+    });
+    if (status.ok() && !arrived) {
+      return absl::NotFoundError(absl::StrCat(job_, " has no pair ", index, " any more"));
+    }
+    return status;
+  }
+
+  absl::Status PullRest() {
+    while (folder_.size() < total_) {
+      absl::Status status =
+          Stream(folder_.size(), [this](const v1::Pair& pair) -> absl::StatusOr<bool> {
+            absl::Status added = Add(pair);
+            if (!added.ok()) return added;
+            counter_.Show(absl::StrCat("pulled ", folder_.size(), "/", total_),
+                          folder_.size() == total_);
+            return true;
+          });
+      if (absl::IsDeadlineExceeded(status)) {
+        // No pair for a minute is no failure; a server that is gone shows here.
+        v1::Job job;
+        status = GetJob(job);
+        if (status.ok()) patience_.Answered();
+      } else if (status.ok() && folder_.size() < total_) {
+        status = absl::DataLossError(absl::StrCat("the server ended after pair ", folder_.size(),
+                                                  " of ", total_, ": report this as a bug"));
+      }
+      if (absl::IsFailedPrecondition(status)) {
+        return Annotate(status, absl::StrCat(folder_.size(), " of ", total_, " pairs were pulled"));
+      }
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status SaveReport(const fs::path& dir) {
+    auto report = FetchReport(*stubs_.jobs, job_);
+    if (!report.ok()) return report.status();
+    if (!report->has_value()) return absl::OkStatus();
+    for (const v1::Artifact& artifact : (*report)->artifacts()) {
+      if (artifact.name() != "contact-sheet.png") continue;
+      absl::Status saved =
+          stubs_.blobs->Download(artifact.blob().sha256(), dir / "contact-sheet.png");
+      if (!saved.ok()) return saved;
+    }
+    summary_.report = true;
+    return WriteFile(dir / "figures.json", ToJson(**report)["figures"].dump(2, ' ') + "\n");
+  }
+
+  Session& session_;
+  Stubs& stubs_;
+  const std::string job_;
+  PairFolder folder_;
+  Patience patience_;
+  Counter counter_;
+  int total_ = 0;
+  PullSummary summary_;
+};
+
+}  // namespace
+
+absl::StatusOr<PullSummary> PullPairs(Session& session, Stubs& stubs, const std::string& job,
+                                      const fs::path& folder, absl::Duration timeout) {
+  auto pairs = PairFolder::Open(folder, job);
+  if (!pairs.ok()) return pairs.status();
+  return Puller(session, stubs, job, *std::move(pairs), timeout).Pull(folder);
+}
+
+}  // namespace alignflow

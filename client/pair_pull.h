@@ -1,0 +1,27 @@
+#ifndef ALIGNFLOW_CLIENT_PAIR_PULL_H_
+#define ALIGNFLOW_CLIENT_PAIR_PULL_H_
+
+#include <filesystem>
+#include <string>
+
+#include "client/session.h"
+
+namespace alignflow {
+
+struct PullSummary {
+  int pairs = 0;        // in the folder now
+  int pulled = 0;       // of them, by this call
+  int repaired = 0;     // files that had changed since they were pulled
+  bool report = false;  // contact-sheet.png and figures.json are there too
+};
+
+// Brings a job's pairs into a folder (see PairFolder), each exactly once, waiting for those of a
+// running job, through restarts of the coordinator: it may be silent for `timeout`. A second call
+// goes on where the first stopped. Once the job's report is there, it is saved as well.
+// FailedPrecondition if the job fails or is cancelled before its last pair; what was made stays.
+absl::StatusOr<PullSummary> PullPairs(Session& session, Stubs& stubs, const std::string& job,
+                                      const std::filesystem::path& folder, absl::Duration timeout);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_CLIENT_PAIR_PULL_H_

@@ -1,0 +1,58 @@
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/commands.h"
+#include "client/job_watch.h"
+#include "client/pair_pull.h"
+
+namespace alignflow {
+namespace {
+
+struct PullArguments {
+  std::string job, dir;
+  double timeout_s = kDefaultTimeoutSeconds;
+};
+
+absl::StatusOr<Result> Pull(Session& session, const PullArguments& arguments) {
+  auto stubs = session.Connect();
+  if (!stubs.ok()) return stubs.status();
+  const std::string job = ResourceName("jobs", arguments.job);
+  auto summary = PullPairs(session, *stubs, job, arguments.dir, absl::Seconds(arguments.timeout_s));
+  if (!summary.ok()) return summary.status();
+  Result result{.document = {{"job", job},
+                             {"dir", arguments.dir},
+                             {"pairs", summary->pairs},
+                             {"pulled", summary->pulled},
+                             {"repaired", summary->repaired},
+                             {"report", summary->report}},
+                .text = absl::StrCat(summary->pairs, " pairs in ", arguments.dir, ", ",
+                                     summary->pulled, " of them new")};
+  if (summary->repaired > 0) absl::StrAppend(&result.text, ", ", summary->repaired, " repaired");
+  absl::StrAppend(&result.text, "\n");
+  if (!summary->report) {
+    absl::StrAppend(&result.text,
+                    "the figures are not there yet: run this again later for contact-sheet.png and "
+                    "figures.json\n");
+  }
+  return result;
+}
+
+}  // namespace
+
+void AddPairsCommands(CLI::App& app, Action& chosen) {
+  CLI::App* group = app.add_subcommand("pairs", "the image-mask pairs that jobs make");
+  group->require_subcommand(1);
+  CLI::App* pull = group->add_subcommand(
+      "pull",
+      "write a job's pairs to DIR/images, DIR/masks and DIR/manifest.jsonl, waiting for "
+      "those to come; goes on where it stopped");
+  auto arguments = std::make_shared<PullArguments>();
+  pull->add_option("job", arguments->job, "as `align` and `job list` print it")->required();
+  pull->add_option("dir", arguments->dir, "a new folder, or one that was begun")->required();
+  AddTimeoutOption(*pull, arguments->timeout_s);
+  pull->callback([&chosen, arguments] {
+    chosen = [arguments](Session& session) { return Pull(session, *arguments); };
+  });
+}
+
+}  // namespace alignflow

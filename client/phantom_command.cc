@@ -1,0 +1,56 @@
+#include <limits>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "client/commands.h"
+#include "worker/data/phantom.h"
+
+namespace alignflow {
+namespace {
+
+struct PhantomArguments {
+  std::string dir, kind, domain;
+  PhantomOptions options;
+};
+
+absl::StatusOr<Result> MakePhantoms(const PhantomArguments& arguments) {
+  PhantomOptions options = arguments.options;
+  auto kind = ParsePhantomKind(arguments.kind);
+  if (!kind.ok()) return kind.status();
+  options.kind = *kind;
+  auto domain = ParsePhantomDomain(arguments.domain);
+  if (!domain.ok()) return domain.status();
+  options.domain = *domain;
+  absl::Status written = WritePhantoms(options, arguments.dir);
+  if (!written.ok()) return written;
+  const std::string labels = PhantomLabels(options.kind).ToString();
+  return Result{
+      .document = {{"dir", arguments.dir},
+                   {"count", options.count},
+                   {"size", options.size},
+                   {"labels", labels}},
+      .text = absl::StrCat("wrote ", options.count, " pairs of ", options.size, "x", options.size,
+                           " to ", arguments.dir, "; labels ", labels, "\n")};
+}
+
+}  // namespace
+
+void AddPhantomCommand(CLI::App& app, Action& chosen) {
+  CLI::App* command = app.add_subcommand(
+      "phantom", "make up images with masks for a try-out: nothing in them comes from a patient");
+  auto arguments = std::make_shared<PhantomArguments>();
+  PhantomOptions& options = arguments->options;
+  command->add_option("dir", arguments->dir, "folder to write images/ and masks/ to")->required();
+  command->add_option("--kind", arguments->kind, "fundus or polyp")->required();
+  command->add_option("--domain", arguments->domain, "source, target-a or target-b: the scanner")
+      ->required();
+  command->add_option("--count", options.count, "number of pairs")->required();
+  command->add_option("--seed", options.seed, "the same seed gives the same masks in every domain")
+      ->required();
+  command->add_option("--size", options.size, "side in pixels")->capture_default_str();
+  command->callback([&chosen, arguments] {
+    chosen = [arguments](Session&) { return MakePhantoms(*arguments); };
+  });
+}
+
+}  // namespace alignflow

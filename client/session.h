@@ -1,0 +1,58 @@
+#ifndef ALIGNFLOW_CLIENT_SESSION_H_
+#define ALIGNFLOW_CLIENT_SESSION_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "alignflow/v1/datasets.grpc.pb.h"
+#include "alignflow/v1/jobs.grpc.pb.h"
+#include "alignflow/v1/models.grpc.pb.h"
+#include "client/console.h"
+#include "client/message_json.h"
+#include "common/blob_client.h"
+#include "grpcpp/channel.h"
+
+namespace alignflow {
+
+// The services of one coordinator.
+struct Stubs {
+  std::unique_ptr<v1::Datasets::StubInterface> datasets;
+  std::unique_ptr<v1::Jobs::StubInterface> jobs;
+  std::unique_ptr<v1::Models::StubInterface> models;
+  std::unique_ptr<BlobClient> blobs;
+
+  static Stubs On(const std::shared_ptr<grpc::ChannelInterface>& channel);
+};
+
+// Opens a channel to HOST:PORT.
+using Connector =
+    std::function<absl::StatusOr<std::shared_ptr<grpc::ChannelInterface>>(std::string_view server)>;
+
+// What a command has around it.
+struct Session {
+  Console& console;
+  Connector connector;
+  std::string server;  // --server or AFCTL_SERVER; empty if neither was given
+
+  // InvalidArgument if no server was given or the address can't be used.
+  absl::StatusOr<Stubs> Connect() const;
+};
+
+// What a command prints on stdout: one of the two.
+struct Result {
+  Json document;     // with --json
+  std::string text;  // otherwise; whole lines
+};
+
+using Action = std::function<absl::StatusOr<Result>(Session& session)>;
+
+// "jobs/abc" from "abc" or "jobs/abc".
+std::string ResourceName(const std::string& collection, const std::string& name);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_CLIENT_SESSION_H_
