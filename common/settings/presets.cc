@@ -24,6 +24,8 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"align.start_index", "18"},
       {"align.rollout", "pool"},
       {"align.pool", "256"},
+      {"generate.strength", "0.3"},
+      {"generate.path", "handover"},
       {"generate.steps", "20"},
       {"generate.guidance", "1"},
       {"figures.samples", "128"},
