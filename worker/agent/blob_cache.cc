@@ -80,7 +80,7 @@ void BlobCache::Shrink() {
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.used < b.used; });
   for (const Entry& entry : entries) {
-    if (bytes_ <= limit_bytes_ / 10 * 9) return;
+    if (bytes_ <= limit_bytes_ - limit_bytes_ / 10) return;
     fs::remove(entry.path, error);
     bytes_ -= entry.size;
   }
