@@ -1,0 +1,111 @@
+#ifndef ALIGNFLOW_SERVER_BLOBS_BLOB_STREAM_H_
+#define ALIGNFLOW_SERVER_BLOBS_BLOB_STREAM_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/digest.h"
+
+namespace alignflow {
+
+// An open file, closed with the object.
+class FileHandle {
+ public:
+  explicit FileHandle(int fd = -1) : fd_(fd) {}
+  ~FileHandle();
+  FileHandle(FileHandle&& other) noexcept;
+  FileHandle& operator=(FileHandle&& other) noexcept;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// Takes the bytes of one blob, in order. Destroyed before Commit it leaves what arrived where a
+// later writer goes on, unless an error has shown that this would be useless. Not thread-safe.
+class BlobWriter {
+ public:
+  struct Target {
+    std::string sha256;
+    int64_t size = 0;
+    std::filesystem::path incoming;  // where the bytes gather
+    std::filesystem::path final;     // the blob's place
+    bool resumable = true;
+  };
+
+  // Goes on behind the `offset` bytes that the incoming file has. `on_end` is called once, at
+  // destruction.
+  static absl::StatusOr<std::unique_ptr<BlobWriter>> Open(Target target, int64_t offset,
+                                                          std::function<void()> on_end);
+  ~BlobWriter();
+  BlobWriter(const BlobWriter&) = delete;
+  BlobWriter& operator=(const BlobWriter&) = delete;
+
+  // InvalidArgument beyond the size announced; ResourceExhausted, with the remedy, if the disk is
+  // full. After an error nothing of the write is kept.
+  absl::Status Append(std::string_view bytes);
+
+  // Checks size and digest, and makes the blob appear durably. InvalidArgument if the bytes are
+  // others than announced (they are discarded); FailedPrecondition if some have not come yet (they
+  // are kept).
+  absl::Status Commit();
+
+  int64_t received() const { return received_; }
+
+ private:
+  BlobWriter(Target target, FileHandle file, std::function<void()> on_end);
+  absl::Status HashWhatIsThere(int64_t offset);
+  // Discards what arrived and passes the error on.
+  absl::Status Discard(absl::Status error);
+
+  const Target target_;
+  FileHandle file_;
+  std::function<void()> on_end_;
+  Sha256 hash_;
+  int64_t received_ = 0;
+  bool keep_ = true;
+};
+
+// Gives the bytes of one blob, in order. Read from its beginning to its end the blob is checked
+// against its digest. Not thread-safe.
+class BlobReader {
+ public:
+  // `on_damage` is called once if the bytes don't match.
+  BlobReader(std::string sha256, FileHandle file, int64_t offset, int64_t size,
+             std::function<void()> on_damage);
+
+  // Up to `limit` further bytes; none at the end. DataLoss at the end of a blob that was read whole
+  // and doesn't match; Internal if the disk fails.
+  absl::StatusOr<std::string> Next(int64_t limit);
+
+  int64_t size() const { return size_; }  // of the whole blob
+
+ private:
+  absl::Status Damaged(std::string_view how);
+
+  const std::string sha256_;
+  FileHandle file_;
+  int64_t offset_;
+  const int64_t size_;
+  const bool whole_;
+  bool checked_ = false;
+  Sha256 hash_;
+  std::function<void()> on_damage_;
+};
+
+// An error of writing a file: ResourceExhausted with the remedy if there is no space, Internal
+// otherwise.
+absl::Status WriteError(int error, std::string_view what);
+
+// Makes a rename in the folder durable.
+absl::Status SyncFolder(const std::filesystem::path& folder);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_BLOBS_BLOB_STREAM_H_

@@ -1,0 +1,107 @@
+#include "server/catalog/catalog.h"
+
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_conversion.h"
+#include "server/catalog/migrations.h"
+#include "server/catalog/soci.h"
+
+namespace alignflow {
+namespace {
+
+absl::Status FromSqlError(const std::exception& error) {
+  const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
+  const std::string what = absl::StrCat("catalog: ", error.what());
+  // The extended codes carry the primary one in their low byte.
+  switch (sqlite == nullptr ? 0 : sqlite->result() & 0xff) {
+    case SQLITE_FULL:
+      return absl::ResourceExhaustedError(
+          absl::StrCat(what, "; free space on the disk of the state folder and try again"));
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return absl::DataLossError(what);
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+      return absl::FailedPreconditionError(what);
+    default:
+      return absl::InternalError(what);
+  }
+}
+
+std::string Quoted(const std::filesystem::path& file) {
+  return absl::StrCat("db=\"", file.string(), "\"");
+}
+
+absl::Status CheckIntegrity(Sql& sql) {
+  std::string verdict;
+  sql << "PRAGMA quick_check(1)", soci::into(verdict);
+  if (verdict == "ok") return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("catalog: ", verdict));
+}
+
+absl::Status Prepare(Sql& sql) {
+  sql << "PRAGMA busy_timeout=5000";
+  absl::Status status = CheckIntegrity(sql);
+  if (!status.ok()) return status;
+  sql << "PRAGMA journal_mode=WAL";
+  sql << "PRAGMA synchronous=FULL";
+  sql << "PRAGMA foreign_keys=ON";
+  return Migrate(sql);
+}
+
+absl::Status Explain(const absl::Status& status, const std::filesystem::path& file) {
+  if (absl::IsDataLoss(status)) {
+    return absl::DataLossError(
+        absl::StrCat(file.string(), " is damaged (", std::string(status.message()),
+                     "); put a backup in its place, or move the state folder away to begin anew"));
+  }
+  if (absl::IsInternal(status)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(file.string(), ": ", std::string(status.message()),
+                     "; make sure that the folder can be written and has space"));
+  }
+  return Annotate(status, file.string());
+}
+
+}  // namespace
+
+Catalog::Catalog(std::unique_ptr<Sql> sql) : sql_(std::move(sql)) {}
+Catalog::~Catalog() = default;
+
+absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::filesystem::path& file) {
+  if (file.string().find('"') != std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file.string(), ": the path must not have a double quote in it"));
+  }
+  if (access(file.c_str(), F_OK) == 0 && access(file.c_str(), R_OK | W_OK) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(file.string(), ": no permission to read and write it; run as its owner"));
+  }
+  try {
+    auto sql = std::make_unique<Sql>("sqlite3", Quoted(file));
+    absl::Status status = Prepare(*sql);
+    if (!status.ok()) return Explain(status, file);
+    return std::unique_ptr<Catalog>(new Catalog(std::move(sql)));
+  } catch (const std::exception& error) {
+    return Explain(FromSqlError(error), file);
+  }
+}
+
+absl::Status Catalog::Transact(const std::function<absl::Status(Sql&)>& body) {
+  absl::MutexLock lock(&mutex_);
+  try {
+    soci::transaction transaction(*sql_);
+    absl::Status status = body(*sql_);
+    if (status.ok()) transaction.commit();
+    return status;
+  } catch (const std::exception& error) {
+    return FromSqlError(error);
+  }
+}
+
+}  // namespace alignflow

@@ -1,0 +1,78 @@
+#include "server/catalog/datasets.h"
+
+#include "server/catalog/columns.h"
+#include "server/catalog/soci.h"
+
+namespace alignflow {
+namespace {
+
+constexpr char kSelect[] =
+    "SELECT id, sequence, digest, labels, item_count, size_bytes, smallest, largest, create_time "
+    "FROM datasets ";
+
+std::vector<DatasetRecord> FetchDatasets(Sql& sql, const std::string& where, const auto& value,
+                                         int limit) {
+  DatasetRecord row;
+  int64_t created = 0;
+  soci::statement select =
+      (sql.prepare << kSelect << where << " ORDER BY sequence DESC LIMIT " << limit,
+       soci::use(value), soci::into(row.id), soci::into(row.sequence), soci::into(row.digest),
+       soci::into(row.labels), soci::into(row.item_count), soci::into(row.size_bytes),
+       soci::into(row.smallest), soci::into(row.largest), soci::into(created));
+  select.execute();
+  std::vector<DatasetRecord> rows;
+  while (select.fetch()) {
+    row.create_time = TimeOf(created);
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+}  // namespace
+
+void InsertDataset(Sql& sql, DatasetRecord& record, const std::vector<DatasetBlobs>& items) {
+  sql << "SELECT COALESCE(MAX(sequence), 0) + 1 FROM datasets", soci::into(record.sequence);
+  const int64_t created = ToColumn(record.create_time);
+  sql << "INSERT INTO datasets (id, sequence, digest, labels, item_count, size_bytes, smallest, "
+         "largest, create_time) VALUES (:id, :sequence, :digest, :labels, :count, :bytes, "
+         ":smallest, :largest, :created)",
+      soci::use(record.id), soci::use(record.sequence), soci::use(record.digest),
+      soci::use(record.labels), soci::use(record.item_count), soci::use(record.size_bytes),
+      soci::use(record.smallest), soci::use(record.largest), soci::use(created);
+  int64_t ordinal = 0;
+  DatasetBlobs item;
+  soci::statement insert =
+      (sql.prepare << "INSERT INTO dataset_items (dataset_id, ordinal, image, mask) VALUES (:id, "
+                      ":ordinal, :image, :mask)",
+       soci::use(record.id), soci::use(ordinal), soci::use(item.image), soci::use(item.mask));
+  for (const DatasetBlobs& next : items) {
+    item = next;
+    insert.execute(true);
+    ++ordinal;
+  }
+}
+
+std::optional<DatasetRecord> FindDataset(Sql& sql, const std::string& id) {
+  std::vector<DatasetRecord> rows = FetchDatasets(sql, "WHERE id = :id", id, 1);
+  if (rows.empty()) return std::nullopt;
+  return rows.front();
+}
+
+std::vector<DatasetRecord> ListDatasets(Sql& sql, int64_t before, int limit) {
+  return FetchDatasets(sql, "WHERE sequence < :before", before, limit);
+}
+
+void DeleteDataset(Sql& sql, const std::string& id) {
+  sql << "DELETE FROM datasets WHERE id = :id", soci::use(id);
+}
+
+std::optional<std::string> UnfinishedJobWithDataset(Sql& sql, const std::string& id) {
+  std::string job;
+  sql << "SELECT id FROM jobs WHERE state IN ('queued', 'running') AND (source = :source OR "
+         "target = :target) ORDER BY sequence LIMIT 1",
+      soci::use(id), soci::use(id), soci::into(job);
+  if (!sql.got_data()) return std::nullopt;
+  return job;
+}
+
+}  // namespace alignflow

@@ -1,0 +1,25 @@
+#ifndef ALIGNFLOW_SERVER_CATALOG_DATASETS_H_
+#define ALIGNFLOW_SERVER_CATALOG_DATASETS_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/catalog/catalog.h"
+#include "server/catalog/records.h"
+
+// The table of datasets. Within Catalog::Transact only.
+namespace alignflow {
+
+// The id must be free. Sets record.sequence.
+void InsertDataset(Sql& sql, DatasetRecord& record, const std::vector<DatasetBlobs>& items);
+std::optional<DatasetRecord> FindDataset(Sql& sql, const std::string& id);
+// Newest first, those with a sequence below `before`.
+std::vector<DatasetRecord> ListDatasets(Sql& sql, int64_t before, int limit);
+void DeleteDataset(Sql& sql, const std::string& id);
+// The oldest unfinished job that has the dataset as source or target.
+std::optional<std::string> UnfinishedJobWithDataset(Sql& sql, const std::string& id);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_CATALOG_DATASETS_H_

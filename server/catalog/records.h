@@ -1,0 +1,127 @@
+#ifndef ALIGNFLOW_SERVER_CATALOG_RECORDS_H_
+#define ALIGNFLOW_SERVER_CATALOG_RECORDS_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/settings/settings.h"
+#include "worker/tasks/task.h"
+
+// What the catalog keeps, as plain data. A time of absl::UnixEpoch() means "not yet".
+namespace alignflow {
+
+// The moves between states are in server/scheduler/state_machine.h.
+enum class JobState { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
+enum class TaskState { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
+
+struct DatasetRecord {
+  int64_t sequence = 0;  // rises with creation; given by the catalog
+  std::string id;
+  std::string digest;  // of the canonical manifest, which is stored as the blob of this name
+  std::string labels;  // LabelTable's text form
+  int64_t item_count = 0;
+  int64_t size_bytes = 0;
+  std::string smallest, largest;  // "WxH"
+  absl::Time create_time = absl::UnixEpoch();
+};
+
+// The blobs of one item of a dataset: what garbage collection must keep.
+struct DatasetBlobs {
+  std::string image, mask;
+};
+
+struct ReferenceRecord {
+  std::string stem;
+  std::string image;  // digest
+  int64_t size_bytes = 0;
+};
+
+struct JobRecord {
+  int64_t sequence = 0;  // rises with creation; given by the catalog
+  std::string id;
+  std::string request_id;  // empty if the client chose none
+  JobState state = JobState::kQueued;
+  std::string source, source_digest;  // dataset id and digest of its manifest
+  std::string target, target_digest;  // empty if none was given
+  std::string references_digest;      // of the references' manifest
+  int64_t pairs = 0;
+  std::string preset;
+  SettingMap settings;  // resolved
+  std::vector<std::string> warnings;
+  std::string error;
+  absl::Time create_time = absl::UnixEpoch();
+  absl::Time start_time = absl::UnixEpoch();
+  absl::Time end_time = absl::UnixEpoch();
+  int64_t last_event = 0;  // number of the latest event; the job is what that event shows
+  absl::Time event_time = absl::UnixEpoch();
+};
+
+struct TaskRecord {
+  std::string key;  // TaskKey(spec)
+  TaskSpec spec;
+  TaskState state = TaskState::kQueued;
+  // The lease. `attempt` numbers the leases of this task and never falls; `worker` is empty where
+  // the coordinator has restarted and no worker has claimed the lease again.
+  int64_t attempt = 0;
+  std::string worker;
+  absl::Time lease_expires = absl::UnixEpoch();
+  std::string reported;  // how the latest attempt ended: "success", "failure", "handed_back" or ""
+  int failures = 0;
+  int losses = 0;          // workers that were lost with it
+  std::string checkpoint;  // digest of the latest, or empty
+  std::string error;
+  TaskProgress progress;
+  int64_t pairs = 0;  // rows in the table of pairs
+  absl::Time queue_time = absl::UnixEpoch();
+  absl::Time start_time = absl::UnixEpoch();
+  absl::Time end_time = absl::UnixEpoch();
+};
+
+// One task's place in a job. `task_key` is empty until its inputs are known.
+struct JobTaskRecord {
+  std::string stage;
+  int stage_order = 0;
+  int ordinal = 0;
+  std::string task_key;
+  bool reused = false;
+};
+
+// The tasks of one stage of a job that are in the same state.
+struct StageCount {
+  std::string stage;
+  int stage_order = 0;
+  bool named = false;  // false: the tasks' inputs are not there yet, and `state` means nothing
+  TaskState state = TaskState::kQueued;
+  int64_t tasks = 0;
+  int64_t reused = 0;
+  int64_t step = 0, total = 0;  // sums over the tasks whose total is known
+  int64_t tasks_with_total = 0;
+  int64_t pairs = 0;
+  int64_t retries = 0;
+  absl::Time start_time = absl::UnixEpoch();  // earliest, of those not reused
+  absl::Time end_time = absl::UnixEpoch();    // latest, of those not reused
+};
+
+struct PairRecord {
+  int64_t index = 0;
+  std::string image, mask;  // digests of PNG files
+  std::string record_json;
+};
+
+struct ModelRecord {
+  std::string id;
+  int64_t sequence = 0;
+  std::string task_key;
+  std::string stage;  // "fit" or "align"
+  std::string preset;
+  std::string weights;  // digest
+  std::string source_digest;
+  absl::Time create_time = absl::UnixEpoch();
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_CATALOG_RECORDS_H_

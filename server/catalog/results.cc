@@ -1,0 +1,114 @@
+#include "server/catalog/results.h"
+
+#include "server/catalog/columns.h"
+#include "server/catalog/soci.h"
+
+namespace alignflow {
+namespace {
+
+constexpr char kSelectModels[] =
+    "SELECT id, sequence, task_key, stage, preset, weights, source_digest, create_time FROM "
+    "models ";
+
+std::vector<ModelRecord> FetchModels(Sql& sql, const std::string& where, const auto& value,
+                                     int limit) {
+  ModelRecord row;
+  int64_t created = 0;
+  soci::statement select =
+      (sql.prepare << kSelectModels << where << " ORDER BY sequence DESC LIMIT " << limit,
+       soci::use(value), soci::into(row.id), soci::into(row.sequence), soci::into(row.task_key),
+       soci::into(row.stage), soci::into(row.preset), soci::into(row.weights),
+       soci::into(row.source_digest), soci::into(created));
+  select.execute();
+  std::vector<ModelRecord> rows;
+  while (select.fetch()) {
+    row.create_time = TimeOf(created);
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+std::optional<ModelRecord> FirstOf(const std::vector<ModelRecord>& rows) {
+  if (rows.empty()) return std::nullopt;
+  return rows.front();
+}
+
+}  // namespace
+
+void SetPairs(Sql& sql, const std::string& task_key, const std::vector<PairRecord>& pairs) {
+  sql << "DELETE FROM pairs WHERE task_key = :task", soci::use(task_key);
+  for (const PairRecord& pair : pairs) {
+    sql << "INSERT INTO pairs (task_key, pair, image, mask, record) VALUES (:task, :pair, :image, "
+           ":mask, :record)",
+        soci::use(task_key), soci::use(pair.index), soci::use(pair.image), soci::use(pair.mask),
+        soci::use(pair.record_json);
+  }
+}
+
+std::vector<PairRecord> PairsOfTask(Sql& sql, const std::string& task_key) {
+  PairRecord row;
+  soci::statement select =
+      (sql.prepare
+           << "SELECT pair, image, mask, record FROM pairs WHERE task_key = :task ORDER BY pair",
+       soci::use(task_key), soci::into(row.index), soci::into(row.image), soci::into(row.mask),
+       soci::into(row.record_json));
+  select.execute();
+  std::vector<PairRecord> rows;
+  while (select.fetch()) rows.push_back(row);
+  return rows;
+}
+
+void InsertModel(Sql& sql, ModelRecord& record) {
+  sql << "SELECT COALESCE(MAX(sequence), 0) + 1 FROM models", soci::into(record.sequence);
+  const int64_t created = ToColumn(record.create_time);
+  sql << "INSERT INTO models (id, sequence, task_key, stage, preset, weights, source_digest, "
+         "create_time) VALUES (:id, :sequence, :task, :stage, :preset, :weights, :source, "
+         ":created) ON CONFLICT (id) DO NOTHING",
+      soci::use(record.id), soci::use(record.sequence), soci::use(record.task_key),
+      soci::use(record.stage), soci::use(record.preset), soci::use(record.weights),
+      soci::use(record.source_digest), soci::use(created);
+}
+
+std::optional<ModelRecord> FindModel(Sql& sql, const std::string& id) {
+  return FirstOf(FetchModels(sql, "WHERE id = :id", id, 1));
+}
+
+std::optional<ModelRecord> FindModelOfTask(Sql& sql, const std::string& task_key) {
+  return FirstOf(FetchModels(sql, "WHERE task_key = :task", task_key, 1));
+}
+
+std::vector<ModelRecord> ListModels(Sql& sql, int64_t before, int limit) {
+  return FetchModels(sql, "WHERE sequence < :before", before, limit);
+}
+
+void DeleteModel(Sql& sql, const std::string& id) {
+  sql << "DELETE FROM models WHERE id = :id", soci::use(id);
+}
+
+bool TasksReferTo(Sql& sql, const std::string& blob) {
+  int found = 0;
+  sql << "SELECT 1 FROM tasks WHERE checkpoint = :checkpoint UNION ALL SELECT 1 FROM task_outputs "
+         "WHERE blob = :blob LIMIT 1",
+      soci::use(blob), soci::use(blob), soci::into(found);
+  return sql.got_data();
+}
+
+void ForEachReferencedBlob(Sql& sql, const std::function<void(const std::string&)>& visit) {
+  std::string blob;
+  soci::statement select = (sql.prepare << "SELECT digest FROM datasets "
+                                           "UNION ALL SELECT image FROM dataset_items "
+                                           "UNION ALL SELECT mask FROM dataset_items "
+                                           "UNION ALL SELECT references_digest FROM jobs "
+                                           "UNION ALL SELECT image FROM job_references "
+                                           "UNION ALL SELECT checkpoint FROM tasks "
+                                           "UNION ALL SELECT blob FROM task_outputs "
+                                           "UNION ALL SELECT image FROM pairs "
+                                           "UNION ALL SELECT mask FROM pairs",
+                            soci::into(blob));
+  select.execute();
+  while (select.fetch()) {
+    if (!blob.empty()) visit(blob);
+  }
+}
+
+}  // namespace alignflow

@@ -1,0 +1,181 @@
+#include "server/catalog/tasks.h"
+
+#include "server/catalog/columns.h"
+#include "server/catalog/soci.h"
+
+namespace alignflow {
+namespace {
+
+using Settings = std::map<std::string, std::string>;
+using ProgressValues = std::map<std::string, double>;
+
+// A task as it lies in its row.
+struct TaskRow {
+  TaskRecord record;
+  std::string settings, inputs, state, values;
+  int64_t expires = 0, queued = 0, started = 0, ended = 0;
+
+  TaskRow() = default;
+  explicit TaskRow(const TaskRecord& from)
+      : record(from),
+        settings(ToColumn(from.spec.settings)),
+        inputs(ToColumn(from.spec.inputs)),
+        state(StateName(from.state)),
+        values(ToColumn(from.progress.values)),
+        expires(ToColumn(from.lease_expires)),
+        queued(ToColumn(from.queue_time)),
+        started(ToColumn(from.start_time)),
+        ended(ToColumn(from.end_time)) {}
+
+  TaskRecord Record() const {
+    TaskRecord result = record;
+    result.spec.settings = FromColumn<Settings>(settings);
+    result.spec.inputs = FromColumn<Settings>(inputs);
+    result.state = TaskStateOf(state);
+    result.progress.values = FromColumn<ProgressValues>(values);
+    result.lease_expires = TimeOf(expires);
+    result.queue_time = TimeOf(queued);
+    result.start_time = TimeOf(started);
+    result.end_time = TimeOf(ended);
+    return result;
+  }
+};
+
+constexpr char kSelect[] =
+    "SELECT t.task_key, t.kind, t.settings, t.inputs, t.state, t.attempt, t.worker, "
+    "t.lease_expires, t.reported, t.failures, t.losses, t.checkpoint, t.error, t.step, t.total, "
+    "t.progress_values, t.note, t.pairs, t.queue_time, t.start_time, t.end_time FROM tasks t ";
+
+// The rows of "SELECT ... FROM tasks t" + `rest`, which has as many parameters as `values`.
+template <typename... Values>
+std::vector<TaskRecord> FetchTasks(Sql& sql, const std::string& rest, const Values&... values) {
+  TaskRow row;
+  soci::statement select(sql);
+  (select.exchange(soci::use(values)), ...);
+  select.exchange(soci::into(row.record.key));
+  select.exchange(soci::into(row.record.spec.kind));
+  select.exchange(soci::into(row.settings));
+  select.exchange(soci::into(row.inputs));
+  select.exchange(soci::into(row.state));
+  select.exchange(soci::into(row.record.attempt));
+  select.exchange(soci::into(row.record.worker));
+  select.exchange(soci::into(row.expires));
+  select.exchange(soci::into(row.record.reported));
+  select.exchange(soci::into(row.record.failures));
+  select.exchange(soci::into(row.record.losses));
+  select.exchange(soci::into(row.record.checkpoint));
+  select.exchange(soci::into(row.record.error));
+  select.exchange(soci::into(row.record.progress.step));
+  select.exchange(soci::into(row.record.progress.total));
+  select.exchange(soci::into(row.values));
+  select.exchange(soci::into(row.record.progress.note));
+  select.exchange(soci::into(row.record.pairs));
+  select.exchange(soci::into(row.queued));
+  select.exchange(soci::into(row.started));
+  select.exchange(soci::into(row.ended));
+  select.alloc();
+  select.prepare(kSelect + rest);
+  select.define_and_bind();
+  select.execute();
+  std::vector<TaskRecord> rows;
+  while (select.fetch()) rows.push_back(row.Record());
+  return rows;
+}
+
+std::optional<TaskRecord> FirstOf(const std::vector<TaskRecord>& rows) {
+  if (rows.empty()) return std::nullopt;
+  return rows.front();
+}
+
+}  // namespace
+
+void InsertTask(Sql& sql, const TaskRecord& record) {
+  const TaskRow row(record);
+  sql << "INSERT INTO tasks (task_key, kind, settings, inputs, state, attempt, worker, "
+         "lease_expires, reported, failures, losses, checkpoint, error, step, total, "
+         "progress_values, note, pairs, queue_time, start_time, end_time) VALUES (:task, :kind, "
+         ":settings, :inputs, :state, 0, '', 0, '', 0, 0, '', '', 0, 0, '{}', '', 0, :queued, 0, "
+         "0)",
+      soci::use(record.key), soci::use(record.spec.kind), soci::use(row.settings),
+      soci::use(row.inputs), soci::use(row.state), soci::use(row.queued);
+}
+
+std::optional<TaskRecord> FindTask(Sql& sql, const std::string& key) {
+  return FirstOf(FetchTasks(sql, "WHERE t.task_key = :task", key));
+}
+
+void UpdateTask(Sql& sql, const TaskRecord& record) {
+  const TaskRow row(record);
+  sql << "UPDATE tasks SET state = :state, attempt = :attempt, worker = :worker, lease_expires = "
+         ":expires, reported = :reported, failures = :failures, losses = :losses, checkpoint = "
+         ":checkpoint, error = :error, step = :step, total = :total, progress_values = :vals, "
+         "note = :note, pairs = :pairs, queue_time = :queued, start_time = :started, end_time = "
+         ":ended WHERE task_key = :task",
+      soci::use(row.state), soci::use(record.attempt), soci::use(record.worker),
+      soci::use(row.expires), soci::use(record.reported), soci::use(record.failures),
+      soci::use(record.losses), soci::use(record.checkpoint), soci::use(record.error),
+      soci::use(record.progress.step), soci::use(record.progress.total), soci::use(row.values),
+      soci::use(record.progress.note), soci::use(record.pairs), soci::use(row.queued),
+      soci::use(row.started), soci::use(row.ended), soci::use(record.key);
+}
+
+std::optional<TaskRecord> NextQueuedTask(Sql& sql) {
+  return FirstOf(FetchTasks(
+      sql,
+      "JOIN job_tasks jt ON jt.task_key = t.task_key JOIN jobs j ON j.id = jt.job_id WHERE t.state "
+      "= 'queued' AND j.state IN ('queued', 'running') ORDER BY j.sequence, jt.stage_order, "
+      "jt.ordinal LIMIT 1"));
+}
+
+std::vector<TaskRecord> TasksInState(Sql& sql, TaskState state) {
+  const std::string name(StateName(state));
+  return FetchTasks(sql, "WHERE t.state = :state ORDER BY t.task_key", name);
+}
+
+std::vector<TaskRecord> RunningTasksOfJob(Sql& sql, const std::string& job) {
+  return FetchTasks(sql,
+                    "WHERE t.state = 'running' AND t.task_key IN (SELECT jt.task_key FROM "
+                    "job_tasks jt WHERE jt.job_id = :job) ORDER BY t.task_key",
+                    job);
+}
+
+std::optional<TaskRecord> LatestTaskOfStage(Sql& sql, const std::string& job,
+                                            const std::string& stage) {
+  return FirstOf(FetchTasks(sql,
+                            "JOIN job_tasks jt ON jt.task_key = t.task_key WHERE jt.job_id = :job "
+                            "AND jt.stage = :stage AND t.start_time > 0 ORDER BY t.end_time DESC, "
+                            "t.start_time DESC LIMIT 1",
+                            job, stage));
+}
+
+std::map<TaskState, int64_t> CountTasks(Sql& sql) {
+  std::string state;
+  int64_t count = 0;
+  soci::statement select = (sql.prepare << "SELECT state, COUNT(*) FROM tasks GROUP BY state",
+                            soci::into(state), soci::into(count));
+  select.execute();
+  std::map<TaskState, int64_t> counts;
+  while (select.fetch()) counts[TaskStateOf(state)] = count;
+  return counts;
+}
+
+TaskOutputs OutputsOfTask(Sql& sql, const std::string& key) {
+  std::string role, blob;
+  soci::statement select =
+      (sql.prepare << "SELECT role, blob FROM task_outputs WHERE task_key = :task", soci::use(key),
+       soci::into(role), soci::into(blob));
+  select.execute();
+  TaskOutputs outputs;
+  while (select.fetch()) outputs[role] = blob;
+  return outputs;
+}
+
+void SetOutputs(Sql& sql, const std::string& key, const TaskOutputs& outputs) {
+  sql << "DELETE FROM task_outputs WHERE task_key = :task", soci::use(key);
+  for (const auto& [role, blob] : outputs) {
+    sql << "INSERT INTO task_outputs (task_key, role, blob) VALUES (:task, :role, :blob)",
+        soci::use(key), soci::use(role), soci::use(blob);
+  }
+}
+
+}  // namespace alignflow

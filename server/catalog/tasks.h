@@ -1,0 +1,38 @@
+#ifndef ALIGNFLOW_SERVER_CATALOG_TASKS_H_
+#define ALIGNFLOW_SERVER_CATALOG_TASKS_H_
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/catalog/catalog.h"
+#include "server/catalog/records.h"
+
+// The tables of tasks and their outputs. Within Catalog::Transact only.
+namespace alignflow {
+
+// The key must be free.
+void InsertTask(Sql& sql, const TaskRecord& record);
+std::optional<TaskRecord> FindTask(Sql& sql, const std::string& key);
+// Writes everything but key and spec, which never change.
+void UpdateTask(Sql& sql, const TaskRecord& record);
+// The queued task that comes first: of the oldest unfinished job that has any, the first by stage
+// and ordinal.
+std::optional<TaskRecord> NextQueuedTask(Sql& sql);
+std::vector<TaskRecord> TasksInState(Sql& sql, TaskState state);
+// The job's running tasks.
+std::vector<TaskRecord> RunningTasksOfJob(Sql& sql, const std::string& job);
+// The started task of the stage that ended last.
+std::optional<TaskRecord> LatestTaskOfStage(Sql& sql, const std::string& job,
+                                            const std::string& stage);
+std::map<TaskState, int64_t> CountTasks(Sql& sql);
+
+// Role -> digest. Empty if the task has none (any more).
+TaskOutputs OutputsOfTask(Sql& sql, const std::string& key);
+// Replaces what was there.
+void SetOutputs(Sql& sql, const std::string& key, const TaskOutputs& outputs);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_CATALOG_TASKS_H_

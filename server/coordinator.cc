@@ -1,0 +1,225 @@
+#include "server/coordinator.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/channel.h"
+#include "common/listen_address.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/resource_quota.h"
+#include "grpcpp/server_builder.h"
+#include "server/blobs/blob_stream.h"
+#include "server/catalog/jobs.h"
+#include "server/catalog/tasks.h"
+#include "server/services/blobs_service.h"
+#include "server/services/datasets_service.h"
+#include "server/services/jobs_service.h"
+#include "server/services/models_service.h"
+#include "server/services/rpc_metrics.h"
+#include "server/services/workers_service.h"
+#include "spdlog/spdlog.h"
+
+namespace alignflow {
+namespace {
+
+// Above WaitingCall::kLimit, so that there are always threads for calls that do not wait.
+constexpr int kMaxThreads = 256;
+constexpr absl::Duration kMaintenanceInterval = absl::Seconds(1);
+constexpr absl::Duration kGarbageInterval = absl::Minutes(5);
+constexpr absl::Duration kShutdownPatience = absl::Seconds(3);
+
+void LogError(const char* what, const absl::Status& status) {
+  if (!status.ok()) spdlog::error("{}: {}", what, std::string(status.message()));
+}
+
+}  // namespace
+
+struct Coordinator::StateLock {
+  FileHandle file;
+
+  static absl::StatusOr<std::unique_ptr<StateLock>> Take(const std::filesystem::path& folder) {
+    std::error_code error;
+    // Images of patients are nobody else's business.
+    if (std::filesystem::create_directories(folder, error)) {
+      std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
+    }
+    const std::filesystem::path path = folder / "lock";
+    FileHandle file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (file.get() < 0) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "--state-dir ", folder.string(), ": ", std::generic_category().message(errno),
+          "; give a folder that this user may write, with space on its disk"));
+    }
+    if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("--state-dir ", folder.string(),
+                       ": another coordinator has it; stop that one, or give another folder"));
+    }
+    return std::make_unique<StateLock>(StateLock{std::move(file)});
+  }
+};
+
+struct Coordinator::Services {
+  explicit Services(ServiceContext& context)
+      : blobs(context), datasets(context), jobs(context), models(context), workers(context) {}
+
+  BlobsService blobs;
+  DatasetsService datasets;
+  JobsService jobs;
+  ModelsService models;
+  WorkersService workers;
+};
+
+Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<StateLock> lock,
+                         std::unique_ptr<Catalog> catalog, std::unique_ptr<BlobStore> blobs)
+    : options_(options),
+      lock_(std::move(lock)),
+      catalog_(std::move(catalog)),
+      blobs_(std::move(blobs)),
+      workflow_(*catalog_, *blobs_, metrics_, options.lease),
+      context_{.catalog = *catalog_,
+               .blobs = *blobs_,
+               .workflow = workflow_,
+               .workers = workers_,
+               .metrics = metrics_,
+               .heartbeat_interval = options.heartbeat_interval},
+      services_(std::make_unique<Services>(context_)) {}
+
+absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const CoordinatorOptions& options) {
+  if (!options.listen.empty()) {
+    absl::StatusOr<HostPort> address = ParseLoopback(options.listen);
+    if (!address.ok()) return address.status();
+  }
+  absl::StatusOr<std::unique_ptr<StateLock>> lock = StateLock::Take(options.state_dir);
+  if (!lock.ok()) return lock.status();
+  absl::StatusOr<std::unique_ptr<BlobStore>> blobs = BlobStore::Open(options.state_dir / "blobs");
+  if (!blobs.ok()) return blobs.status();
+  absl::StatusOr<std::unique_ptr<Catalog>> catalog =
+      Catalog::Open(options.state_dir / "catalog.sqlite");
+  if (!catalog.ok()) return catalog.status();
+  std::unique_ptr<Coordinator> coordinator(
+      new Coordinator(options, *std::move(lock), *std::move(catalog), *std::move(blobs)));
+  absl::Status status = coordinator->workflow_.Recover(absl::Now());
+  if (status.ok()) status = coordinator->Serve();
+  if (!status.ok()) return status;
+  coordinator->maintenance_ = std::thread([raw = coordinator.get()] { raw->RunMaintenance(); });
+  return coordinator;
+}
+
+Coordinator::~Coordinator() { Shutdown(); }
+
+absl::Status Coordinator::Serve() {
+  grpc::EnableDefaultHealthCheckService(true);
+  static const bool reflection = [] {
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return true;
+  }();
+  (void)reflection;
+  grpc::ServerBuilder builder;
+  ApplyServerLimits(builder);
+  builder.SetResourceQuota(grpc::ResourceQuota("coordinator").SetMaxThreads(kMaxThreads));
+  HostPort address;
+  int port = 0;
+  if (!options_.listen.empty()) {
+    address = ParseLoopback(options_.listen).value();
+    builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+  }
+  builder.RegisterService(&services_->blobs);
+  builder.RegisterService(&services_->datasets);
+  builder.RegisterService(&services_->jobs);
+  builder.RegisterService(&services_->models);
+  builder.RegisterService(&services_->workers);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+  interceptors.push_back(MakeRpcMetrics(metrics_));
+  builder.experimental().SetInterceptorCreators(std::move(interceptors));
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || (!options_.listen.empty() && port == 0)) {
+    return absl::UnavailableError(
+        absl::StrCat("can't listen on ", options_.listen,
+                     ": the port is in use or not ours to take; give another one, or 0 for a free "
+                     "one"));
+  }
+  if (!options_.listen.empty()) {
+    address.port = port;
+    address_ = address.ToString();
+  }
+  return absl::OkStatus();
+}
+
+std::shared_ptr<grpc::Channel> Coordinator::InProcessChannel() {
+  return server_->InProcessChannel({});
+}
+
+void Coordinator::Drain(absl::Duration patience) {
+  workflow_.Drain();
+  const absl::Time deadline = absl::Now() + patience;
+  while (absl::Now() < deadline) {
+    const int64_t seen = workflow_.changes().version();
+    absl::StatusOr<bool> idle = workflow_.Idle();
+    if (!idle.ok() || *idle) return;
+    workflow_.changes().WaitForChange(seen, deadline - absl::Now());
+  }
+}
+
+void Coordinator::Shutdown() {
+  {
+    absl::MutexLock lock(&stop_mutex_);
+    if (std::exchange(stop_, true)) return;
+  }
+  context_.closing = true;
+  workflow_.Drain();  // wakes all that wait
+  if (maintenance_.joinable()) maintenance_.join();
+  if (server_ == nullptr) return;
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + kShutdownPatience));
+  server_->Wait();
+}
+
+void Coordinator::Maintain(absl::Time now) {
+  LogError("expiring leases", workflow_.ExpireLeases(now));
+  if (workers_.DropSilent(now, options_.lease.duration) > 0) {
+    LogError("telling queued jobs", workflow_.WorkersChanged(now));
+  }
+  metrics_.SetWorkers(workers_.size());
+  LogError("counting", catalog_->Transact([&](Sql& sql) {
+    metrics_.SetJobs(CountJobs(sql));
+    metrics_.SetTasks(CountTasks(sql));
+    return absl::OkStatus();
+  }));
+}
+
+absl::StatusOr<BlobStore::Garbage> Coordinator::CollectGarbage(absl::Duration grace) {
+  absl::StatusOr<BlobStore::Garbage> garbage = workflow_.CollectGarbage(absl::Now() - grace);
+  if (!garbage.ok()) return garbage;
+  spdlog::info("blobs: {} there, {} removed ({} bytes), {} orphans within their grace time",
+               garbage->blobs - garbage->removed, garbage->removed, garbage->removed_bytes,
+               garbage->orphans);
+  return garbage;
+}
+
+void Coordinator::RunMaintenance() {
+  const absl::Duration interval =
+      std::min(kGarbageInterval, options_.blob_grace + absl::Seconds(1));
+  absl::Time next_collection = absl::Now();
+  for (;;) {
+    const absl::Time now = absl::Now();
+    Maintain(now);
+    if (now >= next_collection) {
+      LogError("collecting garbage", CollectGarbage(options_.blob_grace).status());
+      next_collection = now + interval;
+    }
+    absl::MutexLock lock(&stop_mutex_);
+    stop_mutex_.AwaitWithTimeout(absl::Condition(&stop_), kMaintenanceInterval);
+    if (stop_) return;
+  }
+}
+
+}  // namespace alignflow

@@ -1,0 +1,85 @@
+#ifndef ALIGNFLOW_SERVER_COORDINATOR_H_
+#define ALIGNFLOW_SERVER_COORDINATOR_H_
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "grpcpp/server.h"
+#include "server/blobs/blob_store.h"
+#include "server/catalog/catalog.h"
+#include "server/metrics.h"
+#include "server/scheduler/leases.h"
+#include "server/services/service_context.h"
+#include "server/workflow/worker_registry.h"
+#include "server/workflow/workflow.h"
+
+namespace alignflow {
+
+struct CoordinatorOptions {
+  std::filesystem::path state_dir;  // made if it does not exist; everything is kept there
+  // HOST:PORT on loopback; port 0 takes a free one; empty: channels within the process only.
+  std::string listen;
+  LeasePolicy lease;
+  absl::Duration heartbeat_interval = absl::Seconds(1);
+  absl::Duration blob_grace = absl::Hours(1);  // how long an unreferenced blob is kept
+};
+
+// The whole coordinator: state, services, server. Thread-safe.
+class Coordinator {
+ public:
+  // Opens the state and serves. InvalidArgument for an address that is malformed or beyond
+  // loopback, FailedPrecondition for a state folder that another coordinator has or that can't be
+  // written, Unavailable for a port in use, DataLoss for a damaged catalog; each with the remedy.
+  static absl::StatusOr<std::unique_ptr<Coordinator>> Start(const CoordinatorOptions& options);
+  // Shuts down if Shutdown was not called.
+  ~Coordinator();
+
+  // HOST:PORT with the port that was taken; empty if the server does not listen.
+  const std::string& address() const { return address_; }
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+  std::shared_ptr<prometheus::Registry> metrics() const { return metrics_.registry(); }
+
+  // Leases nothing more, asks the workers to hand back, and waits until they have, at most
+  // `patience`.
+  void Drain(absl::Duration patience);
+  // Ends all calls and closes. Safe at any moment, even without Drain: nothing is lost.
+  void Shutdown();
+
+  // What the maintenance thread does by itself, every second and every few minutes.
+  void Maintain(absl::Time now);
+  absl::StatusOr<BlobStore::Garbage> CollectGarbage(absl::Duration grace);
+
+ private:
+  // The state folder, locked for this process.
+  struct StateLock;
+  struct Services;
+
+  Coordinator(const CoordinatorOptions& options, std::unique_ptr<StateLock> lock,
+              std::unique_ptr<Catalog> catalog, std::unique_ptr<BlobStore> blobs);
+  absl::Status Serve();
+  void RunMaintenance();
+
+  const CoordinatorOptions options_;
+  const std::unique_ptr<StateLock> lock_;
+  ServerMetrics metrics_;
+  const std::unique_ptr<Catalog> catalog_;
+  const std::unique_ptr<BlobStore> blobs_;
+  WorkerRegistry workers_;
+  Workflow workflow_;
+  ServiceContext context_;
+  std::unique_ptr<Services> services_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+  absl::Mutex stop_mutex_;
+  bool stop_ ABSL_GUARDED_BY(stop_mutex_) = false;
+  std::thread maintenance_;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_COORDINATOR_H_

@@ -1,0 +1,106 @@
+// alignflow-coordinator: keeps datasets, jobs and results, and leases the jobs' tasks to workers.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/logging.h"
+#include "common/metrics_server.h"
+#include "common/process.h"
+#include "common/version.h"
+#include "server/coordinator.h"
+#include "server/worker_supervisor.h"
+#include "spdlog/spdlog.h"
+
+namespace alignflow {
+namespace {
+
+constexpr absl::Duration kTick = absl::Milliseconds(500);
+constexpr absl::Duration kDrainPatience = absl::Seconds(10);
+constexpr absl::Duration kWorkerGrace = absl::Seconds(5);
+constexpr int kMaxWorkers = 64;
+
+struct Flags {
+  CoordinatorOptions options;
+  std::string metrics_listen;
+  int spawn_workers = 0;
+};
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "alignflow-coordinator: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordinator) {
+  absl::StatusOr<std::filesystem::path> folder = ExecutableDirectory();
+  if (!folder.ok()) return folder.status();
+  const std::filesystem::path worker = *folder / "alignflow-worker";
+  if (!std::filesystem::exists(worker)) {
+    return absl::NotFoundError(absl::StrCat("--spawn-workers: there is no ", worker.string(),
+                                            "; build or install it beside this one"));
+  }
+  return std::vector<std::string>{worker.string(), "--coordinator", coordinator};
+}
+
+absl::Status Run(const Flags& flags) {
+  absl::StatusOr<std::unique_ptr<Coordinator>> coordinator = Coordinator::Start(flags.options);
+  if (!coordinator.ok()) return coordinator.status();
+  std::unique_ptr<MetricsServer> metrics;
+  if (!flags.metrics_listen.empty()) {
+    absl::StatusOr<std::unique_ptr<MetricsServer>> started =
+        MetricsServer::Start(flags.metrics_listen, (*coordinator)->metrics());
+    if (!started.ok()) return started.status();
+    metrics = *std::move(started);
+    spdlog::info("metrics on {}", metrics->address());
+  }
+  std::vector<std::string> command;
+  if (flags.spawn_workers > 0) {
+    absl::StatusOr<std::vector<std::string>> found = WorkerCommand((*coordinator)->address());
+    if (!found.ok()) return found.status();
+    command = *std::move(found);
+  }
+  WorkerSupervisor supervisor(command, flags.spawn_workers);
+  std::printf("listening on %s\n", (*coordinator)->address().c_str());
+  std::fflush(stdout);
+  do {
+    supervisor.Tick(absl::Now());
+  } while (!StopSignal::WaitFor(kTick));
+
+  spdlog::info("closing: workers hand back");
+  (*coordinator)->Drain(kDrainPatience);
+  supervisor.Stop(kWorkerGrace);
+  (*coordinator)->Shutdown();
+  spdlog::info("closed");
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace alignflow
+
+int main(int argc, char** argv) {
+  alignflow::StopSignal::Install();
+  alignflow::InitLogging("alignflow-coordinator");
+  alignflow::Flags flags;
+  std::string state_dir;
+  double blob_grace = absl::ToDoubleSeconds(flags.options.blob_grace);
+  CLI::App app{"Keeps datasets, jobs and results, and leases the jobs' tasks to workers."};
+  app.set_version_flag("--version", std::string(alignflow::Version()));
+  app.add_option("--listen", flags.options.listen, "HOST:PORT on loopback; port 0 takes a free one")
+      ->required();
+  app.add_option("--state-dir", state_dir, "Folder that everything is kept in; made if missing")
+      ->required();
+  app.add_option("--spawn-workers", flags.spawn_workers, "Local workers to start")
+      ->check(CLI::Range(0, alignflow::kMaxWorkers));
+  app.add_option("--metrics-listen", flags.metrics_listen, "HOST:PORT to serve /metrics on");
+  app.add_option("--blob-grace", blob_grace, "Seconds that a blob is kept which nothing refers to")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  flags.options.state_dir = state_dir;
+  flags.options.blob_grace = absl::Seconds(blob_grace);
+  const absl::Status status = alignflow::Run(flags);
+  return status.ok() ? 0 : alignflow::Fail(status);
+}

@@ -1,0 +1,80 @@
+#include "server/metrics.h"
+
+#include "server/catalog/columns.h"
+
+namespace alignflow {
+namespace {
+
+using prometheus::BuildCounter;
+using prometheus::BuildGauge;
+using prometheus::BuildHistogram;
+
+const prometheus::Histogram::BucketBoundaries kWaitSeconds = {0.1, 1, 10, 60, 600, 3600, 21600};
+const prometheus::Histogram::BucketBoundaries kRpcSeconds = {0.001, 0.01, 0.1, 1, 10, 60};
+
+prometheus::Gauge& Gauge(prometheus::Registry& registry, const char* name, const char* help) {
+  return BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
+prometheus::Counter& Counter(prometheus::Registry& registry, const char* name, const char* help) {
+  return BuildCounter().Name(name).Help(help).Register(registry).Add({});
+}
+
+// All states are there, so that a state without members shows as 0.
+template <typename State>
+void SetStates(const std::map<State, int64_t>& counts,
+               prometheus::Family<prometheus::Gauge>& family) {
+  for (int i = 0; i <= static_cast<int>(State::kCancelled); ++i) {
+    const State state = static_cast<State>(i);
+    const auto count = counts.find(state);
+    family.Add({{"state", std::string(StateName(state))}})
+        .Set(count == counts.end() ? 0.0 : static_cast<double>(count->second));
+  }
+}
+
+}  // namespace
+
+ServerMetrics::ServerMetrics()
+    : registry_(std::make_shared<prometheus::Registry>()),
+      jobs_(BuildGauge().Name("alignflow_jobs").Help("Jobs by state").Register(*registry_)),
+      tasks_(BuildGauge().Name("alignflow_tasks").Help("Tasks by state").Register(*registry_)),
+      workers_(Gauge(*registry_, "alignflow_workers", "Workers that are connected")),
+      blobs_(Gauge(*registry_, "alignflow_blobs", "Blobs stored, at the last collection")),
+      orphans_(Gauge(*registry_, "alignflow_orphaned_blobs",
+                     "Blobs that nothing refers to and that are kept for their grace time")),
+      queue_wait_(BuildHistogram()
+                      .Name("alignflow_task_queue_wait_seconds")
+                      .Help("Time between a task's queueing and its lease")
+                      .Register(*registry_)
+                      .Add({}, kWaitSeconds)),
+      lease_expiries_(Counter(*registry_, "alignflow_lease_expiries_total",
+                              "Leases that ran out because their worker was lost")),
+      bytes_in_(Counter(*registry_, "alignflow_blob_bytes_in_total", "Bytes of blobs received")),
+      bytes_out_(Counter(*registry_, "alignflow_blob_bytes_out_total", "Bytes of blobs sent")),
+      rpcs_(BuildHistogram()
+                .Name("alignflow_rpc_duration_seconds")
+                .Help("Duration of calls, long polls and streams included")
+                .Register(*registry_)) {}
+
+void ServerMetrics::SetJobs(const std::map<JobState, int64_t>& counts) { SetStates(counts, jobs_); }
+void ServerMetrics::SetTasks(const std::map<TaskState, int64_t>& counts) {
+  SetStates(counts, tasks_);
+}
+void ServerMetrics::SetWorkers(int count) { workers_.Set(count); }
+void ServerMetrics::SetBlobs(int64_t blobs, int64_t orphans) {
+  blobs_.Set(static_cast<double>(blobs));
+  orphans_.Set(static_cast<double>(orphans));
+}
+void ServerMetrics::ObserveQueueWait(absl::Duration wait) {
+  queue_wait_.Observe(absl::ToDoubleSeconds(wait));
+}
+void ServerMetrics::CountLeaseExpiry() { lease_expiries_.Increment(); }
+void ServerMetrics::AddBytesIn(int64_t bytes) { bytes_in_.Increment(static_cast<double>(bytes)); }
+void ServerMetrics::AddBytesOut(int64_t bytes) { bytes_out_.Increment(static_cast<double>(bytes)); }
+void ServerMetrics::ObserveRpc(const std::string& method, const std::string& code,
+                               absl::Duration duration) {
+  rpcs_.Add({{"method", method}, {"code", code}}, kRpcSeconds)
+      .Observe(absl::ToDoubleSeconds(duration));
+}
+
+}  // namespace alignflow

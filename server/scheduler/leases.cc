@@ -1,0 +1,153 @@
+#include "server/scheduler/leases.h"
+
+#include "absl/strings/str_cat.h"
+#include "server/scheduler/state_machine.h"
+
+namespace alignflow {
+namespace {
+
+constexpr char kSuccess[] = "success";
+constexpr char kFailure[] = "failure";
+constexpr char kHandedBack[] = "handed_back";
+
+absl::Status Refused(int64_t attempt, const TaskRecord& task) {
+  return absl::FailedPreconditionError(absl::StrCat("attempt ", attempt, " does not hold task ",
+                                                    task.key, " (latest attempt: ", task.attempt,
+                                                    "); drop it"));
+}
+
+bool Holds(int64_t attempt, const TaskRecord& task) {
+  return task.state == TaskState::kRunning && task.attempt == attempt;
+}
+
+bool Repeats(int64_t attempt, const char* outcome, const TaskRecord& task) {
+  return task.attempt == attempt && task.reported == outcome;
+}
+
+// Ends the lease; the task goes on elsewhere.
+absl::Status Requeue(absl::Time now, TaskRecord& task) {
+  absl::Status moved = MoveTo(TaskState::kQueued, task.state);
+  if (!moved.ok()) return moved;
+  task.worker.clear();
+  task.queue_time = now;
+  return absl::OkStatus();
+}
+
+absl::Status Fail(const std::string& message, absl::Time now, TaskRecord& task) {
+  absl::Status moved = MoveTo(TaskState::kFailed, task.state);
+  if (!moved.ok()) return moved;
+  task.worker.clear();
+  task.error = message;
+  task.end_time = now;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status AssignLease(const LeasePolicy& policy, const std::string& worker, absl::Time now,
+                         TaskRecord& task) {
+  absl::Status moved = MoveTo(TaskState::kRunning, task.state);
+  if (!moved.ok()) return moved;
+  ++task.attempt;
+  task.worker = worker;
+  task.lease_expires = now + policy.duration;
+  task.reported.clear();
+  if (task.start_time == absl::UnixEpoch()) task.start_time = now;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> RenewLease(const LeasePolicy& policy, const std::string& worker,
+                                int64_t attempt, absl::Time now, TaskRecord& task) {
+  if (task.state == TaskState::kCancelled && task.attempt == attempt) return true;
+  if (!Holds(attempt, task)) return Refused(attempt, task);
+  task.worker = worker;
+  task.lease_expires = now + policy.duration;
+  return false;
+}
+
+absl::StatusOr<ReportEffect> EndWithSuccess(int64_t attempt, absl::Time now, TaskRecord& task) {
+  if (Repeats(attempt, kSuccess, task)) return ReportEffect::kRepeated;
+  if (!Holds(attempt, task)) return Refused(attempt, task);
+  absl::Status moved = MoveTo(TaskState::kSucceeded, task.state);
+  if (!moved.ok()) return moved;
+  task.reported = kSuccess;
+  task.worker.clear();
+  task.checkpoint.clear();
+  task.progress.step = task.progress.total;
+  task.end_time = now;
+  return ReportEffect::kApplied;
+}
+
+absl::StatusOr<ReportEffect> EndWithFailure(const LeasePolicy& policy, int64_t attempt,
+                                            const std::string& message, bool permanent,
+                                            absl::Time now, TaskRecord& task) {
+  if (Repeats(attempt, kFailure, task)) return ReportEffect::kRepeated;
+  if (!Holds(attempt, task)) return Refused(attempt, task);
+  const int failures = task.failures + 1;
+  const std::string times =
+      permanent ? "" : absl::StrCat(" (", failures, " times; the last error is given)");
+  absl::Status moved = permanent || failures >= policy.max_failures
+                           ? Fail(absl::StrCat(message, times), now, task)
+                           : Requeue(now, task);
+  if (!moved.ok()) return moved;
+  task.failures = failures;
+  task.reported = kFailure;
+  return ReportEffect::kApplied;
+}
+
+absl::StatusOr<ReportEffect> HandBack(int64_t attempt, const std::string& checkpoint,
+                                      absl::Time now, TaskRecord& task) {
+  if (Repeats(attempt, kHandedBack, task)) return ReportEffect::kRepeated;
+  const bool cancelled = task.state == TaskState::kCancelled && task.attempt == attempt;
+  if (!cancelled && !Holds(attempt, task)) return Refused(attempt, task);
+  if (!cancelled) {
+    absl::Status moved = Requeue(now, task);
+    if (!moved.ok()) return moved;
+  }
+  task.reported = kHandedBack;
+  if (!checkpoint.empty()) task.checkpoint = checkpoint;
+  return ReportEffect::kApplied;
+}
+
+bool LeaseExpired(const TaskRecord& task, absl::Time now) {
+  return task.state == TaskState::kRunning && task.lease_expires <= now;
+}
+
+absl::Status LoseLease(const LeasePolicy& policy, absl::Time now, TaskRecord& task) {
+  const int losses = task.losses + (task.worker.empty() ? 0 : 1);
+  absl::Status moved =
+      losses >= policy.max_losses
+          ? Fail(absl::StrCat(losses,
+                              " workers were lost while computing it; see their logs (a machine "
+                              "short of memory kills them), then start the job again"),
+                 now, task)
+          : Requeue(now, task);
+  if (moved.ok()) task.losses = losses;
+  return moved;
+}
+
+void ReopenLease(const LeasePolicy& policy, absl::Time now, TaskRecord& task) {
+  task.worker.clear();
+  task.lease_expires = now + policy.duration;
+}
+
+absl::Status QueueAgain(absl::Time now, TaskRecord& task) {
+  absl::Status moved = MoveTo(TaskState::kQueued, task.state);
+  if (!moved.ok()) return moved;
+  task.failures = 0;
+  task.losses = 0;
+  task.error.clear();
+  task.progress = {};
+  task.queue_time = now;
+  task.start_time = absl::UnixEpoch();
+  task.end_time = absl::UnixEpoch();
+  return absl::OkStatus();
+}
+
+absl::Status CancelTask(absl::Time now, TaskRecord& task) {
+  absl::Status moved = MoveTo(TaskState::kCancelled, task.state);
+  if (moved.ok()) task.end_time = now;
+  return moved;
+}
+
+}  // namespace alignflow

@@ -1,0 +1,68 @@
+#ifndef ALIGNFLOW_SERVER_SCHEDULER_LEASES_H_
+#define ALIGNFLOW_SERVER_SCHEDULER_LEASES_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/catalog/records.h"
+
+// Who works on a task, for how long, and what follows from the end of it. Pure: the task and the
+// time come in, the changed task goes out; a refused call changes nothing.
+//
+// A lease is known by its attempt number. Whoever writes with the current number while the task
+// runs holds the lease, also after worker or coordinator have met anew under another worker id; any
+// other write is refused with FailedPrecondition, and the worker drops the task.
+namespace alignflow {
+
+struct LeasePolicy {
+  absl::Duration duration = absl::Seconds(15);  // without a heartbeat; then the worker is lost
+  int max_failures = 3;                         // the task then fails
+  int max_losses = 10;                          // workers lost with it; the task then fails
+};
+
+// QUEUED -> RUNNING, under the next attempt number.
+absl::Status AssignLease(const LeasePolicy& policy, const std::string& worker, absl::Time now,
+                         TaskRecord& task);
+
+// Renews the lease. Returns whether the worker shall stop: nobody wants the task any more.
+absl::StatusOr<bool> RenewLease(const LeasePolicy& policy, const std::string& worker,
+                                int64_t attempt, absl::Time now, TaskRecord& task);
+
+// How a worker's report changed the task. A repeated report changes nothing and is no error.
+enum class ReportEffect { kApplied, kRepeated };
+
+// RUNNING -> SUCCEEDED. The checkpoint is no longer needed.
+absl::StatusOr<ReportEffect> EndWithSuccess(int64_t attempt, absl::Time now, TaskRecord& task);
+
+// RUNNING -> QUEUED, or FAILED with a message for the user if the failure is permanent or the last
+// one allowed.
+absl::StatusOr<ReportEffect> EndWithFailure(const LeasePolicy& policy, int64_t attempt,
+                                            const std::string& message, bool permanent,
+                                            absl::Time now, TaskRecord& task);
+
+// RUNNING -> QUEUED; a cancelled task stays so. `checkpoint` may be empty.
+absl::StatusOr<ReportEffect> HandBack(int64_t attempt, const std::string& checkpoint,
+                                      absl::Time now, TaskRecord& task);
+
+// Whether the lease has run out.
+bool LeaseExpired(const TaskRecord& task, absl::Time now);
+
+// RUNNING -> QUEUED, or FAILED if too many workers were lost with it. Losing a lease that nobody
+// claimed again after the coordinator's restart does not count as one.
+absl::Status LoseLease(const LeasePolicy& policy, absl::Time now, TaskRecord& task);
+
+// After the coordinator's restart: a running task waits a full lease for its worker to come back.
+void ReopenLease(const LeasePolicy& policy, absl::Time now, TaskRecord& task);
+
+// SUCCEEDED | FAILED | CANCELLED -> QUEUED, with all tries again. Attempt number and checkpoint
+// stay.
+absl::Status QueueAgain(absl::Time now, TaskRecord& task);
+
+// QUEUED | RUNNING -> CANCELLED. A worker that runs it learns so by its next heartbeat.
+absl::Status CancelTask(absl::Time now, TaskRecord& task);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_SCHEDULER_LEASES_H_

@@ -1,0 +1,36 @@
+#ifndef ALIGNFLOW_SERVER_SCHEDULER_STAGE_SUMMARY_H_
+#define ALIGNFLOW_SERVER_SCHEDULER_STAGE_SUMMARY_H_
+
+#include <string>
+#include <vector>
+
+#include "server/catalog/records.h"
+
+// What a person is told about a job's stages and about why it waits. Pure.
+namespace alignflow {
+
+// As StageState in proto/alignflow/v1/jobs.proto.
+enum class StageState { kWaiting, kQueued, kRunning, kSucceeded, kReused, kFailed, kCancelled };
+
+struct StageSummary {
+  std::string id;
+  StageState state = StageState::kWaiting;
+  int64_t tasks_total = 0, tasks_done = 0, tasks_reused = 0;
+  // Sums over the stage's tasks; those that have not said their total yet count as the average of
+  // the others.
+  int64_t step = 0, steps_total = 0;
+  int64_t pairs = 0;
+  int64_t retries = 0;
+  absl::Time start_time = absl::UnixEpoch(), end_time = absl::UnixEpoch();
+};
+
+// The job's stages in order.
+std::vector<StageSummary> SummariseStages(JobState job, const std::vector<StageCount>& counts);
+
+// Why a queued job waits; empty if a worker is free and will take it at once. `busy_with` are the
+// names of the jobs that workers compute for.
+std::string WaitingReason(int workers, const std::vector<std::string>& busy_with);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_SCHEDULER_STAGE_SUMMARY_H_

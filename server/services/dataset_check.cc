@@ -1,0 +1,132 @@
+#include "server/services/dataset_check.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_conversion.h"
+#include "server/services/image_check.h"
+#include "worker/data/manifest.h"
+
+namespace alignflow {
+namespace {
+
+constexpr int kMaxReferences = 10000;
+
+absl::Status CheckStem(const std::string& stem, const std::string& what,
+                       std::set<std::string>& seen) {
+  absl::Status status = CheckItemName(stem);
+  if (!status.ok()) return Annotate(status, absl::StrCat(what, ".stem"));
+  if (seen.insert(stem).second) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, ".stem: '", stem, "' is there twice; rename one of the files"));
+}
+
+// "manifest.items[3] 'stem'" for messages about what belongs to a named item.
+std::string Where(const std::string& what, const std::string& stem) {
+  return absl::StrCat(what, " '", stem, "'");
+}
+
+absl::StatusOr<LabelTable> CheckLabels(const v1::Manifest& manifest) {
+  std::vector<LabelTable::Label> labels;
+  for (const v1::Label& label : manifest.labels()) labels.push_back({label.name(), label.value()});
+  absl::StatusOr<LabelTable> table = LabelTable::Make(std::move(labels), manifest.background());
+  if (!table.ok()) return Annotate(table.status(), "manifest.labels");
+  return table;
+}
+
+absl::StatusOr<DatasetItem> CheckItem(const v1::DatasetItem& item, const std::string& where,
+                                      BlobStore& blobs) {
+  absl::StatusOr<ImageHeader> image =
+      CheckImage(blobs, item.image(), absl::StrCat(where, ", image"));
+  if (!image.ok()) return image.status();
+  if (item.mask().sha256().empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ", mask: is missing; every image needs a mask with the same stem"));
+  }
+  const std::string mask_name = absl::StrCat(where, ", mask");
+  absl::StatusOr<ImageHeader> mask = CheckImage(blobs, item.mask(), mask_name);
+  if (!mask.ok()) return mask.status();
+  absl::Status fits = CheckMaskFits(*mask, *image, mask_name);
+  if (!fits.ok()) return fits;
+  return DatasetItem{.name = item.stem(),
+                     .image = item.image().sha256(),
+                     .mask = item.mask().sha256(),
+                     .width = static_cast<int>(image->width),
+                     .height = static_cast<int>(image->height)};
+}
+
+// Smallest and largest by number of pixels.
+void DescribeSizes(const std::vector<DatasetItem>& items, DatasetRecord& record) {
+  const auto [smallest, largest] = std::ranges::minmax_element(
+      items, {}, [](const auto& item) { return int64_t{item.width} * item.height; });
+  record.smallest = absl::StrCat(smallest->width, "x", smallest->height);
+  record.largest = absl::StrCat(largest->width, "x", largest->height);
+}
+
+}  // namespace
+
+absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::Manifest& manifest, BlobStore& blobs,
+                                                    const std::function<bool()>& cancelled) {
+  if (manifest.items().empty() || manifest.items_size() > static_cast<int>(kMaxManifestItems)) {
+    return absl::InvalidArgumentError(absl::StrCat("manifest.items: there are ",
+                                                   manifest.items_size(),
+                                                   "; a dataset has 1 to 1,000,000 pairs"));
+  }
+  absl::StatusOr<LabelTable> labels = CheckLabels(manifest);
+  if (!labels.ok()) return labels.status();
+  CheckedDataset checked;
+  DatasetManifest document;
+  document.labels = *labels;
+  std::set<std::string> stems;
+  for (int i = 0; i < manifest.items_size(); ++i) {
+    if (cancelled()) return absl::CancelledError("the client has gone");
+    const v1::DatasetItem& item = manifest.items(i);
+    const std::string what = absl::StrCat("manifest.items[", i, "]");
+    absl::Status stem = CheckStem(item.stem(), what, stems);
+    if (!stem.ok()) return stem;
+    absl::StatusOr<DatasetItem> probed = CheckItem(item, Where(what, item.stem()), blobs);
+    if (!probed.ok()) return probed.status();
+    document.items.push_back(*std::move(probed));
+    checked.items.push_back({item.image().sha256(), item.mask().sha256()});
+    checked.record.size_bytes += item.image().size_bytes() + item.mask().size_bytes();
+  }
+  checked.record.item_count = manifest.items_size();
+  checked.record.labels = labels->ToString();
+  DescribeSizes(document.items, checked.record);
+  absl::StatusOr<std::string> text = WriteManifest(std::move(document));
+  if (!text.ok()) return text.status();
+  checked.manifest = *std::move(text);
+  return checked;
+}
+
+absl::StatusOr<std::string> CheckReferences(const v1::AlignSpec& spec, BlobStore& blobs,
+                                            const std::function<bool()>& cancelled) {
+  if (spec.references().empty() || spec.references_size() > kMaxReferences) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("spec.references: there are ", spec.references_size(),
+                     "; give 1 to 10,000 images of the target domain (about 10 is good)"));
+  }
+  DatasetManifest document;
+  document.kind = DatasetKind::kReferences;
+  std::set<std::string> stems;
+  for (int i = 0; i < spec.references_size(); ++i) {
+    if (cancelled()) return absl::CancelledError("the client has gone");
+    const v1::ReferenceImage& reference = spec.references(i);
+    const std::string what = absl::StrCat("spec.references[", i, "]");
+    absl::Status stem = CheckStem(reference.stem(), what, stems);
+    if (!stem.ok()) return stem;
+    absl::StatusOr<ImageHeader> image = CheckImage(
+        blobs, reference.image(), absl::StrCat(Where(what, reference.stem()), ", image"));
+    if (!image.ok()) return image.status();
+    document.items.push_back({.name = reference.stem(),
+                              .image = reference.image().sha256(),
+                              .mask = "",
+                              .width = static_cast<int>(image->width),
+                              .height = static_cast<int>(image->height)});
+  }
+  return WriteManifest(std::move(document));
+}
+
+}  // namespace alignflow

@@ -1,0 +1,125 @@
+#include "server/services/datasets_service.h"
+
+#include <optional>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/status_conversion.h"
+#include "server/catalog/datasets.h"
+#include "server/services/dataset_check.h"
+#include "server/services/requests.h"
+#include "worker/data/label_table.h"
+
+namespace alignflow {
+namespace {
+
+absl::Status Convert(const DatasetRecord& record, v1::Dataset& dataset) {
+  absl::StatusOr<LabelTable> labels = LabelTable::Parse(record.labels);
+  if (!labels.ok()) return absl::InternalError("catalog: a dataset's labels can't be read");
+  dataset.set_name(absl::StrCat("datasets/", record.id));
+  dataset.set_digest(record.digest);
+  dataset.set_item_count(record.item_count);
+  dataset.set_background(labels->background());
+  dataset.set_size_bytes(record.size_bytes);
+  dataset.set_smallest(record.smallest);
+  dataset.set_largest(record.largest);
+  *dataset.mutable_create_time() = ToTimestamp(record.create_time);
+  for (const LabelTable::Label& label : labels->labels()) {
+    v1::Label* added = dataset.add_labels();
+    added->set_name(label.name);
+    added->set_value(label.value);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NoDataset(const std::string& id) {
+  return absl::NotFoundError(
+      absl::StrCat("there is no datasets/", id, "; ListDatasets names those there are"));
+}
+
+absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
+                           const v1::CreateDatasetRequest& request, v1::Dataset& response) {
+  absl::Status status = CheckId(request.dataset_id(), "dataset_id");
+  if (!status.ok()) return status;
+  absl::StatusOr<CheckedDataset> checked = CheckDatasetManifest(
+      request.manifest(), context.blobs, [&call] { return call.IsCancelled(); });
+  if (!checked.ok()) return checked.status();
+  absl::StatusOr<std::string> digest = context.blobs.Put(checked->manifest);
+  if (!digest.ok()) return digest.status();
+  DatasetRecord record = checked->record;
+  record.id = request.dataset_id();
+  record.digest = *digest;
+  record.create_time = absl::Now();
+  status = context.catalog.Transact([&](Sql& sql) -> absl::Status {
+    const std::optional<DatasetRecord> earlier = FindDataset(sql, record.id);
+    if (!earlier) {
+      InsertDataset(sql, record, checked->items);
+      return absl::OkStatus();
+    }
+    if (earlier->digest != record.digest) {
+      return absl::AlreadyExistsError(
+          absl::StrCat("dataset_id: datasets/", record.id,
+                       " exists with other content; take another name or delete it first"));
+    }
+    record = *earlier;
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return Convert(record, response);
+}
+
+}  // namespace
+
+grpc::Status DatasetsService::CreateDataset(grpc::ServerContext* call,
+                                            const v1::CreateDatasetRequest* request,
+                                            v1::Dataset* response) {
+  return ToGrpcStatus(alignflow::CreateDataset(context_, *call, *request, *response));
+}
+
+grpc::Status DatasetsService::GetDataset(grpc::ServerContext*, const v1::GetDatasetRequest* request,
+                                         v1::Dataset* response) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) {
+    const std::optional<DatasetRecord> record = FindDataset(sql, *id);
+    return record ? Convert(*record, *response) : NoDataset(*id);
+  }));
+}
+
+grpc::Status DatasetsService::ListDatasets(grpc::ServerContext*,
+                                           const v1::ListDatasetsRequest* request,
+                                           v1::ListDatasetsResponse* response) {
+  absl::StatusOr<Page> page = ParsePage(request->page_size(), request->page_token());
+  if (!page.ok()) return ToGrpcStatus(page.status());
+  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) {
+    const std::vector<DatasetRecord> records =
+        alignflow::ListDatasets(sql, page->before, page->size);
+    for (const DatasetRecord& record : records) {
+      absl::Status status = Convert(record, *response->add_datasets());
+      if (!status.ok()) return status;
+    }
+    if (static_cast<int>(records.size()) == page->size) {
+      response->set_next_page_token(PageToken(records.back().sequence));
+    }
+    return absl::OkStatus();
+  }));
+}
+
+grpc::Status DatasetsService::DeleteDataset(grpc::ServerContext*,
+                                            const v1::DeleteDatasetRequest* request,
+                                            google::protobuf::Empty*) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) -> absl::Status {
+    if (!FindDataset(sql, *id)) return NoDataset(*id);
+    if (const std::optional<std::string> job = UnfinishedJobWithDataset(sql, *id)) {
+      return absl::FailedPreconditionError(absl::StrCat("jobs/", *job, " still uses datasets/", *id,
+                                                        "; cancel it or wait for its end"));
+    }
+    alignflow::DeleteDataset(sql, *id);
+    return absl::OkStatus();
+  }));
+}
+
+}  // namespace alignflow

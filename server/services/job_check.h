@@ -1,0 +1,25 @@
+#ifndef ALIGNFLOW_SERVER_SERVICES_JOB_CHECK_H_
+#define ALIGNFLOW_SERVER_SERVICES_JOB_CHECK_H_
+
+#include <functional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "alignflow/v1/jobs.pb.h"
+#include "server/services/service_context.h"
+
+namespace alignflow {
+
+struct CheckedJob {
+  JobRecord record;  // but for id and times
+  std::vector<ReferenceRecord> references;
+};
+
+// Checks everything about a job that can be checked without computing, and stores its references'
+// manifest. Errors as in Jobs.CreateJob; Cancelled once `cancelled` says so.
+absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, ServiceContext& context,
+                                    const std::function<bool()>& cancelled);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_SERVICES_JOB_CHECK_H_

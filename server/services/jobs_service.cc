@@ -1,0 +1,161 @@
+#include "server/services/jobs_service.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/status_conversion.h"
+#include "server/catalog/jobs.h"
+#include "server/catalog/tasks.h"
+#include "server/services/job_check.h"
+#include "server/services/job_proto.h"
+#include "server/services/job_streams.h"
+#include "server/services/requests.h"
+#include "server/workflow/task_results.h"
+
+namespace alignflow {
+namespace {
+
+// A page of jobs with many references each stays below what clients accept in one message.
+constexpr size_t kMaxListBytes = 2 << 20;
+
+absl::Status NoJob(const std::string& id) {
+  return absl::NotFoundError(
+      absl::StrCat("there is no jobs/", id, "; ListJobs names those there are"));
+}
+
+std::string MediaType(const std::string& file) {
+  return file.ends_with(".png") ? "image/png" : "application/octet-stream";
+}
+
+absl::Status FillReport(ServiceContext& context, const std::string& id, v1::Report& report) {
+  TaskOutputs outputs;
+  absl::Status status = context.catalog.Transact([&](Sql& sql) -> absl::Status {
+    if (!FindJob(sql, id)) return NoJob(id);
+    const auto place = FindJobTask(sql, id, "figures", 0);
+    const auto task = place && !place->task_key.empty() ? FindTask(sql, place->task_key)
+                                                        : std::optional<TaskRecord>();
+    if (!task || task->state != TaskState::kSucceeded) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the figures of jobs/", id, " are not there yet; wait for the job's end"));
+    }
+    outputs = OutputsOfTask(sql, task->key);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  absl::StatusOr<std::string> json = context.blobs.Get(outputs["figures"], kMaxResultDocumentBytes);
+  if (!json.ok()) return json.status();
+  absl::StatusOr<std::vector<FigureRecord>> figures = ParseFigures(*json);
+  if (!figures.ok()) return figures.status();
+  report.set_job(absl::StrCat("jobs/", id));
+  for (const FigureRecord& record : *figures) {
+    v1::Figure* figure = report.add_figures();
+    figure->set_name(record.name);
+    figure->set_subject(record.subject);
+    figure->set_value(record.value);
+    figure->set_better(record.better);
+    figure->set_sample_count(record.sample_count);
+  }
+  for (const auto& [role, blob] : outputs) {
+    if (role == "figures") continue;
+    absl::StatusOr<int64_t> size = context.blobs.SizeOf(blob);
+    if (!size.ok()) return size.status();
+    v1::Artifact* artifact = report.add_artifacts();
+    artifact->set_name(role);
+    artifact->set_media_type(MediaType(role));
+    artifact->mutable_blob()->set_sha256(blob);
+    artifact->mutable_blob()->set_size_bytes(*size);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status JobsService::Fetch(const std::string& id, v1::Job& response) {
+  return context_.catalog.Transact([&](Sql& sql) -> absl::Status {
+    const std::optional<JobRecord> record = FindJob(sql, id);
+    if (!record) return NoJob(id);
+    response = JobProto(sql, *record, context_.workers.size());
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status JobsService::CreateJob(grpc::ServerContext* call, const v1::CreateJobRequest* request,
+                                    v1::Job* response) {
+  std::string earlier;
+  absl::Status status = context_.catalog.Transact([&](Sql& sql) {
+    if (request->request_id().empty()) return absl::OkStatus();
+    if (const auto job = FindJobByRequest(sql, request->request_id())) earlier = job->id;
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return ToGrpcStatus(status);
+  if (!earlier.empty()) return ToGrpcStatus(Fetch(earlier, *response));
+  absl::StatusOr<CheckedJob> job =
+      CheckJob(*request, context_, [call] { return call->IsCancelled(); });
+  if (!job.ok()) return ToGrpcStatus(job.status());
+  absl::StatusOr<std::string> id =
+      context_.workflow.CreateJob(std::move(job->record), job->references, absl::Now());
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  return ToGrpcStatus(Fetch(*id, *response));
+}
+
+grpc::Status JobsService::GetJob(grpc::ServerContext*, const v1::GetJobRequest* request,
+                                 v1::Job* response) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  return ToGrpcStatus(Fetch(*id, *response));
+}
+
+grpc::Status JobsService::ListJobs(grpc::ServerContext*, const v1::ListJobsRequest* request,
+                                   v1::ListJobsResponse* response) {
+  absl::StatusOr<Page> page = ParsePage(request->page_size(), request->page_token());
+  if (!page.ok()) return ToGrpcStatus(page.status());
+  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) {
+    size_t bytes = 0;
+    for (const JobRecord& record : alignflow::ListJobs(sql, page->before, page->size)) {
+      v1::Job* job = response->add_jobs();
+      *job = JobProto(sql, record, context_.workers.size());
+      bytes += job->ByteSizeLong();
+      if (response->jobs_size() == page->size || bytes > kMaxListBytes) {
+        response->set_next_page_token(PageToken(record.sequence));
+        break;
+      }
+    }
+    return absl::OkStatus();
+  }));
+}
+
+grpc::Status JobsService::CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request,
+                                    v1::Job* response) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  absl::Status status = context_.workflow.CancelJob(*id, absl::Now());
+  if (!status.ok()) return ToGrpcStatus(status);
+  return ToGrpcStatus(Fetch(*id, *response));
+}
+
+grpc::Status JobsService::WatchJob(grpc::ServerContext* call, const v1::WatchJobRequest* request,
+                                   grpc::ServerWriter<v1::JobEvent>* writer) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  return ToGrpcStatus(SendEvents(context_, *call, *id, request->after_event(), *writer));
+}
+
+grpc::Status JobsService::StreamPairs(grpc::ServerContext* call,
+                                      const v1::StreamPairsRequest* request,
+                                      grpc::ServerWriter<v1::Pair>* writer) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  return ToGrpcStatus(SendPairs(context_, *call, *id, request->after_index(), *writer));
+}
+
+grpc::Status JobsService::GetReport(grpc::ServerContext*, const v1::GetReportRequest* request,
+                                    v1::Report* response) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  return ToGrpcStatus(FillReport(context_, *id, *response));
+}
+
+}  // namespace alignflow

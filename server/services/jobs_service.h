@@ -1,0 +1,37 @@
+#ifndef ALIGNFLOW_SERVER_SERVICES_JOBS_SERVICE_H_
+#define ALIGNFLOW_SERVER_SERVICES_JOBS_SERVICE_H_
+
+#include "alignflow/v1/jobs.grpc.pb.h"
+#include "server/services/service_context.h"
+
+namespace alignflow {
+
+// proto/alignflow/v1/jobs.proto. Thread-safe.
+class JobsService final : public v1::Jobs::Service {
+ public:
+  explicit JobsService(ServiceContext& context) : context_(context) {}
+
+  grpc::Status CreateJob(grpc::ServerContext* call, const v1::CreateJobRequest* request,
+                         v1::Job* response) override;
+  grpc::Status GetJob(grpc::ServerContext* call, const v1::GetJobRequest* request,
+                      v1::Job* response) override;
+  grpc::Status ListJobs(grpc::ServerContext* call, const v1::ListJobsRequest* request,
+                        v1::ListJobsResponse* response) override;
+  grpc::Status CancelJob(grpc::ServerContext* call, const v1::CancelJobRequest* request,
+                         v1::Job* response) override;
+  grpc::Status WatchJob(grpc::ServerContext* call, const v1::WatchJobRequest* request,
+                        grpc::ServerWriter<v1::JobEvent>* writer) override;
+  grpc::Status StreamPairs(grpc::ServerContext* call, const v1::StreamPairsRequest* request,
+                           grpc::ServerWriter<v1::Pair>* writer) override;
+  grpc::Status GetReport(grpc::ServerContext* call, const v1::GetReportRequest* request,
+                         v1::Report* response) override;
+
+ private:
+  absl::Status Fetch(const std::string& id, v1::Job& response);
+
+  ServiceContext& context_;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_SERVICES_JOBS_SERVICE_H_

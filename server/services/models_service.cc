@@ -1,0 +1,104 @@
+#include "server/services/models_service.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/status_conversion.h"
+#include "server/catalog/jobs.h"
+#include "server/catalog/results.h"
+#include "server/catalog/tasks.h"
+#include "server/services/blobs_service.h"
+#include "server/services/requests.h"
+
+namespace alignflow {
+namespace {
+
+constexpr int kMaxJobs = 100;
+
+absl::Status NoModel(const std::string& id) {
+  return absl::NotFoundError(
+      absl::StrCat("there is no models/", id, "; ListModels names those there are"));
+}
+
+v1::Model Convert(Sql& sql, const ModelRecord& record, BlobStore& blobs) {
+  v1::Model model;
+  model.set_name(absl::StrCat("models/", record.id));
+  model.set_stage(record.stage);
+  model.set_preset(record.preset);
+  model.mutable_weights()->set_sha256(record.weights);
+  model.mutable_weights()->set_size_bytes(blobs.SizeOf(record.weights).value_or(0));
+  model.set_source_digest(record.source_digest);
+  *model.mutable_create_time() = ToTimestamp(record.create_time);
+  for (const std::string& job : JobsWithTask(sql, record.task_key, kMaxJobs)) {
+    model.add_jobs(absl::StrCat("jobs/", job));
+  }
+  return model;
+}
+
+}  // namespace
+
+grpc::Status ModelsService::ListModels(grpc::ServerContext*, const v1::ListModelsRequest* request,
+                                       v1::ListModelsResponse* response) {
+  absl::StatusOr<Page> page = ParsePage(request->page_size(), request->page_token());
+  if (!page.ok()) return ToGrpcStatus(page.status());
+  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) {
+    const std::vector<ModelRecord> records = alignflow::ListModels(sql, page->before, page->size);
+    for (const ModelRecord& record : records) {
+      *response->add_models() = Convert(sql, record, context_.blobs);
+    }
+    if (static_cast<int>(records.size()) == page->size) {
+      response->set_next_page_token(PageToken(records.back().sequence));
+    }
+    return absl::OkStatus();
+  }));
+}
+
+grpc::Status ModelsService::GetModel(grpc::ServerContext*, const v1::GetModelRequest* request,
+                                     v1::Model* response) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "models", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) -> absl::Status {
+    const std::optional<ModelRecord> record = FindModel(sql, *id);
+    if (!record) return NoModel(*id);
+    *response = Convert(sql, *record, context_.blobs);
+    return absl::OkStatus();
+  }));
+}
+
+grpc::Status ModelsService::ExportModel(grpc::ServerContext*, const v1::ExportModelRequest* request,
+                                        grpc::ServerWriter<v1::ReadBlobResponse>* writer) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "models", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  std::string weights;
+  absl::Status status = context_.catalog.Transact([&](Sql& sql) -> absl::Status {
+    const std::optional<ModelRecord> record = FindModel(sql, *id);
+    if (!record) return NoModel(*id);
+    weights = record->weights;
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return ToGrpcStatus(status);
+  return ToGrpcStatus(SendBlob(context_, weights, request->offset(), *writer));
+}
+
+grpc::Status ModelsService::DeleteModel(grpc::ServerContext*, const v1::DeleteModelRequest* request,
+                                        google::protobuf::Empty*) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "models", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) -> absl::Status {
+    const std::optional<ModelRecord> record = FindModel(sql, *id);
+    if (!record) return NoModel(*id);
+    const std::vector<std::string> jobs = JobsWaitingFor(sql, record->task_key);
+    if (!jobs.empty()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "jobs/", jobs.front(), " still uses models/", *id, "; cancel it or wait for its end"));
+    }
+    // Without outputs the task counts as not done, so a later job computes it again.
+    SetOutputs(sql, record->task_key, {});
+    alignflow::DeleteModel(sql, *id);
+    return absl::OkStatus();
+  }));
+}
+
+}  // namespace alignflow

@@ -1,0 +1,39 @@
+#ifndef ALIGNFLOW_SERVER_WORKFLOW_JOB_GRAPH_H_
+#define ALIGNFLOW_SERVER_WORKFLOW_JOB_GRAPH_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/blobs/blob_store.h"
+#include "server/catalog/catalog.h"
+#include "server/catalog/records.h"
+#include "server/scheduler/plan.h"
+
+// How one job's graph moves on in the catalog. Every function is called within a transaction and
+// adds an event to each job that it changes.
+namespace alignflow {
+
+PlanInput PlanOf(const JobRecord& job);
+
+// Writes down the places of the job's tasks, none named yet.
+void InsertJobGraph(Sql& sql, const JobRecord& job);
+
+// Takes the job as far as results go: names tasks whose inputs are there, takes those whose results
+// exist as reused, queues the others unless another job has done so, and ends the job when all is
+// done.
+absl::Status Advance(Sql& sql, BlobStore& blobs, const std::string& job, absl::Time now);
+
+// Tells the unfinished jobs with the task that it runs, has failed for good, or is done.
+absl::Status OnTaskStarted(Sql& sql, const TaskRecord& task, absl::Time now);
+absl::Status OnTaskFailed(Sql& sql, const TaskRecord& task, absl::Time now);
+absl::Status OnTaskSucceeded(Sql& sql, BlobStore& blobs, const TaskRecord& task, absl::Time now);
+// Any other change of a task: an event for each unfinished job with it.
+void OnTaskChanged(Sql& sql, const TaskRecord& task, absl::Time now);
+
+// Ends an unfinished job as CANCELLED, and its tasks that no other job wants.
+absl::Status CancelUnfinished(Sql& sql, JobRecord& job, absl::Time now);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_WORKFLOW_JOB_GRAPH_H_

@@ -1,0 +1,104 @@
+#ifndef ALIGNFLOW_SERVER_WORKFLOW_WORKFLOW_H_
+#define ALIGNFLOW_SERVER_WORKFLOW_WORKFLOW_H_
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/blobs/blob_store.h"
+#include "server/catalog/catalog.h"
+#include "server/catalog/records.h"
+#include "server/metrics.h"
+#include "server/scheduler/leases.h"
+#include "server/workflow/change_notifier.h"
+
+namespace alignflow {
+
+// Applies the scheduler's policy to the catalog: every change of a job or task goes through here,
+// each in one transaction, so that a kill at any moment loses nothing and leaves nothing half done.
+// Thread-safe. Does not wait.
+class Workflow {
+ public:
+  // All must outlive the workflow.
+  Workflow(Catalog& catalog, BlobStore& blobs, ServerMetrics& metrics, LeasePolicy policy);
+
+  // Once, before anything else: running tasks wait for their workers to come back.
+  absl::Status Recover(absl::Time now);
+
+  // Queues a job that has been checked, and returns its id; or the id of the job made with the same
+  // request id. NotFound if a dataset has gone meanwhile.
+  absl::StatusOr<std::string> CreateJob(JobRecord job,
+                                        const std::vector<ReferenceRecord>& references,
+                                        absl::Time now);
+  // NotFound; FailedPrecondition for a job that has succeeded or failed. OK if it is cancelled
+  // already.
+  absl::Status CancelJob(const std::string& id, absl::Time now);
+
+  // The next task for a worker, or nothing. A worker that asks holds no task: one that it was given
+  // before goes back into the queue. `still_there` is asked within the transaction: false if the
+  // answer would go nowhere.
+  absl::StatusOr<std::optional<TaskRecord>> Lease(const std::string& worker,
+                                                  const std::function<bool()>& still_there,
+                                                  absl::Time now);
+
+  struct HeartbeatUpdate {
+    std::string worker, task_key;
+    int64_t attempt = 0;
+    TaskProgress progress;
+    std::string checkpoint;  // or empty
+  };
+  // Returns whether the worker shall stop and hand back. FailedPrecondition if it does not hold the
+  // task; InvalidArgument for a checkpoint that has not been written.
+  absl::StatusOr<bool> Heartbeat(const HeartbeatUpdate& update, absl::Time now);
+
+  // The three ends of a lease; each may be repeated. FailedPrecondition if the attempt does not
+  // hold the task; InvalidArgument for results that are not whole.
+  absl::Status ReportSuccess(const std::string& task_key, int64_t attempt,
+                             const TaskOutputs& outputs, absl::Time now);
+  absl::Status ReportFailure(const std::string& task_key, int64_t attempt,
+                             const std::string& message, bool permanent, absl::Time now);
+  absl::Status ReportHandedBack(const std::string& task_key, int64_t attempt,
+                                const std::string& checkpoint, absl::Time now);
+
+  // Takes tasks from workers that have been silent for too long.
+  absl::Status ExpireLeases(absl::Time now);
+  // Workers came or went: queued jobs say so.
+  absl::Status WorkersChanged(absl::Time now);
+
+  // From now on no task is leased, and workers are told to hand back.
+  void Drain();
+  bool draining() const { return draining_; }
+  // Whether no task runs.
+  absl::StatusOr<bool> Idle();
+
+  // Removes unreferenced blobs last touched at or before the cutoff.
+  absl::StatusOr<BlobStore::Garbage> CollectGarbage(absl::Time cutoff);
+
+  ChangeNotifier& changes() { return changes_; }
+  const LeasePolicy& policy() const { return policy_; }
+
+ private:
+  // Runs `change` on the task in a transaction, then writes the task. Returns what `change`
+  // returned.
+  absl::Status ChangeTask(const std::string& key,
+                          const std::function<absl::Status(Sql&, TaskRecord&)>& change);
+  absl::Status Lose(Sql& sql, TaskRecord& task, absl::Time now);
+  // Removes a checkpoint that was replaced, unless something refers to it.
+  void ReleaseCheckpoint(const std::string& blob);
+
+  Catalog& catalog_;
+  BlobStore& blobs_;
+  ServerMetrics& metrics_;
+  const LeasePolicy policy_;
+  ChangeNotifier changes_;
+  std::atomic<bool> draining_ = false;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_WORKFLOW_WORKFLOW_H_
