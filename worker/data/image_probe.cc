@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <limits>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "worker/data/byte_reader.h"
+#include "worker/data/tiff_probe.h"
 
 namespace alignflow {
 namespace {
@@ -18,34 +19,9 @@ constexpr std::string_view kPngSignature("\x89PNG\r\n\x1a\n", 8);
 
 absl::Status Invalid(const std::string& reason) { return absl::InvalidArgumentError(reason); }
 
-// Integers at any offset of the bytes; nothing where they would reach beyond the end.
-class Reader {
- public:
-  Reader(std::string_view bytes, bool big_endian) : bytes_(bytes), big_endian_(big_endian) {}
-
-  std::optional<uint32_t> U8(size_t at) const { return Read(at, 1); }
-  std::optional<uint32_t> U16(size_t at) const { return Read(at, 2); }
-  std::optional<uint32_t> U32(size_t at) const { return Read(at, 4); }
-  bool Holds(uint64_t at, uint64_t count) const {
-    return at <= bytes_.size() && count <= bytes_.size() - at;
-  }
-
- private:
-  std::optional<uint32_t> Read(size_t at, size_t count) const {
-    if (!Holds(at, count)) return std::nullopt;
-    uint32_t value = 0;
-    for (size_t i = 0; i < count; ++i) {
-      const size_t byte = big_endian_ ? i : count - 1 - i;
-      value = value << 8 | static_cast<uint8_t>(bytes_[at + byte]);
-    }
-    return value;
-  }
-
-  std::string_view bytes_;
-  bool big_endian_;
-};
-
-absl::StatusOr<ImageHeader> Checked(ImageHeader header) {
+absl::StatusOr<ImageHeader> Checked(absl::StatusOr<ImageHeader> probed) {
+  if (!probed.ok()) return probed;
+  const ImageHeader& header = *probed;
   if (header.width < 1 || header.height < 1) {
     return Invalid(absl::StrFormat("the %s header says %dx%d pixels",
                                    ImageFormatName(header.format), header.width, header.height));
@@ -54,13 +30,13 @@ absl::StatusOr<ImageHeader> Checked(ImageHeader header) {
     return Invalid(absl::StrFormat("the %s header says %d channels of %d bits",
                                    ImageFormatName(header.format), header.channels, header.bits));
   }
-  return header;
+  return probed;
 }
 
 // --- PNG (W3C PNG, third edition) ---
 
 absl::StatusOr<ImageHeader> ProbePng(std::string_view bytes) {
-  const Reader reader(bytes, /*big_endian=*/true);
+  const ByteReader reader(bytes, /*big_endian=*/true);
   if (!reader.Holds(8, 25) || bytes.substr(12, 4) != "IHDR" || *reader.U32(8) != 13) {
     return Invalid("the PNG header is missing or cut short");
   }
@@ -69,8 +45,8 @@ absl::StatusOr<ImageHeader> ProbePng(std::string_view bytes) {
   if (color > 6 || kChannels[color] == 0) {
     return Invalid(absl::StrCat("the PNG header has no such colour type: ", color));
   }
-  return Checked({ImageFormat::kPng, *reader.U32(16), *reader.U32(20), kChannels[color],
-                  color == 3 ? 8 : static_cast<int>(*reader.U8(24))});
+  return ImageHeader{ImageFormat::kPng, *reader.U32(16), *reader.U32(20), kChannels[color],
+                     color == 3 ? 8 : static_cast<int>(*reader.U8(24))};
 }
 
 constexpr std::array<uint32_t, 256> MakeCrcTable() {
@@ -91,7 +67,7 @@ uint32_t Crc32(std::string_view bytes) {
 }
 
 absl::Status CheckPng(std::string_view bytes) {
-  const Reader reader(bytes, /*big_endian=*/true);
+  const ByteReader reader(bytes, /*big_endian=*/true);
   bool data = false;
   for (uint64_t at = kPngSignature.size();;) {
     if (!reader.Holds(at, 12)) return Invalid("the PNG is cut short: it has no end chunk");
@@ -124,7 +100,7 @@ struct JpegMarker {
 
 // The marker at `at`, which must be there.
 absl::StatusOr<JpegMarker> ReadMarker(std::string_view bytes, size_t at) {
-  const Reader reader(bytes, /*big_endian=*/true);
+  const ByteReader reader(bytes, /*big_endian=*/true);
   if (reader.U8(at) != 0xffu) {
     return Invalid(at >= bytes.size() ? "the JPEG is cut short: it has no end marker"
                                       : "the JPEG is damaged: a marker is missing");
@@ -144,15 +120,16 @@ absl::StatusOr<JpegMarker> ReadMarker(std::string_view bytes, size_t at) {
 }
 
 absl::StatusOr<ImageHeader> ProbeJpeg(std::string_view bytes) {
-  const Reader reader(bytes, /*big_endian=*/true);
+  const ByteReader reader(bytes, /*big_endian=*/true);
   for (size_t at = 2;;) {
     const auto marker = ReadMarker(bytes, at);
     if (!marker.ok()) return marker.status();
     if (IsFrame(marker->code)) {
       if (marker->length < 6) return Invalid("the JPEG frame header is cut short");
-      return Checked({ImageFormat::kJpeg, *reader.U16(marker->body + 3),
-                      *reader.U16(marker->body + 1), static_cast<int>(*reader.U8(marker->body + 5)),
-                      static_cast<int>(*reader.U8(marker->body))});
+      return ImageHeader{ImageFormat::kJpeg, *reader.U16(marker->body + 3),
+                         *reader.U16(marker->body + 1),
+                         static_cast<int>(*reader.U8(marker->body + 5)),
+                         static_cast<int>(*reader.U8(marker->body))};
     }
     if (marker->code == kEoi || marker->code == kSos) {
       return Invalid("the JPEG has no frame header");
@@ -186,7 +163,7 @@ absl::Status CheckJpeg(std::string_view bytes) {
 // --- BMP ---
 
 absl::StatusOr<ImageHeader> ProbeBmp(std::string_view bytes) {
-  const Reader reader(bytes, /*big_endian=*/false);
+  const ByteReader reader(bytes, /*big_endian=*/false);
   const auto size = reader.U32(14);
   if (!size || (*size != 12 && *size < 40) || !reader.Holds(14, *size)) {
     return Invalid("the BMP header is missing or cut short");
@@ -204,11 +181,11 @@ absl::StatusOr<ImageHeader> ProbeBmp(std::string_view bytes) {
     depth = *reader.U16(28);
   }
   header.channels = depth == 32 ? 4 : 3;
-  return Checked(header);
+  return header;
 }
 
 absl::Status CheckBmp(std::string_view bytes, const ImageHeader& header) {
-  const Reader reader(bytes, /*big_endian=*/false);
+  const ByteReader reader(bytes, /*big_endian=*/false);
   const bool core = *reader.U32(14) == 12;
   const uint64_t depth = *reader.U16(core ? 24 : 28);
   const uint32_t compression = core ? 0 : *reader.U32(30);
@@ -216,89 +193,6 @@ absl::Status CheckBmp(std::string_view bytes, const ImageHeader& header) {
   const uint64_t stride = (header.width * depth + 31) / 32 * 4;
   const uint64_t pixels = plain ? stride * header.height : *reader.U32(34);
   if (!reader.Holds(*reader.U32(10), pixels)) return Invalid("the BMP is cut short");
-  return absl::OkStatus();
-}
-
-// --- TIFF 6.0: the first picture of the file, which is the one decoders return ---
-
-struct TiffField {
-  uint32_t type = 0;
-  uint64_t count = 0;
-  uint64_t at = 0;  // of the first value
-};
-
-class TiffDirectory {
- public:
-  static absl::StatusOr<TiffDirectory> Open(std::string_view bytes) {
-    const Reader reader(bytes, bytes[0] == 'M');
-    const auto at = reader.U32(4);
-    if (!at || !reader.U16(*at) ||
-        !reader.Holds(*at + uint64_t{2}, *reader.U16(*at) * uint64_t{12})) {
-      return Invalid("the TIFF directory is missing or cut short");
-    }
-    return TiffDirectory(reader, *at);
-  }
-
-  // The field of a tag; nothing if it is absent, given twice, of a type other than SHORT and LONG,
-  // or beyond the file.
-  std::optional<TiffField> Find(uint32_t tag) const {
-    std::optional<TiffField> found;
-    for (uint64_t i = 0; i < *reader_.U16(at_); ++i) {
-      const uint64_t entry = at_ + 2 + i * 12;
-      if (*reader_.U16(entry) != tag) continue;
-      if (found) return std::nullopt;
-      TiffField field{*reader_.U16(entry + 2), *reader_.U32(entry + 4), entry + 8};
-      if (field.type != 3 && field.type != 4) return std::nullopt;
-      const uint64_t bytes = field.count * Width(field);
-      if (bytes > 4) field.at = *reader_.U32(entry + 8);
-      if (field.count < 1 || !reader_.Holds(field.at, bytes)) return std::nullopt;
-      found = field;
-    }
-    return found;
-  }
-
-  uint32_t Value(const TiffField& field, uint64_t index) const {
-    const uint64_t at = field.at + index * Width(field);
-    return field.type == 3 ? *reader_.U16(at) : *reader_.U32(at);
-  }
-
-  uint32_t ValueOr(uint32_t tag, uint32_t otherwise) const {
-    const auto field = Find(tag);
-    return field ? Value(*field, 0) : otherwise;
-  }
-
-  bool FileHolds(uint64_t at, uint64_t count) const { return reader_.Holds(at, count); }
-
- private:
-  TiffDirectory(Reader reader, uint64_t at) : reader_(reader), at_(at) {}
-  static uint64_t Width(const TiffField& field) { return field.type == 3 ? 2 : 4; }
-
-  Reader reader_;
-  uint64_t at_;
-};
-
-absl::StatusOr<ImageHeader> ProbeTiff(std::string_view bytes) {
-  const auto directory = TiffDirectory::Open(bytes);
-  if (!directory.ok()) return directory.status();
-  return Checked({ImageFormat::kTiff, directory->ValueOr(256, 0), directory->ValueOr(257, 0),
-                  static_cast<int>(std::min(directory->ValueOr(277, 1), 255u)),
-                  static_cast<int>(std::min(directory->ValueOr(258, 1), 255u))});
-}
-
-absl::Status CheckTiff(std::string_view bytes) {
-  const auto directory = TiffDirectory::Open(bytes);
-  if (!directory.ok()) return directory.status();
-  const bool tiled = directory->Find(324).has_value();
-  const auto offsets = directory->Find(tiled ? 324 : 273);
-  const auto counts = directory->Find(tiled ? 325 : 279);
-  if (!offsets || !counts || offsets->count != counts->count) {
-    return Invalid("the TIFF is damaged: it does not say where its pixels are");
-  }
-  for (uint64_t i = 0; i < offsets->count; ++i) {
-    if (!directory->FileHolds(directory->Value(*offsets, i), directory->Value(*counts, i))) {
-      return Invalid("the TIFF is cut short: pixels lie beyond its end");
-    }
-  }
   return absl::OkStatus();
 }
 
@@ -321,10 +215,11 @@ std::string_view ImageFormatName(ImageFormat format) {
 absl::StatusOr<ImageHeader> ProbeImage(std::string_view bytes) {
   using namespace std::string_view_literals;
   if (bytes.empty()) return Invalid("the file is empty");
-  if (bytes.starts_with(kPngSignature)) return ProbePng(bytes);
-  if (bytes.starts_with("\xff\xd8"sv)) return ProbeJpeg(bytes);
-  if (bytes.starts_with("BM"sv)) return ProbeBmp(bytes);
-  if (bytes.starts_with("II*\0"sv) || bytes.starts_with("MM\0*"sv)) return ProbeTiff(bytes);
+  if (bytes.starts_with(kPngSignature)) return Checked(ProbePng(bytes));
+  if (bytes.starts_with("\xff\xd8"sv)) return Checked(ProbeJpeg(bytes));
+  if (bytes.starts_with("BM"sv)) return Checked(ProbeBmp(bytes));
+  if (bytes.starts_with("II*\0"sv) || bytes.starts_with("MM\0*"sv))
+    return Checked(ProbeTiff(bytes));
   return Invalid("not a PNG, JPEG, BMP or TIFF file");
 }
 
@@ -353,7 +248,7 @@ absl::Status CheckImageComplete(std::string_view bytes) {
     case ImageFormat::kBmp:
       return CheckBmp(bytes, *header);
     case ImageFormat::kTiff:
-      return CheckTiff(bytes);
+      return CheckTiffComplete(bytes);
   }
   return absl::OkStatus();
 }

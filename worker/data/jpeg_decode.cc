@@ -12,6 +12,8 @@
 namespace alignflow {
 namespace {
 
+constexpr int kMaxPadding = 16;  // bytes
+
 struct ErrorManager {
   jpeg_error_mgr base;  // first, so that libjpeg's pointer to it is also ours
   std::jmp_buf jump;
@@ -24,11 +26,17 @@ struct ErrorManager {
   std::longjmp(errors->jump, 1);
 }
 
-// libjpeg's warnings are what damaged pixel data gives; the others are about headers that many
-// programs write oddly.
+// Damaged pixel data either ends too early, or holds impossible codes, or leaves much of itself
+// over. The other warnings are about things that many programs write oddly, among them a few bytes
+// of padding.
 void OnMessage(j_common_ptr codec, int level) {
   if (level >= 0) return;
-  switch (codec->err->msg_code) {
+  const jpeg_error_mgr& errors = *codec->err;
+  const bool scanning = reinterpret_cast<j_decompress_ptr>(codec)->input_scan_number > 0;
+  if (scanning && errors.msg_code == JWRN_EXTRANEOUS_DATA && errors.msg_parm.i[0] > kMaxPadding) {
+    Fail(codec);
+  }
+  switch (errors.msg_code) {
     case JWRN_BOGUS_PROGRESSION:
     case JWRN_HIT_MARKER:
     case JWRN_HUFF_BAD_CODE:
