@@ -13,10 +13,15 @@ namespace alignflow {
 // Memory does not grow with s, because the graph of that one step is the only one.
 inline constexpr int64_t kRolloutSteps = 20;
 
-// x_s for s = from/20, ..., 19/20 as [B,20-from,C,...], rolled out from noise [B,C,...] by Euler's
-// method. No graph is kept. 0 <= from < 20.
-at::Tensor FrozenRollout(VelocityModel& frozen, const at::Tensor& noise, int64_t from,
-                         const Condition& condition, const BeforeStep& before_step = {});
+// The rollout's times from the one nearest to `start` on: start/20, ..., 1.
+inline std::vector<double> RolloutTimes(double start) { return UniformTimes(kRolloutSteps, start); }
+
+// x_s for s = from/20, ..., 19/20 as [B,20-from,C,...], rolled out by Euler's method from x at
+// times.front(), times being RolloutTimes. No graph is kept. Throws std::invalid_argument unless
+// times.front() <= from/20 < 1.
+at::Tensor FrozenRollout(VelocityModel& frozen, at::Tensor x, const std::vector<double>& times,
+                         int64_t from, const Condition& condition,
+                         const BeforeStep& before_step = {});
 
 // x1hat = x_s + (1-s) v(x_s, s), s = index/20; with a graph where grad mode is on. states:
 // [B,C,...].

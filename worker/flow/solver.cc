@@ -1,13 +1,18 @@
 #include "worker/flow/solver.h"
 
+#include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 namespace alignflow {
 
-std::vector<double> UniformTimes(int64_t steps) {
+std::vector<double> UniformTimes(int64_t steps, double start) {
   if (steps < 1) throw std::invalid_argument("a solver needs at least one step");
-  std::vector<double> times(steps + 1);
-  for (int64_t i = 0; i <= steps; ++i) times[i] = static_cast<double>(i) / steps;
+  if (!(start >= 0 && start <= 1)) throw std::invalid_argument("a flow starts between 0 and 1");
+  std::vector<double> times;
+  const int64_t first =
+      std::min<int64_t>(std::lround(start * static_cast<double>(steps)), steps - 1);
+  for (int64_t i = first; i <= steps; ++i) times.push_back(static_cast<double>(i) / steps);
   return times;
 }
 

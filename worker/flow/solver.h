@@ -10,8 +10,9 @@
 
 namespace alignflow {
 
-// steps + 1 equally spaced times from 0 to 1. steps >= 1.
-std::vector<double> UniformTimes(int64_t steps);
+// The times 0, 1/steps, ..., 1 from the one nearest to `start` on, which leaves at least one step.
+// steps >= 1, start in [0,1]; throws std::invalid_argument otherwise.
+std::vector<double> UniformTimes(int64_t steps, double start = 0);
 
 // One step of Euler's method for dx/dt = v(x, t, condition): x + (to - from) v(x, from). x:
 // [B,...].

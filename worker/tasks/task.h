@@ -14,40 +14,51 @@
 
 namespace alignflow {
 
-// The kinds, their inputs and their outputs (roles; every value is the sha-256 of a blob). Manifests are worker/data/manifest.h's JSON.
-//   fit       source                                       -> model     stage 1: net and control branch, safetensors
-//   rollout   source, model                                -> pool      (mask, x_s) rolled out by the frozen stage-1 model, safetensors
-//   align     source, model, references, pool (optional)   -> model     stage 2: the control branch
-//   generate  source, model, stage1 (optional: the stage-1 model that leads up to the hand-over; only beside an aligned model)
-//                                                          -> pairs     settings first_pair, last_pair: JSON lines, one a pair:
-//             {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a PNG>","record":{provenance}}
+// The kinds, their inputs and their outputs (roles; every value is the sha-256 of a blob).
+// Manifests are worker/data/manifest.h's JSON.
+//   fit       source                                       -> model     stage 1: net and control
+//   branch, safetensors rollout   source, model                                -> pool      (mask,
+//   x_s) rolled out by the frozen stage-1 model, safetensors align     source, model, references,
+//   pool (optional)   -> model     stage 2: the control branch generate  source, model, stage1
+//   (optional: the stage-1 model that leads up to the hand-over; only beside an aligned model)
+//                                                          -> pairs     settings first_pair,
+//                                                          last_pair: JSON lines, one a pair:
+//             {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a
+//             PNG>","record":{provenance}}
 //   figures   source, references, target (optional), stage1/NNNNNN and stage2/NNNNNN (pairs)
-//             -> figures (JSON: [{"name","subject","value","better","sample_count"}]), contact-sheet.png
+//             -> figures (JSON: [{"name","subject","value","better","sample_count"}]),
+//             contact-sheet.png
 // Pair i depends on (model, settings, seed, i) only, not on the shard's bounds.
 //
-// One unit of leased work, as plain data. The coordinator plans it, a worker, a test or a benchmark runs it. What a task does
-// depends on nothing but these fields, so that its result can be stored under their digest and never computed twice.
+// One unit of leased work, as plain data. The coordinator plans it, a worker, a test or a benchmark
+// runs it. What a task does depends on nothing but these fields, so that its result can be stored
+// under their digest and never computed twice.
 struct TaskSpec {
-  std::string kind;                             // "fit", "rollout", "align", "generate", "figures"
-  std::map<std::string, std::string> settings;  // resolved settings this kind depends on, by dotted name; "preset", "seed"
-  std::map<std::string, std::string> inputs;    // role -> sha-256 of the blob (see the task's header for its roles)
+  std::string kind;  // "fit", "rollout", "align", "generate", "figures"
+  std::map<std::string, std::string>
+      settings;  // resolved settings this kind depends on, by dotted name; "preset", "seed"
+  std::map<std::string, std::string>
+      inputs;  // role -> sha-256 of the blob (see the task's header for its roles)
 };
 
 // A state of progress. `stage` is the task's kind.
 struct TaskProgress {
   int64_t step = 0;
   int64_t total = 0;
-  std::map<std::string, double> values;  // "loss", "alignment" (MMD), "images_per_second", "steps_per_second"
-  std::string note;                      // one line for a person, never a path or label; empty mostly
+  std::map<std::string, double>
+      values;        // "loss", "alignment" (MMD), "images_per_second", "steps_per_second"
+  std::string note;  // one line for a person, never a path or label; empty mostly
 };
 
-// What a running task may ask of its surroundings. The functions may be called from the task's thread only; they do not block
-// on the network longer than their deadlines, after which they return an error that the task passes on.
+// What a running task may ask of its surroundings. The functions may be called from the task's
+// thread only; they do not block on the network longer than their deadlines, after which they
+// return an error that the task passes on.
 class TaskContext {
  public:
   virtual ~TaskContext() = default;
 
-  // A local file with the blob's bytes, verified against the digest. Read-only, valid while the task runs.
+  // A local file with the blob's bytes, verified against the digest. Read-only, valid while the
+  // task runs.
   virtual absl::StatusOr<std::filesystem::path> Fetch(const std::string& digest) = 0;
   // Fetches many at once; the files of later Fetch calls are then local.
   virtual absl::Status Prefetch(const std::vector<std::string>& digests) = 0;
@@ -57,8 +68,8 @@ class TaskContext {
 
   // Says how far the task is. Cheap: may be called every step.
   virtual void Report(const TaskProgress& progress) = 0;
-  // True once the job is cancelled, the lease is lost or the worker shuts down. The task then returns absl::CancelledError soon
-  // (within one training step).
+  // True once the job is cancelled, the lease is lost or the worker shuts down. The task then
+  // returns absl::CancelledError soon (within one training step).
   virtual bool Cancelled() const = 0;
 
   // The latest checkpoint of this task, by whichever worker, or nothing.
@@ -75,8 +86,9 @@ class TaskContext {
 // Output role -> sha-256 of the blob.
 using TaskOutputs = std::map<std::string, std::string>;
 
-// Runs a task of any kind. Exceptions of the engine and of OpenCV become a Status that says what was being done. InvalidArgument
-// means that the input is bad and a retry is useless; other errors may be retried elsewhere.
+// Runs a task of any kind. Exceptions of the engine and of OpenCV become a Status that says what
+// was being done. InvalidArgument means that the input is bad and a retry is useless; other errors
+// may be retried elsewhere.
 absl::StatusOr<TaskOutputs> RunTask(const TaskSpec& spec, TaskContext& context);
 
 }  // namespace alignflow

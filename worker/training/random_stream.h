@@ -10,11 +10,10 @@ namespace alignflow {
 // What random numbers are drawn for. Uses that must not share numbers have names of their own.
 // The values are part of what a seed means: never reorder them.
 enum class RandomUse : uint32_t {
-  kWeights = 0,
   kFitOrder = 1,
   kFitStep = 2,
-  kRolloutMask = 3,
-  kRolloutNoise = 4,
+  kRolloutOrder = 3,
+  kRollout = 4,
   kAlignOrder = 5,
   kAlignStep = 6,
   kPairMask = 7,

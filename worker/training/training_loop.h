@@ -13,10 +13,10 @@ namespace alignflow {
 
 struct TrainingOptions {
   int64_t iterations = 0;
-  int64_t warm_up = 0;         // steps of rising learning rate
-  double learning_rate = 0;    // peak
-  double ema = 0;              // decay
-  std::filesystem::path file;  // where checkpoints are written before they are handed over
+  int64_t warm_up = 0;              // steps of rising learning rate
+  double learning_rate = 0;         // peak
+  double ema = 0;                   // decay
+  std::filesystem::path file = {};  // where checkpoints are written before they are handed over
 };
 
 // What a step's loss is besides its scalar: values for people, by name.

@@ -11,4 +11,8 @@ at::Tensor VelocityLoss(VelocityModel& model, const at::Tensor& data, const at::
   return ((velocity - PathVelocity(data, noise)) * TimeLike(weight, data)).square().mean();
 }
 
+at::Tensor DrawTimes(int64_t count, at::Generator generator) {
+  return (at::randn({count}, generator) - 0.3).sigmoid();
+}
+
 }  // namespace alignflow

@@ -15,6 +15,10 @@ namespace alignflow {
 at::Tensor VelocityLoss(VelocityModel& model, const at::Tensor& data, const at::Tensor& noise,
                         const at::Tensor& t, const Condition& condition);
 
+// Times for a batch: t = 1 / (1 + exp(0.3 - z)), z ~ N(0,1), so that the middle of the path, where
+// the picture takes shape, is seen most. float32 [count] on the CPU.
+at::Tensor DrawTimes(int64_t count, at::Generator generator);
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_WORKER_TRAINING_VELOCITY_LOSS_H_

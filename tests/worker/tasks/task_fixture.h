@@ -1,0 +1,93 @@
+#ifndef ALIGNFLOW_TESTS_WORKER_TASKS_TASK_FIXTURE_H_
+#define ALIGNFLOW_TESTS_WORKER_TASKS_TASK_FIXTURE_H_
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "common/settings/settings.h"
+#include "tests/worker/tasks/fake_context.h"
+#include "worker/data/image_decode.h"
+#include "worker/data/manifest.h"
+#include "worker/data/phantom.h"
+
+namespace alignflow {
+
+// A folder of its own, phantoms as blobs and specs with few steps, for tests that run tasks.
+class TaskFixture : public ::testing::Test {
+ protected:
+  TaskFixture() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "alignflow-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+    blobs_ = std::make_unique<FakeBlobs>(folder_ / "blobs");
+  }
+  ~TaskFixture() override { std::filesystem::remove_all(folder_); }
+
+  // The manifest of `count` phantoms, with masks as a dataset, without as references.
+  std::string PutPhantoms(PhantomDomain domain, int count, bool masks, int size = 64) {
+    DatasetManifest manifest;
+    if (masks) manifest.labels = PhantomLabels(PhantomKind::kPolyp);
+    manifest.kind = masks ? DatasetKind::kDataset : DatasetKind::kReferences;
+    for (int i = 0; i < count; ++i) {
+      const Phantom phantom = MakePhantom(
+          {.kind = PhantomKind::kPolyp, .domain = domain, .count = count, .seed = 1, .size = size},
+          i);
+      manifest.items.push_back({.name = "item-" + std::to_string(100 + i),
+                                .image = blobs_->Put(*EncodePng(phantom.image)),
+                                .mask = masks ? blobs_->Put(*EncodePng(phantom.mask)) : "",
+                                .width = size,
+                                .height = size});
+    }
+    return blobs_->Put(*WriteManifest(manifest));
+  }
+
+  // A spec with the preset's settings, `given` laid over those of a very short job.
+  static TaskSpec Spec(const std::string& kind, std::map<std::string, std::string> inputs,
+                       const SettingMap& given = {}) {
+    SettingMap settings{{"fit.iterations", "4"},   {"fit.batch", "2"},  {"align.iterations", "4"},
+                        {"align.batch", "3"},      {"align.pool", "6"}, {"generate.steps", "2"},
+                        {"figures.samples", "16"}, {"seed", "5"}};
+    for (const auto& [name, value] : given) settings[name] = value;
+    const std::string first = TakeOut(settings, "first_pair"),
+                      last = TakeOut(settings, "last_pair");
+    const auto resolved = ResolveSettings("unet-64", settings);
+    EXPECT_TRUE(resolved.ok()) << resolved.status();
+    TaskSpec spec{.kind = kind,
+                  .settings = SettingsOfKind(kind, "unet-64", *resolved),
+                  .inputs = std::move(inputs)};
+    if (!first.empty()) {
+      spec.settings["first_pair"] = first;
+      spec.settings["last_pair"] = last;
+    }
+    return spec;
+  }
+
+  std::unique_ptr<FakeContext> NewContext() {
+    return std::make_unique<FakeContext>(*blobs_,
+                                         folder_ / ("scratch-" + std::to_string(++contexts_)));
+  }
+
+  // Runs a task that must succeed.
+  TaskOutputs Run(const TaskSpec& spec) {
+    const auto context = NewContext();
+    const auto outputs = RunTask(spec, *context);
+    EXPECT_TRUE(outputs.ok()) << spec.kind << ": " << outputs.status();
+    return outputs.ok() ? *outputs : TaskOutputs{};
+  }
+
+  std::filesystem::path folder_;
+  std::unique_ptr<FakeBlobs> blobs_;
+
+ private:
+  static std::string TakeOut(SettingMap& settings, const std::string& name) {
+    const auto node = settings.extract(name);
+    return node.empty() ? "" : node.mapped();
+  }
+
+  int contexts_ = 0;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_TESTS_WORKER_TASKS_TASK_FIXTURE_H_

@@ -1,0 +1,84 @@
+#include <nlohmann/json.hpp>
+
+#include "worker/data/image_decode.h"
+#include "worker/flow/guidance.h"
+#include "worker/flow/solver.h"
+#include "worker/tasks/image_set.h"
+#include "worker/tasks/model_file.h"
+#include "worker/tasks/pixels.h"
+#include "worker/tasks/task_error.h"
+#include "worker/tasks/task_kinds.h"
+#include "worker/tasks/task_progress.h"
+#include "worker/tasks/task_spec.h"
+#include "worker/tasks/trajectory.h"
+#include "worker/training/epoch_order.h"
+
+namespace alignflow {
+namespace {
+
+// Pairs are always computed in the groups 1..16, 17..32, ..., whichever of them a shard asks for:
+// the last bits of a convolution may depend on the batch, and a pair's bytes must not depend on the
+// shard.
+constexpr int64_t kGroup = 16;
+
+}  // namespace
+
+// Images for the source's masks, in shards.
+TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
+  const at::Device device = DeviceOf(context);
+  const uint64_t seed = IntegerSetting(spec, "seed");
+  const int64_t first = IntegerSetting(spec, "first_pair");
+  const int64_t last = IntegerSetting(spec, "last_pair");
+  const int64_t steps = IntegerSetting(spec, "generate.steps");
+  const double guidance = RealSetting(spec, "generate.guidance");
+  const double strength = RealSetting(spec, "generate.strength");
+  const std::string preset = TextSetting(spec, "preset");
+  if (first < 1 || last < first) {
+    throw TaskError(
+        absl::InvalidArgumentError("first_pair and last_pair must be 1 <= first <= last"));
+  }
+  ProgressReporter progress(context, last - first + 1, "images");
+
+  const ImageSet source =
+      LoadImageSet(context, Input(spec, "source"), UNetPreset(preset, 2).image_size);
+  const auto model = LoadModel(context, Input(spec, "model"), source.labels);
+  GuidedVelocity velocity(*model, guidance);
+  const std::vector<double> times = UniformTimes(steps, 1 - strength);
+
+  EpochOrder order(source.size(), seed, RandomUse::kPairMask);
+  std::string lines;
+  const at::NoGradGuard no_grad;
+  for (int64_t begin = (first - 1) / kGroup * kGroup; begin < last; begin += kGroup) {
+    const at::Tensor items = order.Items(begin, kGroup);
+    const ImageBatch origin = TakeBatch(source, items, device);
+    std::vector<at::Tensor> noises;
+    for (int64_t i = begin; i < begin + kGroup; ++i) {
+      noises.push_back(DrawNoise(*model, 1, RandomStream(seed, RandomUse::kPairNoise, i), device));
+    }
+    const at::Tensor start = TrajectoryStart(*model, origin.images, at::cat(noises), times);
+    const at::Tensor latent = SolveEuler(velocity, start, times, origin.condition,
+                                         [&](int64_t) { progress.ThrowIfCancelled(); });
+    const at::Tensor images = BytesFromImages(model->codec().Decode(latent));
+    for (int64_t i = std::max(begin, first - 1); i < std::min(begin + kGroup, last); ++i) {
+      const int64_t row = i - begin;
+      const nlohmann::json record{
+          {"pair", i + 1},        {"seed", seed},
+          {"preset", preset},     {"model", Input(spec, "model")},
+          {"steps", steps},       {"guidance", guidance},
+          {"strength", strength}, {"mask", source.names[items[row].item<int64_t>()]},
+          {"synthetic", true}};
+      const nlohmann::json pair{
+          {"pair", i + 1},
+          {"image",
+           ValueOrThrow(context.Store(ValueOrThrow(EncodePng(ImageOfTensor(images[row])))))},
+          {"mask", ValueOrThrow(context.Store(
+                       ValueOrThrow(EncodePng(MaskOfTensor(origin.classes[row], source.labels)))))},
+          {"record", record}};
+      lines += pair.dump() + "\n";
+    }
+    progress.Report(std::min(begin + kGroup, last) - first + 1);
+  }
+  return {{"pairs", ValueOrThrow(context.Store(lines))}};
+}
+
+}  // namespace alignflow

@@ -1,0 +1,31 @@
+#ifndef ALIGNFLOW_WORKER_TASKS_MODEL_FILE_H_
+#define ALIGNFLOW_WORKER_TASKS_MODEL_FILE_H_
+
+#include <memory>
+#include <string>
+
+#include "worker/data/label_table.h"
+#include "worker/models/unet_backbone.h"
+#include "worker/tasks/task.h"
+
+namespace alignflow {
+
+// The device named by a context.
+at::Device DeviceOf(const TaskContext& context);
+
+// Reads the model of a blob. Throws TaskError with InvalidArgument if it was fitted to masks of
+// other classes than `labels`.
+std::unique_ptr<UNetBackbone> LoadModel(TaskContext& context, const std::string& digest,
+                                        const LabelTable& labels);
+
+// Stores a model as a blob, its classes beside the weights; `stage` is 1 or 2. Returns the digest.
+std::string StoreModel(TaskContext& context, UNetBackbone& model, const LabelTable& labels,
+                       int stage);
+
+// Noise for latents of the model's shape, drawn from one generator: [count,C,h,w] on the device.
+at::Tensor DrawNoise(const Backbone& model, int64_t count, at::Generator generator,
+                     at::Device device);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_TASKS_MODEL_FILE_H_

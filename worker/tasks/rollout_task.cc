@@ -1,0 +1,43 @@
+#include "worker/tasks/image_set.h"
+#include "worker/tasks/model_file.h"
+#include "worker/tasks/task_error.h"
+#include "worker/tasks/task_kinds.h"
+#include "worker/tasks/task_progress.h"
+#include "worker/tasks/task_spec.h"
+#include "worker/tasks/trajectory.h"
+
+namespace alignflow {
+namespace {
+
+constexpr int64_t kBatch = 32;
+
+}  // namespace
+
+// The pool of trajectories that every later stage 2 on this stage-1 model starts from.
+TaskOutputs RunRollout(const TaskSpec& spec, TaskContext& context) {
+  const int64_t size = IntegerSetting(spec, "align.pool");
+  const std::string preset = TextSetting(spec, "preset");
+  ProgressReporter progress(context, size, "images");
+  const ImageSet source =
+      LoadImageSet(context, Input(spec, "source"), UNetPreset(preset, 2).image_size);
+  const auto model = LoadModel(context, Input(spec, "model"), source.labels);
+  progress.Report(0);
+  RolloutPool pool;
+  std::vector<at::Tensor> states, classes;
+  for (int64_t first = 0; first < size; first += kBatch) {
+    const int64_t count = std::min(kBatch, size - first);
+    const RolloutPool part =
+        RollOut(*model, source, spec, first, count, [&](int64_t) { progress.ThrowIfCancelled(); });
+    states.push_back(part.states.cpu());
+    classes.push_back(part.classes);
+    pool.from = part.from;
+    progress.Report(first + count);
+  }
+  pool.states = at::cat(states);
+  pool.classes = at::cat(classes);
+  const std::filesystem::path file = context.scratch() / "pool.safetensors";
+  SavePool(pool, file);
+  return {{"pool", ValueOrThrow(context.StoreFile(file))}};
+}
+
+}  // namespace alignflow

@@ -1,0 +1,43 @@
+#ifndef ALIGNFLOW_WORKER_TASKS_TRAJECTORY_H_
+#define ALIGNFLOW_WORKER_TASKS_TRAJECTORY_H_
+
+#include <filesystem>
+
+#include "worker/flow/solver.h"
+#include "worker/models/backbone.h"
+#include "worker/tasks/image_set.h"
+#include "worker/tasks/task.h"
+
+namespace alignflow {
+
+// Rolled-out trajectories of the frozen stage-1 model with their masks: what stage 2 starts its
+// tunable steps from. Depends on the model, the source and the seed, not on the references.
+struct RolloutPool {
+  at::Tensor states;   // float [P,20-from,C,h,w]
+  at::Tensor classes;  // uint8 [P,S,S]
+  int64_t from = 0;    // index of the first state
+
+  int64_t size() const { return states.size(0); }
+};
+
+// The first tunable index that a task's settings lead to: align.start_index, but not before the
+// trajectories' own start under generate.strength.
+int64_t FirstTunableIndex(const TaskSpec& spec);
+
+// Where trajectories start that are made anew with `strength`: x = s x1 + (1-s) eps at the first of
+// `times`, with x1 the encoded image; noise: [B,C,h,w]. With strength 1 it is the noise itself.
+at::Tensor TrajectoryStart(Backbone& model, const at::Tensor& images, const at::Tensor& noise,
+                           const std::vector<double>& times);
+
+// Rolls out trajectories number first, ..., first + size - 1 of a seed, whose masks (and images)
+// are drawn from the source and flipped at random.
+RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& spec, int64_t first,
+                    int64_t size, const BeforeStep& before_step);
+
+// As a safetensors file. Throws std::runtime_error naming the file.
+void SavePool(const RolloutPool& pool, const std::filesystem::path& file);
+RolloutPool LoadPool(const std::filesystem::path& file);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_TASKS_TRAJECTORY_H_
