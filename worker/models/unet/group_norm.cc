@@ -225,7 +225,7 @@ class FusedFunction : public torch::autograd::Function<FusedFunction> {
   static Variable forward(AutogradContext* context, const Variable& x, const Variable& shift,
                           const Variable& weight, const Variable& bias, int64_t groups, double eps,
                           bool silu) {
-    const float* p = shift.defined() ? shift.const_data_ptr<float>() : nullptr;
+    const float* p = shift.numel() > 0 ? shift.const_data_ptr<float>() : nullptr;
     Normalization norm;
     at::Tensor y = x.scalar_type() == at::kFloat
                        ? Forward<float>(x, p, weight, bias, groups, eps, silu, norm)
@@ -233,7 +233,7 @@ class FusedFunction : public torch::autograd::Function<FusedFunction> {
     context->save_for_backward({x, weight, bias, norm.r, norm.m, norm.mean_h});
     context->saved_data["groups"] = groups;
     context->saved_data["silu"] = silu;
-    context->saved_data["shift"] = shift.defined();
+    context->saved_data["shift"] = shift.numel() > 0;
     return y;
   }
 
@@ -266,9 +266,11 @@ at::Tensor FusedGroupNorm(const at::Tensor& x, const at::Tensor& shift, const at
                           const at::Tensor& bias, int64_t groups, double eps, Activation act) {
   const bool silu = act == Activation::kSilu;
   if (HasKernel(x, weight)) {
-    return FusedFunction::apply(x.contiguous(ChannelsLast(x.dim() - 2)),
-                                shift.defined() ? shift.to(at::kFloat).contiguous() : shift, weight,
-                                bias, groups, eps, silu);
+    // An undefined tensor is no argument of a Function: an empty one stands for "none".
+    const at::Tensor offsets =
+        shift.defined() ? shift.to(at::kFloat).contiguous() : at::empty({0}, at::kFloat);
+    return FusedFunction::apply(x.contiguous(ChannelsLast(x.dim() - 2)), offsets, weight, bias,
+                                groups, eps, silu);
   }
   at::Tensor shifted = x;
   if (shift.defined()) {
