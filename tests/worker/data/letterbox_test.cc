@@ -8,61 +8,70 @@ namespace alignflow {
 namespace {
 
 // Every shape of picture that matters, from a line to a square.
-class LetterboxTest : public testing::TestWithParam<std::tuple<int, int, int>> {
- protected:
-  LetterboxPlan Plan() const {
-    const auto [width, height, size] = GetParam();
-    return PlanLetterbox(width, height, size);
+std::vector<LetterboxPlan> Plans() {
+  std::vector<LetterboxPlan> plans;
+  for (const int width : {1, 7, 64, 65, 384, 1000}) {
+    for (const int height : {1, 8, 64, 288, 999}) {
+      for (const int size : {1, 64, 128}) plans.push_back(PlanLetterbox(width, height, size));
+    }
   }
-};
-
-INSTANTIATE_TEST_SUITE_P(Shapes, LetterboxTest,
-                         testing::Combine(testing::Values(1, 7, 64, 65, 384, 1000),
-                                          testing::Values(1, 8, 64, 288, 999),
-                                          testing::Values(1, 64, 128)));
-
-TEST_P(LetterboxTest, PictureFillsTheSquareOneWayAndIsCentred) {
-  const LetterboxPlan plan = Plan();
-  EXPECT_EQ(std::max(plan.width, plan.height), plan.size);
-  EXPECT_GE(std::min(plan.width, plan.height), 1);
-  EXPECT_GE(std::min(plan.left, plan.top), 0);
-  EXPECT_LE(std::abs(plan.size - plan.width - 2 * plan.left), 1);
-  EXPECT_LE(std::abs(plan.size - plan.height - 2 * plan.top), 1);
+  return plans;
 }
 
-TEST_P(LetterboxTest, AspectIsKeptToHalfAPixel) {
-  const LetterboxPlan plan = Plan();
-  const double scale =
-      static_cast<double>(plan.size) / std::max(plan.source_width, plan.source_height);
-  EXPECT_NEAR(plan.width, std::max(1.0, plan.source_width * scale), 0.5 + 1e-9);
-  EXPECT_NEAR(plan.height, std::max(1.0, plan.source_height * scale), 0.5 + 1e-9);
+std::string Name(const LetterboxPlan& plan) {
+  return testing::PrintToString(std::tuple(plan.source_width, plan.source_height, plan.size));
 }
 
-TEST_P(LetterboxTest, CropIsTheInverse) {
-  const LetterboxPlan plan = Plan();
-  const cv::Mat image = Clutter(plan.source_width, plan.source_height);
-  const cv::Mat square = LetterboxImage(image, plan);
-  EXPECT_EQ(square.size(), cv::Size(plan.size, plan.size));
-  const cv::Mat crop = CropLetterbox(square, plan);
-  EXPECT_EQ(crop.size(), cv::Size(plan.width, plan.height));
-  if (!plan.Changes()) {
-    EXPECT_EQ(cv::norm(crop, image, cv::NORM_INF), 0);
+TEST(LetterboxTest, PictureFillsTheSquareOneWayAndIsCentred) {
+  for (const LetterboxPlan& plan : Plans()) {
+    SCOPED_TRACE(Name(plan));
+    EXPECT_EQ(std::max(plan.width, plan.height), plan.size);
+    EXPECT_GE(std::min(plan.width, plan.height), 1);
+    EXPECT_GE(std::min(plan.left, plan.top), 0);
+    EXPECT_LE(std::abs(plan.size - plan.width - 2 * plan.left), 1);
+    EXPECT_LE(std::abs(plan.size - plan.height - 2 * plan.top), 1);
   }
-  // All that is not in the crop is padding.
-  EXPECT_EQ(cv::sum(crop), cv::sum(square));
 }
 
-TEST_P(LetterboxTest, MaskGetsNoNewValuesAndBackgroundAsPadding) {
-  const LetterboxPlan plan = Plan();
-  const cv::Mat mask = Clutter(plan.source_width, plan.source_height, CV_8UC1) & 0x60;
-  const cv::Mat square = LetterboxMask(mask, plan, 0x20);
-  std::set<int> values(mask.begin<uint8_t>(), mask.end<uint8_t>());
-  values.insert(0x20);
-  for (auto it = square.begin<uint8_t>(); it != square.end<uint8_t>(); ++it)
-    EXPECT_TRUE(values.contains(*it));
-  cv::Mat padding = square.clone();
-  padding(cv::Rect(plan.left, plan.top, plan.width, plan.height)) = 0x20;
-  EXPECT_EQ(cv::countNonZero(padding != 0x20), 0);
+TEST(LetterboxTest, AspectIsKeptToHalfAPixel) {
+  for (const LetterboxPlan& plan : Plans()) {
+    SCOPED_TRACE(Name(plan));
+    const double scale =
+        static_cast<double>(plan.size) / std::max(plan.source_width, plan.source_height);
+    EXPECT_NEAR(plan.width, std::max(1.0, plan.source_width * scale), 0.5 + 1e-9);
+    EXPECT_NEAR(plan.height, std::max(1.0, plan.source_height * scale), 0.5 + 1e-9);
+  }
+}
+
+TEST(LetterboxTest, CropIsTheInverse) {
+  for (const LetterboxPlan& plan : Plans()) {
+    SCOPED_TRACE(Name(plan));
+    const cv::Mat image = Clutter(plan.source_width, plan.source_height);
+    const cv::Mat square = LetterboxImage(image, plan);
+    EXPECT_EQ(square.size(), cv::Size(plan.size, plan.size));
+    const cv::Mat crop = CropLetterbox(square, plan);
+    EXPECT_EQ(crop.size(), cv::Size(plan.width, plan.height));
+    if (!plan.Changes()) {
+      EXPECT_EQ(cv::norm(crop, image, cv::NORM_INF), 0);
+    }
+    // All that is not in the crop is padding.
+    EXPECT_EQ(cv::sum(crop), cv::sum(square));
+  }
+}
+
+TEST(LetterboxTest, MaskGetsNoNewValuesAndBackgroundAsPadding) {
+  for (const LetterboxPlan& plan : Plans()) {
+    SCOPED_TRACE(Name(plan));
+    const cv::Mat mask = Clutter(plan.source_width, plan.source_height, CV_8UC1) & 0x60;
+    const cv::Mat square = LetterboxMask(mask, plan, 0x20);
+    std::set<int> values(mask.begin<uint8_t>(), mask.end<uint8_t>());
+    values.insert(0x20);
+    for (auto it = square.begin<uint8_t>(); it != square.end<uint8_t>(); ++it)
+      EXPECT_TRUE(values.contains(*it));
+    cv::Mat padding = square.clone();
+    padding(cv::Rect(plan.left, plan.top, plan.width, plan.height)) = 0x20;
+    EXPECT_EQ(cv::countNonZero(padding != 0x20), 0);
+  }
 }
 
 TEST(LetterboxAlignmentTest, ImageAndMaskStayAligned) {

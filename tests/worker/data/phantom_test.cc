@@ -47,7 +47,7 @@ TEST_P(PhantomTest, FoldersAreTheSameOnAnyNumberOfThreads) {
   const int threads = cv::getNumThreads();
   cv::setNumThreads(1);
   ASSERT_TRUE(WritePhantoms(Options(PhantomDomain::kTargetA), one.path()).ok());
-  cv::setNumThreads(3);
+  cv::setNumThreads(2);
   ASSERT_TRUE(WritePhantoms(Options(PhantomDomain::kTargetA), two.path()).ok());
   cv::setNumThreads(threads);
   for (const char* name : {"000001.png", "000002.png", "000003.png", "000004.png"}) {
