@@ -1,0 +1,242 @@
+#include "server/blobs/blob_store.h"
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <fstream>
+
+#include "absl/time/clock.h"
+#include "common/digest.h"
+#include "gtest/gtest.h"
+#include "tests/common/temp_folder.h"
+
+namespace alignflow {
+namespace {
+
+// Files may not grow beyond a size: what a full disk looks like to the writer.
+class SmallDisk {
+ public:
+  explicit SmallDisk(rlim_t bytes) {
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    rlimit limit = before_;
+    limit.rlim_cur = bytes;
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~SmallDisk() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_ = {};
+};
+
+class BlobStoreTest : public testing::Test {
+ protected:
+  void SetUp() override { Reopen(); }
+  void Reopen() { store_ = BlobStore::Open(folder_.path() / "blobs").value(); }
+
+  std::filesystem::path FileOf(const std::string& sha256) const {
+    return folder_.path() / "blobs" / sha256.substr(0, 2) / sha256.substr(2);
+  }
+  int FilesIncoming() const {
+    int files = 0;
+    for ([[maybe_unused]] const auto& entry :
+         std::filesystem::directory_iterator(folder_.path() / "blobs" / "incoming")) {
+      ++files;
+    }
+    return files;
+  }
+  std::unique_ptr<BlobWriter> Writer(const std::string& bytes, int64_t offset = 0) {
+    return store_->Write(Sha256OfString(bytes), static_cast<int64_t>(bytes.size()), offset).value();
+  }
+  void Overwrite(const std::string& sha256, const std::string& bytes) {
+    std::filesystem::permissions(FileOf(sha256), std::filesystem::perms::owner_all);
+    std::ofstream(FileOf(sha256), std::ios::binary) << bytes;
+  }
+  static absl::Time LongAgo() { return absl::Now() - absl::Hours(1); }
+
+  TempFolder folder_;
+  std::unique_ptr<BlobStore> store_;
+};
+
+TEST_F(BlobStoreTest, GivesBackWhatItWasGiven) {
+  const std::string bytes("a\0b", 3);
+  const std::string sha256 = store_->Put(bytes).value();
+  EXPECT_EQ(sha256, Sha256OfString(bytes));
+  EXPECT_EQ(store_->Get(sha256, 100).value(), bytes);
+  EXPECT_EQ(store_->Put(bytes).value(), sha256) << "writing it again is no error";
+  Reopen();
+  EXPECT_TRUE(store_->Contains(sha256));
+  EXPECT_EQ(FilesIncoming(), 0);
+}
+
+TEST_F(BlobStoreTest, KeepsTheEmptyBlob) {
+  const std::string sha256 = store_->Put("").value();
+  EXPECT_EQ(store_->Get(sha256, 100).value(), "");
+}
+
+TEST_F(BlobStoreTest, AnInterruptedWriteGoesOnWhereItStoppedAlsoAfterARestart) {
+  const std::string bytes = "hello world";
+  auto writer = Writer(bytes);
+  ASSERT_TRUE(writer->Append("hello").ok());
+  writer.reset();
+  Reopen();
+  const std::string sha256 = Sha256OfString(bytes);
+  EXPECT_FALSE(store_->Contains(sha256));
+  ASSERT_EQ(store_->QueryWrite(sha256).bytes, 5);
+  writer = Writer(bytes, 5);
+  ASSERT_TRUE(writer->Append(" world").ok());
+  ASSERT_TRUE(writer->Commit().ok());
+  EXPECT_EQ(store_->Get(sha256, 100).value(), bytes);
+  EXPECT_TRUE(store_->QueryWrite(sha256).complete);
+}
+
+TEST_F(BlobStoreTest, AWriteFromTheBeginningForgetsWhatWasThere) {
+  auto writer = Writer("hello");
+  ASSERT_TRUE(writer->Append("he").ok());
+  writer.reset();
+  writer = Writer("hello");
+  ASSERT_TRUE(writer->Append("hello").ok());
+  EXPECT_TRUE(writer->Commit().ok());
+}
+
+TEST_F(BlobStoreTest, CommittingTooEarlyKeepsWhatCame) {
+  auto writer = Writer("hello");
+  ASSERT_TRUE(writer->Append("he").ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(writer->Commit()));
+  writer.reset();
+  EXPECT_EQ(store_->QueryWrite(Sha256OfString("hello")).bytes, 2);
+}
+
+TEST_F(BlobStoreTest, BytesThatDoNotMatchTheDigestAreDiscarded) {
+  auto writer = Writer("hello");
+  ASSERT_TRUE(writer->Append("jello").ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(writer->Commit()));
+  writer.reset();
+  EXPECT_FALSE(store_->Contains(Sha256OfString("hello")));
+  EXPECT_EQ(FilesIncoming(), 0);
+}
+
+TEST_F(BlobStoreTest, MoreBytesThanAnnouncedAreRefused) {
+  auto writer = Writer("hello");
+  EXPECT_TRUE(absl::IsInvalidArgument(writer->Append("hello!")));
+  writer.reset();
+  EXPECT_EQ(FilesIncoming(), 0);
+}
+
+TEST_F(BlobStoreTest, RefusesOffsetsWhereItDoesNotStand) {
+  EXPECT_TRUE(absl::IsOutOfRange(store_->Write(Sha256OfString("hello"), 5, 3).status()));
+}
+
+TEST_F(BlobStoreTest, RefusesMalformedDigests) {
+  EXPECT_TRUE(absl::IsInvalidArgument(store_->Write("../../etc/passwd", 5, 0).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(store_->Read("../../etc/passwd", 0).status()));
+  EXPECT_FALSE(store_->Contains("../../etc/passwd"));
+}
+
+TEST_F(BlobStoreTest, RefusesBlobsBeyondTheLimit) {
+  EXPECT_TRUE(absl::IsResourceExhausted(
+      store_->Write(std::string(64, 'a'), BlobStore::kMaxBlobBytes + 1, 0).status()));
+}
+
+TEST_F(BlobStoreTest, TwoWritersOfTheSameBytesDoNotDisturbEachOther) {
+  auto first = Writer("hello");
+  ASSERT_TRUE(first->Append("he").ok());
+  auto second = Writer("hello");
+  ASSERT_TRUE(second->Append("hello").ok());
+  ASSERT_TRUE(second->Commit().ok());
+  ASSERT_TRUE(first->Append("llo").ok());
+  ASSERT_TRUE(first->Commit().ok());
+  first.reset();
+  second.reset();
+  EXPECT_EQ(store_->Get(Sha256OfString("hello"), 100).value(), "hello");
+  EXPECT_EQ(FilesIncoming(), 0);
+}
+
+TEST_F(BlobStoreTest, AFullDiskLeavesNoHalfWrittenBlobAndSaysWhatToDo) {
+  const std::string bytes(100000, 'x');
+  {
+    const SmallDisk disk(4096);
+    auto writer = Writer(bytes);
+    const absl::Status full = writer->Append(bytes);
+    EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+    EXPECT_NE(full.message().find("free space"), absl::string_view::npos);
+    writer.reset();
+    EXPECT_TRUE(absl::IsResourceExhausted(store_->Put(bytes).status()));
+  }
+  EXPECT_EQ(FilesIncoming(), 0);
+  EXPECT_FALSE(store_->Contains(Sha256OfString(bytes)));
+  EXPECT_TRUE(store_->Put(bytes).ok()) << "it works again once there is space";
+}
+
+TEST_F(BlobStoreTest, AFlippedByteIsFoundAndTheBlobCanBeWrittenAgain) {
+  const std::string sha256 = store_->Put("hello").value();
+  Overwrite(sha256, "jello");
+  EXPECT_TRUE(absl::IsDataLoss(store_->Get(sha256, 100).status()));
+  EXPECT_FALSE(store_->Contains(sha256));
+  ASSERT_TRUE(store_->Put("hello").ok());
+  EXPECT_EQ(store_->Get(sha256, 100).value(), "hello");
+}
+
+TEST_F(BlobStoreTest, ATruncatedBlobIsFoundWhenReadWhole) {
+  const std::string sha256 = store_->Put("hello").value();
+  Overwrite(sha256, "hel");
+  auto reader = store_->Read(sha256, 0).value();
+  absl::Status status;
+  for (int i = 0; i < 10 && status.ok(); ++i) status = reader->Next(2).status();
+  EXPECT_TRUE(absl::IsDataLoss(status));
+}
+
+TEST_F(BlobStoreTest, AnEmptiedBlobIsFound) {
+  const std::string sha256 = store_->Put("hello").value();
+  Overwrite(sha256, "");
+  EXPECT_TRUE(absl::IsDataLoss(store_->Get(sha256, 100).status()));
+}
+
+TEST_F(BlobStoreTest, ReadsFromAnOffset) {
+  const std::string sha256 = store_->Put("hello").value();
+  auto reader = store_->Read(sha256, 3).value();
+  EXPECT_EQ(reader->Next(100).value(), "lo");
+  EXPECT_EQ(reader->Next(100).value(), "");
+  EXPECT_EQ(store_->Read(sha256, 5).value()->Next(100).value(), "");
+  EXPECT_TRUE(absl::IsOutOfRange(store_->Read(sha256, 6).status()));
+  EXPECT_TRUE(absl::IsNotFound(store_->Read(std::string(64, '0'), 0).status()));
+}
+
+TEST_F(BlobStoreTest, GarbageIsWhatIsOldAndNotReferredTo) {
+  const std::string kept = store_->Put("kept").value();
+  const std::string old = store_->Put("old").value();
+  const auto is_referenced = [&](const std::string& sha256) { return sha256 == kept; };
+  BlobStore::Garbage garbage = store_->CollectGarbage(is_referenced, LongAgo());
+  EXPECT_EQ(garbage.removed, 0);
+  EXPECT_EQ(garbage.orphans, 1);
+  garbage = store_->CollectGarbage(is_referenced, absl::Now() + absl::Seconds(1));
+  EXPECT_EQ(garbage.blobs, 2);
+  EXPECT_EQ(garbage.removed, 1);
+  EXPECT_EQ(garbage.orphans, 0);
+  EXPECT_TRUE(store_->Contains(kept));
+  EXPECT_FALSE(store_->Contains(old));
+}
+
+TEST_F(BlobStoreTest, ABlobThatWasAskedForIsYoungAgain) {
+  const std::string sha256 = store_->Put("hello").value();
+  std::filesystem::last_write_time(
+      FileOf(sha256), std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  ASSERT_TRUE(store_->Contains(sha256));
+  const auto nothing = [](const std::string&) { return false; };
+  EXPECT_EQ(store_->CollectGarbage(nothing, LongAgo()).removed, 0);
+}
+
+TEST_F(BlobStoreTest, AbandonedWritesAreGarbageButRunningOnesAreNot) {
+  const auto nothing = [](const std::string&) { return false; };
+  const absl::Time soon = absl::Now() + absl::Hours(1);
+  auto writer = Writer("hello");
+  ASSERT_TRUE(writer->Append("he").ok());
+  store_->CollectGarbage(nothing, soon);
+  EXPECT_EQ(FilesIncoming(), 1);
+  writer.reset();
+  store_->CollectGarbage(nothing, soon);
+  EXPECT_EQ(FilesIncoming(), 0);
+}
+
+}  // namespace
+}  // namespace alignflow

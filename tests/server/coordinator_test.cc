@@ -1,0 +1,196 @@
+#include "server/coordinator.h"
+
+#include "common/listen_address.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "prometheus/text_serializer.h"
+#include "tests/server/coordinator_fixture.h"
+
+namespace alignflow {
+namespace {
+
+using testing::HasSubstr;
+
+class CoordinatorProcessTest : public CoordinatorTest {
+ protected:
+  // Removes what nothing refers to, however young, and counts what is left over.
+  BlobStore::Garbage Collect() { return coordinator_->CollectGarbage(-absl::Minutes(1)).value(); }
+};
+
+TEST_F(CoordinatorProcessTest, AJobSurvivesARestartBetweenAnyTwoOfItsTasks) {
+  const std::string name = CreateJob(JobRequest(40)).value().name();
+  int64_t tasks = 0;
+  while (GetJob(name).state() != v1::JOB_STATE_SUCCEEDED) {
+    ASSERT_EQ(Work(Register(), 1).size(), 1u);
+    Restart();
+    ++tasks;
+  }
+  EXPECT_EQ(tasks, 8) << "nothing was computed twice";
+  absl::Status status;
+  const std::vector<v1::Pair> pairs = PairsOf(name, 0, &status);
+  ASSERT_EQ(pairs.size(), 40u);
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(pairs[i].index(), i + 1);
+}
+
+TEST_F(CoordinatorProcessTest, ARestartInTheMiddleOfATaskDoesNotTakeItFromItsWorker) {
+  const std::string name = CreateJob(JobRequest(1)).value().name();
+  std::string worker = Register();
+  const v1::LeaseResponse lease = Lease(worker).value();
+  ASSERT_TRUE(Heartbeat(worker, lease, Upload("half-way").sha256(), 5).ok());
+  Restart();
+  EXPECT_EQ(StageOf(GetJob(name), "fit").step(), 5) << "progress is kept";
+  EXPECT_TRUE(absl::IsUnauthenticated(Heartbeat(worker, lease).status()));
+  worker = Register();
+  EXPECT_FALSE(Heartbeat(worker, lease, "", 6).value());
+  EXPECT_EQ(ReportSuccess(worker, lease), absl::OkStatus());
+  Work(worker);
+  EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_SUCCEEDED);
+}
+
+TEST_F(CoordinatorProcessTest, IfTheWorkerDiedWithTheCoordinatorItsTaskIsLeasedAgain) {
+  ASSERT_TRUE(CreateJob(JobRequest(1)).ok());
+  const std::string worker = Register();
+  const v1::LeaseResponse lease = Lease(worker).value();
+  const std::string checkpoint = Upload("half-way").sha256();
+  ASSERT_TRUE(Heartbeat(worker, lease, checkpoint).ok());
+  Restart();
+  EXPECT_FALSE(Lease(Register()).value().has_task()) << "its worker may still come back";
+  coordinator_->Maintain(absl::Now() + absl::Hours(2));
+  const v1::LeaseResponse again = Lease(Register()).value();
+  EXPECT_EQ(again.task().key(), lease.task().key());
+  EXPECT_EQ(again.attempt(), lease.attempt() + 1) << "attempt numbers go on";
+  EXPECT_EQ(again.checkpoint_sha256(), checkpoint);
+}
+
+TEST_F(CoordinatorProcessTest, EventNumbersGoOnAfterARestart) {
+  const std::string name = CreateJob(JobRequest(1)).value().name();
+  const auto number = [&] {
+    grpc::ClientContext context;
+    v1::WatchJobRequest request;
+    request.set_name(name);
+    const auto reader = jobs_->WatchJob(&context, request);
+    v1::JobEvent event;
+    EXPECT_TRUE(reader->Read(&event));
+    context.TryCancel();
+    (void)reader->Finish();
+    return event.number();
+  };
+  const int64_t before = number();
+  Restart();
+  EXPECT_GE(number(), before);
+}
+
+TEST_F(CoordinatorProcessTest, NothingIsOrphanedAndNothingNeededIsCollected) {
+  const std::string name = CreateJob(JobRequest(40)).value().name();
+  const std::string worker = Register();
+  Work(worker, 3);
+  const v1::LeaseResponse lost = Lease(worker).value();
+  FakeOutputs(lost.task());  // uploaded by a worker that dies before its report
+  Upload("nobody wants this");
+  Restart();
+  coordinator_->Maintain(absl::Now() + absl::Hours(2));
+  Work(Register());
+  EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(Collect().removed, 1) << "the rest is the same bytes that the retry made";
+  const BlobStore::Garbage again = Collect();
+  EXPECT_EQ(again.removed, 0);
+  EXPECT_EQ(again.orphans, 0);
+  absl::Status status;
+  EXPECT_EQ(PairsOf(name, 0, &status).size(), 40u);
+  EXPECT_EQ(status, absl::OkStatus());
+  EXPECT_EQ(CreateJob(JobRequest(40)).value().state(), v1::JOB_STATE_SUCCEEDED)
+      << "all results can still be reused";
+}
+
+TEST_F(CoordinatorProcessTest, ADamagedPairIsReportedAndMadeAgainByTheNextJob) {
+  const std::string name = CreateJob(JobRequest(2)).value().name();
+  const std::string worker = Register();
+  Work(worker);
+  absl::Status status;
+  const std::string image = PairsOf(name, 0, &status).front().image().sha256();
+  const std::filesystem::path file =
+      folder_.path() / "state" / "blobs" / image.substr(0, 2) / image.substr(2);
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+  WriteFile(file, "damaged");
+  EXPECT_TRUE(PairsOf(name, 0, &status).empty());
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  const std::string again = CreateJob(JobRequest(2)).value().name();
+  Work(worker);
+  EXPECT_EQ(PairsOf(again, 0, &status).size(), 2u);
+  EXPECT_EQ(PairsOf(name, 0, &status).size(), 2u);
+}
+
+TEST_F(CoordinatorProcessTest, AStateFolderHasOneCoordinator) {
+  CoordinatorOptions options;
+  options.state_dir = folder_.path() / "state";
+  const absl::Status status = Coordinator::Start(options).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("another coordinator has it"));
+}
+
+TEST_F(CoordinatorProcessTest, AStateFolderThatCannotBeWrittenIsNamed) {
+  WriteFile(folder_.path() / "file", "not a folder");
+  CoordinatorOptions options;
+  options.state_dir = folder_.path() / "file" / "state";
+  const absl::Status status = Coordinator::Start(options).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(options.state_dir.string()));
+}
+
+TEST_F(CoordinatorProcessTest, ListensOnLoopbackOnly) {
+  CoordinatorOptions options;
+  options.state_dir = folder_.path() / "second";
+  options.listen = "0.0.0.0:0";
+  const absl::Status status = Coordinator::Start(options).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("until TLS and keys exist"));
+}
+
+TEST_F(CoordinatorProcessTest, TakesAFreePortAndSaysWhenOneIsInUse) {
+  CoordinatorOptions options;
+  options.state_dir = folder_.path() / "second";
+  options.listen = "127.0.0.1:0";
+  const auto second = Coordinator::Start(options).value();
+  EXPECT_GT(ParseHostPort(second->address()).value().port, 0);
+  options.state_dir = folder_.path() / "third";
+  options.listen = second->address();
+  const absl::Status status = Coordinator::Start(options).status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("in use"));
+}
+
+TEST_F(CoordinatorProcessTest, ClosingEndsAWatchThatWouldGoOnForever) {
+  const std::string name = CreateJob(JobRequest(1)).value().name();
+  grpc::ClientContext context;
+  v1::WatchJobRequest request;
+  request.set_name(name);
+  const auto reader = jobs_->WatchJob(&context, request);
+  v1::JobEvent event;
+  ASSERT_TRUE(reader->Read(&event));
+  coordinator_->Shutdown();
+  while (reader->Read(&event)) {
+  }
+  EXPECT_TRUE(absl::IsUnavailable(FromGrpcStatus(reader->Finish())));
+}
+
+TEST_F(CoordinatorProcessTest, MetricsCountJobsTasksBytesAndCalls) {
+  ASSERT_TRUE(CreateJob(JobRequest(1)).ok());
+  const std::string worker = Register();
+  ASSERT_TRUE(Lease(worker).value().has_task());
+  coordinator_->Maintain(absl::Now());
+  coordinator_->Maintain(absl::Now() + absl::Hours(2));
+  const std::string text =
+      prometheus::TextSerializer().Serialize(coordinator_->metrics()->Collect());
+  EXPECT_THAT(text, HasSubstr("alignflow_jobs{state=\"running\"} 1"));
+  EXPECT_THAT(text, HasSubstr("alignflow_jobs{state=\"failed\"} 0"));
+  EXPECT_THAT(text, HasSubstr("alignflow_tasks{state=\"queued\"} 1"));
+  EXPECT_THAT(text, HasSubstr("alignflow_lease_expiries_total 1"));
+  EXPECT_THAT(text, HasSubstr("alignflow_task_queue_wait_seconds_count 1"));
+  EXPECT_THAT(text, HasSubstr("alignflow_blob_bytes_in_total "));
+  EXPECT_THAT(text, HasSubstr("alignflow_rpc_duration_seconds_count{"));
+  EXPECT_THAT(text, HasSubstr("/alignflow.v1.Jobs/CreateJob"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("polyps"))) << "no names of users";
+}
+
+}  // namespace
+}  // namespace alignflow
