@@ -1,15 +1,12 @@
 #ifndef ALIGNFLOW_TESTS_COMMON_FAKE_BLOBS_H_
 #define ALIGNFLOW_TESTS_COMMON_FAKE_BLOBS_H_
 
-#include <algorithm>
-#include <functional>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "alignflow/v1/blobs.grpc.pb.h"
 #include "common/digest.h"
 
