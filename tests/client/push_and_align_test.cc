@@ -1,0 +1,158 @@
+#include <gtest/gtest.h>
+
+#include "tests/client/fake_coordinator.h"
+#include "worker/data/phantom.h"
+
+namespace alignflow {
+namespace {
+
+class PushTest : public testing::Test {
+ protected:
+  PushTest() {
+    const PhantomOptions options{.kind = PhantomKind::kFundus, .count = 3, .size = 16};
+    EXPECT_TRUE(WritePhantoms(options, dir_).ok());
+  }
+  FakeCoordinator::Outcome Push(std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {"dataset", "push", "fundus-1", dir_, "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return coordinator_.Run(arguments);
+  }
+  FakeCoordinator coordinator_;
+  TempFolder folder_;
+  const std::filesystem::path dir_ = folder_.path() / "fundus";
+};
+
+TEST_F(PushTest, SendsEveryFileAndTheManifestWithItsLabels) {
+  const auto outcome = Push({"--labels", "cup=0,disc=128"});
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(outcome.json()["name"], "datasets/fundus-1");
+  const v1::Manifest& manifest = coordinator_.datasets.created.manifest();
+  ASSERT_EQ(manifest.items_size(), 3);
+  EXPECT_EQ(manifest.items(1).stem(), "000002");
+  EXPECT_EQ(coordinator_.blobs.Get(manifest.items(1).image().sha256()),
+            ReadFile(dir_ / "images" / "000002.png"));
+  EXPECT_EQ(coordinator_.blobs.Get(manifest.items(1).mask().sha256()),
+            ReadFile(dir_ / "masks" / "000002.png"));
+  EXPECT_EQ(manifest.items(1).image().size_bytes(),
+            static_cast<int64_t>(std::filesystem::file_size(dir_ / "images" / "000002.png")));
+  ASSERT_EQ(manifest.labels_size(), 2);
+  EXPECT_EQ(manifest.labels(1).name(), "disc");
+  EXPECT_EQ(manifest.labels(1).value(), 128);
+  EXPECT_EQ(manifest.background(), 255);
+}
+
+TEST_F(PushTest, SendsNothingThatTheServerHas) {
+  ASSERT_EQ(Push().exit, 0);
+  const auto again = Push();
+  EXPECT_EQ(again.json()["sent_bytes"], 0);
+}
+
+TEST_F(PushTest, InferredLabelsAreToldOnStderr) {
+  const auto outcome = Push();
+  EXPECT_NE(outcome.err.find("warning: "), std::string::npos);
+  EXPECT_EQ(coordinator_.datasets.created.manifest().labels_size(), 2);
+}
+
+TEST_F(PushTest, NothingIsSentForAFolderWithAMistake) {
+  WriteFile(dir_ / "images" / "000003.png", "no picture");
+  const auto outcome = Push();
+  EXPECT_EQ(outcome.exit, kExitFailure);
+  EXPECT_NE(outcome.err.find("000003.png"), std::string::npos);
+  EXPECT_TRUE(coordinator_.blobs.write_offsets().empty());
+  EXPECT_EQ(coordinator_.datasets.created.dataset_id(), "");
+}
+
+TEST_F(PushTest, BadNameAndBadLabelsAreRefusedBeforeAnythingIsRead) {
+  for (const std::string name : {"../x", "A", "", "_x", "a b"}) {
+    const auto outcome = coordinator_.Run({"dataset", "push", name, "no-such-folder", "--json"});
+    EXPECT_EQ(outcome.json()["error"]["code"], "INVALID_ARGUMENT") << name;
+    EXPECT_NE(outcome.err.find("dataset name"), std::string::npos) << name;
+  }
+  EXPECT_NE(Push({"--labels", "cup"}).err.find("--labels"), std::string::npos);
+}
+
+class AlignTest : public PushTest {
+ protected:
+  FakeCoordinator::Outcome Align(std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"align", "--json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return coordinator_.Run(arguments);
+  }
+  const v1::AlignSpec& spec() { return coordinator_.jobs.job.spec(); }
+};
+
+TEST_F(AlignTest, CreatesAJobFromFlags) {
+  const auto outcome = Align({"--source", "src", "--references", dir_, "--pairs", "7", "--target",
+                              "datasets/held-out", "--preset", "unet-64", "--set",
+                              "fit.iterations=20", "--set", "seed=3"});
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(outcome.json()["name"], FakeJobs::kName);
+  EXPECT_EQ(spec().source(), "datasets/src");
+  EXPECT_EQ(spec().target(), "datasets/held-out");
+  EXPECT_EQ(spec().pairs(), 7);
+  EXPECT_EQ(spec().settings().at("fit.iterations"), "20");
+  EXPECT_EQ(spec().settings().at("seed"), "3");
+  ASSERT_EQ(spec().references_size(), 3);
+  EXPECT_EQ(coordinator_.blobs.Get(spec().references(0).image().sha256()),
+            ReadFile(dir_ / "images" / "000001.png"));
+}
+
+TEST_F(AlignTest, JobFileIsOverriddenByFlags) {
+  WriteFile(folder_.path() / "job.yaml",
+            "source: src\nreferences: fundus/images\npairs: 7\nsettings:\n  seed: 1\n");
+  const auto outcome = Align({"-f", folder_.path() / "job.yaml", "--pairs", "9"});
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(spec().pairs(), 9);
+  EXPECT_EQ(spec().settings().at("seed"), "1");
+  EXPECT_EQ(spec().references_size(), 3);
+}
+
+TEST_F(AlignTest, MistakesAreRefusedBeforeAnythingIsSent) {
+  const std::string refs = dir_;
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
+      {{"--references", refs, "--pairs", "1"}, "--source"},
+      {{"--source", "s", "--pairs", "1"}, "--references"},
+      {{"--source", "s", "--references", refs}, "--pairs"},
+      {{"--source", "s", "--references", refs, "--pairs", "1", "--preset", "unet-65"}, "unet-64"},
+      {{"--source", "s", "--references", refs, "--pairs", "1", "--set", "fit.iteration=3"},
+       "fit.iterations"},
+      {{"--source", "s", "--references", refs, "--pairs", "1", "--set", "align.start_index=20"},
+       "19"},
+      {{"--source", "s", "--references", refs + "/none", "--pairs", "1"}, "none"}};
+  for (const auto& [arguments, what] : cases) {
+    const auto outcome = Align(arguments);
+    EXPECT_EQ(outcome.exit, kExitFailure) << what;
+    EXPECT_NE(outcome.err.find(what), std::string::npos) << outcome.err;
+  }
+  EXPECT_TRUE(coordinator_.jobs.request_ids.empty());
+  EXPECT_TRUE(coordinator_.blobs.write_offsets().empty());
+}
+
+TEST_F(AlignTest, OneReferenceGivesAWarning) {
+  std::filesystem::create_directories(folder_.path() / "one");
+  std::filesystem::copy(dir_ / "images" / "000001.png", folder_.path() / "one");
+  const auto outcome =
+      Align({"--source", "s", "--references", folder_.path() / "one", "--pairs", "1"});
+  EXPECT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("warning: "), std::string::npos);
+}
+
+TEST_F(AlignTest, LostAnswerIsAskedForAgainUnderTheSameRequestId) {
+  coordinator_.jobs.lose_creations = 2;
+  ASSERT_EQ(Align({"--source", "s", "--references", dir_, "--pairs", "1"}).exit, 0);
+  ASSERT_EQ(coordinator_.jobs.request_ids.size(), 3u);
+  EXPECT_EQ(coordinator_.jobs.request_ids[0], coordinator_.jobs.request_ids[2]);
+  EXPECT_FALSE(coordinator_.jobs.request_ids[0].empty());
+}
+
+TEST_F(AlignTest, WaitFollowsTheJobToItsEnd) {
+  coordinator_.jobs.AddEvent(v1::JOB_STATE_RUNNING, v1::STAGE_STATE_RUNNING, 50);
+  coordinator_.jobs.AddEvent(v1::JOB_STATE_SUCCEEDED, v1::STAGE_STATE_SUCCEEDED, 100);
+  const auto outcome = Align({"--source", "s", "--references", dir_, "--pairs", "1", "--wait"});
+  EXPECT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(outcome.json()["state"], "JOB_STATE_SUCCEEDED");
+  EXPECT_NE(outcome.err.find("50/100"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace alignflow
