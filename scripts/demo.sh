@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# One whole job on this machine, from nothing: installs what is missing, builds, starts the service on a free loopback
+# port with its state in a new folder, and leaves pairs, a contact sheet and figures in demo-output/.
+#   scripts/demo.sh                                         on made-up images; then a second job with other references
+#   scripts/demo.sh SOURCE_DIR REFERENCE_DIR [TARGET_DIR]   on your own (TARGET_DIR: other images of the references' scanner,
+#                                                           with masks, that the figures are measured against)
+# DEMO_KIND=fundus|polyp chooses the made-up images, DEMO_ARGS adds options to every `afctl align`,
+# and DEMO_PAIRS the number of pairs.
+set -euo pipefail
+usage() { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+case $# in 0 | 2 | 3) ;; *) usage ;; esac
+for folder in "$@"; do
+  [ -d "$folder" ] || { echo "demo: $folder is no folder" >&2; usage; }
+done
+own=()
+for folder in "$@"; do own+=("$(cd "$folder" && pwd)"); done
+cd "$(dirname "$0")/.."
+
+kind=${DEMO_KIND:-fundus}
+pairs=${DEMO_PAIRS:-200}
+read -r -a extra <<<"${DEMO_ARGS:-}"
+say() { echo "demo: $*" >&2; }
+
+scripts/setup.sh
+say "building (the first time takes a while)"
+cmake --preset release >/dev/null
+ninja -C build --quiet alignflow-coordinator alignflow-worker afctl
+PATH="$PWD/build/bin:$PATH"
+
+work=$(mktemp -d)
+coordinator=
+stop() {
+  if [ -n "$coordinator" ] && kill -TERM "$coordinator" 2>/dev/null; then
+    say "stopping the service"
+    wait "$coordinator" || true
+  fi
+  rm -rf "$work"
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# The coordinator says on stdout, through this pipe, where it listens.
+mkfifo "$work/stdout"
+alignflow-coordinator --listen 127.0.0.1:0 --spawn-workers=1 --state-dir "$work/state" \
+  >"$work/stdout" 2>"$work/coordinator.log" &
+coordinator=$!
+address=
+while read -r -t 60 line; do
+  case $line in "listening on "*) address=${line#listening on }; break ;; esac
+done <"$work/stdout"
+if [ -z "$address" ]; then
+  say "the coordinator did not start:"; cat "$work/coordinator.log" >&2; exit 1
+fi
+export AFCTL_SERVER=$address
+say "the service listens on $address; its log is in demo-output/coordinator.log afterwards"
+trap 'mkdir -p demo-output; cp "$work/coordinator.log" demo-output/ 2>/dev/null; stop' EXIT
+
+# align NAME REFERENCE_DIR [OPTION...]: a job on dataset "source"; pairs, contact sheet and figures to demo-output/NAME.
+align() {
+  local name=$1 references=$2 begun job; shift 2
+  begun=$SECONDS
+  job=$(afctl align --source source --references "$references" --pairs "$pairs" "$@" "${extra[@]}")
+  # Its table: what was reused, the time of each stage, and the figures.
+  afctl job watch "$job" | tee "demo-output/$name.txt"
+  afctl pairs pull "$job" "demo-output/$name" >&2
+  cp "demo-output/$name/contact-sheet.png" "demo-output/$name.png"
+  say "$name took $((SECONDS - begun)) s; look at demo-output/$name.png"
+}
+
+rm -rf demo-output
+mkdir demo-output
+if [ ${#own[@]} -gt 0 ]; then
+  afctl dataset push source "${own[0]}" >&2
+  target=()
+  if [ ${#own[@]} -gt 2 ]; then
+    afctl dataset push target "${own[2]}" >&2
+    target=(--target target)
+  fi
+  align own "${own[1]}" "${target[@]}"
+  exit
+fi
+
+say "making up $kind images: 300 of a source, and 10 references and 200 held-out images of two other scanners"
+afctl phantom "$work/source" --kind "$kind" --domain source --count 300 --seed 1 >&2
+afctl dataset push source "$work/source" >&2
+for domain in target-a target-b; do
+  afctl phantom "$work/$domain" --kind "$kind" --domain $domain --count 200 --seed 2 >&2
+  afctl phantom "$work/$domain-references" --kind "$kind" --domain $domain --count 10 --seed 3 >&2
+  afctl dataset push $domain "$work/$domain" >&2
+done
+say "first job: everything is computed"
+align target-a "$work/target-a-references" --target target-a
+say "second job, other references on the same source: stage 1 and its rollouts are there already"
+align target-b "$work/target-b-references" --target target-b
