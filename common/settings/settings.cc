@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -60,6 +61,21 @@ absl::StatusOr<std::string> CanonicalValue(const Setting& setting, const std::st
         absl::StrCat(what, "out of range; give ", RangeText(setting)));
   }
   return *canonical;
+}
+
+// Stage 2 tunes steps that are generated: the first of them lies behind the start of generation.
+absl::Status CheckStart(const SettingMap& resolved) {
+  double strength = 0;
+  int64_t start_index = 0;
+  if (!absl::SimpleAtod(resolved.at("generate.strength"), &strength) ||
+      !absl::SimpleAtoi(resolved.at("align.start_index"), &start_index)) {
+    return absl::InternalError("generate.strength or align.start_index is not a number");
+  }
+  const int64_t start = std::lround(20 * (1 - strength));
+  if (start_index > start || strength == 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("settings align.start_index and generate.strength: generation starts at step ",
+                   start, " of 20, so align.start_index must be above it; raise one of the two"));
 }
 
 size_t EditDistance(std::string_view a, std::string_view b) {
@@ -141,6 +157,15 @@ const std::vector<Setting>& AllSettings() {
        {},
        {"rollout", "align", "generate"},
        "First step of 20 from which stage 2 tunes (paper: 18, Table 5)"},
+      {"align.tune",
+       SettingType::kChoice,
+       0,
+       0,
+       {"style", "control"},
+       {"align"},
+       "What stage 2 trains: style, a global change of colours and texture between latent and "
+       "image, "
+       "or control, the control branch (paper)"},
       {"align.rollout",
        SettingType::kChoice,
        0,
@@ -206,6 +231,7 @@ absl::StatusOr<SettingMap> ResolveSettings(std::string_view preset, const Settin
     if (!value.ok()) return value.status();
     (*resolved)[name] = *std::move(value);
   }
+  if (absl::Status status = CheckStart(*resolved); !status.ok()) return status;
   return resolved;
 }
 

@@ -8,12 +8,14 @@
 
 namespace alignflow {
 
-// Features from fixed filters, for machines without weights of a pretrained network: layout and
-// distribution of the colours, and energies of texture by scale and direction, all in opponent
-// colours (luma, red-green, yellow-blue). Each is standardised on the source images, z = (raw -
-// mean) / deviation, and then bounded softly to a norm of 2 sqrt(d), z / sqrt(1 + |z|^2/(4 d)),
-// without which the cubic kernel of the MMD explodes on images unlike the source's.
-// Image sides must be multiples of 8 and at least 16. Thread-safe once fitted.
+// Features from fixed filters, for machines without weights of a pretrained network: distribution
+// of the colours, the colours of shadows to highlights, energies of texture by scale and direction,
+// and of what repeats as a codec's blocks do, all in opponent colours (luma, red-green,
+// yellow-blue) and within the field of view. Style, not layout: a model rewarded for layout learns
+// to paint the references' dark frame instead of their colours. Each is standardised on the source
+// images, z = (raw - mean) / deviation, and then bounded softly to a norm of 2 sqrt(d), z / sqrt(1
+// + |z|^2/(4 d)), without which the cubic kernel of the MMD explodes on images unlike the source's.
+// Image sides must be multiples of 16 and at least 32. Thread-safe once fitted.
 class FilterBank : public FeatureExtractor {
  public:
   FilterBank();

@@ -28,6 +28,9 @@ class Backbone : public VelocityModel {
   // frozen then).
   virtual std::vector<at::Tensor> fit_parameters() = 0;
   virtual std::vector<at::Tensor> align_parameters() = 0;
+  // The parameters of the codec's style head, a global change of style between latent and image;
+  // empty for a codec without one.
+  virtual std::vector<at::Tensor> style_parameters() = 0;
 
   // All tensors that Load restores, in a fixed order, sharing memory with the model.
   virtual std::map<std::string, at::Tensor> state() = 0;

@@ -1,5 +1,6 @@
 #include "worker/models/space_to_depth.h"
 
+#include <cmath>
 #include <stdexcept>
 #include <vector>
 
@@ -9,6 +10,10 @@ namespace {
 // A direction of less deviation (in units of [-1,1]) is noise of 8-bit rounding; it is scaled as if
 // it had this much.
 constexpr double kLeastDeviation = 0.008;
+// The latent's deviation in the strongest direction, and how much of the differences is evened out
+// (0: none, 1: whitening).
+constexpr double kGreatestLatent = 2.5;
+constexpr double kWhitening = 0.25;
 
 }  // namespace
 
@@ -59,6 +64,8 @@ SpaceToDepth::SpaceToDepth(int64_t channels, int64_t block, int64_t spatial_dims
   mean_ = at::zeros({width});
   scale_ = at::ones({width});
   deviation_ = at::ones({width});
+  style_gain_ = at::zeros({width});
+  style_offset_ = at::zeros({width});
 }
 
 void SpaceToDepth::Fit(const at::Tensor& images) {
@@ -87,7 +94,10 @@ void SpaceToDepth::Fit(const at::Tensor& images) {
   directions = directions * directions.gather(1, largest).sign();
   const at::Tensor variance = directions.mm(covariance).mul(directions).sum(1).clamp_min(0);
   const at::Tensor deviation = variance.sqrt().clamp_min(kLeastDeviation);
-  const at::Tensor scale = (deviation * deviation.max() / 4).sqrt();
+  const at::Tensor unit =
+      deviation.max() /
+      std::pow(kGreatestLatent, 1 / (1 - kWhitening));  // its latent has deviation 1
+  const at::Tensor scale = deviation.pow(kWhitening) * unit.pow(1 - kWhitening);
   basis_.copy_(directions);
   mean_.copy_(mean);
   scale_.copy_(scale);
@@ -109,16 +119,21 @@ at::Tensor SpaceToDepth::Decode(const at::Tensor& latent) const {
     throw std::invalid_argument("SpaceToDepth: latents of " + std::to_string(latent_channels()) +
                                 " channels are expected");
   }
-  const at::Tensor blocks = at::matmul(latent.movedim(1, -1), basis_ * scale_.unsqueeze(1)) + mean_;
+  const at::Tensor styled = latent.movedim(1, -1) * style_gain_.exp() + style_offset_ * deviation_;
+  const at::Tensor blocks = at::matmul(styled, basis_ * scale_.unsqueeze(1)) + mean_;
   return ChannelsToBlocks(blocks.movedim(-1, 1), block_);
 }
 
 std::map<std::string, at::Tensor> SpaceToDepth::state() const {
-  return {{"basis", basis_}, {"mean", mean_}, {"scale", scale_}, {"deviation", deviation_}};
+  return {{"basis", basis_},           {"mean", mean_},
+          {"scale", scale_},           {"deviation", deviation_},
+          {"style_gain", style_gain_}, {"style_offset", style_offset_}};
 }
 
 void SpaceToDepth::To(at::Device device) {
-  for (at::Tensor* tensor : {&basis_, &mean_, &scale_, &deviation_}) *tensor = tensor->to(device);
+  for (at::Tensor* tensor : {&basis_, &mean_, &scale_, &deviation_, &style_gain_, &style_offset_}) {
+    *tensor = tensor->to(device);
+  }
 }
 
 }  // namespace alignflow

@@ -38,7 +38,7 @@ std::vector<std::string> UNetPresetNames();
 //   x1hat = sigma F(x_t / sqrt(t^2 sigma^2 + (1-t)^2), t),    v = (x1hat - x_t) / (1 - t).
 // A net that predicts v itself must reproduce the noise in every one of the latent's many weak
 // channels, and small nets fail at it. Near t = 1 the error of v is that of x1hat magnified: a loss
-// on v should be weighted by ((1-t) / max(1-t, 0.1))^2. The mask enters the ControlNet as its
+// on v should be weighted by ((1-t) / max(1-t, 0.07))^2. The mask enters the ControlNet as its
 // blocks' pixels in {-1,1} (BlocksToChannels), so that no convolution runs at full resolution. A
 // call without a mask throws std::invalid_argument. Not thread-safe.
 class UNetBackbone : public Backbone {
@@ -64,6 +64,7 @@ class UNetBackbone : public Backbone {
   // of the backward pass.
   std::vector<at::Tensor> fit_parameters() override;
   std::vector<at::Tensor> align_parameters() override;
+  std::vector<at::Tensor> style_parameters() override { return codec_.style_parameters(); }
   std::map<std::string, at::Tensor> state() override;
   std::unique_ptr<Backbone> Clone() override;
   void Save(const std::filesystem::path& file,

@@ -1,5 +1,10 @@
+#include <algorithm>
+#include <functional>
+
 #include "worker/alignment/align_step.h"
 #include "worker/alignment/filter_bank.h"
+#include "worker/alignment/mmd.h"
+#include "worker/alignment/rollout.h"
 #include "worker/tasks/image_set.h"
 #include "worker/tasks/model_file.h"
 #include "worker/tasks/task_error.h"
@@ -15,7 +20,11 @@ namespace alignflow {
 namespace {
 
 // Source images in a step's diffusion loss, which keeps the tie between mask and image.
-constexpr int64_t kDiffusionBatch = 16;
+constexpr int64_t kDiffusionBatch = 8;
+// Learning rate of the style head, whose numbers are few and of order one.
+constexpr double kStyleRate = 0.02;
+
+struct AlignData;
 
 // The rollouts that steps draw from: the pool, or new ones for each step.
 class Rollouts {
@@ -24,81 +33,153 @@ class Rollouts {
   Rollouts(std::optional<RolloutPool> pool, std::unique_ptr<Backbone> frozen)
       : pool_(std::move(pool)), frozen_(std::move(frozen)) {}
 
-  RolloutPool Draw(const ImageSet& source, const TaskSpec& spec, int64_t step, int64_t size,
-                   at::Generator random, const BeforeStep& before_step) {
-    if (!pool_) {
-      return RollOut(*frozen_, source, spec, step * size, size, before_step);
+  // From now on `finish` is applied to everything drawn; to a pool at once.
+  void FinishWith(std::function<void(RolloutPool&)> finish) {
+    if (pool_) {
+      finish(*pool_);
+    } else {
+      finish_ = std::move(finish);
     }
-    const at::Tensor rows = at::randint(pool_->size(), {size}, random, at::kLong);
-    return {.states = pool_->states.index_select(0, rows),
-            .classes = pool_->classes.index_select(0, rows),
-            .from = pool_->from};
   }
+
+  // data.batch rollouts for a step.
+  RolloutPool Draw(const AlignData& data, int64_t step, at::Generator random);
 
  private:
   std::optional<RolloutPool> pool_;
   std::unique_ptr<Backbone> frozen_;
+  std::function<void(RolloutPool&)> finish_;
 };
 
-void Freeze(Backbone& model) {
+// What every step of stage 2 works on.
+struct AlignData {
+  const TaskSpec& spec;
+  const ImageSet& source;
+  at::Device device;
+  uint64_t seed;
+  int64_t batch;
+  FilterBank filter_bank;
+  at::Tensor reference_features;  // [N,d]
+  BeforeStep unless_cancelled;
+};
+
+RolloutPool Rollouts::Draw(const AlignData& data, int64_t step, at::Generator random) {
+  if (!pool_) {
+    RolloutPool drawn = RollOut(*frozen_, data.source, data.spec, step * data.batch, data.batch,
+                                data.unless_cancelled);
+    if (finish_) finish_(drawn);
+    return drawn;
+  }
+  const at::Tensor rows = at::randint(pool_->size(), {data.batch}, random, at::kLong);
+  return {.states = pool_->states.index_select(0, rows),
+          .classes = pool_->classes.index_select(0, rows),
+          .from = pool_->from};
+}
+
+// A loss of stage 2, by step.
+using StepLossFunction = std::function<StepLoss(int64_t step)>;
+
+// align.tune=style: the codec's style head alone learns, on the ends of the frozen model's tunable
+// steps. The diffusion loss does not depend on it. With a pool the ends are computed once.
+StepLossFunction StyleLoss(Backbone& model, Rollouts& rollouts, AlignData& data) {
+  for (const at::Tensor& parameter : model.fit_parameters()) parameter.requires_grad_(false);
+  for (const at::Tensor& parameter : model.style_parameters()) parameter.requires_grad_(true);
+  rollouts.FinishWith([&model, &data](RolloutPool& drawn) {
+    const at::NoGradGuard no_grad;
+    for (int64_t state = 0; state < drawn.states.size(1); ++state) {
+      for (int64_t row = 0; row < drawn.size(); row += data.batch) {
+        data.unless_cancelled(row);
+        const int64_t count = std::min(data.batch, drawn.size() - row);
+        at::Tensor states = drawn.states.select(1, state).narrow(0, row, count);
+        states.copy_(TunableStep(model, states.to(data.device), drawn.from + state,
+                                 MaskCondition(drawn.classes.narrow(0, row, count),
+                                               data.source.labels.classes(), data.device)));
+      }
+    }
+  });
+  return [&model, &rollouts, &data](int64_t step) {
+    at::Generator random = RandomStream(data.seed, RandomUse::kAlignStep, step);
+    const RolloutPool drawn = rollouts.Draw(data, step, random);
+    const int64_t state = at::randint(drawn.states.size(1), {1}, random).item<int64_t>();
+    const at::Tensor images =
+        model.codec().Decode(drawn.states.select(1, state).to(data.device)).clamp(-1, 1);
+    const at::Tensor alignment =
+        UnbiasedMmd(data.filter_bank.Features(images), data.reference_features);
+    return StepLoss{alignment, {{"alignment", alignment.item<double>()}}};
+  };
+}
+
+// align.tune=control, as in the paper: the control branch learns from L_D + w_align L_A. The
+// diffusion loss is taken at the times that are tuned, where it keeps the tie between mask and
+// image.
+StepLossFunction ControlLoss(Backbone& model, Rollouts& rollouts, AlignData& data,
+                             EpochOrder& order) {
   for (const at::Tensor& parameter : model.fit_parameters()) parameter.requires_grad_(false);
   for (const at::Tensor& parameter : model.align_parameters()) parameter.requires_grad_(true);
+  return [&model, &rollouts, &data, &order](int64_t step) {
+    at::Generator random = RandomStream(data.seed, RandomUse::kAlignStep, step);
+    const RolloutPool drawn = rollouts.Draw(data, step, random);
+    const int64_t state = at::randint(drawn.states.size(1), {1}, random).item<int64_t>();
+    const RolloutBatch rolled{
+        .states = drawn.states.select(1, state).to(data.device),
+        .index = drawn.from + state,
+        .condition = MaskCondition(drawn.classes, data.source.labels.classes(), data.device)};
+    const at::Tensor alignment =
+        AlignmentLoss(model, model.codec(), data.filter_bank, rolled, data.reference_features);
+
+    const ImageBatch images = TakeBatch(
+        data.source, order.Items(step * kDiffusionBatch, kDiffusionBatch), data.device, random);
+    const at::Tensor noise = DrawNoise(model, kDiffusionBatch, random, data.device);
+    const double first = static_cast<double>(drawn.from) / kRolloutSteps;
+    const at::Tensor t =
+        (first + (1 - first) * at::rand({kDiffusionBatch}, random)).to(data.device);
+    const at::Tensor diffusion =
+        VelocityLoss(model, model.codec().Encode(images.images), noise, t, images.condition);
+    const double weight = RealSetting(data.spec, "align.weight");
+    return StepLoss{diffusion + weight * alignment,
+                    {{"loss", diffusion.item<double>()}, {"alignment", alignment.item<double>()}}};
+  };
 }
 
 }  // namespace
 
-// Stage 2: the control branch alone learns the references' style from whole images, the tunable
-// step's, while the diffusion loss on the source keeps it obeying masks.
+// Stage 2: the model learns the references' style from whole images, the tunable step's.
 TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context) {
-  const at::Device device = DeviceOf(context);
-  const uint64_t seed = IntegerSetting(spec, "seed");
-  const int64_t batch = IntegerSetting(spec, "align.batch");
-  const double weight = RealSetting(spec, "align.weight");
+  const bool style = TextSetting(spec, "align.tune") == "style";
   const int64_t size = UNetPreset(TextSetting(spec, "preset"), 2).image_size;
-  const TrainingOptions options{.iterations = IntegerSetting(spec, "align.iterations"),
-                                .warm_up = 20,
-                                .learning_rate = RealSetting(spec, "align.learning_rate"),
-                                .ema = 0.98};
+  const TrainingOptions options{
+      .iterations = IntegerSetting(spec, "align.iterations"),
+      .warm_up = 20,
+      .learning_rate = style ? kStyleRate : RealSetting(spec, "align.learning_rate"),
+      .ema = 0.98};
   ProgressReporter progress(context, options.iterations, "steps");
 
   const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
   const ImageSet references = LoadImageSet(context, Input(spec, "references"), size);
   progress.set_note(references.note);
   const auto model = LoadModel(context, Input(spec, "model"), source.labels);
-  Freeze(*model);
   const bool pooled = TextSetting(spec, "align.rollout") == "pool";
   Rollouts rollouts(pooled
                         ? std::optional(LoadPool(ValueOrThrow(context.Fetch(Input(spec, "pool")))))
                         : std::nullopt,
                     pooled ? nullptr : model->Clone());
 
-  FilterBank filter_bank;
-  filter_bank.Fit(SampleImages(source, kStatisticsImages, device));
-  const at::Tensor reference_features =
-      filter_bank.Features(ImagesFromBytes(references.images, device));
-  EpochOrder order(source.size(), seed, RandomUse::kAlignOrder);
-  const BeforeStep unless_cancelled = [&](int64_t) { progress.ThrowIfCancelled(); };
+  AlignData data{.spec = spec,
+                 .source = source,
+                 .device = DeviceOf(context),
+                 .seed = static_cast<uint64_t>(IntegerSetting(spec, "seed")),
+                 .batch = IntegerSetting(spec, "align.batch"),
+                 .filter_bank = {},
+                 .reference_features = {},
+                 .unless_cancelled = [&](int64_t) { progress.ThrowIfCancelled(); }};
+  data.filter_bank.Fit(SampleImages(source, kStatisticsImages, data.device));
+  data.reference_features =
+      data.filter_bank.Features(ImagesFromBytes(references.images, data.device));
+  EpochOrder order(source.size(), data.seed, RandomUse::kAlignOrder);
 
-  TrainUnder(context, progress, model->align_parameters(), options, [&](int64_t step) {
-    at::Generator random = RandomStream(seed, RandomUse::kAlignStep, step);
-    const RolloutPool drawn = rollouts.Draw(source, spec, step, batch, random, unless_cancelled);
-    const int64_t state = at::randint(drawn.states.size(1), {1}, random).item<int64_t>();
-    const RolloutBatch rolled{
-        .states = drawn.states.select(1, state).to(device),
-        .index = drawn.from + state,
-        .condition = MaskCondition(drawn.classes, source.labels.classes(), device)};
-    const at::Tensor alignment =
-        AlignmentLoss(*model, model->codec(), filter_bank, rolled, reference_features);
-
-    const ImageBatch images =
-        TakeBatch(source, order.Items(step * kDiffusionBatch, kDiffusionBatch), device, random);
-    const at::Tensor noise = DrawNoise(*model, kDiffusionBatch, random, device);
-    const at::Tensor t = DrawTimes(kDiffusionBatch, random).to(device);
-    const at::Tensor diffusion =
-        VelocityLoss(*model, model->codec().Encode(images.images), noise, t, images.condition);
-    return StepLoss{diffusion + weight * alignment,
-                    {{"loss", diffusion.item<double>()}, {"alignment", alignment.item<double>()}}};
-  });
+  TrainUnder(
+      context, progress, style ? model->style_parameters() : model->align_parameters(), options,
+      style ? StyleLoss(*model, rollouts, data) : ControlLoss(*model, rollouts, data, order));
   return {{"model", StoreModel(context, *model, source.labels, 2)}};
 }
 

@@ -1,5 +1,7 @@
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "worker/alignment/rollout.h"
 #include "worker/data/image_decode.h"
 #include "worker/flow/guidance.h"
 #include "worker/flow/solver.h"
@@ -43,7 +45,20 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
       LoadImageSet(context, Input(spec, "source"), UNetPreset(preset, 2).image_size);
   const auto model = LoadModel(context, Input(spec, "model"), source.labels);
   GuidedVelocity velocity(*model, guidance);
-  const std::vector<double> times = UniformTimes(steps, 1 - strength);
+  std::vector<double> times = UniformTimes(steps, 1 - strength);
+  // The hand-over: the stage-1 model leads up to where stage 2 began to tune, and the aligned model
+  // takes the one step from there that it was trained for. On every step it would change the style
+  // again and again.
+  std::unique_ptr<UNetBackbone> stage1;
+  if (spec.inputs.contains("stage1") && TextSetting(spec, "generate.path") == "handover") {
+    stage1 = LoadModel(context, Input(spec, "stage1"), source.labels);
+    const double handover = static_cast<double>(FirstTunableIndex(spec)) / kRolloutSteps;
+    std::erase_if(times, [&](double time) { return time > handover - 0.25 / kRolloutSteps; });
+    if (times.empty()) times = {handover};
+    if (times.back() < handover) times.push_back(handover);
+  }
+  std::optional<GuidedVelocity> lead;
+  if (stage1) lead.emplace(*stage1, guidance);
 
   EpochOrder order(source.size(), seed, RandomUse::kPairMask);
   std::string lines;
@@ -56,17 +71,22 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
       noises.push_back(DrawNoise(*model, 1, RandomStream(seed, RandomUse::kPairNoise, i), device));
     }
     const at::Tensor start = TrajectoryStart(*model, origin.images, at::cat(noises), times);
-    const at::Tensor latent = SolveEuler(velocity, start, times, origin.condition,
-                                         [&](int64_t) { progress.ThrowIfCancelled(); });
+    at::Tensor latent = SolveEuler(lead ? *lead : velocity, start, times, origin.condition,
+                                   [&](int64_t) { progress.ThrowIfCancelled(); });
+    if (lead) latent = EulerStep(velocity, latent, times.back(), 1, origin.condition);
     const at::Tensor images = BytesFromImages(model->codec().Decode(latent));
     for (int64_t i = std::max(begin, first - 1); i < std::min(begin + kGroup, last); ++i) {
       const int64_t row = i - begin;
-      const nlohmann::json record{
-          {"pair", i + 1},        {"seed", seed},
-          {"preset", preset},     {"model", Input(spec, "model")},
-          {"steps", steps},       {"guidance", guidance},
-          {"strength", strength}, {"mask", source.names[items[row].item<int64_t>()]},
-          {"synthetic", true}};
+      const nlohmann::json record{{"pair", i + 1},
+                                  {"seed", seed},
+                                  {"preset", preset},
+                                  {"model", Input(spec, "model")},
+                                  {"steps", steps},
+                                  {"guidance", guidance},
+                                  {"strength", strength},
+                                  {"path", stage1 ? "handover" : "aligned"},
+                                  {"mask", source.names[items[row].item<int64_t>()]},
+                                  {"synthetic", true}};
       const nlohmann::json pair{
           {"pair", i + 1},
           {"image",

@@ -57,8 +57,8 @@ TEST(FilterBankTest, SeesColourAndGrain) {
 }
 
 TEST(FilterBankTest, GradientsMatchFiniteDifferences) {
-  const FilterBank bank = Fitted(RandomImages(20, 16, 1));
-  const at::Tensor image = RandomImages(1, 16, 2).requires_grad_(true);
+  const FilterBank bank = Fitted(RandomImages(20, 32, 1));
+  const at::Tensor image = RandomImages(1, 32, 2).requires_grad_(true);
   at::Generator generator = at::detail::createCPUGenerator(3);
   const at::Tensor weights = at::randn({bank.width()}, generator);
   const auto loss = [&](const at::Tensor& x) { return at::mv(bank.Features(x), weights)[0]; };
@@ -76,11 +76,11 @@ TEST(FilterBankTest, GradientsMatchFiniteDifferences) {
 }
 
 TEST(FilterBankTest, SizesItCannotTakeAreRefused) {
-  const FilterBank bank = Fitted(RandomImages(4, 16, 1));
-  EXPECT_THROW(bank.Features(at::zeros({1, 3, 12, 16})), std::invalid_argument);
-  EXPECT_THROW(bank.Features(at::zeros({1, 1, 16, 16})), std::invalid_argument);
-  EXPECT_THROW(bank.Features(at::zeros({1, 3, 8, 8})), std::invalid_argument);
-  EXPECT_THROW(FilterBank().Fit(RandomImages(1, 16, 1)), std::invalid_argument);
+  const FilterBank bank = Fitted(RandomImages(4, 32, 1));
+  EXPECT_THROW(bank.Features(at::zeros({1, 3, 40, 32})), std::invalid_argument);
+  EXPECT_THROW(bank.Features(at::zeros({1, 1, 32, 32})), std::invalid_argument);
+  EXPECT_THROW(bank.Features(at::zeros({1, 3, 16, 16})), std::invalid_argument);
+  EXPECT_THROW(FilterBank().Fit(RandomImages(1, 32, 1)), std::invalid_argument);
 }
 
 }  // namespace
