@@ -17,7 +17,7 @@ using nlohmann::json;
 constexpr char kFormatKey[] = "alignflow.format";
 constexpr char kFormat[] = "unet-1";
 constexpr char kConfigKey[] = "alignflow.config";
-constexpr double kLeastRest = 1e-4;  // of 1 - t, where the velocity is divided by it
+constexpr double kLeastRest = 1e-3;  // of 1 - t, where the velocity is divided by it
 
 // Draws from the global generator are seeded inside this scope and continue as before after it.
 class ScopedSeed {

@@ -1,0 +1,116 @@
+// Our U-Net and ControlNet for benchmarks/unet_cpu.py, which times them beside MONAI's: answers one
+// line for each line on stdin.
+//   load FILE DTYPE THREADS BATCH   weights and configuration; DTYPE float32 or bfloat16
+//   train COUNT                     AdamW steps on the velocity loss
+//   sample COUNT                    Euler steps over the batch
+// train and sample answer with the seconds they took and the last loss, or the norm of the result.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
+
+#include <chrono>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <string>
+
+#include "worker/models/safetensors.h"
+#include "worker/models/unet/merged_model.h"
+#include "worker/training/optimizer.h"
+
+namespace alignflow {
+namespace {
+
+class Bench {
+ public:
+  Bench(const std::string& path, bool bfloat16, int64_t batch) : bfloat16_(bfloat16) {
+    const SafetensorsFile file(path);
+    const UNetConfig config =
+        UNetConfigFromJson(nlohmann::json::parse(file.metadata().at("config")));
+    model_ = std::make_unique<MergedModel>(config);
+    std::map<std::string, at::Tensor> weights;
+    for (const std::string& name : file.Names()) {
+      if (name.starts_with("unet.") || name.starts_with("controlnet.")) {
+        weights.emplace(name, file.Get(name));
+      }
+    }
+    CopyState(weights, StateOf(*model_), path);
+    optimizer_.emplace(model_->parameters());
+    data_ = file.Get("data").narrow(0, 0, batch).clone();
+    noise_ = file.Get("noise").narrow(0, 0, batch).clone();
+    t_ = file.Get("t").narrow(0, 0, batch).clone();
+    condition_.mask = file.Get("mask").narrow(0, 0, batch).clone();
+  }
+
+  double Train(int64_t count) {
+    double loss_value = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      const at::Tensor t = t_.reshape({-1, 1, 1, 1});
+      const at::Tensor x = t * data_ + (1 - t) * noise_;
+      at::Tensor loss = (Velocity(x, t_) - (data_ - noise_)).square().mean();
+      loss.backward();
+      optimizer_->Step(1e-4);
+      loss_value = loss.item<double>();
+    }
+    return loss_value;
+  }
+
+  double Sample(int64_t count) {
+    const c10::InferenceMode guard;
+    at::Tensor x = noise_;
+    for (int64_t i = 0; i < count; ++i) {
+      const at::Tensor t = at::full({x.size(0)}, static_cast<double>(i) / count);
+      x = x + Velocity(x, t) / static_cast<double>(count);
+    }
+    return x.norm().item<double>();
+  }
+
+ private:
+  at::Tensor Velocity(const at::Tensor& x, const at::Tensor& t) {
+    if (!bfloat16_) return model_->Velocity(x, t, condition_);
+    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::Tensor velocity = model_->Velocity(x, t, condition_).to(at::kFloat);
+    at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(at::kCPU, false);
+    return velocity;
+  }
+
+  bool bfloat16_;
+  std::unique_ptr<MergedModel> model_;
+  std::optional<AdamW> optimizer_;
+  at::Tensor data_, noise_, t_;
+  Condition condition_;
+};
+
+int Run() {
+  std::optional<Bench> bench;
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    std::istringstream words(line);
+    std::string command;
+    words >> command;
+    if (command == "load") {
+      std::string path, dtype;
+      int threads = 0;
+      int64_t batch = 0;
+      words >> path >> dtype >> threads >> batch;
+      at::set_num_threads(threads);
+      bench.emplace(path, dtype == "bfloat16", batch);
+      std::cout << "loaded" << std::endl;
+      continue;
+    }
+    int64_t count = 0;
+    words >> count;
+    const auto start = std::chrono::steady_clock::now();
+    const double value = command == "train" ? bench->Train(count) : bench->Sample(count);
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    std::cout << taken.count() << ' ' << value << std::endl;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace alignflow
+
+int main() { return alignflow::Run(); }
