@@ -14,8 +14,11 @@ namespace alignflow {
 namespace {
 
 absl::Status FromSqlError(const std::exception& error) {
+  const auto* soci = dynamic_cast<const soci::soci_error*>(&error);
   const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
-  const std::string what = absl::StrCat("catalog: ", error.what());
+  // what() would also tell the statement's values, which may be a user's.
+  const std::string what =
+      absl::StrCat("catalog: ", soci == nullptr ? error.what() : soci->get_error_message());
   // The extended codes carry the primary one in their low byte.
   switch (sqlite == nullptr ? 0 : sqlite->result() & 0xff) {
     case SQLITE_FULL:

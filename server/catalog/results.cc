@@ -63,7 +63,7 @@ void InsertModel(Sql& sql, ModelRecord& record) {
   const int64_t created = ToColumn(record.create_time);
   sql << "INSERT INTO models (id, sequence, task_key, stage, preset, weights, source_digest, "
          "create_time) VALUES (:id, :sequence, :task, :stage, :preset, :weights, :source, "
-         ":created) ON CONFLICT (id) DO NOTHING",
+         ":created) ON CONFLICT (id) DO UPDATE SET weights = excluded.weights",
       soci::use(record.id), soci::use(record.sequence), soci::use(record.task_key),
       soci::use(record.stage), soci::use(record.preset), soci::use(record.weights),
       soci::use(record.source_digest), soci::use(created);

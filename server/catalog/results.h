@@ -18,8 +18,7 @@ void SetPairs(Sql& sql, const std::string& task_key, const std::vector<PairRecor
 // By index.
 std::vector<PairRecord> PairsOfTask(Sql& sql, const std::string& task_key);
 
-// Does nothing if the id is taken, so that a model made again stays what it was. Sets
-// record.sequence.
+// A model that is there already gets the new weights. Sets record.sequence.
 void InsertModel(Sql& sql, ModelRecord& record);
 std::optional<ModelRecord> FindModel(Sql& sql, const std::string& id);
 std::optional<ModelRecord> FindModelOfTask(Sql& sql, const std::string& task_key);

@@ -299,6 +299,41 @@ TEST_F(CatalogTest, ANewerSchemaIsLeftAlone) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("newer AlignFlow"));
 }
 
+TEST_F(CatalogTest, AFullDiskIsSaidAndOvercome) {
+  Do([](Sql& sql) {
+    int pages = 0;
+    sql << "PRAGMA page_count", soci::into(pages);
+    sql << "PRAGMA max_page_count=" << pages;
+  });
+  const auto insert_many = [](Sql& sql) {
+    for (int i = 0; i < 1000; ++i) InsertTask(sql, Task("key" + std::to_string(i)));
+    return absl::OkStatus();
+  };
+  const absl::Status full = catalog_->Transact(insert_many);
+  EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+  EXPECT_THAT(std::string(full.message()), HasSubstr("free space"));
+  Do([](Sql& sql) {
+    EXPECT_FALSE(FindTask(sql, "key0").has_value());
+    sql << "PRAGMA max_page_count=1000000";
+  });
+  EXPECT_EQ(catalog_->Transact(insert_many), absl::OkStatus());
+}
+
+TEST_F(CatalogTest, AModelMadeAgainHasItsNewWeights) {
+  Do([](Sql& sql) {
+    InsertTask(sql, Task("key"));
+    ModelRecord model;
+    model.id = "model";
+    model.task_key = "key";
+    model.weights = "first";
+    InsertModel(sql, model);
+    model.weights = "second";
+    InsertModel(sql, model);
+    EXPECT_EQ(FindModel(sql, "model")->weights, "second");
+    EXPECT_EQ(ListModels(sql, 1000, 10).size(), 1u);
+  });
+}
+
 TEST_F(CatalogTest, APathWithASpaceIsFine) {
   const std::filesystem::path folder = folder_.path() / "my state; db=x";
   std::filesystem::create_directory(folder);
