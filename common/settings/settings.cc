@@ -198,7 +198,7 @@ const std::vector<Setting>& AllSettings() {
        "Guidance scale: how far the mask is stressed against an empty one; 1: not at all"},
       {"generate.strength",
        kReal,
-       0.05,
+       0.1,
        1,
        {},
        {"rollout", "align", "generate"},

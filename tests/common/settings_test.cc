@@ -72,6 +72,16 @@ TEST(SettingsTest, AValueOutOfRangeIsRefusedWithTheRange) {
   EXPECT_THAT(ErrorOf({{"align.batch", "1"}}), HasSubstr("2 to 1024"));
 }
 
+TEST(SettingsTest, StepsBeforeTheStartOfGenerationCannotBeTuned) {
+  const std::string error = ErrorOf({{"generate.strength", "0.5"}, {"align.start_index", "10"}});
+  EXPECT_THAT(error, HasSubstr("generate.strength"));
+  EXPECT_THAT(error, HasSubstr("align.start_index"));
+  EXPECT_TRUE(
+      ResolveSettings("unet-64", {{"generate.strength", "0.5"}, {"align.start_index", "11"}}).ok());
+  EXPECT_TRUE(
+      ResolveSettings("unet-64", {{"generate.strength", "1"}, {"align.start_index", "0"}}).ok());
+}
+
 // Stage 1 and the rollout pool must be reused by a job with another stage 2.
 TEST(SettingsTest, ATaskDependsOnItsOwnSettingsOnly) {
   const auto resolved = *ResolveSettings("unet-64", {});

@@ -12,7 +12,7 @@
 namespace alignflow {
 
 // Runs the training loop under a task's context: progress, cancel, checkpoints, and resuming from
-// the latest one. A checkpoint that cannot be used is passed over, and the run starts anew.
+// the latest one.
 void TrainUnder(TaskContext& context, ProgressReporter& progress,
                 const std::vector<at::Tensor>& parameters, TrainingOptions options,
                 std::function<StepLoss(int64_t step)> loss);

@@ -1,5 +1,6 @@
 #include "worker/training/checkpoint.h"
 
+#include <charconv>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -31,16 +32,17 @@ void SaveCheckpoint(const std::filesystem::path& file, const AdamW& optimizer, c
 
 void LoadCheckpoint(const std::filesystem::path& file, AdamW& optimizer, Ema& ema) {
   const SafetensorsFile saved(file);
-  const auto steps = saved.metadata().find(kSteps);
-  if (steps == saved.metadata().end()) {
-    throw std::runtime_error(file.string() + " is not a training checkpoint");
-  }
+  const auto entry = saved.metadata().find(kSteps);
+  const std::string text = entry == saved.metadata().end() ? "" : entry->second;
+  int64_t steps = -1;
+  std::from_chars(text.data(), text.data() + text.size(), steps);
+  if (steps < 0) throw std::runtime_error(file.string() + " is not a training checkpoint");
   std::map<std::string, at::Tensor> tensors;
   for (const std::string& name : saved.Names()) tensors[name] = saved.Get(name);
   const at::NoGradGuard no_grad;
   CopyState(tensors, TensorsOf(optimizer, ema), file.string());
-  optimizer.set_steps(std::stoll(steps->second));
-  ema.set_updates(optimizer.steps());
+  optimizer.set_steps(steps);
+  ema.set_updates(steps);
 }
 
 }  // namespace alignflow

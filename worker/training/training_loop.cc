@@ -25,13 +25,21 @@ void Smooth(const std::map<std::string, double>& values, std::map<std::string, d
   }
 }
 
+void Resume(const std::filesystem::path& checkpoint, AdamW& optimizer, Ema& ema) {
+  try {
+    LoadCheckpoint(checkpoint, optimizer, ema);
+  } catch (const std::runtime_error&) {
+    // Nothing has been changed: the run starts anew and ends with the same result, only later.
+  }
+}
+
 }  // namespace
 
 void Train(const std::vector<at::Tensor>& parameters, const TrainingOptions& options,
            const TrainingHooks& hooks, const std::filesystem::path& resume) {
   AdamW optimizer(parameters);
   Ema ema(parameters, options.ema);
-  if (!resume.empty()) LoadCheckpoint(resume, optimizer, ema);
+  if (!resume.empty()) Resume(resume, optimizer, ema);
   const int64_t interval = CheckpointInterval(options.iterations);
   std::map<std::string, double> values;
   for (int64_t step = optimizer.steps(); step < options.iterations; ++step) {
@@ -47,7 +55,7 @@ void Train(const std::vector<at::Tensor>& parameters, const TrainingOptions& opt
     Smooth(loss.values, values);
     const int64_t done = step + 1;
     hooks.progress(done, values);
-    if (done % interval == 0 && done < options.iterations) {
+    if (hooks.checkpoint && done % interval == 0 && done < options.iterations) {
       SaveCheckpoint(options.file, optimizer, ema);
       hooks.checkpoint(options.file);
     }

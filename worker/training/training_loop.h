@@ -30,16 +30,15 @@ struct TrainingHooks {
   std::function<StepLoss(int64_t step)> loss;
   // After each step with the steps done and the values, smoothed over about the last 20 steps.
   std::function<void(int64_t done, const std::map<std::string, double>& values)> progress;
-  // With a written checkpoint, every tenth of the run or 100 steps.
+  // With a written checkpoint, every tenth of the run or 100 steps. Empty: none are written.
   std::function<void(const std::filesystem::path& file)> checkpoint;
   // Before each step; what it throws ends the training.
   std::function<void()> before_step;
 };
 
 // Trains the parameters and leaves their running average in them. With a `resume` checkpoint of the
-// same run, the result is the same to the bit as without interruption; throws std::runtime_error,
-// before anything is changed, if it is not one. Throws std::invalid_argument if the loss stops
-// being finite, naming the step.
+// same run, the result is the same to the bit as without interruption; one that cannot be read is
+// passed over. Throws std::invalid_argument if the loss stops being finite, naming the step.
 void Train(const std::vector<at::Tensor>& parameters, const TrainingOptions& options,
            const TrainingHooks& hooks, const std::filesystem::path& resume = {});
 

@@ -12,7 +12,9 @@ at::Tensor RandomImages(int64_t count, int64_t size, uint64_t seed) {
   // Coarse and fine structure, so that every filter sees something.
   const at::Tensor coarse = at::randn({count, 3, size / 4, size / 4}, generator);
   const at::Tensor fine = at::randn({count, 3, size, size}, generator);
-  return (0.3 * at::upsample_bilinear2d(coarse, {size, size}, false) + 0.05 * fine).clamp(-1, 1);
+  const at::Tensor light = 0.3 * at::randn({count, 1, 1, 1}, generator) - 0.3;
+  return (light + 0.3 * at::upsample_bilinear2d(coarse, {size, size}, false) + 0.05 * fine)
+      .clamp(-1, 1);
 }
 
 FilterBank Fitted(const at::Tensor& images) {

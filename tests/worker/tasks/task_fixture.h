@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_TESTS_WORKER_TASKS_TASK_FIXTURE_H_
 #define ALIGNFLOW_TESTS_WORKER_TASKS_TASK_FIXTURE_H_
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -18,6 +19,7 @@ namespace alignflow {
 class TaskFixture : public ::testing::Test {
  protected:
   TaskFixture() {
+    at::set_num_threads(1);  // many test processes share few cores
     std::string pattern = (std::filesystem::temp_directory_path() / "alignflow-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
     blobs_ = std::make_unique<FakeBlobs>(folder_ / "blobs");

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "worker/training/checkpoint.h"
 #include "worker/training/random_stream.h"
 #include "worker/training/velocity_loss.h"
 
@@ -86,23 +87,25 @@ TEST_F(TrainingLoopTest, AResumedRunEndsWithTheSameBitsAsAnUninterruptedOne) {
   }
 }
 
-TEST_F(TrainingLoopTest, ADamagedCheckpointIsRefusedBeforeAnythingIsChanged) {
-  Run run;
-  EXPECT_THROW(Train(run.parameters, Options(), HooksOf(run, 10)), std::runtime_error);
+TEST_F(TrainingLoopTest, ADamagedCheckpointCostsTimeAndNotTheResult) {
+  Run whole;
+  Train(whole.parameters, Options(), HooksOf(whole));
   std::filesystem::resize_file(folder_ / "kept", std::filesystem::file_size(folder_ / "kept") - 8);
   Run resumed;
-  EXPECT_THROW(Train(resumed.parameters, Options(), HooksOf(resumed), folder_ / "kept"),
-               std::runtime_error);
-  EXPECT_EQ(resumed.parameters[0].abs().max().item<double>(), 0);
+  Train(resumed.parameters, Options(), HooksOf(resumed), folder_ / "kept");
+  EXPECT_EQ(resumed.checkpoints, 9) << "it began anew";
+  EXPECT_TRUE(at::equal(whole.parameters[0], resumed.parameters[0]));
 }
 
-TEST_F(TrainingLoopTest, ACheckpointOfAnotherModelIsRefused) {
+TEST_F(TrainingLoopTest, ACheckpointOfAnotherModelIsRefusedBeforeAnythingIsChanged) {
   Run run;
   EXPECT_THROW(Train(run.parameters, Options(), HooksOf(run, 10)), std::runtime_error);
-  Run other;
-  other.parameters[1] = at::zeros({5}).requires_grad_(true);
-  EXPECT_THROW(Train(other.parameters, Options(), HooksOf(other), folder_ / "kept"),
-               std::runtime_error);
+  const std::vector<at::Tensor> others{at::zeros({4, 3}), at::zeros({5})};
+  AdamW optimizer(others);
+  Ema ema(others, 0.9);
+  EXPECT_THROW(LoadCheckpoint(folder_ / "kept", optimizer, ema), std::runtime_error);
+  EXPECT_EQ(optimizer.steps(), 0);
+  EXPECT_EQ(others[0].abs().max().item<double>(), 0);
 }
 
 TEST_F(TrainingLoopTest, ALossThatIsNotFiniteEndsTheTrainingWithTheStep) {
@@ -132,7 +135,7 @@ TEST(VelocityLossTest, IsTheSquaredErrorWeighedDownNearTheData) {
   };
   EXPECT_NEAR(loss(0.0), 1, 1e-6);
   EXPECT_NEAR(loss(0.9), 1, 1e-5);
-  EXPECT_NEAR(loss(0.95), 0.25, 1e-5);
+  EXPECT_NEAR(loss(0.965), 0.25, 1e-5);
   EXPECT_NEAR(loss(1.0), 0, 1e-6);
 }
 
@@ -140,7 +143,7 @@ TEST(VelocityLossTest, TimesLieInsideTheFlowAndSpreadOverIt) {
   const at::Tensor t = DrawTimes(10000, RandomStream(1, RandomUse::kFitStep));
   EXPECT_GT(t.min().item<double>(), 0);
   EXPECT_LT(t.max().item<double>(), 1);
-  EXPECT_NEAR(t.median().item<double>(), 1 / (1 + std::exp(0.3)), 0.02);
+  EXPECT_NEAR(t.median().item<double>(), 1 / (1 + std::exp(0.8)), 0.02);
 }
 
 }  // namespace

@@ -1,0 +1,76 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/worker/tasks/task_fixture.h"
+
+namespace alignflow {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Bad input is found before the first training step, named, and never retried.
+class BadInputTest : public TaskFixture {
+ protected:
+  BadInputTest() {
+    manifest_ = *ParseManifest(blobs_->Read(PutPhantoms(PhantomDomain::kSource, 3, true)));
+  }
+
+  std::string ErrorOfFit() {
+    const auto context = NewContext();
+    const auto outputs =
+        RunTask(Spec("fit", {{"source", blobs_->Put(*WriteManifest(manifest_))}}), *context);
+    EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument) << outputs.status();
+    for (const TaskProgress& report : context->reports) EXPECT_EQ(report.step, 0);
+    return std::string(outputs.status().message());
+  }
+
+  DatasetManifest manifest_;
+};
+
+TEST_F(BadInputTest, ATruncatedImageIsRefusedByName) {
+  const std::string bytes = blobs_->Read(manifest_.items[2].image);
+  manifest_.items[2].image = blobs_->Put(bytes.substr(0, bytes.size() / 2));
+  EXPECT_THAT(ErrorOfFit(), HasSubstr("item-102"));
+}
+
+TEST_F(BadInputTest, AStrayMaskValueIsRefusedByName) {
+  cv::Mat mask = *DecodeMask(blobs_->Read(manifest_.items[1].mask), "mask");
+  mask.at<uint8_t>(3, 3) = 77;
+  manifest_.items[1].mask = blobs_->Put(*EncodePng(mask));
+  const std::string error = ErrorOfFit();
+  EXPECT_THAT(error, HasSubstr("item-101"));
+  EXPECT_THAT(error, HasSubstr("77"));
+}
+
+TEST_F(BadInputTest, AMaskOfAnotherSizeIsRefusedByName) {
+  manifest_.items[0].mask = blobs_->Put(*EncodePng(cv::Mat(32, 32, CV_8U, cv::Scalar(0))));
+  const std::string error = ErrorOfFit();
+  EXPECT_THAT(error, HasSubstr("item-100"));
+  EXPECT_THAT(error, HasSubstr("32x32"));
+}
+
+TEST_F(BadInputTest, WhatIsNoManifestIsRefused) {
+  const auto context = NewContext();
+  const auto outputs = RunTask(Spec("fit", {{"source", blobs_->Put("{}")}}), *context);
+  EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(BadInputTest, AMissingBlobIsTheContextsError) {
+  const auto context = NewContext();
+  const auto outputs = RunTask(Spec("fit", {{"source", std::string(64, '0')}}), *context);
+  EXPECT_EQ(outputs.status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(BadInputTest, SpecsOfAnotherVersionAreRefused) {
+  const auto context = NewContext();
+  EXPECT_EQ(RunTask({.kind = "paint", .settings = {}, .inputs = {}}, *context).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  TaskSpec spec = Spec("fit", {{"source", blobs_->Put(*WriteManifest(manifest_))}});
+  spec.settings.erase("fit.batch");
+  const auto outputs = RunTask(spec, *context);
+  EXPECT_THAT(std::string(outputs.status().message()), HasSubstr("fit.batch"));
+  EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace alignflow

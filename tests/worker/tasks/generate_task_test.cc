@@ -1,0 +1,97 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
+#include <sstream>
+
+#include "tests/worker/tasks/task_fixture.h"
+
+namespace alignflow {
+namespace {
+
+class GenerateTaskTest : public TaskFixture {
+ protected:
+  GenerateTaskTest()
+      : source_(PutPhantoms(PhantomDomain::kSource, 3, true)),
+        model_(Run(Spec("fit", {{"source", source_}}, {{"fit.iterations", "1"}}))["model"]) {}
+
+  std::vector<std::string> Lines(int64_t first, int64_t last, SettingMap given = {}) {
+    given["first_pair"] = std::to_string(first);
+    given["last_pair"] = std::to_string(last);
+    given.insert({"generate.steps", "1"});
+    std::istringstream stream(blobs_->Read(
+        Run(Spec("generate", {{"source", source_}, {"model", model_}}, given))["pairs"]));
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  }
+
+  std::string source_;
+  std::string model_;
+};
+
+TEST_F(GenerateTaskTest, APairIsTheSameWhicheverShardMakesIt) {
+  const std::vector<std::string> whole = Lines(1, 18);
+  ASSERT_EQ(whole.size(), 18u);
+  std::vector<std::string> shards = Lines(1, 3);
+  for (const auto& [first, last] : {std::pair{4, 17}, {18, 18}}) {
+    const std::vector<std::string> shard = Lines(first, last);
+    shards.insert(shards.end(), shard.begin(), shard.end());
+  }
+  EXPECT_EQ(shards, whole);
+}
+
+TEST_F(GenerateTaskTest, ARecordTellsWhereAPairComesFrom) {
+  const auto line = nlohmann::json::parse(Lines(2, 2, {{"generate.guidance", "2.5"}}).at(0));
+  const auto& record = line.at("record");
+  EXPECT_EQ(line.at("pair"), 2);
+  EXPECT_EQ(record.at("pair"), 2);
+  EXPECT_EQ(record.at("seed"), 5);
+  EXPECT_EQ(record.at("model"), model_);
+  EXPECT_EQ(record.at("steps"), 1);
+  EXPECT_EQ(record.at("guidance"), 2.5);
+  EXPECT_EQ(record.at("preset"), "unet-64");
+  EXPECT_EQ(record.at("synthetic"), true);
+  EXPECT_TRUE(record.at("mask").get<std::string>().starts_with("item-10"));
+}
+
+TEST_F(GenerateTaskTest, StrengthOneDoesNotDependOnTheOriginsPicture) {
+  const auto with_strength = [&](const char* strength) {
+    return nlohmann::json::parse(
+        Lines(1, 1, {{"generate.strength", strength}, {"generate.steps", "5"}}).at(0));
+  };
+  DatasetManifest dark = *ParseManifest(blobs_->Read(source_));
+  const auto before = with_strength("1"), partly = with_strength("0.3");
+  for (DatasetItem& item : dark.items) {
+    item.image = blobs_->Put(*EncodePng(cv::Mat(64, 64, CV_8UC3, cv::Scalar(0, 0, 0))));
+  }
+  source_ = blobs_->Put(*WriteManifest(dark));
+  EXPECT_EQ(with_strength("1").at("image"), before.at("image"));
+  EXPECT_NE(with_strength("0.3").at("image"), partly.at("image"));
+}
+
+TEST_F(GenerateTaskTest, TheMaskIsTheNamedItemsOwn) {
+  const auto line = nlohmann::json::parse(Lines(1, 1).at(0));
+  const std::string name = line.at("record").at("mask");
+  const auto manifest = *ParseManifest(blobs_->Read(source_));
+  for (const DatasetItem& item : manifest.items) {
+    const cv::Mat mask = *DecodeMask(blobs_->Read(line.at("mask")), "made");
+    const cv::Mat real = *DecodeMask(blobs_->Read(item.mask), "real");
+    EXPECT_EQ(cv::norm(mask, real, cv::NORM_INF) == 0, item.name == name);
+  }
+}
+
+TEST_F(GenerateTaskTest, AModelOfOtherClassesIsRefused) {
+  DatasetManifest other = *ParseManifest(blobs_->Read(source_));
+  other.labels = *LabelTable::Parse("adenoma=255");
+  const auto context = NewContext();
+  const auto outputs =
+      RunTask(Spec("generate", {{"source", blobs_->Put(*WriteManifest(other))}, {"model", model_}},
+                   {{"first_pair", "1"}, {"last_pair", "1"}}),
+              *context);
+  EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(outputs.status().message().find("adenoma"), absl::string_view::npos);
+}
+
+}  // namespace
+}  // namespace alignflow

@@ -1,0 +1,67 @@
+#include <gtest/gtest.h>
+
+#include "tests/worker/tasks/task_fixture.h"
+
+namespace alignflow {
+namespace {
+
+class ResumeTest : public TaskFixture {
+ protected:
+  ResumeTest()
+      : source_(PutPhantoms(PhantomDomain::kSource, 3, true)),
+        references_(PutPhantoms(PhantomDomain::kTargetB, 2, false)) {}
+
+  // Runs the task until `steps` are reported, then again from its last checkpoint on.
+  void ExpectSameAfterCancel(const TaskSpec& spec, int64_t steps) {
+    const TaskOutputs whole = Run(spec);
+    const auto context = NewContext();
+    context->cancel_at = steps;
+    const auto cancelled = RunTask(spec, *context);
+    ASSERT_EQ(cancelled.status().code(), absl::StatusCode::kCancelled) << cancelled.status();
+    EXPECT_EQ(context->reports.back().step, steps) << "no step is made after the cancel";
+    ASSERT_TRUE(context->checkpoint);
+
+    const auto next = NewContext();
+    next->checkpoint = context->checkpoint;
+    const auto resumed = RunTask(spec, *next);
+    ASSERT_TRUE(resumed.ok()) << resumed.status();
+    EXPECT_EQ(next->reports.front().step, steps + 1) << "it went on where it was";
+    EXPECT_EQ(*resumed, whole);
+  }
+
+  std::string source_;
+  std::string references_;
+};
+
+TEST_F(ResumeTest, FitResumedAfterACancelGivesTheSameBytes) {
+  ExpectSameAfterCancel(Spec("fit", {{"source", source_}}), 2);
+}
+
+TEST_F(ResumeTest, AlignResumedAfterACancelGivesTheSameBytes) {
+  const std::string model =
+      Run(Spec("fit", {{"source", source_}}, {{"fit.iterations", "1"}}))["model"];
+  const std::map<std::string, std::string> inputs{
+      {"source", source_}, {"model", model}, {"references", references_}};
+  for (const char* tune : {"style", "control"}) {
+    ExpectSameAfterCancel(Spec("align", inputs,
+                               {{"align.tune", tune},
+                                {"align.rollout", "fresh"},
+                                {"align.iterations", "2"},
+                                {"generate.strength", "0.15"}}),
+                          1);
+  }
+}
+
+TEST_F(ResumeTest, GenerateStopsWithinAGroupOnceCancelled) {
+  const std::string model =
+      Run(Spec("fit", {{"source", source_}}, {{"fit.iterations", "1"}}))["model"];
+  const auto context = NewContext();
+  context->cancelled = true;
+  const auto outputs = RunTask(Spec("generate", {{"source", source_}, {"model", model}},
+                                    {{"first_pair", "1"}, {"last_pair", "2"}}),
+                               *context);
+  EXPECT_EQ(outputs.status().code(), absl::StatusCode::kCancelled);
+}
+
+}  // namespace
+}  // namespace alignflow
