@@ -3,9 +3,11 @@
 //   benchmark_rollout_modes [steps] [batch] [pool]
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 
 #include "worker/alignment/align_step.h"
@@ -23,7 +25,7 @@ namespace {
 constexpr int64_t kSize = 64;
 constexpr int64_t kImages = 96;
 constexpr int64_t kReferences = 10;
-constexpr int64_t kFitSteps = 60;
+constexpr int64_t kFitSteps = 150;
 constexpr int64_t kFitBatch = 8;
 constexpr int64_t kHeldOut = 64;
 constexpr int64_t kStart = 18;
@@ -39,7 +41,9 @@ struct Data {
 at::Tensor Discs(const at::Tensor& masks, const at::Tensor& colour, at::Generator random) {
   const at::Tensor soft =
       at::upsample_bilinear2d(at::randn({masks.size(0), 1, 8, 8}, random), {kSize, kSize}, false);
-  const at::Tensor ground = colour.view({1, 3, 1, 1}) + 0.15 * soft;
+  const at::Tensor light = 0.2 * at::randn({masks.size(0), 3, 1, 1}, random);
+  const at::Tensor grain = 0.05 * at::randn({masks.size(0), 3, kSize, kSize}, random);
+  const at::Tensor ground = colour.view({1, 3, 1, 1}) + light + 0.15 * soft + grain;
   return (ground + 0.4 * masks.slice(1, 1)).clamp(-1, 1);
 }
 
@@ -60,7 +64,7 @@ Data MakeData() {
   return {.images = images,
           .masks = masks,
           .references =
-              Discs(DiscMasks(kReferences, random), at::tensor({0.2f, -0.4f, -0.7f}), random)};
+              Discs(DiscMasks(kReferences, random), at::tensor({0.2f, -0.3f, -0.5f}), random)};
 }
 
 Condition MasksOf(const at::Tensor& masks) {

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
@@ -93,125 +94,63 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+using Names = std::vector<std::string_view>;
+
+Setting Integer(std::string_view name, double minimum, double maximum, Names kinds,
+                std::string_view help) {
+  return {name, SettingType::kInteger, minimum, maximum, {}, std::move(kinds), help};
+}
+
+Setting Real(std::string_view name, double minimum, double maximum, Names kinds,
+             std::string_view help) {
+  return {name, SettingType::kReal, minimum, maximum, {}, std::move(kinds), help};
+}
+
+Setting Choice(std::string_view name, Names choices, Names kinds, std::string_view help) {
+  return {name, SettingType::kChoice, 0, 0, std::move(choices), std::move(kinds), help};
+}
+
 }  // namespace
 
 const std::vector<Setting>& AllSettings() {
-  constexpr SettingType kInteger = SettingType::kInteger;
-  constexpr SettingType kReal = SettingType::kReal;
   static const auto* const settings = new std::vector<Setting>{
-      {"seed",
-       kInteger,
-       0,
-       9007199254740991.0,
-       {},
-       {"fit", "rollout", "align", "generate"},
-       "Every random number follows from it: the same seed gives the same pairs"},
-      {"fit.iterations", kInteger, 1, 1000000, {}, {"fit"}, "Stage-1 training steps (paper: 4000)"},
-      {"fit.batch", kInteger, 1, 1024, {}, {"fit"}, "Images in a stage-1 step (paper: 4 per GPU)"},
-      {"fit.learning_rate",
-       kReal,
-       1e-8,
-       1,
-       {},
-       {"fit"},
-       "AdamW's peak rate in stage 1, after warm-up and before cosine decay (paper: 1e-5)"},
-      {"fit.ema",
-       kReal,
-       0,
-       0.99999,
-       {},
-       {"fit"},
-       "Decay per step of stage 1's running average of the weights; 0: none"},
-      {"align.iterations",
-       kInteger,
-       1,
-       1000000,
-       {},
-       {"align"},
-       "Stage-2 training steps (paper: 500)"},
-      {"align.batch",
-       kInteger,
-       2,
-       1024,
-       {},
-       {"align"},
-       "Generated images in a stage-2 step, whose features are held against the references'"},
-      {"align.learning_rate",
-       kReal,
-       1e-8,
-       1,
-       {},
-       {"align"},
-       "AdamW's peak rate in stage 2 (paper: 1e-5)"},
-      {"align.weight",
-       kReal,
-       0,
-       1000,
-       {},
-       {"align"},
-       "Weight of the alignment loss beside the diffusion loss (paper: 1, Table 6)"},
-      {"align.start_index",
-       kInteger,
-       0,
-       19,
-       {},
-       {"rollout", "align", "generate"},
-       "First step of 20 from which stage 2 tunes (paper: 18, Table 5)"},
-      {"align.tune",
-       SettingType::kChoice,
-       0,
-       0,
-       {"style", "control"},
-       {"align"},
-       "What stage 2 trains: style, a global change of colours and texture between latent and "
-       "image, "
-       "or control, the control branch (paper)"},
-      {"align.rollout",
-       SettingType::kChoice,
-       0,
-       0,
-       {"pool", "fresh"},
-       {"align"},
-       "Rollouts for stage 2: pool makes them once per stage-1 model, fresh in every step"},
-      {"align.pool", kInteger, 2, 100000, {}, {"rollout"}, "Rollouts in the pool"},
-      {"generate.path",
-       SettingType::kChoice,
-       0,
-       0,
-       {"handover", "aligned"},
-       {"generate"},
-       "handover: the stage-1 model leads up to align.start_index and the aligned one takes the "
-       "step it was trained for; aligned: the aligned model on every step (paper)"},
-      {"generate.steps",
-       kInteger,
-       1,
-       1000,
-       {},
-       {"generate"},
-       "Euler steps from noise to image (paper: 28)"},
-      {"generate.guidance",
-       kReal,
-       0,
-       30,
-       {},
-       {"generate"},
-       "Guidance scale: how far the mask is stressed against an empty one; 1: not at all"},
-      {"generate.strength",
-       kReal,
-       0.1,
-       1,
-       {},
-       {"rollout", "align", "generate"},
-       "Share of the path that is generated: 1 starts from noise (paper), less from the mask's own "
-       "source image, partly noised, which keeps its structure"},
-      {"figures.samples",
-       kInteger,
-       4,
-       100000,
-       {},
-       {"figures"},
-       "Most pairs of each stage that the figures are computed from"},
-  };
+      Integer("seed", 0, 9007199254740991.0, {"fit", "rollout", "align", "generate"},
+              "Every random number follows from it: the same seed gives the same pairs"),
+      Integer("fit.iterations", 1, 1000000, {"fit"}, "Stage-1 training steps (paper: 4000)"),
+      Integer("fit.batch", 1, 1024, {"fit"}, "Images in a stage-1 step (paper: 4 per GPU)"),
+      Real("fit.learning_rate", 1e-8, 1, {"fit"},
+           "AdamW's peak rate in stage 1, after warm-up and before cosine decay (paper: 1e-5)"),
+      Real("fit.ema", 0, 0.99999, {"fit"},
+           "Decay per step of stage 1's running average of the weights; 0: none"),
+      Integer("align.iterations", 1, 1000000, {"align"}, "Stage-2 training steps (paper: 500)"),
+      Integer(
+          "align.batch", 2, 1024, {"align"},
+          "Generated images in a stage-2 step, whose features are held against the references'"),
+      Real("align.learning_rate", 1e-8, 1, {"align"},
+           "AdamW's peak rate in stage 2 with align.tune=control (paper: 1e-5)"),
+      Real("align.weight", 0, 1000, {"align"},
+           "Weight of the alignment loss beside the diffusion loss, with align.tune=control "
+           "(paper: 1, Table 6)"),
+      Integer("align.start_index", 0, 19, {"rollout", "align", "generate"},
+              "First step of 20 from which stage 2 tunes (paper: 18, Table 5)"),
+      Choice("align.tune", {"style", "control"}, {"align"},
+             "What stage 2 trains: style, a global change of colours and texture between latent "
+             "and image, or control, the control branch (paper)"),
+      Choice("align.rollout", {"pool", "fresh"}, {"align"},
+             "Rollouts for stage 2: pool makes them once per stage-1 model, fresh in every step"),
+      Integer("align.pool", 2, 100000, {"rollout"}, "Rollouts in the pool"),
+      Choice("generate.path", {"handover", "aligned"}, {"generate"},
+             "handover: the stage-1 model leads up to align.start_index and the aligned one takes "
+             "the step it was trained for; aligned: the aligned model on every step (paper)"),
+      Integer("generate.steps", 1, 1000, {"generate"},
+              "Euler steps from noise to image (paper: 28)"),
+      Real("generate.guidance", 0, 30, {"generate"},
+           "Guidance scale: how far the mask is stressed against an empty one; 1: not at all"),
+      Real("generate.strength", 0.1, 1, {"rollout", "align", "generate"},
+           "Share of the path that is generated: 1 starts from noise (paper), less from the mask's "
+           "own source image, partly noised, which keeps its structure"),
+      Integer("figures.samples", 4, 100000, {"figures"},
+              "Most pairs of each stage that the figures are computed from")};
   return *settings;
 }
 

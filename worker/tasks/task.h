@@ -14,20 +14,18 @@
 
 namespace alignflow {
 
-// The kinds, their inputs and their outputs (roles; every value is the sha-256 of a blob).
-// Manifests are worker/data/manifest.h's JSON.
-//   fit       source                                       -> model     stage 1: net and control
-//   branch, safetensors rollout   source, model                                -> pool      (mask,
-//   x_s) rolled out by the frozen stage-1 model, safetensors align     source, model, references,
-//   pool (optional)   -> model     stage 2: the control branch generate  source, model, stage1
-//   (optional: the stage-1 model that leads up to the hand-over; only beside an aligned model)
-//                                                          -> pairs     settings first_pair,
-//                                                          last_pair: JSON lines, one a pair:
-//             {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a
-//             PNG>","record":{provenance}}
-//   figures   source, references, target (optional), stage1/NNNNNN and stage2/NNNNNN (pairs)
-//             -> figures (JSON: [{"name","subject","value","better","sample_count"}]),
-//             contact-sheet.png
+// The kinds with their inputs and outputs. Each is a role whose value is the SHA-256 of a blob;
+// manifests are worker/data/manifest.h's JSON.
+//   fit: source -> model. Stage 1, net and control branch; safetensors.
+//   rollout: source, model -> pool. Masks and states x_s rolled out by the stage-1 model.
+//   align: source, model, references, pool (unless align.rollout is fresh) -> model. Stage 2.
+//   generate: source, model, stage1 (optional: the stage-1 model that leads up to the hand-over,
+//     beside an aligned model) -> pairs. Settings first_pair, last_pair. JSON lines, one a pair:
+//     {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a PNG>","record":{provenance}}
+//   figures: source, references, target (optional), stage1/NNNNNN and stage2/NNNNNN (pairs)
+//     -> figures, contact-sheet.png.
+//     JSON: [{"name","subject","value","better","sample_count"},...]
+//
 // Pair i depends on (model, settings, seed, i) only, not on the shard's bounds.
 //
 // One unit of leased work, as plain data. The coordinator plans it, a worker, a test or a benchmark
