@@ -22,12 +22,6 @@ size_t IndexIn(std::vector<std::string>& list, const std::string& text) {
   return list.size() - 1;
 }
 
-std::string StageDetail(const v1::Stage& stage, absl::Time now) {
-  if (stage.state() == v1::STAGE_STATE_WAITING || stage.state() == v1::STAGE_STATE_QUEUED)
-    return "";
-  return DescribeStage(stage, now);
-}
-
 }  // namespace
 
 std::string JobText(const v1::Job& job, absl::Time now) {
@@ -56,7 +50,7 @@ std::string JobText(const v1::Job& job, absl::Time now) {
     stages.push_back({stage.id(), StateWord(stage.state()),
                       absl::StrCat(stage.tasks_done(), "/", stage.tasks_total()),
                       reused || !stage.has_start_time() ? "-" : DurationText(StageTime(stage, now)),
-                      StageDetail(stage, now)});
+                      StageDetails(stage)});
   }
   return absl::StrCat(TableText(rows), "\n", TableText(stages, {2, 3}));
 }

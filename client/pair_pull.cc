@@ -207,6 +207,11 @@ class Puller {
 
 absl::StatusOr<PullSummary> PullPairs(Session& session, Stubs& stubs, const std::string& job,
                                       const fs::path& folder, absl::Duration timeout) {
+  // Asked first, so that a mistyped name leaves no folder behind.
+  v1::GetJobRequest request;
+  request.set_name(job);
+  auto known = Call(*stubs.jobs, &v1::Jobs::StubInterface::GetJob, request);
+  if (absl::IsNotFound(known.status())) return known.status();
   auto pairs = PairFolder::Open(folder, job);
   if (!pairs.ok()) return pairs.status();
   return Puller(session, stubs, job, *std::move(pairs), timeout).Pull(folder);

@@ -87,23 +87,12 @@ absl::Duration StageTime(const v1::Stage& stage, absl::Time now) {
   return std::max(absl::ZeroDuration(), end - ToAbslTime(stage.start_time()));
 }
 
-std::string DescribeStage(const v1::Stage& stage, absl::Time now) {
+std::string StageDetails(const v1::Stage& stage) {
   std::vector<std::string> parts;
-  const bool running = stage.state() == v1::STAGE_STATE_RUNNING;
-  if (running) {
-    parts.push_back(absl::StrFormat("%3.0f %%", 100 * Fraction(stage)));
-    if (stage.steps_total() > 0) {
-      parts.push_back(absl::StrCat(stage.step(), "/", stage.steps_total()));
-    }
-  } else {
-    parts.push_back(StateWord(stage.state()));
-    if (stage.state() == v1::STAGE_STATE_SUCCEEDED) {
-      parts.back() += " in " + DurationText(StageTime(stage, now));
-    }
-  }
   if (stage.tasks_reused() > 0 && stage.state() != v1::STAGE_STATE_REUSED) {
     parts.push_back(absl::StrCat(stage.tasks_reused(), " of ", stage.tasks_total(), " reused"));
   }
+  const bool running = stage.state() == v1::STAGE_STATE_RUNNING;
   const auto value = [&](const char* name, const char* before, const char* after) {
     const auto found = stage.values().find(name);
     if (found == stage.values().end()) return;
@@ -111,17 +100,31 @@ std::string DescribeStage(const v1::Stage& stage, absl::Time now) {
   };
   value("loss", "loss ", "");
   value("alignment", "alignment ", "");
-  if (running) {
-    value("steps_per_second", "", " steps/s");
-    value("images_per_second", "", " images/s");
-    const absl::Duration left = TimeLeft(stage, now);
-    if (stage.steps_total() > 0 && left < absl::InfiniteDuration()) {
-      parts.push_back(DurationText(left) + " left");
-    }
-  }
+  if (running) value("steps_per_second", "", " steps/s");
+  if (running) value("images_per_second", "", " images/s");
   if (stage.retries() > 0) parts.push_back(absl::StrCat("retried ", stage.retries(), "x"));
   if (!stage.note().empty()) parts.push_back(stage.note());
   return Printable(absl::StrJoin(parts, "  "));
+}
+
+std::string DescribeStage(const v1::Stage& stage, absl::Time now) {
+  std::vector<std::string> parts;
+  if (stage.state() == v1::STAGE_STATE_RUNNING) {
+    parts.push_back(absl::StrFormat("%3.0f %%", 100 * Fraction(stage)));
+    if (stage.steps_total() > 0) {
+      parts.push_back(absl::StrCat(stage.step(), "/", stage.steps_total()));
+      const absl::Duration left = TimeLeft(stage, now);
+      if (left < absl::InfiniteDuration()) parts.push_back(DurationText(left) + " left");
+    }
+  } else {
+    parts.push_back(StateWord(stage.state()));
+    if (stage.state() == v1::STAGE_STATE_SUCCEEDED) {
+      parts.back() += " in " + DurationText(StageTime(stage, now));
+    }
+  }
+  const std::string details = StageDetails(stage);
+  if (!details.empty()) parts.push_back(details);
+  return absl::StrJoin(parts, "  ");
 }
 
 std::vector<std::string> DrawJob(const v1::Job& job, absl::Time now, int width) {

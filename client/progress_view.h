@@ -19,8 +19,11 @@ bool IsFinal(v1::JobState state);
 // Time that a stage has taken up to its end, or up to `now`; zero before it began.
 absl::Duration StageTime(const v1::Stage& stage, absl::Time now);
 
-// What there is to say about a stage in one line after its name: how far, loss, alignment, rates,
-// time left, note. Pure.
+// What a stage tells about itself beside its progress: loss, alignment, rates while it runs, what
+// was reused or retried, note. Pure.
+std::string StageDetails(const v1::Stage& stage);
+
+// The same after how far the stage is, with the time left or taken, in one line. Pure.
 std::string DescribeStage(const v1::Stage& stage, absl::Time now);
 
 // The picture of a job on a terminal: one line on the job, then one bar per stage, each no wider

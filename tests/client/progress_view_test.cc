@@ -34,14 +34,14 @@ v1::Job RunningJob() {
 
 TEST(DescribeStage, ShowsShareLossAndTimeLeftFromTheMeanRate) {
   const std::string text = DescribeStage(RunningFit(), Second(1010));
-  EXPECT_EQ(text, " 25 %  25/100  loss 0.123  30.0 s left");
+  EXPECT_EQ(text, " 25 %  25/100  30.0 s left  loss 0.123");
 }
 
 TEST(DescribeStage, TakesTheWorkersOwnRateForTheTimeLeft) {
   v1::Stage stage = RunningFit();
   (*stage.mutable_values())["steps_per_second"] = 5;
   const std::string text = DescribeStage(stage, Second(1010));
-  EXPECT_NE(text.find("5 steps/s  15.0 s left"), std::string::npos) << text;
+  EXPECT_NE(text.find("15.0 s left  loss 0.123  5 steps/s"), std::string::npos) << text;
 }
 
 TEST(DescribeStage, ShowsAlignmentImagesPerSecondRetriesAndNote) {
@@ -129,7 +129,7 @@ TEST_F(ProgressViewTest, ElsewhereALineComesOnChangeAndEveryFewSeconds) {
   ProgressView view(console);
   v1::Job job = RunningJob();
   view.Show(job, Second(1010));
-  EXPECT_EQ(Take(), "jobs/x running\nfit:  25 %  25/100  loss 0.123  30.0 s left\n");
+  EXPECT_EQ(Take(), "jobs/x running\nfit:  25 %  25/100  30.0 s left  loss 0.123\n");
   job.mutable_stages(0)->set_step(26);
   view.Show(job, Second(1012));
   EXPECT_EQ(Take(), "");

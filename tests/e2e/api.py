@@ -1,0 +1,79 @@
+"""The service as any other program sees it: stubs made here from proto/, by another gRPC than the one that we link."""
+
+import hashlib
+import importlib
+import pathlib
+import sys
+
+import grpc
+from grpc_tools import protoc
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOMS = ("blobs", "datasets", "jobs", "models")
+CHUNK = 1 << 20
+RPC_TIMEOUT_S = 30
+
+
+def generate(folder):
+    """Writes the Python code of every .proto into `folder` and makes it importable."""
+    include = pathlib.Path(protoc.__file__).parent / "_proto"
+    protos = [str(path) for path in sorted((ROOT / "proto").rglob("*.proto"))]
+    command = ["protoc", f"-I{ROOT / 'proto'}", f"-I{include}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
+    assert protoc.main(command + protos) == 0
+    sys.path.insert(0, str(folder))
+
+
+class Api:
+    """Messages as api.jobs.Job, stubs as api.Jobs.GetJob."""
+
+    def __init__(self, address):
+        self.channel = grpc.insecure_channel(address)
+        for room in ROOMS:
+            setattr(self, room, importlib.import_module(f"alignflow.v1.{room}_pb2"))
+            stubs = importlib.import_module(f"alignflow.v1.{room}_pb2_grpc")
+            setattr(self, room.capitalize(), getattr(stubs, f"{room.capitalize()}Stub")(self.channel))
+
+    def close(self):
+        self.channel.close()
+
+    def digest(self, data):
+        return self.blobs.Digest(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+
+    def write(self, data, digest=None):
+        """Uploads bytes, under another digest than theirs if told so. Returns the digest."""
+        digest = digest or self.digest(data)
+
+        def requests():
+            yield self.blobs.WriteBlobRequest(digest=digest, data=data[:CHUNK])
+            for at in range(CHUNK, len(data), CHUNK):
+                yield self.blobs.WriteBlobRequest(data=data[at:at + CHUNK])
+
+        return self.Blobs.Write(requests(), timeout=RPC_TIMEOUT_S).digest
+
+    def read(self, sha256):
+        request = self.blobs.ReadBlobRequest(digest=self.blobs.Digest(sha256=sha256))
+        return b"".join(chunk.data for chunk in self.Blobs.Read(request, timeout=RPC_TIMEOUT_S))
+
+    def get_job(self, name):
+        return self.Jobs.GetJob(self.jobs.GetJobRequest(name=name), timeout=RPC_TIMEOUT_S)
+
+    def watch(self, name, timeout):
+        """The job's states up to the last, each as it comes."""
+        for event in self.Jobs.WatchJob(self.jobs.WatchJobRequest(name=name), timeout=timeout):
+            yield event.job
+
+    def await_end(self, name, timeout):
+        """The job once it has ended. Raises DEADLINE_EXCEEDED where that takes too long."""
+        job = None
+        for job in self.watch(name, timeout):
+            pass
+        return job
+
+    def await_stage(self, name, stage_id, timeout, min_step=0):
+        """The job as soon as the stage runs and has done `min_step` steps. Fails if it ends before."""
+        for job in self.watch(name, timeout):
+            for stage in job.stages:
+                running = stage.state == self.jobs.STAGE_STATE_RUNNING
+                if stage.id == stage_id and running and stage.step >= min_step:
+                    return job
+        raise AssertionError(f"{name} ended before its stage {stage_id} was seen running")

@@ -1,0 +1,57 @@
+import pytest
+
+import api
+import inputs
+import processes
+
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stubs(tmp_path_factory):
+    api.generate(tmp_path_factory.mktemp("stubs"))
+
+
+@pytest.fixture
+def new_service(tmp_path):
+    """Makes services with state folders of their own; their processes end with the test."""
+    made = []
+
+    def make(name="service"):
+        service = processes.Service(tmp_path / name)
+        made.append(service)
+        return service
+
+    yield make
+    for service in made:
+        service.close()
+
+
+@pytest.fixture(scope="session")
+def service(stubs, tmp_path_factory):
+    """One whole service, with a worker of its own, for the tests that leave it as it is."""
+    shared = processes.Service(tmp_path_factory.mktemp("shared"))
+    shared.start_coordinator("--spawn-workers", 1)
+    yield shared
+    assert shared.coordinator.terminate() == 0
+    shared.close()
+
+
+@pytest.fixture(scope="session")
+def data(service, tmp_path_factory):
+    return inputs.make_phantoms(service, tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def finished_job(service, data):
+    """A job that nothing disturbed."""
+    name = inputs.start_job(service, data)
+    service.afctl("job", "watch", name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def undisturbed(service, finished_job, tmp_path_factory):
+    """The digests of that job's files."""
+    folder = tmp_path_factory.mktemp("pulled") / "pairs"
+    service.afctl("pairs", "pull", finished_job, folder)
+    return inputs.check_pulled(folder)

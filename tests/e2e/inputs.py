@@ -1,0 +1,48 @@
+"""Small inputs, and settings that make a whole job a matter of seconds."""
+
+import hashlib
+import json
+
+PAIRS = 40  # two shards
+SETTINGS = {
+    "fit.iterations": "24", "fit.batch": "4", "align.iterations": "8", "align.batch": "4", "align.pool": "16",
+    "generate.steps": "6", "figures.samples": "16",
+}
+
+
+def make_phantoms(service, folder):
+    """folder/source (12 pairs), folder/target (8 pairs), folder/references and folder/other-references (3 images each)."""
+    for name, domain, count, seed in (("source", "source", 12, 1), ("target", "target-a", 8, 2),
+                                      ("references", "target-a", 3, 3), ("other-references", "target-b", 3, 4)):
+        service.afctl("phantom", folder / name, "--kind", "polyp", "--domain", domain, "--count", count, "--seed", seed)
+    return folder
+
+
+def set_options(settings=None):
+    """The settings as options of `afctl align`."""
+    return [part for key, value in (settings or SETTINGS).items() for part in ("--set", f"{key}={value}")]
+
+
+def start_job(service, data, references="references", source="source", **settings):
+    """Pushes source and target (where they are not there yet) and starts a job. Returns its name."""
+    service.afctl("dataset", "push", source, data / "source", "--labels", "polyp=255")
+    service.afctl("dataset", "push", "target", data / "target", "--labels", "polyp=255")
+    merged = {**SETTINGS, **{key.replace("__", "."): str(value) for key, value in settings.items()}}
+    return service.afctl("align", "--source", source, "--references", data / references, "--target", "target",
+                         "--pairs", PAIRS, *set_options(merged))["name"]
+
+
+def check_pulled(folder, pairs=PAIRS):
+    """Asserts that a pulled folder holds each pair exactly once. Returns the digests of its files by name."""
+    lines = [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    assert [line["pair"] for line in lines] == list(range(1, pairs + 1))
+    digests = {}
+    for kind in ("image", "mask"):
+        files = sorted((folder / f"{kind}s").iterdir())
+        assert [file.name for file in files] == [f"{i:06d}.png" for i in range(1, pairs + 1)]
+        for line, file in zip(lines, files):
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            assert digest == line[f"{kind}_sha256"] and line[kind] == f"{kind}s/{file.name}"
+            digests[line[kind]] = digest
+    assert all(line["record"]["synthetic"] is True for line in lines)
+    return digests
