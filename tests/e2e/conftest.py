@@ -28,10 +28,11 @@ def new_service(tmp_path):
 
 @pytest.fixture(scope="session")
 def service(stubs, tmp_path_factory):
-    """One whole service, with a worker of its own, for the tests that leave it as it is."""
+    """One whole service for the tests that leave it as it is."""
     shared = processes.Service(tmp_path_factory.mktemp("shared"))
-    shared.start_coordinator("--spawn-workers", 1)
+    shared.start_coordinator().start_worker()
     yield shared
+    assert shared.workers["worker"].terminate() == 0
     assert shared.coordinator.terminate() == 0
     shared.close()
 

@@ -3,10 +3,10 @@
 import hashlib
 import json
 
-PAIRS = 40  # two shards
+PAIRS = 36  # two shards
 SETTINGS = {
-    "fit.iterations": "24", "fit.batch": "4", "align.iterations": "8", "align.batch": "4", "align.pool": "16",
-    "generate.steps": "6", "figures.samples": "16",
+    "fit.iterations": "12", "fit.batch": "2", "align.iterations": "6", "align.batch": "2", "align.pool": "8",
+    "generate.steps": "4", "figures.samples": "8",
 }
 
 

@@ -95,8 +95,10 @@ class Coordinator(Program):
 
 
 class Worker(Program):
+    """Of one thread: these jobs are too small for more, and the tests do not slow down as much on a busy machine."""
+
     def __init__(self, folder, address, name="worker"):
-        super().__init__([BIN / "alignflow-worker", "--coordinator", address, "--device", "cpu",
+        super().__init__([BIN / "alignflow-worker", "--coordinator", address, "--device", "cpu", "--threads", 1,
                           "--cache-dir", folder / f"{name}-cache"], folder / f"{name}.log")
 
 

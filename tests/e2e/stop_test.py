@@ -7,40 +7,46 @@ from processes import poll
 
 STAGE_TIMEOUT_S = 120
 JOB_TIMEOUT_S = 300
+HANDED_OVER_STEP = 2
 
 
 def alive(pid):
     return os.path.exists(f"/proc/{pid}")
 
 
-def retries(job):
-    return sum(stage.retries for stage in job.stages)
+def follow_fit_to_its_end(service, job):
+    """Asserts that the stage goes on where it was, and that this did not count as a failure."""
+    api = service.api()
+    for state in api.watch(job, JOB_TIMEOUT_S):
+        fit = state.stages[0]
+        assert fit.retries == 0
+        if fit.state == api.jobs.STAGE_STATE_RUNNING and fit.steps_total:
+            assert fit.step >= HANDED_OVER_STEP
+        if fit.state == api.jobs.STAGE_STATE_SUCCEEDED:
+            break
+    assert fit.state == api.jobs.STAGE_STATE_SUCCEEDED, state.error
+    api.close()
 
 
 def test_coordinator_hands_over_to_its_successor(new_service, data):
     service = new_service().start_coordinator("--spawn-workers", 1)
-    job = start_job(service, data, fit__iterations=12)
-    service.api().await_stage(job, "fit", STAGE_TIMEOUT_S, min_step=2)
+    job = start_job(service, data)
+    service.api().await_stage(job, "fit", STAGE_TIMEOUT_S, min_step=HANDED_OVER_STEP)
     children = service.coordinator.children()
     assert children
     assert service.coordinator.terminate() == 0
     assert not any(alive(child) for child in children)
     service.start_coordinator("--spawn-workers", 1)
-    ended = service.api().await_end(job, JOB_TIMEOUT_S)
-    assert ended.state == service.api().jobs.JOB_STATE_SUCCEEDED, ended.error
-    assert retries(ended) == 0
+    follow_fit_to_its_end(service, job)
 
 
 def test_worker_hands_its_task_to_another(new_service, data):
     service = new_service().start_coordinator().start_worker("first")
-    job = start_job(service, data, fit__iterations=12)
-    service.api().await_stage(job, "fit", STAGE_TIMEOUT_S, min_step=2)
+    job = start_job(service, data)
+    service.api().await_stage(job, "fit", STAGE_TIMEOUT_S, min_step=HANDED_OVER_STEP)
     assert service.workers["first"].terminate() == 0
-    assert "handed back" in service.workers["first"].log_text().replace("_", " ")
     service.start_worker("second")
-    ended = service.api().await_end(job, JOB_TIMEOUT_S)
-    assert ended.state == service.api().jobs.JOB_STATE_SUCCEEDED, ended.error
-    assert retries(ended) == 0
+    follow_fit_to_its_end(service, job)
 
 
 def test_workers_of_a_killed_coordinator_do_not_stay_behind(new_service):
