@@ -199,9 +199,11 @@ void Coordinator::Maintain(absl::Time now) {
 absl::StatusOr<BlobStore::Garbage> Coordinator::CollectGarbage(absl::Duration grace) {
   absl::StatusOr<BlobStore::Garbage> garbage = workflow_.CollectGarbage(absl::Now() - grace);
   if (!garbage.ok()) return garbage;
-  spdlog::info("blobs: {} there, {} removed ({} bytes), {} orphans within their grace time",
-               garbage->blobs - garbage->removed, garbage->removed, garbage->removed_bytes,
-               garbage->orphans);
+  if (garbage->removed > 0 || !collected_.exchange(true)) {
+    spdlog::info("blobs: {} there, {} removed ({} bytes), {} orphans within their grace time",
+                 garbage->blobs - garbage->removed, garbage->removed, garbage->removed_bytes,
+                 garbage->orphans);
+  }
   return garbage;
 }
 

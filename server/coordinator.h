@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_SERVER_COORDINATOR_H_
 #define ALIGNFLOW_SERVER_COORDINATOR_H_
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -77,6 +78,7 @@ class Coordinator {
   std::string address_;
   absl::Mutex stop_mutex_;
   bool stop_ ABSL_GUARDED_BY(stop_mutex_) = false;
+  std::atomic<bool> collected_ = false;  // at least once
   std::thread maintenance_;
 };
 

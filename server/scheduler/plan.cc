@@ -30,6 +30,7 @@ bool RollsOutFirst(const PlanInput& job) {
 
 std::vector<TaskPlace> Places(const std::string& stage, int count) {
   std::vector<TaskPlace> places;
+  places.reserve(count);
   for (int i = 0; i < count; ++i) places.push_back({stage, i});
   return places;
 }

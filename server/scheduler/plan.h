@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -33,7 +34,10 @@ struct PlanInput {
 struct TaskPlace {
   std::string stage;
   int ordinal = 0;
-  auto operator<=>(const TaskPlace&) const = default;
+  bool operator==(const TaskPlace&) const = default;
+  bool operator<(const TaskPlace& other) const {
+    return std::tie(stage, ordinal) < std::tie(other.stage, other.ordinal);
+  }
 };
 
 // Stages of the job, in the order in which queued work is done.
