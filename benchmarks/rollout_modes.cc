@@ -2,6 +2,7 @@
 // literal algorithm): time per step and the alignment reached, on made-up images, in one run.
 //   benchmark_rollout_modes [steps] [batch] [pool]
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <chrono>
