@@ -51,8 +51,8 @@ def finished_job(service, data):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(service, finished_job, tmp_path_factory):
-    """The digests of that job's files."""
+def undisturbed(service, data, tmp_path_factory):
+    """The digests of the files of a longer job that nothing disturbed."""
     folder = tmp_path_factory.mktemp("pulled") / "pairs"
-    service.afctl("pairs", "pull", finished_job, folder)
+    service.afctl("pairs", "pull", inputs.start_job(service, data, inputs.LONGER), folder)
     return inputs.check_pulled(folder)

@@ -8,6 +8,8 @@ SETTINGS = {
     "fit.iterations": "12", "fit.batch": "2", "align.iterations": "6", "align.batch": "2", "align.pool": "8",
     "generate.steps": "4", "figures.samples": "8",
 }
+# Every stage takes a second or more, time enough to be killed in.
+LONGER = {**SETTINGS, "align.iterations": "24", "align.pool": "64", "generate.steps": "20", "figures.samples": "36"}
 
 
 def make_phantoms(service, folder):
@@ -18,18 +20,17 @@ def make_phantoms(service, folder):
     return folder
 
 
-def set_options(settings=None):
+def set_options(settings=SETTINGS):
     """The settings as options of `afctl align`."""
-    return [part for key, value in (settings or SETTINGS).items() for part in ("--set", f"{key}={value}")]
+    return [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
 
 
-def start_job(service, data, references="references", source="source", **settings):
+def start_job(service, data, settings=SETTINGS):
     """Pushes source and target (where they are not there yet) and starts a job. Returns its name."""
-    service.afctl("dataset", "push", source, data / "source", "--labels", "polyp=255")
+    service.afctl("dataset", "push", "source", data / "source", "--labels", "polyp=255")
     service.afctl("dataset", "push", "target", data / "target", "--labels", "polyp=255")
-    merged = {**SETTINGS, **{key.replace("__", "."): str(value) for key, value in settings.items()}}
-    return service.afctl("align", "--source", source, "--references", data / references, "--target", "target",
-                         "--pairs", PAIRS, *set_options(merged))["name"]
+    return service.afctl("align", "--source", "source", "--references", data / "references", "--target", "target",
+                         "--pairs", PAIRS, *set_options(settings))["name"]
 
 
 def check_pulled(folder, pairs=PAIRS):

@@ -2,12 +2,13 @@
 
 import os
 
-from inputs import start_job
+from inputs import SETTINGS, start_job
 from processes import poll
 
 STAGE_TIMEOUT_S = 120
 JOB_TIMEOUT_S = 300
 HANDED_OVER_STEP = 2
+ENDLESS = {**SETTINGS, "fit.iterations": "100000"}
 
 
 def alive(pid):
@@ -75,9 +76,9 @@ def test_queued_job_says_that_no_worker_is_there_and_is_cancelled_twice(new_serv
 
 def test_running_job_is_cancelled_soon_and_the_worker_goes_on_with_the_next(new_service, data):
     service = new_service().start_coordinator().start_worker()
-    job = start_job(service, data, fit__iterations=100000)
+    job = start_job(service, data, ENDLESS)
     service.api().await_stage(job, "fit", STAGE_TIMEOUT_S, min_step=1)
     service.afctl("job", "cancel", job)
-    following = start_job(service, data, fit__iterations=100000, seed=1)
+    following = start_job(service, data, {**ENDLESS, "seed": "1"})
     service.api().await_stage(following, "fit", STAGE_TIMEOUT_S, min_step=1)
     assert service.afctl("job", "get", job)["state"] == "JOB_STATE_CANCELLED"
