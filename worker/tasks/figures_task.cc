@@ -127,11 +127,14 @@ void AddOwnFigures(const std::vector<Subject>& subjects, const Subject& target,
   }
 }
 
-// The first rows of a set for the sheet.
-ContactSheetColumn ColumnOf(const Subject& subject, int background) {
+// The first images of a set for the sheet, or, spread, some from all over it: neighbours may be
+// frames of one video.
+ContactSheetColumn ColumnOf(const Subject& subject, int background, bool spread = false) {
   ContactSheetColumn column;
   column.title = subject.name;
-  for (int64_t i = 0; i < std::min(subject.size(), kSheetRows); ++i) {
+  const int64_t rows = std::min(subject.size(), kSheetRows);
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t i = spread ? row * subject.size() / rows : row;
     column.images.push_back(ImageOfTensor(subject.bytes[i]));
     if (!subject.classes.defined()) continue;
     // The sheet outlines all values but one, so every table's background becomes the same.
@@ -196,11 +199,12 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
   const int background = source.labels.background();
   const Subject origins("source", ItemsNamed(source, stage2.origins), extractor);
   std::vector<ContactSheetColumn> columns{ColumnOf(origins, background)};
-  columns.push_back(ColumnOf(Subject("references", references, extractor), background));
+  columns.push_back(
+      ColumnOf(Subject("references", references, extractor), background, /*spread=*/true));
   for (const Subject& subject : subjects) {
     if (subject.name.starts_with("stage")) columns.push_back(ColumnOf(subject, background));
   }
-  if (held_out) columns.push_back(ColumnOf(target, background));
+  if (held_out) columns.push_back(ColumnOf(target, background, /*spread=*/true));
   const cv::Mat sheet = ContactSheet(
       columns, {.title = "", .footer = "", .tile = 128, .mask_background = background});
   progress.Report(2);
