@@ -15,6 +15,7 @@
 #include <sstream>
 #include <string>
 
+#include "worker/models/cpu_memory.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/unet/merged_model.h"
 #include "worker/training/optimizer.h"
@@ -26,9 +27,8 @@ class Bench {
  public:
   Bench(const std::string& path, bool bfloat16, int64_t batch) : bfloat16_(bfloat16) {
     const SafetensorsFile file(path);
-    const UNetConfig config =
-        UNetConfigFromJson(nlohmann::json::parse(file.metadata().at("config")));
-    model_ = std::make_unique<MergedModel>(config);
+    config_ = UNetConfigFromJson(nlohmann::json::parse(file.metadata().at("config")));
+    model_ = std::make_unique<MergedModel>(config_);
     std::map<std::string, at::Tensor> weights;
     for (const std::string& name : file.Names()) {
       if (name.starts_with("unet.") || name.starts_with("controlnet.")) {
@@ -48,7 +48,7 @@ class Bench {
     for (int64_t i = 0; i < count; ++i) {
       const at::Tensor t = t_.reshape({-1, 1, 1, 1});
       const at::Tensor x = t * data_ + (1 - t) * noise_;
-      at::Tensor loss = (Velocity(x, t_) - (data_ - noise_)).square().mean();
+      at::Tensor loss = (Velocity(*model_, x, t_) - (data_ - noise_)).square().mean();
       loss.backward();
       optimizer_->Step(1e-4);
       loss_value = loss.item<double>();
@@ -56,28 +56,36 @@ class Bench {
     return loss_value;
   }
 
+  // A model that samples is a frozen copy.
+  void PrepareToSample() {
+    frozen_ = std::make_unique<MergedModel>(config_);
+    CopyState(StateOf(*model_), StateOf(*frozen_), "the copy");
+    frozen_->Freeze();
+  }
+
   double Sample(int64_t count) {
     const c10::InferenceMode guard;
     at::Tensor x = noise_;
     for (int64_t i = 0; i < count; ++i) {
       const at::Tensor t = at::full({x.size(0)}, static_cast<double>(i) / count);
-      x = x + Velocity(x, t) / static_cast<double>(count);
+      x = x + Velocity(*frozen_, x, t) / static_cast<double>(count);
     }
     return x.norm().item<double>();
   }
 
  private:
-  at::Tensor Velocity(const at::Tensor& x, const at::Tensor& t) {
-    if (!bfloat16_) return model_->Velocity(x, t, condition_);
+  at::Tensor Velocity(MergedModel& model, const at::Tensor& x, const at::Tensor& t) {
+    if (!bfloat16_) return model.Velocity(x, t, condition_);
     at::autocast::set_autocast_enabled(at::kCPU, true);
-    at::Tensor velocity = model_->Velocity(x, t, condition_).to(at::kFloat);
+    at::Tensor velocity = model.Velocity(x, t, condition_).to(at::kFloat);
     at::autocast::clear_cache();
     at::autocast::set_autocast_enabled(at::kCPU, false);
     return velocity;
   }
 
   bool bfloat16_;
-  std::unique_ptr<MergedModel> model_;
+  UNetConfig config_;
+  std::unique_ptr<MergedModel> model_, frozen_;
   std::optional<AdamW> optimizer_;
   at::Tensor data_, noise_, t_;
   Condition condition_;
@@ -102,6 +110,7 @@ int Run() {
     }
     int64_t count = 0;
     words >> count;
+    if (command == "sample") bench->PrepareToSample();
     const auto start = std::chrono::steady_clock::now();
     const double value = command == "train" ? bench->Train(count) : bench->Sample(count);
     const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
@@ -113,4 +122,7 @@ int Run() {
 }  // namespace
 }  // namespace alignflow
 
-int main() { return alignflow::Run(); }
+int main() {
+  alignflow::KeepFreedMemory();
+  return alignflow::Run();
+}

@@ -202,8 +202,7 @@ std::unique_ptr<Backbone> UNetBackbone::Clone() {
   auto copy = std::make_unique<UNetBackbone>(config_, 0, codec_.state().at("basis").device());
   CopyState(state(), copy->state(), "the copy");
   copy->compute_dtype_ = compute_dtype_;
-  copy->model_->eval();
-  for (at::Tensor& parameter : copy->model_->parameters()) parameter.requires_grad_(false);
+  copy->Freeze();
   return copy;
 }
 
@@ -214,6 +213,8 @@ void UNetBackbone::Save(const std::filesystem::path& file,
   strings[kConfigKey] = ToJson(config_).dump();
   WriteSafetensors(file, state(), strings);
 }
+
+void UNetBackbone::Freeze() { model_->Freeze(); }
 
 void UNetBackbone::set_compute_dtype(at::ScalarType dtype) {
   if (dtype != at::kFloat && dtype != at::kBFloat16) {

@@ -70,6 +70,11 @@ class UNetBackbone : public Backbone {
   void Save(const std::filesystem::path& file,
             const std::map<std::string, std::string>& metadata) override;
 
+  // For a model that only samples from now on: no gradients, and what follows from the weights
+  // alone is computed once, which is quicker by a tenth. Its tensors must not be written to
+  // afterwards. Clone returns a frozen model.
+  void Freeze();
+
   const UNetBackboneConfig& config() const { return config_; }
 
   // at::kFloat (default) or at::kBFloat16: the precision of convolutions and matrix products inside

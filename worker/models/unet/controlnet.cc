@@ -74,6 +74,19 @@ ControlNet::ControlNet(const UNetConfig& config)
   mid_ = register_module("controlnet_mid_block", projection(config.num_channels.back(), true));
 }
 
+at::Tensor ControlNet::Embed(const at::Tensor& condition) {
+  const at::Tensor input = condition.contiguous(ChannelsLast(config_.spatial_dims));
+  if (!frozen_ || at::GradMode::is_enabled()) return embedding_->Forward(input);
+  const bool known = last_condition_.defined() && last_condition_.device() == input.device() &&
+                     last_condition_.scalar_type() == input.scalar_type() &&
+                     at::equal(last_condition_, input);
+  if (!known) {
+    last_embedded_ = embedding_->Forward(input);
+    last_condition_ = input.clone();
+  }
+  return last_embedded_;
+}
+
 ControlResiduals ControlNet::Forward(const at::Tensor& x, const at::Tensor& timesteps,
                                      const at::Tensor& condition, const at::Tensor& context,
                                      const at::Tensor& class_labels, double scale) {
@@ -85,8 +98,7 @@ ControlResiduals ControlNet::Forward(const at::Tensor& x, const at::Tensor& time
   }
   const at::Tensor time = Time(timesteps, class_labels);
   at::Tensor h = Stem(x);
-  const at::Tensor embedded =
-      embedding_->Forward(condition.contiguous(ChannelsLast(config_.spatial_dims)));
+  const at::Tensor embedded = Embed(condition);
   if (embedded.sizes() != h.sizes()) {
     throw std::invalid_argument("a condition of " + Sides(condition) + " is embedded to " +
                                 Sides(embedded) + ", the input has " + Sides(x));

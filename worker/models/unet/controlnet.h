@@ -33,10 +33,19 @@ class ControlNet : public UNetEncoder {
                            const at::Tensor& condition, const at::Tensor& context,
                            const at::Tensor& class_labels, double scale = 1.0);
 
+  // From now on the weights do not change. Without gradients the embedding of the last condition is
+  // then kept: sampling asks with the same one at every step.
+  void Freeze() { frozen_ = true; }
+
  private:
+  at::Tensor Embed(const at::Tensor& condition);
+
   std::shared_ptr<ConditioningEmbedding> embedding_;
   std::vector<std::shared_ptr<Convolution>> down_;
   std::shared_ptr<Convolution> mid_;
+  bool frozen_ = false;
+  at::Tensor last_condition_;
+  at::Tensor last_embedded_;
 };
 
 }  // namespace alignflow

@@ -3,6 +3,9 @@
 
 #include <torch/nn/module.h>
 
+#include <cstdint>
+#include <vector>
+
 namespace alignflow {
 
 // The layout that both devices convolve fastest in.
@@ -26,13 +29,23 @@ class Convolution : public torch::nn::Module {
  public:
   explicit Convolution(const ConvolutionOptions& options);
   // x: [N,in_channels,...]. Returns [N,out_channels,...].
-  at::Tensor Forward(const at::Tensor& x) const;
+  at::Tensor Forward(const at::Tensor& x);
+
+  // From now on the weights do not change. Without gradients on the CPU they are then kept in the
+  // order and precision that oneDNN computes with, instead of being reordered at every call.
+  void Freeze() { frozen_ = true; }
 
  private:
+  at::Tensor ForwardPacked(const at::Tensor& x);
+
   std::vector<int64_t> stride_;
   std::vector<int64_t> padding_;
+  std::vector<int64_t> dilation_;
   at::Tensor weight_;
   at::Tensor bias_;
+  bool frozen_ = false;
+  at::Tensor packed_weight_;
+  at::Tensor packed_bias_;
 };
 
 }  // namespace alignflow

@@ -26,6 +26,15 @@ MergedModel::MergedModel(const UNetConfig& config)
   }
 }
 
+void MergedModel::Freeze() {
+  eval();
+  for (at::Tensor& parameter : parameters()) parameter.requires_grad_(false);
+  for (const auto& module : modules(/*include_self=*/false)) {
+    if (auto* convolution = module->as<Convolution>()) convolution->Freeze();
+  }
+  if (controlnet_) controlnet_->Freeze();
+}
+
 at::Tensor MergedModel::Velocity(const at::Tensor& x, const at::Tensor& t,
                                  const Condition& condition) {
   if (condition.mask.defined() != (controlnet_ != nullptr)) {

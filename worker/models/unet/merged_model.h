@@ -20,6 +20,10 @@ class MergedModel : public torch::nn::Module, public VelocityModel {
   at::Tensor Velocity(const at::Tensor& x, const at::Tensor& t,
                       const Condition& condition) override;
 
+  // Brings the model into its form for inference: no gradients, no dropout, and whatever can be
+  // computed from the weights once is kept. The weights must not be written to afterwards.
+  void Freeze();
+
   DiffusionModelUNet& unet() { return *unet_; }
   ControlNet* controlnet() { return controlnet_.get(); }  // null without mask_conditioning
 
