@@ -103,10 +103,20 @@ absl::Status Serve(const Flags& flags) {
   return status;
 }
 
+// OpenMP's threads spin while they wait for one another. On a machine that other processes use as
+// well that makes a step many times slower, so they shall sleep. The library reads this when it is
+// loaded, before main: the program starts itself anew.
+void LetThreadsSleep(char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  setenv("OMP_WAIT_POLICY", "passive", 0);
+  execv("/proc/self/exe", argv);  // returns on failure only; then they spin
+}
+
 }  // namespace
 }  // namespace alignflow
 
 int main(int argc, char** argv) {
+  alignflow::LetThreadsSleep(argv);
   alignflow::StopSignal::Install();
   alignflow::Flags flags;
   CLI::App app("Leases tasks from an AlignFlow coordinator and computes them.", "alignflow-worker");
