@@ -145,6 +145,28 @@ TEST(UNetBackboneTest, CloneIsIndependentWithoutGradientAndExact) {
   EXPECT_TRUE(at::equal(copy->Velocity(p.x, p.t, p.condition), before));
 }
 
+// A frozen model keeps what it computed from weights and mask; neither may outlive its cause.
+TEST(UNetBackboneTest, FrozenModelAgreesWithTheTrainableOneForEveryMaskTypeAndBatch) {
+  const auto model = SmallModel();
+  const auto frozen = model->Clone();
+  const at::NoGradGuard no_grad;
+  Point p;
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kFloat}) {
+    model->set_compute_dtype(type);
+    dynamic_cast<UNetBackbone&>(*frozen).set_compute_dtype(type);
+    const double tolerance = type == at::kFloat ? 1e-5 : 1e-3;
+    for (const int64_t batch : {2, 1, 2}) {
+      for (const double value : {1.0, 0.0, 1.0}) {
+        const Condition condition{at::full({batch, 2, 32, 32}, value), {}, {}};
+        const at::Tensor x = p.x.narrow(0, 0, batch), t = p.t.narrow(0, 0, batch);
+        const at::Tensor expected = model->Velocity(x, t, condition);
+        const at::Tensor ours = frozen->Velocity(x, t, condition);
+        EXPECT_LT(((ours - expected).norm() / expected.norm()).item<double>(), tolerance);
+      }
+    }
+  }
+}
+
 TEST(UNetBackboneTest, Bfloat16ComputationIsCloseAndReturnsFloat) {
   const auto model = SmallModel();
   Point p;

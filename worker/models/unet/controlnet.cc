@@ -74,12 +74,12 @@ ControlNet::ControlNet(const UNetConfig& config)
   mid_ = register_module("controlnet_mid_block", projection(config.num_channels.back(), true));
 }
 
-at::Tensor ControlNet::Embed(const at::Tensor& condition) {
+at::Tensor ControlNet::Embed(const at::Tensor& condition, at::ScalarType type) {
   const at::Tensor input = condition.contiguous(ChannelsLast(config_.spatial_dims));
   if (!frozen_ || at::GradMode::is_enabled()) return embedding_->Forward(input);
   const bool known = last_condition_.defined() && last_condition_.device() == input.device() &&
                      last_condition_.scalar_type() == input.scalar_type() &&
-                     at::equal(last_condition_, input);
+                     last_embedded_.scalar_type() == type && at::equal(last_condition_, input);
   if (!known) {
     last_embedded_ = embedding_->Forward(input);
     last_condition_ = input.clone();
@@ -98,7 +98,7 @@ ControlResiduals ControlNet::Forward(const at::Tensor& x, const at::Tensor& time
   }
   const at::Tensor time = Time(timesteps, class_labels);
   at::Tensor h = Stem(x);
-  const at::Tensor embedded = Embed(condition);
+  const at::Tensor embedded = Embed(condition, h.scalar_type());
   if (embedded.sizes() != h.sizes()) {
     throw std::invalid_argument("a condition of " + Sides(condition) + " is embedded to " +
                                 Sides(embedded) + ", the input has " + Sides(x));

@@ -38,7 +38,8 @@ class ControlNet : public UNetEncoder {
   void Freeze() { frozen_ = true; }
 
  private:
-  at::Tensor Embed(const at::Tensor& condition);
+  // type: the precision that the net computes in, which the embedding must have been made in, too.
+  at::Tensor Embed(const at::Tensor& condition, at::ScalarType type);
 
   std::shared_ptr<ConditioningEmbedding> embedding_;
   std::vector<std::shared_ptr<Convolution>> down_;
