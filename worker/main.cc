@@ -21,6 +21,7 @@
 #include "worker/agent/work_folder.h"
 #include "worker/agent/worker_metrics.h"
 #include "worker/agent/worker_session.h"
+#include "worker/models/cpu_memory.h"
 #include "worker/tasks/device.h"
 #include "worker/tasks/task.h"
 
@@ -117,6 +118,7 @@ void LetThreadsSleep(char** argv) {
 
 int main(int argc, char** argv) {
   alignflow::LetThreadsSleep(argv);
+  alignflow::KeepFreedMemory();
   alignflow::StopSignal::Install();
   alignflow::Flags flags;
   CLI::App app("Leases tasks from an AlignFlow coordinator and computes them.", "alignflow-worker");

@@ -44,6 +44,7 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   const ImageSet source =
       LoadImageSet(context, Input(spec, "source"), UNetPreset(preset, 2).image_size);
   const auto model = LoadModel(context, Input(spec, "model"), source.labels);
+  model->Freeze();
   GuidedVelocity velocity(*model, guidance);
   std::vector<double> times = UniformTimes(steps, 1 - strength);
   // The hand-over: the stage-1 model leads up to where stage 2 began to tune, and the aligned model
@@ -52,6 +53,7 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   std::unique_ptr<UNetBackbone> stage1;
   if (spec.inputs.contains("stage1") && TextSetting(spec, "generate.path") == "handover") {
     stage1 = LoadModel(context, Input(spec, "stage1"), source.labels);
+    stage1->Freeze();
     const double handover = static_cast<double>(FirstTunableIndex(spec)) / kRolloutSteps;
     std::erase_if(times, [&](double time) { return time > handover - 0.25 / kRolloutSteps; });
     if (times.empty()) times = {handover};

@@ -21,6 +21,7 @@ TaskOutputs RunRollout(const TaskSpec& spec, TaskContext& context) {
   const ImageSet source =
       LoadImageSet(context, Input(spec, "source"), UNetPreset(preset, 2).image_size);
   const auto model = LoadModel(context, Input(spec, "model"), source.labels);
+  model->Freeze();
   progress.Report(0);
   RolloutPool pool;
   std::vector<at::Tensor> states, classes;
