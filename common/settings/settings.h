@@ -11,7 +11,8 @@
 
 namespace alignflow {
 
-// Version of the engine's results. Part of every task's digest: raise it when the same task would give other bytes, and nothing stale is reused.
+// Version of the engine's results. Part of every task's digest: raise it when the same task would
+// give other bytes, and nothing stale is reused.
 inline constexpr int kResultVersion = 1;
 
 // Pairs in one generate task.
@@ -26,10 +27,10 @@ enum class SettingType { kInteger, kReal, kChoice };
 struct Setting {
   std::string_view name;  // such as "align.weight"
   SettingType type;
-  double minimum, maximum;                 // kInteger, kReal; inclusive
-  std::vector<std::string_view> choices;   // kChoice
-  std::vector<std::string_view> kinds;     // the task kinds whose result depends on it
-  std::string_view help;                   // one line, with unit and source (paper's table)
+  double minimum, maximum;                // kInteger, kReal; inclusive
+  std::vector<std::string_view> choices;  // kChoice
+  std::vector<std::string_view> kinds;    // the task kinds whose result depends on it
+  std::string_view help;                  // one line, with unit and source (paper's table)
 };
 
 // All settings, in the order in which help lists them.
@@ -41,12 +42,15 @@ const std::vector<std::string>& PresetNames();
 // The preset's value for every setting. InvalidArgument for an unknown preset, naming the nearest.
 absl::StatusOr<SettingMap> PresetDefaults(std::string_view preset);
 
-// The preset's defaults overridden by `given`, all in canonical text. InvalidArgument names an unknown key with the nearest valid one,
-// a value that is not of its type, and a value out of range with the range.
+// The preset's defaults overridden by `given`, all in canonical text. InvalidArgument names an
+// unknown key with the nearest valid one, a value that is not of its type, and a value out of range
+// with the range.
 absl::StatusOr<SettingMap> ResolveSettings(std::string_view preset, const SettingMap& given);
 
-// The part of `resolved` that a task kind's result depends on, plus "preset". Memoization rests on it.
-SettingMap SettingsOfKind(std::string_view kind, std::string_view preset, const SettingMap& resolved);
+// The part of `resolved` that a task kind's result depends on, plus "preset". Memoization rests on
+// it.
+SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
+                          const SettingMap& resolved);
 
 // The candidate with the smallest edit distance to `text`; empty if there are none.
 std::string Nearest(std::string_view text, const std::vector<std::string>& candidates);

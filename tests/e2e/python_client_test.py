@@ -88,12 +88,18 @@ def test_broken_write_goes_on_where_it_stopped(api):
 
     with pytest.raises(grpc.RpcError):
         api.Blobs.Write(break_off(), timeout=10)
-    offset = api.Blobs.QueryWrite(api.blobs.QueryWriteRequest(digest=digest), timeout=10).committed_bytes
-    assert offset in (0, 1 << 20)
-    requests = [api.blobs.WriteBlobRequest(digest=digest, offset=offset, data=data[offset:offset + (1 << 20)])]
-    requests += [api.blobs.WriteBlobRequest(data=data[at:at + (1 << 20)])
-                 for at in range(offset + (1 << 20), len(data), 1 << 20)]
-    api.Blobs.Write(iter(requests), timeout=10)
+    # The server may still be busy with the broken stream: it then says so, and to ask QueryWrite again.
+    for attempt in range(200):
+        offset = api.Blobs.QueryWrite(api.blobs.QueryWriteRequest(digest=digest), timeout=10).committed_bytes
+        assert offset in (0, 1 << 20)
+        requests = [api.blobs.WriteBlobRequest(digest=digest, offset=offset, data=data[offset:offset + (1 << 20)])]
+        requests += [api.blobs.WriteBlobRequest(data=data[at:at + (1 << 20)])
+                     for at in range(offset + (1 << 20), len(data), 1 << 20)]
+        try:
+            api.Blobs.Write(iter(requests), timeout=10)
+            break
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.OUT_OF_RANGE and attempt < 199
     assert api.read(digest.sha256) == data
 
 

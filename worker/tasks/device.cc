@@ -2,16 +2,29 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/CachingDeviceAllocator.h>
+#include <dlfcn.h>
 #include <torch/csrc/api/include/torch/cuda.h>
 #include <unistd.h>
 
 #include <exception>
+#include <filesystem>
 #include <fstream>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
 namespace alignflow {
+namespace {
+
+// Loads LibTorch's CUDA half, which registers itself. Returns why not, or nothing.
+std::string LoadCuda() {
+  if (!ALIGNFLOW_WITH_CUDA) return "this program was built with ALIGNFLOW_CUDA=OFF";
+  if (!std::filesystem::exists("/dev/nvidiactl")) return "the machine has no NVIDIA driver";
+  if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) return dlerror();
+  return torch::cuda::is_available() ? "" : "LibTorch finds no GPU that it can use";
+}
+
+}  // namespace
 
 absl::StatusOr<std::string> ResolveDevice(std::string_view flag) {
   if (flag != "auto" && flag != "cpu" && flag != "cuda") {
@@ -19,11 +32,13 @@ absl::StatusOr<std::string> ResolveDevice(std::string_view flag) {
         absl::StrCat("no such device: ", std::string(flag), "; give auto, cpu or cuda"));
   }
   if (flag == "cpu") return "cpu";
-  if (torch::cuda::is_available()) return "cuda";
+  const std::string obstacle = LoadCuda();
+  if (obstacle.empty()) return "cuda";
   if (flag == "auto") return "cpu";
-  return absl::FailedPreconditionError(
-      "no CUDA device can be used: check that nvidia-smi lists one and that this program was built "
-      "with ALIGNFLOW_CUDA=ON, or give --device cpu");
+  return absl::FailedPreconditionError(absl::StrCat(
+      "no CUDA device can be used: ", obstacle,
+      "; check that nvidia-smi lists one and that this program was built with ALIGNFLOW_CUDA=ON, "
+      "or give --device cpu"));
 }
 
 void SetThreads(int threads) { at::set_num_threads(threads); }
