@@ -17,7 +17,7 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"fit.batch", "16"},
       {"fit.learning_rate", "0.002"},
       {"fit.ema", "0.995"},
-      {"align.iterations", "200"},
+      {"align.iterations", "500"},
       {"align.batch", "32"},
       {"align.learning_rate", "0.0005"},
       {"align.weight", "1"},

@@ -22,7 +22,7 @@ namespace {
 // Source images in a step's diffusion loss, which keeps the tie between mask and image.
 constexpr int64_t kDiffusionBatch = 8;
 // Learning rate of the style head, whose numbers are few and of order one.
-constexpr double kStyleRate = 0.02;
+constexpr double kStyleRate = 0.05;
 
 struct AlignData;
 
