@@ -91,6 +91,17 @@ bool HfConfig::Has(const std::string& name) const {
   return found != fields_->end() && !found->is_null();
 }
 
+bool HfConfig::IsObject(const std::string& name) const {
+  const auto found = fields_->find(name);
+  return found != fields_->end() && found->is_object();
+}
+
+std::vector<std::string> HfConfig::Names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : fields_->items()) names.push_back(name);
+  return names;
+}
+
 const json* HfConfig::Find(const std::string& name) {
   read_.insert(name);
   const auto found = fields_->find(name);
@@ -149,6 +160,15 @@ std::vector<std::string> HfConfig::StringList(const std::string& name) {
 std::vector<std::string> HfConfig::StringList(const std::string& name,
                                               const std::vector<std::string>& otherwise) {
   return ConvertOr(*this, name, Find(name), otherwise);
+}
+
+std::vector<std::string> HfConfig::NullableStringList(const std::string& name) {
+  const json* value = Find(name);
+  if (value != nullptr && value->is_array() &&
+      std::all_of(value->begin(), value->end(), [](const json& item) { return item.is_null(); })) {
+    return {};
+  }
+  return StringList(name, {});
 }
 
 HfConfig& HfConfig::Object(const std::string& name) {

@@ -33,8 +33,10 @@ class HfConfig {
   HfConfig(HfConfig&&) = default;
   HfConfig& operator=(HfConfig&&) = default;
 
-  // Neither marks the field as read.
+  // These mark nothing as read.
   bool Has(const std::string& name) const;  // false where it is null, too
+  bool IsObject(const std::string& name) const;
+  std::vector<std::string> Names() const;  // all fields, sorted
   const std::string& file() const { return file_; }
 
   int64_t Int(const std::string& name);  // without a default: the field must be there
@@ -54,6 +56,8 @@ class HfConfig {
   std::vector<std::string> StringList(const std::string& name);
   std::vector<std::string> StringList(const std::string& name,
                                       const std::vector<std::string>& otherwise);
+  // A list of nothing but null is empty, as is an absent one.
+  std::vector<std::string> NullableStringList(const std::string& name);
 
   // The nested configuration {"name": {...}}, which Finish checks, too. Lives as long as this.
   HfConfig& Object(const std::string& name);
