@@ -9,6 +9,7 @@ packages=(
   clang-format clang-tidy
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev prometheus-cpp-dev
   libopencv-dev libgtest-dev libgmock-dev libsoci-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev libyaml-cpp-dev
+  libsentencepiece-dev libutf8proc-dev
   libspdlog-dev libssl-dev zlib1g-dev libcurl4-openssl-dev
 )
 missing=()

@@ -1,0 +1,22 @@
+#include "worker/models/tokenizers/prompt_tokenizer.h"
+
+namespace alignflow {
+
+PromptTokenizer::PromptTokenizer(const std::filesystem::path& model_folder, bool with_t5)
+    : clip_l_(model_folder / "tokenizer"), clip_g_(model_folder / "tokenizer_2") {
+  if (with_t5) t5_ = std::make_unique<T5Tokenizer>(model_folder / "tokenizer_3");
+}
+
+PromptTokens PromptTokenizer::Encode(const std::vector<std::string>& prompts) const {
+  // The first tokenizer's limit holds for both CLIPs, as in the reference.
+  const int64_t clip_length = clip_l_.model_max_length();
+  PromptTokens tokens;
+  for (const std::string& prompt : prompts) {
+    tokens.clip_l.push_back(clip_l_.Encode(prompt, clip_length));
+    tokens.clip_g.push_back(clip_g_.Encode(prompt, clip_length));
+    if (t5_) tokens.t5.push_back(t5_->Encode(prompt, kT5Length));
+  }
+  return tokens;
+}
+
+}  // namespace alignflow
