@@ -1,0 +1,76 @@
+#include "worker/models/sd35/transformer_config.h"
+
+#include <algorithm>
+#include <string>
+
+#include "worker/models/hf/config.h"
+
+namespace alignflow {
+namespace {
+
+int64_t Positive(HfConfig& config, const char* name, int64_t otherwise) {
+  const int64_t value = config.Int(name, otherwise);
+  if (value < 1) config.Refuse(name, "a positive number is expected");
+  return value;
+}
+
+int64_t NotNull(HfConfig& config, const char* name, int64_t otherwise) {
+  if (!config.Has(name)) config.Require(name, otherwise);  // absent will do, null won't
+  return Positive(config, name, otherwise);
+}
+
+void ReadShared(HfConfig& config, SD3TransformerConfig& out) {
+  out.sample_size = Positive(config, "sample_size", out.sample_size);
+  out.patch_size = Positive(config, "patch_size", out.patch_size);
+  out.in_channels = Positive(config, "in_channels", out.in_channels);
+  out.num_layers = Positive(config, "num_layers", out.num_layers);
+  out.attention_head_dim = Positive(config, "attention_head_dim", out.attention_head_dim);
+  out.num_attention_heads = Positive(config, "num_attention_heads", out.num_attention_heads);
+  out.pooled_projection_dim = Positive(config, "pooled_projection_dim", out.pooled_projection_dim);
+  // null stands for as many as come in, and save_pretrained leaves no field out.
+  out.out_channels = Positive(config, "out_channels", out.in_channels);
+  // With null the reference has other positions, and ControlNets without text.
+  out.pos_embed_max_size = NotNull(config, "pos_embed_max_size", out.pos_embed_max_size);
+  out.joint_attention_dim = NotNull(config, "joint_attention_dim", out.joint_attention_dim);
+  out.dual_attention_layers = config.IntList("dual_attention_layers", {});
+  out.rms_qk_norm = !config.String("qk_norm", "").empty();
+  if (out.rms_qk_norm) config.Require("qk_norm", "rms_norm");
+  if (config.Int("caption_projection_dim", 1152) != out.Width()) {
+    config.Refuse("caption_projection_dim",
+                  "num_attention_heads times attention_head_dim is expected, which is " +
+                      std::to_string(out.Width()));
+  }
+}
+
+}  // namespace
+
+bool SD3TransformerConfig::IsDual(int64_t layer) const {
+  return std::find(dual_attention_layers.begin(), dual_attention_layers.end(), layer) !=
+         dual_attention_layers.end();
+}
+
+SD3TransformerConfig ParseSD3Transformer(HfConfig& config) {
+  SD3TransformerConfig out;
+  ReadShared(config, out);
+  config.Finish();
+  return out;
+}
+
+SD3ControlNetConfig ParseSD3ControlNet(HfConfig& config) {
+  SD3ControlNetConfig out;
+  ReadShared(config, out);
+  out.extra_conditioning_channels = config.Int("extra_conditioning_channels", 0);
+  if (out.extra_conditioning_channels < 0) {
+    config.Refuse("extra_conditioning_channels", "a number of channels is expected");
+  }
+  out.force_zeros_for_pooled_projection =
+      config.Bool("force_zeros_for_pooled_projection", out.force_zeros_for_pooled_projection);
+  // What else the reference has is the layout of SD 3.5 Large's ControlNets, which take tokens from
+  // the transformer and no text.
+  config.Require("pos_embed_type", "sincos");
+  config.Require("use_pos_embed", true);
+  config.Finish();
+  return out;
+}
+
+}  // namespace alignflow
