@@ -35,7 +35,7 @@ bool FusedLinear::IsJoined(const std::vector<at::Tensor>& parts, const at::Tenso
 at::Tensor FusedLinear::Forward(const at::Tensor& x) const {
   const at::Tensor weight = IsJoined(weights_, weight_) ? weight_ : at::cat(weights_);
   if (!bias_.defined() || IsJoined(biases_, bias_)) {
-    return at::linear(x, weight, bias_.defined() ? bias_.to(weight.options()) : bias_);
+    return at::linear(x, weight, bias_);
   }
   std::vector<at::Tensor> biases = biases_;
   for (at::Tensor& bias : biases) {

@@ -29,26 +29,13 @@ void CopyModulation(const at::Tensor& ending, const at::Tensor& going_on) {
 }  // namespace
 
 SD3ControlNet::SD3ControlNet(const SD3ControlNetConfig& config, const at::TensorOptions& options)
-    : config_(config) {
+    : SD3Trunk(config, /*text_ends=*/false, options), config_(config) {
   const int64_t width = config.Width();
-  pos_embed_ = register_module(
-      "pos_embed", std::make_shared<PatchEmbedding>(config.in_channels, config.patch_size, width,
-                                                    config.pos_embed_max_size, options));
-  time_text_embed_ = register_module(
-      "time_text_embed",
-      std::make_shared<TimeTextEmbedding>(width, config.pooled_projection_dim, options));
-  context_embedder_ = register_module(
-      "context_embedder",
-      std::make_shared<hf::Linear>(config.joint_attention_dim, width, true, options));
-  torch::nn::ModuleList blocks, outputs;
+  torch::nn::ModuleList outputs;
   for (int64_t i = 0; i < config.num_layers; ++i) {
-    blocks_.push_back(
-        std::make_shared<JointBlock>(config, config.IsDual(i), /*text_ends=*/false, options));
-    blocks->push_back(blocks_.back());
-    outputs_.push_back(std::make_shared<hf::Linear>(width, width, true, options));
+    outputs_.push_back(std::make_shared<hf::Linear>(width, width, /*bias=*/true, options));
     outputs->push_back(outputs_.back());
   }
-  register_module("transformer_blocks", blocks);
   register_module("controlnet_blocks", outputs);
   pos_embed_input_ = register_module(
       "pos_embed_input",
@@ -99,14 +86,12 @@ std::vector<at::Tensor> SD3ControlNet::Forward(const SD3Inputs& inputs, const at
         c10::str(inputs.latent.sizes()) + " and a ControlNet for " +
         std::to_string(config_.in_channels + config_.extra_conditioning_channels) + " channels");
   }
-  const at::ScalarType type = context_embedder_->weight().scalar_type();
-  JointTokens tokens{
-      pos_embed_->Forward(inputs.latent.to(type)) + pos_embed_input_->Forward(control.to(type)),
-      context_embedder_->Forward(inputs.context.to(type))};
-  const at::Tensor embedding = at::silu(time_text_embed_->Forward(inputs.timestep, inputs.pooled));
+  JointTokens tokens = EmbedTokens(inputs);
+  tokens.image = tokens.image + pos_embed_input_->Forward(control.to(dtype()));
+  const at::Tensor embedding = EmbedTime(inputs);
   std::vector<at::Tensor> residuals;
-  for (size_t i = 0; i < blocks_.size(); ++i) {
-    tokens = blocks_[i]->Forward(tokens, embedding);
+  for (size_t i = 0; i < blocks().size(); ++i) {
+    tokens = blocks()[i]->Forward(tokens, embedding);
     const at::Tensor residual = outputs_[i]->Forward(tokens.image);
     residuals.push_back(scale == 1.0 ? residual : residual * scale);
   }

@@ -1,8 +1,6 @@
 #ifndef ALIGNFLOW_WORKER_MODELS_SD35_CONTROLNET_H_
 #define ALIGNFLOW_WORKER_MODELS_SD35_CONTROLNET_H_
 
-#include <torch/nn/module.h>
-
 #include <memory>
 #include <vector>
 
@@ -14,7 +12,7 @@ namespace alignflow {
 // are like the transformer's first; what they add to the transformer goes through linear layers
 // that start at zero, and so does what the control latent adds to them. Everything else is left as
 // found in memory until weights are read or copied into it. Not thread-safe.
-class SD3ControlNet : public torch::nn::Module {
+class SD3ControlNet : public SD3Trunk {
  public:
   explicit SD3ControlNet(const SD3ControlNetConfig& config, const at::TensorOptions& options = {});
 
@@ -39,10 +37,7 @@ class SD3ControlNet : public torch::nn::Module {
 
  private:
   SD3ControlNetConfig config_;
-  std::shared_ptr<PatchEmbedding> pos_embed_, pos_embed_input_;
-  std::shared_ptr<TimeTextEmbedding> time_text_embed_;
-  std::shared_ptr<hf::Linear> context_embedder_;
-  std::vector<std::shared_ptr<JointBlock>> blocks_;
+  std::shared_ptr<PatchEmbedding> pos_embed_input_;
   std::vector<std::shared_ptr<hf::Linear>> outputs_;
 };
 

@@ -78,6 +78,34 @@ TEST(TextGuidedVelocityTest, OneBatchIsBothHalves) {
   EXPECT_TRUE(at::equal(unguided.Velocity(x, t, prompt), with));
 }
 
+// A frozen transformer in bfloat16 beside a ControlNet that trains in float32.
+TEST(Sd35VelocityTest, PrecisionsMayBeMixed) {
+  const ReferenceFixture fixture("sd35/pipeline_plain");
+  const Networks networks(fixture);
+  const Condition condition{.mask = {},
+                            .class_labels = {},
+                            .context = fixture.Get("in.prompt_embeds"),
+                            .pooled = fixture.Get("in.pooled_prompt_embeds"),
+                            .control = fixture.Get("in.control")};
+  const at::Tensor x = fixture.Get("in.latents"), t = at::full({2}, 0.25);
+  Sd35Velocity wide(*networks.transformer, networks.controlnet.get());
+  const at::Tensor expected = wide.Velocity(x, t, condition).detach();
+
+  SD3Transformer narrow_transformer(networks.transformer->config(), at::kBFloat16);
+  fixture.Load("transformer", narrow_transformer);
+  for (at::Tensor& parameter : narrow_transformer.parameters()) parameter.requires_grad_(false);
+  Sd35Velocity mixed(narrow_transformer, networks.controlnet.get());
+  const at::Tensor velocity = mixed.Velocity(x, t, condition);
+  EXPECT_EQ(velocity.scalar_type(), at::kFloat);
+  EXPECT_LT(RelativeError(velocity.detach(), expected), 0.1);
+  velocity.square().sum().backward();
+  for (const auto& item : networks.controlnet->named_parameters()) {
+    if (item.key().starts_with("controlnet_blocks.0.")) {
+      EXPECT_EQ(item.value().grad().scalar_type(), at::kFloat) << item.key();
+    }
+  }
+}
+
 TEST(Sd35VelocityTest, RefusesAConditionThatDoesNotFit) {
   const ReferenceFixture fixture("sd35/pipeline_dual");
   const Networks networks(fixture);
