@@ -55,8 +55,13 @@ DinoV3ViT::Output DinoV3ViT::Forward(const at::Tensor& pixels) const {
 }
 
 at::Tensor DinoV3Pixels(const at::Tensor& image, const DinoV3Preprocessing& preprocessing) {
+  // Filled on the image's device: a copy from the host would make the host wait.
   const auto row = [&image](const std::vector<double>& values) {
-    return at::tensor(values, image.options().dtype(at::kFloat)).view({1, 3, 1, 1});
+    std::vector<at::Tensor> channels;
+    for (double value : values) {
+      channels.push_back(at::full({1, 1, 1, 1}, value, image.options().dtype(at::kFloat)));
+    }
+    return at::cat(channels, 1);
   };
   at::Tensor pixels = image.to(at::kFloat) * 0.5 + 0.5;
   if (pixels.size(2) != preprocessing.height || pixels.size(3) != preprocessing.width) {

@@ -60,7 +60,8 @@ at::Tensor PatchEmbedding::Forward(const at::Tensor& latent) const {
   if (table_side_ > 0 && std::max(rows, columns) > table_side_) {
     fail("has more patches a side than the model knows positions, " + std::to_string(table_side_));
   }
-  const at::Tensor tokens = proj_->Forward(latent).flatten(2).transpose(1, 2);
+  // Contiguous, or the order of the channels in memory would go through all blocks.
+  const at::Tensor tokens = proj_->Forward(latent).flatten(2).transpose(1, 2).contiguous();
   return table_side_ > 0 ? tokens + Positions(rows, columns) : tokens;
 }
 

@@ -79,11 +79,13 @@ JointTokens JointAttention::Forward(const JointTokens& tokens) const {
                                        heads.value.transpose(1, 2))
           .transpose(1, 2)
           .flatten(2);
+  // Contiguous, so that the linear layers add their bias within the matrix product.
+  const auto part = [&out](int64_t start, int64_t length) {
+    return out.narrow(1, start, length).contiguous();
+  };
   const int64_t length = tokens.image.size(1);
-  JointTokens result{to_out_->Forward(out.narrow(1, 0, length)), {}};
-  if (to_add_out_) {
-    result.context = to_add_out_->Forward(out.narrow(1, length, out.size(1) - length));
-  }
+  JointTokens result{to_out_->Forward(part(0, length)), {}};
+  if (to_add_out_) result.context = to_add_out_->Forward(part(length, out.size(1) - length));
   return result;
 }
 

@@ -80,6 +80,22 @@ TEST(DinoV3Test, FieldsThatCannotBeHonouredAreRefusedByName) {
   EXPECT_THAT(error_of(R"({"use_swiglu_ffn": true})"), HasSubstr("'use_swiglu_ffn'"));
 }
 
+// Older releases write every field of the image processor.
+TEST(DinoV3Test, PreprocessingOfOlderReleasesIsRead) {
+  HfConfig config = HfConfig::FromText(R"({
+    "crop_size": null, "data_format": "channels_first", "default_to_square": true, "device": null,
+    "disable_grouping": null, "do_center_crop": null, "do_convert_rgb": null, "do_normalize": true,
+    "do_rescale": true, "do_resize": true, "image_mean": [0.43, 0.411, 0.296],
+    "image_processor_type": "DINOv3ViTImageProcessorFast", "image_std": [0.213, 0.156, 0.143],
+    "input_data_format": null, "resample": 2, "rescale_factor": 0.00392156862745098,
+    "return_tensors": null, "size": {"height": 256, "width": 192}})");
+  const DinoV3Preprocessing preprocessing = ParseDinoV3Preprocessing(config);
+  EXPECT_EQ(preprocessing.height, 256);
+  EXPECT_EQ(preprocessing.width, 192);
+  EXPECT_EQ(preprocessing.mean[2], 0.296);
+  EXPECT_EQ(preprocessing.deviation[1], 0.156);
+}
+
 TEST(DinoV3Test, PreprocessingThatCannotBeHonouredIsRefusedByName) {
   const auto error_of = [](const std::string& text) -> std::string {
     try {
