@@ -180,7 +180,7 @@ int Main(int argc, char** argv) {
   const int64_t steps = argument(1, 40), batch = argument(2, 16), pool = argument(3, 128);
   const Data data = MakeData();
   UNetBackbone model(UNetPreset("unet-64", 2), kSeed);
-  model.codec().Fit(data.images);
+  model.codec().blocks().Fit(data.images);
   model.set_compute_dtype(at::kBFloat16);
   Fit(model, data);
   FilterBank bank;

@@ -149,6 +149,9 @@ const std::vector<Setting>& AllSettings() {
       Real("generate.strength", 0.1, 1, {"rollout", "align", "generate"},
            "Share of the path that is generated: 1 starts from noise (paper), less from the mask's "
            "own source image, partly noised, which keeps its structure"),
+      Real("generate.detail", 0, 1, {"rollout", "align", "generate"},
+           "With generate.strength below 1: share of the source image's fine texture, which the "
+           "model smooths away, that is given back"),
       Integer("figures.samples", 4, 100000, {"figures"},
               "Most pairs of each stage that the figures are computed from")};
   return *settings;

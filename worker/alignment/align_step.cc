@@ -8,7 +8,8 @@ namespace alignflow {
 at::Tensor AlignmentLoss(VelocityModel& tunable, const LatentCodec& codec,
                          const FeatureExtractor& extractor, const RolloutBatch& batch,
                          const at::Tensor& references) {
-  const at::Tensor latent = TunableStep(tunable, batch.states, batch.index, batch.condition);
+  at::Tensor latent = TunableStep(tunable, batch.states, batch.index, batch.condition);
+  if (batch.detail.defined()) latent = latent + batch.detail;
   const at::Tensor images = codec.Decode(latent).clamp(-1, 1);
   return UnbiasedMmd(extractor.Features(images), references);
 }

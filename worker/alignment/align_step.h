@@ -12,6 +12,7 @@ struct RolloutBatch {
   at::Tensor states;
   int64_t index = 0;
   Condition condition;
+  at::Tensor detail;  // latents [B,C,...] added to the step's result; undefined: none
 };
 
 // The alignment loss L_A: the tunable step's images against the references,

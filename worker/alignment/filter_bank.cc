@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "worker/models/field_of_view.h"
+
 namespace alignflow {
 namespace {
 
@@ -17,14 +19,6 @@ constexpr double kEnergyFloor = 1e-4;  // of other energies
 at::Tensor Opponent(const at::Tensor& image) {
   const auto r = image.select(1, 0), g = image.select(1, 1), b = image.select(1, 2);
   return at::stack({(r + g + b) / 3, (r - g) / 2, (r + g - 2 * b) / 4}, 1);
-}
-
-// How much each pixel belongs to the field of view rather than to the black around it, in [0,1]:
-// half at a luma of 14 % of white.
-at::Tensor FieldOfView(const at::Tensor& colours) {
-  const at::Tensor smooth = at::avg_pool2d(colours.slice(1, 0, 1), 3, 1, 1, /*ceil_mode=*/false,
-                                           /*count_include_pad=*/false);
-  return ((smooth + 0.72) / 0.06).sigmoid();
 }
 
 // Mean of x [B,C,H,W] within the field of view [B,1,H,W]: [B,C]. Goes to 0 where there is hardly
@@ -129,7 +123,7 @@ at::Tensor RawFilterBank(const at::Tensor& image) {
         "the filter bank takes RGB images whose sides are multiples of 16, from 32");
   }
   at::Tensor colours = Opponent(image);
-  at::Tensor weight = FieldOfView(colours);
+  at::Tensor weight = FieldOfView(image);
   std::vector<at::Tensor> features{weight.mean({2, 3})};
   AppendMoments(colours, weight, features);
   AppendHistograms(colours, weight, features);

@@ -64,8 +64,6 @@ SpaceToDepth::SpaceToDepth(int64_t channels, int64_t block, int64_t spatial_dims
   mean_ = at::zeros({width});
   scale_ = at::ones({width});
   deviation_ = at::ones({width});
-  style_gain_ = at::zeros({width});
-  style_offset_ = at::zeros({width});
 }
 
 void SpaceToDepth::Fit(const at::Tensor& images) {
@@ -119,19 +117,16 @@ at::Tensor SpaceToDepth::Decode(const at::Tensor& latent) const {
     throw std::invalid_argument("SpaceToDepth: latents of " + std::to_string(latent_channels()) +
                                 " channels are expected");
   }
-  const at::Tensor styled = latent.movedim(1, -1) * style_gain_.exp() + style_offset_ * deviation_;
-  const at::Tensor blocks = at::matmul(styled, basis_ * scale_.unsqueeze(1)) + mean_;
+  const at::Tensor blocks = at::matmul(latent.movedim(1, -1), basis_ * scale_.unsqueeze(1)) + mean_;
   return ChannelsToBlocks(blocks.movedim(-1, 1), block_);
 }
 
 std::map<std::string, at::Tensor> SpaceToDepth::state() const {
-  return {{"basis", basis_},           {"mean", mean_},
-          {"scale", scale_},           {"deviation", deviation_},
-          {"style_gain", style_gain_}, {"style_offset", style_offset_}};
+  return {{"basis", basis_}, {"mean", mean_}, {"scale", scale_}, {"deviation", deviation_}};
 }
 
 void SpaceToDepth::To(at::Device device) {
-  for (at::Tensor* tensor : {&basis_, &mean_, &scale_, &deviation_, &style_gain_, &style_offset_}) {
+  for (at::Tensor* tensor : {&basis_, &mean_, &scale_, &deviation_}) {
     *tensor = tensor->to(device);
   }
 }

@@ -25,9 +25,7 @@ at::Tensor ChannelsToBlocks(const at::Tensor& blocks, int64_t block);
 // latent. So the latent keeps most of the difference in strength between coarse and fine
 // directions: fully whitened, the many fine directions drown the few that carry the picture;
 // unscaled, nothing makes the net care for them and they remain as grain.
-// The style head lies between latent and image, latent -> exp(gain) latent + offset deviation, and
-// is the identity until it is trained: a global change of colours and of texture's strength that
-// cannot touch layout. Works for 2-D [B,C,H,W] and 3-D [B,C,D,H,W]; sides must be multiples of b.
+// Works for 2-D [B,C,H,W] and 3-D [B,C,D,H,W]; sides must be multiples of b.
 class SpaceToDepth : public LatentCodec {
  public:
   // Starts as the plain rearrangement: identity basis, zero mean, unit scale and deviation.
@@ -44,10 +42,7 @@ class SpaceToDepth : public LatentCodec {
   // [D]: the standard deviation of each latent channel on the images of Fit. The first, greatest
   // one is 2.5.
   const at::Tensor& deviation() const { return deviation_; }
-  // The style head's gain and offset [D], which Decode is differentiable in.
-  std::vector<at::Tensor> style_parameters() const { return {style_gain_, style_offset_}; }
-  // {"basis" [D,D], "mean", "scale", "deviation", "style_gain", "style_offset" [D]}, float32,
-  // sharing memory with the codec.
+  // {"basis" [D,D], "mean", "scale", "deviation" [D]}, float32, sharing memory with the codec.
   std::map<std::string, at::Tensor> state() const;
   void To(at::Device device);
 
@@ -59,7 +54,6 @@ class SpaceToDepth : public LatentCodec {
   at::Tensor mean_;   // [D], of the blocks' values
   at::Tensor scale_;  // [D]
   at::Tensor deviation_;
-  at::Tensor style_gain_, style_offset_;  // [D]
 };
 
 }  // namespace alignflow

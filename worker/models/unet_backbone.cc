@@ -15,7 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kFormatKey[] = "alignflow.format";
-constexpr char kFormat[] = "unet-1";
+constexpr char kFormat[] = "unet-2";
 constexpr char kConfigKey[] = "alignflow.config";
 constexpr double kLeastRest = 1e-3;  // of 1 - t, where the velocity is divided by it
 
@@ -114,10 +114,10 @@ UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes) {
 
 UNetBackbone::UNetBackbone(const UNetBackboneConfig& config, uint64_t seed, at::Device device)
     : config_(config), codec_(config.image_channels, config.block, config.unet.spatial_dims) {
-  if (config.unet.in_channels != codec_.latent_channels() ||
-      config.unet.out_channels != codec_.latent_channels()) {
+  if (config.unet.in_channels != codec_.blocks().latent_channels() ||
+      config.unet.out_channels != codec_.blocks().latent_channels()) {
     throw std::invalid_argument("the U-Net's in_channels and out_channels must be the codec's " +
-                                std::to_string(codec_.latent_channels()));
+                                std::to_string(codec_.blocks().latent_channels()));
   }
   if (config.image_size < 1 || config.image_size % (config.block * config.unet.Downscale()) != 0) {
     throw std::invalid_argument("image_size must be a multiple of " +
@@ -168,7 +168,7 @@ at::Tensor UNetBackbone::Velocity(const at::Tensor& x, const at::Tensor& t,
   per_channel[1] = x.size(1);
   const at::Tensor time = t.reshape(per_sample);
   const at::Tensor rest = 1 - time;
-  const at::Tensor deviation = codec_.deviation().reshape(per_channel);
+  const at::Tensor deviation = codec_.blocks().deviation().reshape(per_channel);
   const at::Tensor input = x * ((time * deviation).square() + rest.square()).rsqrt();
   at::Tensor output;
   if (compute_dtype_ == at::kFloat) {
@@ -182,7 +182,7 @@ at::Tensor UNetBackbone::Velocity(const at::Tensor& x, const at::Tensor& t,
 
 std::vector<int64_t> UNetBackbone::latent_shape() const {
   std::vector<int64_t> shape(1 + config_.unet.spatial_dims, config_.image_size / config_.block);
-  shape[0] = codec_.latent_channels();
+  shape[0] = codec_.blocks().latent_channels();
   return shape;
 }
 
@@ -199,7 +199,8 @@ std::map<std::string, at::Tensor> UNetBackbone::state() {
 }
 
 std::unique_ptr<Backbone> UNetBackbone::Clone() {
-  auto copy = std::make_unique<UNetBackbone>(config_, 0, codec_.state().at("basis").device());
+  auto copy =
+      std::make_unique<UNetBackbone>(config_, 0, codec_.blocks().state().at("basis").device());
   CopyState(state(), copy->state(), "the copy");
   copy->compute_dtype_ = compute_dtype_;
   copy->Freeze();
@@ -220,7 +221,7 @@ void UNetBackbone::set_compute_dtype(at::ScalarType dtype) {
   if (dtype != at::kFloat && dtype != at::kBFloat16) {
     throw std::invalid_argument("the compute type must be float32 or bfloat16");
   }
-  const bool slow = codec_.state().at("basis").is_cpu() && !CpuHasBfloat16();
+  const bool slow = codec_.blocks().state().at("basis").is_cpu() && !CpuHasBfloat16();
   compute_dtype_ = slow ? at::kFloat : dtype;
 }
 

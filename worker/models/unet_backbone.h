@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "worker/models/backbone.h"
-#include "worker/models/space_to_depth.h"
+#include "worker/models/styled_codec.h"
 #include "worker/models/unet/unet_config.h"
 
 namespace alignflow {
@@ -57,7 +57,7 @@ class UNetBackbone : public Backbone {
 
   at::Tensor Velocity(const at::Tensor& x, const at::Tensor& t,
                       const Condition& condition) override;
-  SpaceToDepth& codec() override { return codec_; }
+  StyledCodec& codec() override { return codec_; }
   std::vector<int64_t> latent_shape() const override;
   // U-Net and ControlNet, and the ControlNet alone. A frozen base is the caller's:
   // requires_grad_(false) on the parameters that are in the first list only also saves their share
@@ -84,7 +84,7 @@ class UNetBackbone : public Backbone {
 
  private:
   UNetBackboneConfig config_;
-  SpaceToDepth codec_;
+  StyledCodec codec_;
   std::shared_ptr<MergedModel> model_;
   at::ScalarType compute_dtype_ = at::kFloat;
 };

@@ -22,7 +22,9 @@ namespace {
 // Source images in a step's diffusion loss, which keeps the tie between mask and image.
 constexpr int64_t kDiffusionBatch = 8;
 // Learning rate of the style head, whose numbers are few and of order one.
-constexpr double kStyleRate = 0.05;
+constexpr double kStyleRate = 0.02;
+// Batches of rollouts whose moments the style head starts from.
+constexpr int64_t kMomentBatches = 4;
 
 struct AlignData;
 
@@ -58,6 +60,7 @@ struct AlignData {
   at::Device device;
   uint64_t seed;
   int64_t batch;
+  at::Tensor references;  // [N,3,S,S] in [-1,1]
   FilterBank filter_bank;
   at::Tensor reference_features;  // [N,d]
   BeforeStep unless_cancelled;
@@ -70,33 +73,44 @@ RolloutPool Rollouts::Draw(const AlignData& data, int64_t step, at::Generator ra
     if (finish_) finish_(drawn);
     return drawn;
   }
-  const at::Tensor rows = at::randint(pool_->size(), {data.batch}, random, at::kLong);
-  return {.states = pool_->states.index_select(0, rows),
-          .classes = pool_->classes.index_select(0, rows),
-          .from = pool_->from};
+  return Rows(*pool_, at::randint(pool_->size(), {data.batch}, random, at::kLong));
 }
 
 // A loss of stage 2, by step.
 using StepLossFunction = std::function<StepLoss(int64_t step)>;
 
-// align.tune=style: the codec's style head alone learns, on the ends of the frozen model's tunable
-// steps. The diffusion loss does not depend on it. With a pool the ends are computed once.
-StepLossFunction StyleLoss(Backbone& model, Rollouts& rollouts, AlignData& data) {
-  for (const at::Tensor& parameter : model.fit_parameters()) parameter.requires_grad_(false);
-  for (const at::Tensor& parameter : model.style_parameters()) parameter.requires_grad_(true);
-  rollouts.FinishWith([&model, &data](RolloutPool& drawn) {
-    const at::NoGradGuard no_grad;
-    for (int64_t state = 0; state < drawn.states.size(1); ++state) {
-      for (int64_t row = 0; row < drawn.size(); row += data.batch) {
-        data.unless_cancelled(row);
-        const int64_t count = std::min(data.batch, drawn.size() - row);
-        at::Tensor states = drawn.states.select(1, state).narrow(0, row, count);
-        states.copy_(TunableStep(model, states.to(data.device), drawn.from + state,
-                                 MaskCondition(drawn.classes.narrow(0, row, count),
-                                               data.source.labels.classes(), data.device)));
-      }
+// The states of `drawn` become the ends of the frozen model's tunable steps from them.
+void TakeTunableSteps(Backbone& model, const AlignData& data, RolloutPool& drawn) {
+  const at::NoGradGuard no_grad;
+  for (int64_t state = 0; state < drawn.states.size(1); ++state) {
+    for (int64_t row = 0; row < drawn.size(); row += data.batch) {
+      data.unless_cancelled(row);
+      const int64_t count = std::min(data.batch, drawn.size() - row);
+      at::Tensor states = drawn.states.select(1, state).narrow(0, row, count);
+      at::Tensor ends = TunableStep(model, states.to(data.device), drawn.from + state,
+                                    MaskCondition(drawn.classes.narrow(0, row, count),
+                                                  data.source.labels.classes(), data.device));
+      if (drawn.detail.defined()) ends += drawn.detail.narrow(0, row, count).to(data.device);
+      states.copy_(ends);
     }
-  });
+  }
+}
+
+// align.tune=style: the codec's style head alone learns, on the ends of the frozen model's tunable
+// steps. The diffusion loss does not depend on it. With a pool the ends are computed once. It
+// starts from matched moments: far away from the references FilterBank's bound leaves hardly a
+// gradient.
+StepLossFunction StyleLoss(UNetBackbone& model, Rollouts& rollouts, AlignData& data) {
+  for (const at::Tensor& parameter : model.fit_parameters()) parameter.requires_grad_(false);
+  rollouts.FinishWith(
+      [&model, &data](RolloutPool& drawn) { TakeTunableSteps(model, data, drawn); });
+  at::Generator random = RandomStream(data.seed, RandomUse::kStyleStart, 0);
+  std::vector<at::Tensor> ends;
+  for (int64_t i = 0; i < kMomentBatches; ++i) {
+    ends.push_back(rollouts.Draw(data, i, random).states.select(1, 0).to(data.device));
+  }
+  model.codec().MatchMoments(at::cat(ends), data.references, random);
+  for (const at::Tensor& parameter : model.style_parameters()) parameter.requires_grad_(true);
   return [&model, &rollouts, &data](int64_t step) {
     at::Generator random = RandomStream(data.seed, RandomUse::kAlignStep, step);
     const RolloutPool drawn = rollouts.Draw(data, step, random);
@@ -123,7 +137,8 @@ StepLossFunction ControlLoss(Backbone& model, Rollouts& rollouts, AlignData& dat
     const RolloutBatch rolled{
         .states = drawn.states.select(1, state).to(data.device),
         .index = drawn.from + state,
-        .condition = MaskCondition(drawn.classes, data.source.labels.classes(), data.device)};
+        .condition = MaskCondition(drawn.classes, data.source.labels.classes(), data.device),
+        .detail = drawn.detail.defined() ? drawn.detail.to(data.device) : at::Tensor()};
     const at::Tensor alignment =
         AlignmentLoss(model, model.codec(), data.filter_bank, rolled, data.reference_features);
 
@@ -169,12 +184,12 @@ TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context) {
                  .device = DeviceOf(context),
                  .seed = static_cast<uint64_t>(IntegerSetting(spec, "seed")),
                  .batch = IntegerSetting(spec, "align.batch"),
+                 .references = ImagesFromBytes(references.images, DeviceOf(context)),
                  .filter_bank = {},
                  .reference_features = {},
                  .unless_cancelled = [&](int64_t) { progress.ThrowIfCancelled(); }};
   data.filter_bank.Fit(SampleImages(source, kStatisticsImages, data.device));
-  data.reference_features =
-      data.filter_bank.Features(ImagesFromBytes(references.images, data.device));
+  data.reference_features = data.filter_bank.Features(data.references);
   EpochOrder order(source.size(), data.seed, RandomUse::kAlignOrder);
 
   TrainUnder(

@@ -30,7 +30,7 @@ TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context) {
       LoadImageSet(context, Input(spec, "source"), UNetPreset(preset, 2).image_size);
   progress.set_note(source.note);
   UNetBackbone model(UNetPreset(preset, source.labels.classes()), seed, device);
-  model.codec().Fit(SampleImages(source, kStatisticsImages, device));
+  model.codec().blocks().Fit(SampleImages(source, kStatisticsImages, device));
   model.set_compute_dtype(at::kBFloat16);
 
   EpochOrder order(source.size(), seed, RandomUse::kFitOrder);

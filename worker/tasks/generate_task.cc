@@ -51,16 +51,19 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   // takes the one step from there that it was trained for. On every step it would change the style
   // again and again.
   std::unique_ptr<UNetBackbone> stage1;
-  if (spec.inputs.contains("stage1") && TextSetting(spec, "generate.path") == "handover") {
+  if (spec.inputs.contains("stage1")) {
     stage1 = LoadModel(context, Input(spec, "stage1"), source.labels);
     stage1->Freeze();
-    const double handover = static_cast<double>(FirstTunableIndex(spec)) / kRolloutSteps;
-    std::erase_if(times, [&](double time) { return time > handover - 0.25 / kRolloutSteps; });
-    if (times.empty()) times = {handover};
-    if (times.back() < handover) times.push_back(handover);
+  }
+  const bool handover = stage1 && TextSetting(spec, "generate.path") == "handover";
+  if (handover) {
+    const double last = static_cast<double>(FirstTunableIndex(spec)) / kRolloutSteps;
+    std::erase_if(times, [&](double time) { return time > last - 0.25 / kRolloutSteps; });
+    if (times.empty()) times = {last};
+    if (times.back() < last) times.push_back(last);
   }
   std::optional<GuidedVelocity> lead;
-  if (stage1) lead.emplace(*stage1, guidance);
+  if (handover) lead.emplace(*stage1, guidance);
 
   EpochOrder order(source.size(), seed, RandomUse::kPairMask);
   std::string lines;
@@ -72,10 +75,14 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
     for (int64_t i = begin; i < begin + kGroup; ++i) {
       noises.push_back(DrawNoise(*model, 1, RandomStream(seed, RandomUse::kPairNoise, i), device));
     }
-    const at::Tensor start = TrajectoryStart(*model, origin.images, at::cat(noises), times);
+    const at::Tensor noise = at::cat(noises);
+    const at::Tensor start = TrajectoryStart(*model, origin.images, noise, times);
     at::Tensor latent = SolveEuler(lead ? *lead : velocity, start, times, origin.condition,
                                    [&](int64_t) { progress.ThrowIfCancelled(); });
     if (lead) latent = EulerStep(velocity, latent, times.back(), 1, origin.condition);
+    const at::Tensor detail =
+        SourceDetail(stage1 ? *stage1 : *model, spec, origin.images, noise, origin.condition);
+    if (detail.defined()) latent = latent + detail;
     const at::Tensor images = BytesFromImages(model->codec().Decode(latent));
     for (int64_t i = std::max(begin, first - 1); i < std::min(begin + kGroup, last); ++i) {
       const int64_t row = i - begin;
@@ -86,7 +93,8 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
                                   {"steps", steps},
                                   {"guidance", guidance},
                                   {"strength", strength},
-                                  {"path", stage1 ? "handover" : "aligned"},
+                                  {"detail", RealSetting(spec, "generate.detail")},
+                                  {"path", handover ? "handover" : "aligned"},
                                   {"mask", source.names[items[row].item<int64_t>()]},
                                   {"synthetic", true}};
       const nlohmann::json pair{

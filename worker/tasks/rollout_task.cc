@@ -23,21 +23,15 @@ TaskOutputs RunRollout(const TaskSpec& spec, TaskContext& context) {
   const auto model = LoadModel(context, Input(spec, "model"), source.labels);
   model->Freeze();
   progress.Report(0);
-  RolloutPool pool;
-  std::vector<at::Tensor> states, classes;
+  std::vector<RolloutPool> parts;
   for (int64_t first = 0; first < size; first += kBatch) {
     const int64_t count = std::min(kBatch, size - first);
-    const RolloutPool part =
-        RollOut(*model, source, spec, first, count, [&](int64_t) { progress.ThrowIfCancelled(); });
-    states.push_back(part.states.cpu());
-    classes.push_back(part.classes);
-    pool.from = part.from;
+    parts.push_back(
+        RollOut(*model, source, spec, first, count, [&](int64_t) { progress.ThrowIfCancelled(); }));
     progress.Report(first + count);
   }
-  pool.states = at::cat(states);
-  pool.classes = at::cat(classes);
   const std::filesystem::path file = context.scratch() / "pool.safetensors";
-  SavePool(pool, file);
+  SavePool(Joined(parts), file);
   return {{"pool", ValueOrThrow(context.StoreFile(file))}};
 }
 

@@ -30,6 +30,16 @@ at::Tensor TrajectoryStart(Backbone& model, const at::Tensor& images, const at::
   return PathPoint(model.codec().Encode(images), noise, t);
 }
 
+at::Tensor SourceDetail(Backbone& model, const TaskSpec& spec, const at::Tensor& images,
+                        const at::Tensor& noise, const Condition& condition) {
+  const double share = RealSetting(spec, "generate.detail");
+  if (share == 0 || RealSetting(spec, "generate.strength") == 1) return {};
+  const int64_t last = kRolloutSteps - 1;
+  const at::Tensor state =
+      TrajectoryStart(model, images, noise, {static_cast<double>(last) / kRolloutSteps});
+  return (model.codec().Encode(images) - TunableStep(model, state, last, condition)) * share;
+}
+
 RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& spec, int64_t first,
                     int64_t size, const BeforeStep& before_step) {
   const at::NoGradGuard no_grad;
@@ -39,17 +49,39 @@ RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& sp
   EpochOrder order(source.size(), seed, RandomUse::kRolloutOrder);
   const at::Device device = frozen.align_parameters().front().device();
   const ImageBatch batch = TakeBatch(source, order.Items(first, size), device, random);
-  const at::Tensor start =
-      TrajectoryStart(frozen, batch.images, DrawNoise(frozen, size, random, device), times);
+  const at::Tensor noise = DrawNoise(frozen, size, random, device);
+  const at::Tensor start = TrajectoryStart(frozen, batch.images, noise, times);
   const int64_t from = FirstTunableIndex(spec);
   return {.states = FrozenRollout(frozen, start, times, from, batch.condition, before_step),
+          .detail = SourceDetail(frozen, spec, batch.images, noise, batch.condition),
           .classes = batch.classes,
           .from = from};
 }
 
+RolloutPool Rows(const RolloutPool& pool, const at::Tensor& rows) {
+  return {.states = pool.states.index_select(0, rows),
+          .detail = pool.detail.defined() ? pool.detail.index_select(0, rows) : at::Tensor(),
+          .classes = pool.classes.index_select(0, rows),
+          .from = pool.from};
+}
+
+RolloutPool Joined(const std::vector<RolloutPool>& pools) {
+  std::vector<at::Tensor> states, detail, classes;
+  for (const RolloutPool& pool : pools) {
+    states.push_back(pool.states.cpu());
+    if (pool.detail.defined()) detail.push_back(pool.detail.cpu());
+    classes.push_back(pool.classes);
+  }
+  return {.states = at::cat(states),
+          .detail = detail.empty() ? at::Tensor() : at::cat(detail),
+          .classes = at::cat(classes),
+          .from = pools.front().from};
+}
+
 void SavePool(const RolloutPool& pool, const std::filesystem::path& file) {
-  WriteSafetensors(file, {{"states", pool.states}, {"classes", pool.classes}},
-                   {{"from", std::to_string(pool.from)}});
+  std::map<std::string, at::Tensor> tensors{{"states", pool.states}, {"classes", pool.classes}};
+  if (pool.detail.defined()) tensors.emplace("detail", pool.detail);
+  WriteSafetensors(file, tensors, {{"from", std::to_string(pool.from)}});
 }
 
 RolloutPool LoadPool(const std::filesystem::path& file) {
@@ -59,6 +91,7 @@ RolloutPool LoadPool(const std::filesystem::path& file) {
     throw std::runtime_error(file.string() + " is not a pool of rollouts");
   }
   return {.states = saved.Get("states").clone(),
+          .detail = saved.Has("detail") ? saved.Get("detail").clone() : at::Tensor(),
           .classes = saved.Get("classes").clone(),
           .from = std::stoll(from->second)};
 }

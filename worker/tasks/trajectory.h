@@ -14,6 +14,7 @@ namespace alignflow {
 // tunable steps from. Depends on the model, the source and the seed, not on the references.
 struct RolloutPool {
   at::Tensor states;   // float [P,20-from,C,h,w]
+  at::Tensor detail;   // float [P,C,h,w], SourceDetail of each; undefined with strength 1
   at::Tensor classes;  // uint8 [P,S,S]
   int64_t from = 0;    // index of the first state
 
@@ -29,10 +30,22 @@ int64_t FirstTunableIndex(const TaskSpec& spec);
 at::Tensor TrajectoryStart(Backbone& model, const at::Tensor& images, const at::Tensor& noise,
                            const std::vector<double>& times);
 
+// What the model cannot draw of the images that trajectories start from, as latents [B,C,h,w] to
+// add to their ends: x1 - x1hat(x_s, s) at s = 19/20, with x1 the encoded images and x_s made with
+// the trajectories' own noise. It is the fine texture that a small model smooths away. `model` is
+// of stage 1: an aligned one's x1hat has another style. Times generate.detail; undefined where that
+// is 0 or generate.strength is 1.
+at::Tensor SourceDetail(Backbone& model, const TaskSpec& spec, const at::Tensor& images,
+                        const at::Tensor& noise, const Condition& condition);
+
 // Rolls out trajectories number first, ..., first + size - 1 of a seed, whose masks (and images)
 // are drawn from the source and flipped at random.
 RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& spec, int64_t first,
                     int64_t size, const BeforeStep& before_step);
+
+// The trajectories `rows` (int64), and several pools as one in the CPU's memory.
+RolloutPool Rows(const RolloutPool& pool, const at::Tensor& rows);
+RolloutPool Joined(const std::vector<RolloutPool>& pools);
 
 // As a safetensors file. Throws std::runtime_error naming the file.
 void SavePool(const RolloutPool& pool, const std::filesystem::path& file);

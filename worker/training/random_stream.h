@@ -18,6 +18,7 @@ enum class RandomUse : uint32_t {
   kAlignStep = 6,
   kPairMask = 7,
   kPairNoise = 8,
+  kStyleStart = 9,
 };
 
 // A CPU generator that depends on nothing but (seed, use, index), so that step `index` of a run

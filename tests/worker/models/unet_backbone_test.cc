@@ -31,7 +31,7 @@ std::unique_ptr<UNetBackbone> SmallModel() {
   const at::NoGradGuard no_grad;
   for (at::Tensor& parameter : model->fit_parameters())
     parameter.add_(0.05 * at::randn_like(parameter));
-  model->codec().Fit(at::randn({4, 3, 32, 32}).clamp(-1, 1));
+  model->codec().blocks().Fit(at::randn({4, 3, 32, 32}).clamp(-1, 1));
   return model;
 }
 

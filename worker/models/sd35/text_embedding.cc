@@ -27,7 +27,7 @@ TextEmbedding JoinTextEmbedding(const ClipTextModel::Output& clip_l,
   const at::Tensor clip =
       at::cat({clip_l.penultimate_hidden_state, clip_g.penultimate_hidden_state}, -1);
   const at::Tensor tail =
-      t5.defined() ? t5 : clip.new_zeros({clip.size(0), clip.size(1), joint_attention_dim});
+      t5.defined() ? t5 : clip.new_zeros({clip.size(0), kT5Tokens, joint_attention_dim});
   if (tail.size(2) != joint_attention_dim || clip.size(2) > joint_attention_dim) {
     throw std::invalid_argument(
         "text encoders of widths " + std::to_string(clip_l.penultimate_hidden_state.size(2)) +

@@ -17,9 +17,10 @@ struct TextEmbedding {
   at::Tensor pooled;   // [B,PL+PG]: both CLIPs' text_embeds
 };
 
-// SD 3's rule for joining the encoders' outputs. `t5` is [B,Lt,joint], or undefined: Lt = Lc rows
-// of zeros of width `joint_attention_dim` then, as the reference does. Throws std::invalid_argument
-// when the CLIPs together are wider than joint_attention_dim or T5's width differs from it.
+// SD 3's rule for joining the encoders' outputs. `t5` is [B,Lt,joint], or undefined: kT5Tokens
+// rows of zeros of width `joint_attention_dim` then, as the reference does. Throws
+// std::invalid_argument when the CLIPs together are wider than joint_attention_dim or T5's width
+// differs from it.
 TextEmbedding JoinTextEmbedding(const ClipTextModel::Output& clip_l,
                                 const ClipTextModel::Output& clip_g, const at::Tensor& t5,
                                 int64_t joint_attention_dim);

@@ -14,7 +14,7 @@ PromptTokens PromptTokenizer::Encode(const std::vector<std::string>& prompts) co
   for (const std::string& prompt : prompts) {
     tokens.clip_l.push_back(clip_l_.Encode(prompt, clip_length));
     tokens.clip_g.push_back(clip_g_.Encode(prompt, clip_length));
-    if (t5_) tokens.t5.push_back(t5_->Encode(prompt, kT5Length));
+    if (t5_) tokens.t5.push_back(t5_->Encode(prompt, kT5Tokens));
   }
   return tokens;
 }

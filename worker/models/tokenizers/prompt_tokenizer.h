@@ -16,9 +16,6 @@ namespace alignflow {
 // tokenizer_3 (T5). Immutable and thread-safe.
 class PromptTokenizer {
  public:
-  // Ids per prompt for T5; longer prompts are cut.
-  static constexpr int64_t kT5Length = 256;
-
   // with_t5: whether the model has T5. Throws std::runtime_error naming file and field.
   PromptTokenizer(const std::filesystem::path& model_folder, bool with_t5);
 

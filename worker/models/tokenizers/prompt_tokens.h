@@ -6,6 +6,10 @@
 
 namespace alignflow {
 
+// Ids per prompt for T5; longer prompts are cut, and where there is no T5 as many zeros stand for
+// it.
+inline constexpr int64_t kT5Tokens = 256;
+
 // Prompts as the text encoders of SD 3.5 take them: one row of token ids per prompt, all rows of
 // one encoder equally long. Between the tokenizers, which know no tensors, and the encoders, which
 // know no text.

@@ -1,7 +1,5 @@
 #include "worker/models/tokenizers/t5_tokenizer.h"
 
-#include <sentencepiece_processor.h>
-
 #include <algorithm>
 #include <stdexcept>
 #include <string>
@@ -11,12 +9,7 @@
 
 namespace alignflow {
 
-T5Tokenizer::T5Tokenizer(const std::filesystem::path& folder)
-    : processor_(std::make_unique<sentencepiece::SentencePieceProcessor>()) {
-  const std::filesystem::path file = folder / "spiece.model";
-  if (const auto status = processor_->Load(file.string()); !status.ok()) {
-    throw std::runtime_error(file.string() + ": " + status.ToString());
-  }
+T5Tokenizer::T5Tokenizer(const std::filesystem::path& folder) : pieces_(folder / "spiece.model") {
   HfConfig fields(folder / "tokenizer_config.json");
   fields.Require("add_prefix_space", true);
   if (fields.Has("sp_model_kwargs")) fields.Object("sp_model_kwargs");  // only {} is understood
@@ -26,15 +19,14 @@ T5Tokenizer::T5Tokenizer(const std::filesystem::path& folder)
       ReadTokenizerConfig(folder, {"T5Tokenizer", "T5TokenizerFast"}, fields);
   // They follow the pieces, the last one first.
   for (int64_t i = 0; i < sentinels; ++i) {
-    added_.Add("<extra_id_" + std::to_string(i) + ">",
-               processor_->GetPieceSize() + sentinels - 1 - i);
+    added_.Add("<extra_id_" + std::to_string(i) + ">", pieces_.size() + sentinels - 1 - i);
   }
   const auto id_of = [&](const TokenizerConfig::Added& token) {
-    const int64_t id = token.id >= 0 ? token.id : processor_->PieceToId(token.content);
-    if (id < processor_->GetPieceSize() &&
-        processor_->IdToPiece(static_cast<int>(id)) != token.content) {
-      throw std::runtime_error(file.string() + ": has no piece '" + token.content + "' at " +
-                               std::to_string(id));
+    const int64_t id = token.id >= 0 ? token.id : pieces_.IdOf(token.content);
+    if (id < 0 || (id < pieces_.size() && pieces_.PieceAt(id) != token.content)) {
+      throw std::runtime_error((folder / "spiece.model").string() + ": has no piece '" +
+                               token.content + "'" +
+                               (token.id >= 0 ? " at " + std::to_string(token.id) : ""));
     }
     return id;
   };
@@ -47,8 +39,6 @@ T5Tokenizer::T5Tokenizer(const std::filesystem::path& folder)
   pad_ = special("pad_token", "<pad>");
 }
 
-T5Tokenizer::~T5Tokenizer() = default;
-
 std::vector<int64_t> T5Tokenizer::Encode(std::string_view text, int64_t length) const {
   if (length < 1) throw std::invalid_argument("a text needs room for its end");
   DecodeUtf8(text);  // checks
@@ -58,11 +48,7 @@ std::vector<int64_t> T5Tokenizer::Encode(std::string_view text, int64_t length) 
       ids.push_back(*id);
       continue;
     }
-    std::vector<int> pieces;
-    if (const auto status = processor_->Encode(std::get<std::string_view>(piece), &pieces);
-        !status.ok()) {
-      throw std::runtime_error("SentencePiece: " + status.ToString());
-    }
+    const std::vector<int64_t> pieces = pieces_.Encode(std::get<std::string_view>(piece));
     ids.insert(ids.end(), pieces.begin(), pieces.end());
   }
   ids.resize(std::min(ids.size(), static_cast<size_t>(length - 1)));

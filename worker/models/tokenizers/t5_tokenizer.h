@@ -3,15 +3,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <string_view>
 #include <vector>
 
 #include "worker/models/tokenizers/added_tokens.h"
-
-namespace sentencepiece {
-class SentencePieceProcessor;
-}
+#include "worker/models/tokenizers/sentence_pieces.h"
 
 namespace alignflow {
 
@@ -21,7 +17,6 @@ class T5Tokenizer {
  public:
   // Throws std::runtime_error naming file and field.
   explicit T5Tokenizer(const std::filesystem::path& folder);
-  ~T5Tokenizer();
 
   // The text, end-of-text, and padding up to `length` ids; a text that is too long is cut before
   // the end-of-text. Throws std::invalid_argument for a text that is not UTF-8 and for a length
@@ -29,7 +24,7 @@ class T5Tokenizer {
   std::vector<int64_t> Encode(std::string_view text, int64_t length) const;
 
  private:
-  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+  SentencePieces pieces_;
   AddedTokens added_;
   int64_t end_ = 0, pad_ = 0;
 };

@@ -110,13 +110,13 @@ TEST(TextEncoderTest, ConfigErrorsNameTheField) {
   EXPECT_THAT(error_of(ParseT5Config, R"({"model_type": "umt5"})"), HasSubstr("'model_type'"));
 }
 
-TEST(TextEmbeddingTest, AnAbsentT5IsZerosAsLongAsTheClips) {
+TEST(TextEmbeddingTest, AnAbsentT5IsZerosAsLongAsItsTokens) {
   const ClipTextModel::Output l = {at::ones({2, 3, 4}), at::ones({2, 5})};
   const ClipTextModel::Output g = {at::full({2, 3, 2}, 2.0), at::full({2, 6}, 3.0)};
   const TextEmbedding embedding = JoinTextEmbedding(l, g, {}, 9);
-  EXPECT_EQ(embedding.context.sizes(), (std::vector<int64_t>{2, 6, 9}));
+  EXPECT_EQ(embedding.context.sizes(), (std::vector<int64_t>{2, 3 + kT5Tokens, 9}));
   EXPECT_EQ(embedding.context.sum().item<double>(), 2 * 3 * (4 + 2 * 2));
-  EXPECT_EQ(embedding.context.narrow(1, 3, 3).abs().max().item<double>(), 0);
+  EXPECT_EQ(embedding.context.narrow(1, 3, kT5Tokens).abs().max().item<double>(), 0);
   EXPECT_EQ(embedding.pooled.sizes(), (std::vector<int64_t>{2, 11}));
 }
 

@@ -64,9 +64,8 @@ TEST(ClipTokenizerTest, IdsAreTheReferencesForBothWaysOfPadding) {
 
 TEST(T5TokenizerTest, IdsAreTheReferences) {
   const T5Tokenizer tokenizer(kFolder / "tokenizer_3");
-  constexpr int64_t kLength = PromptTokenizer::kT5Length;
   for (const Case& c : Cases()) {
-    EXPECT_EQ(tokenizer.Encode(c.text, kLength), Padded(c.t5, kLength)) << c.text;
+    EXPECT_EQ(tokenizer.Encode(c.text, kT5Tokens), Padded(c.t5, kT5Tokens)) << c.text;
   }
 }
 
@@ -76,7 +75,7 @@ TEST(PromptTokenizerTest, EveryPromptForEveryEncoderAndNoT5WithoutIt) {
   const PromptTokens tokens = PromptTokenizer(kFolder, /*with_t5=*/true).Encode(prompts);
   EXPECT_EQ(tokens.clip_l[0], Padded(cases[3].clip_l, kClipLength));
   EXPECT_EQ(tokens.clip_g[1], Padded(cases[0].clip_g, kClipLength));
-  EXPECT_EQ(tokens.t5[0], Padded(cases[3].t5, PromptTokenizer::kT5Length));
+  EXPECT_EQ(tokens.t5[0], Padded(cases[3].t5, kT5Tokens));
   EXPECT_EQ(tokens.t5.size(), 2U);
   EXPECT_TRUE(PromptTokenizer(kFolder, /*with_t5=*/false).Encode(prompts).t5.empty());
 }
