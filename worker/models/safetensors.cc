@@ -1,5 +1,6 @@
 #include "worker/models/safetensors.h"
 
+#include <ATen/core/grad_mode.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -195,9 +196,9 @@ void Emit(const std::map<std::string, at::Tensor>& tensors,
   if (!metadata.empty()) header["__metadata__"] = metadata;
   uint64_t position = 0;
   for (const auto& [name, tensor] : order) {
-    const auto* known = std::find_if(std::begin(kTypes), std::end(kTypes), [&](const auto& entry) {
-      return tensor.scalar_type() == entry.second;
-    });
+    const at::ScalarType type = tensor.scalar_type();
+    const auto* known = std::find_if(std::begin(kTypes), std::end(kTypes),
+                                     [&](const auto& entry) { return type == entry.second; });
     if (known == std::end(kTypes)) {
       throw std::invalid_argument("tensor '" + name + "': its type cannot be stored");
     }
