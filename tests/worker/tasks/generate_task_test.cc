@@ -70,6 +70,25 @@ TEST_F(GenerateTaskTest, StrengthOneDoesNotDependOnTheOriginsPicture) {
   EXPECT_NE(with_strength("0.3").at("image"), partly.at("image"));
 }
 
+TEST_F(GenerateTaskTest, DetailGivesBackWhatTheModelSmoothsAwayOfTheOrigin) {
+  const auto distance = [&](const char* detail, const char* strength) {
+    const auto line = nlohmann::json::parse(
+        Lines(1, 1, {{"generate.detail", detail}, {"generate.strength", strength}}).at(0));
+    EXPECT_EQ(line.at("record").at("detail").dump(), std::string(detail) + ".0");
+    const std::string name = line.at("record").at("mask");
+    for (const DatasetItem& item : ParseManifest(blobs_->Read(source_))->items) {
+      if (item.name != name) continue;
+      return cv::norm(*DecodeImage(blobs_->Read(line.at("image")), "made"),
+                      *DecodeImage(blobs_->Read(item.image), "real"), cv::NORM_L1);
+    }
+    ADD_FAILURE() << "no item " << name;
+    return 0.0;
+  };
+  // A model of one training step draws next to nothing itself.
+  EXPECT_LT(distance("1", "0.1"), 0.3 * distance("0", "0.1"));
+  EXPECT_EQ(distance("1", "1"), distance("0", "1")) << "from noise there is no origin";
+}
+
 TEST_F(GenerateTaskTest, TheMaskIsTheNamedItemsOwn) {
   const auto line = nlohmann::json::parse(Lines(1, 1).at(0));
   const std::string name = line.at("record").at("mask");
