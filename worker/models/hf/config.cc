@@ -120,15 +120,9 @@ int64_t HfConfig::Int(const std::string& name) { return Convert<int64_t>(*this, 
 int64_t HfConfig::Int(const std::string& name, int64_t otherwise) {
   return ConvertOr(*this, name, Find(name), otherwise);
 }
-std::optional<int64_t> HfConfig::OptionalInt(const std::string& name) {
-  return Find(name) == nullptr ? std::nullopt : std::optional(Int(name));
-}
 double HfConfig::Double(const std::string& name) { return Convert<double>(*this, name, Get(name)); }
 double HfConfig::Double(const std::string& name, double otherwise) {
   return ConvertOr(*this, name, Find(name), otherwise);
-}
-std::optional<double> HfConfig::OptionalDouble(const std::string& name) {
-  return Find(name) == nullptr ? std::nullopt : std::optional(Double(name));
 }
 bool HfConfig::Bool(const std::string& name) { return Convert<bool>(*this, name, Get(name)); }
 bool HfConfig::Bool(const std::string& name, bool otherwise) {

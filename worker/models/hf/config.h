@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,7 +21,7 @@ namespace alignflow {
 //   config.Require("qk_norm", "rms_norm");
 //   config.Finish();
 // All errors are std::runtime_error that name file and field. A field that is null counts as absent
-// in the getters with a default and in the Optional ones. Not thread-safe.
+// in the getters with a default. Not thread-safe.
 class HfConfig {
  public:
   // Reads a file of at most 16 MiB.
@@ -41,10 +40,8 @@ class HfConfig {
 
   int64_t Int(const std::string& name);  // without a default: the field must be there
   int64_t Int(const std::string& name, int64_t otherwise);
-  std::optional<int64_t> OptionalInt(const std::string& name);
   double Double(const std::string& name);  // an integer will do
   double Double(const std::string& name, double otherwise);
-  std::optional<double> OptionalDouble(const std::string& name);
   bool Bool(const std::string& name);
   bool Bool(const std::string& name, bool otherwise);
   std::string String(const std::string& name);

@@ -25,6 +25,10 @@ std::ifstream Open(const std::filesystem::path& file) {
   return stream;
 }
 
+uint64_t PairKey(int64_t left, int64_t right) {
+  return static_cast<uint64_t>(left) << 32 | static_cast<uint64_t>(right);
+}
+
 // Printable bytes stand for themselves; the others, in order, for the characters from U+0100 on.
 std::array<std::string, 256> ByteNames() {
   std::array<std::string, 256> names;
@@ -65,7 +69,7 @@ BytePairs::BytePairs(const std::filesystem::path& vocabulary, const std::filesys
     };
     const std::string left = line.substr(0, space);
     const std::string right = space == line.npos ? "" : line.substr(space + 1);
-    merges_.try_emplace({id(left), id(right)},
+    merges_.try_emplace(PairKey(id(left), id(right)),
                         Merge{static_cast<int64_t>(merges_.size()), id(left + right)});
   }
 }
@@ -83,7 +87,7 @@ std::vector<int64_t> BytePairs::Encode(std::string_view word, int64_t unknown) c
     const Merge* best = nullptr;
     size_t best_at = 0;
     for (size_t i = 0; i + 1 < ids.size(); ++i) {
-      const auto found = merges_.find({ids[i], ids[i + 1]});
+      const auto found = merges_.find(PairKey(ids[i], ids[i + 1]));
       if (found != merges_.end() && (best == nullptr || found->second.rank < best->rank)) {
         best = &found->second;
         best_at = i;

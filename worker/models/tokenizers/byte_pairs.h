@@ -3,11 +3,9 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
 namespace alignflow {
@@ -35,7 +33,7 @@ class BytePairs {
 
   std::string file_;
   std::unordered_map<std::string, int64_t> ids_;
-  std::map<std::pair<int64_t, int64_t>, Merge> merges_;
+  std::unordered_map<uint64_t, Merge> merges_;  // by both ids, the left one in the upper half
 };
 
 }  // namespace alignflow

@@ -20,7 +20,8 @@ class PromptTokenizer {
   PromptTokenizer(const std::filesystem::path& model_folder, bool with_t5);
 
   // Each prompt for each text encoder; "" is the empty prompt of guidance. Throws
-  // std::invalid_argument for a prompt that is not UTF-8.
+  // std::invalid_argument for a prompt that is not UTF-8 or longer than 8 KiB: what a prompt can
+  // say is cut to 256 tokens, and a single endless word would take long.
   PromptTokens Encode(const std::vector<std::string>& prompts) const;
 
  private:

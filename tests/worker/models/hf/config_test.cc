@@ -36,8 +36,6 @@ TEST(HfConfigTest, GettersReadTheirTypesAndNullIsAbsent) {
   EXPECT_THAT(config.DoubleList("f"), ElementsAre(1.0, 0.5));
   EXPECT_THAT(config.StringList("t"), ElementsAre("a"));
   EXPECT_EQ(config.Int("n", 7), 7);
-  EXPECT_EQ(config.OptionalInt("n"), std::nullopt);
-  EXPECT_EQ(config.OptionalInt("i"), 3);
   EXPECT_EQ(config.Int("absent", 8), 8);
   EXPECT_TRUE(config.NullableStringList("nn").empty());
   EXPECT_FALSE(config.Has("n"));

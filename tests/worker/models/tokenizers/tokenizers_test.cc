@@ -80,6 +80,12 @@ TEST(PromptTokenizerTest, EveryPromptForEveryEncoderAndNoT5WithoutIt) {
   EXPECT_TRUE(PromptTokenizer(kFolder, /*with_t5=*/false).Encode(prompts).t5.empty());
 }
 
+TEST(PromptTokenizerTest, EndlessPromptsAreRefused) {
+  const PromptTokenizer tokenizer(kFolder, /*with_t5=*/true);
+  EXPECT_THROW(tokenizer.Encode({std::string(8193, 'a')}), std::invalid_argument);
+  EXPECT_EQ(tokenizer.Encode({std::string(8192, 'a')}).clip_l[0].size(), 77U);
+}
+
 TEST(ClipTokenizerTest, TextsThatAreTooLongAreCutBeforeTheirEnd) {
   const ClipTokenizer tokenizer(kFolder / "tokenizer");
   const Ids whole = tokenizer.Encode("a polyp", 20);
