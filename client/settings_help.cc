@@ -14,6 +14,8 @@ std::string Range(const Setting& setting) {
   if (setting.type == SettingType::kChoice)
     return absl::StrJoin(std::vector<std::string>(setting.choices.begin(), setting.choices.end()),
                          " | ");
+  if (setting.type == SettingType::kFolder) return "a folder's name";
+  if (setting.type == SettingType::kText) return "text";
   if (setting.type == SettingType::kInteger) {
     return absl::StrFormat("%.0f to %.0f", setting.minimum, setting.maximum);
   }
@@ -31,7 +33,8 @@ std::string Defaults(const std::string& name) {
     values.insert(value->second);
     each.push_back(absl::StrCat(preset, " ", value->second));
   }
-  return values.size() == 1 ? *values.begin() : absl::StrJoin(each, ", ");
+  const bool same = values.size() == 1 && each.size() == PresetNames().size();
+  return same ? *values.begin() : absl::StrJoin(each, ", ");
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 namespace alignflow {
 namespace {
 
-// A preset's values. They were chosen by measurement on two CPU cores; docs/benchmarks.md tells
-// how.
+// A preset's values. The small presets' were chosen by measurement on two CPU cores;
+// docs/benchmarks.md tells how.
 const std::vector<std::pair<std::string, SettingMap>>& Presets() {
   static const SettingMap unet_64{
       {"seed", "0"},
@@ -32,8 +32,34 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"generate.guidance", "1"},
       {"figures.samples", "128"},
   };
+  // The paper's own model and values.
+  static const SettingMap sd35_medium{
+      {"seed", "0"},
+      {"weights", "stable-diffusion-3.5-medium"},
+      {"prompt", "An image from a medical examination"},
+      {"size", "512"},
+      {"fit.iterations", "4000"},
+      {"fit.batch", "4"},
+      {"fit.accumulate", "1"},
+      {"fit.learning_rate", "0.00001"},
+      {"fit.ema", "0"},
+      {"align.iterations", "500"},
+      {"align.batch", "4"},
+      {"align.learning_rate", "0.00001"},
+      {"align.weight", "1"},
+      {"align.start_index", "18"},
+      {"align.tune", "control"},
+      {"align.rollout", "pool"},
+      {"align.pool", "256"},
+      {"generate.strength", "1"},
+      {"generate.detail", "0"},
+      {"generate.path", "aligned"},
+      {"generate.steps", "28"},
+      {"generate.guidance", "7"},
+      {"figures.samples", "128"},
+  };
   static const auto* const presets = new std::vector<std::pair<std::string, SettingMap>>{
-      {"unet-64", unet_64}, {"unet-128", unet_64}};
+      {"unet-64", unet_64}, {"unet-128", unet_64}, {"sd3.5-medium", sd35_medium}};
   return *presets;
 }
 

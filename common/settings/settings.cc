@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -41,9 +42,34 @@ std::optional<std::string> NumberText(const Setting& setting, const std::string&
   return RealText(value);
 }
 
+bool IsFolderName(const std::string& text) {
+  return !text.empty() && text.size() <= 128 && text.front() != '.' &&
+         std::ranges::all_of(text, [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' ||
+                  c == '.';
+         });
+}
+
+bool IsLine(const std::string& text) {
+  return text.size() <= kMaxTextBytes && std::ranges::none_of(text, [](char c) {
+           return absl::ascii_iscntrl(static_cast<unsigned char>(c));
+         });
+}
+
 absl::StatusOr<std::string> CanonicalValue(const Setting& setting, const std::string& text) {
   const std::string what =
       absl::StrCat("setting ", std::string(setting.name), ": '", text, "' is ");
+  if (setting.type == SettingType::kFolder) {
+    if (IsFolderName(text)) return text;
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, "not the plain name of a folder; give letters, digits, '-', '_' and '.'",
+                     " (not first), without any path"));
+  }
+  if (setting.type == SettingType::kText) {
+    if (IsLine(text)) return text;
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, "not one line of at most ", kMaxTextBytes, " bytes"));
+  }
   if (setting.type == SettingType::kChoice) {
     if (std::ranges::find(setting.choices, text) != setting.choices.end()) return text;
     const std::vector<std::string> choices(setting.choices.begin(), setting.choices.end());
@@ -79,6 +105,22 @@ absl::Status CheckStart(const SettingMap& resolved) {
                    start, " of 20, so align.start_index must be above it; raise one of the two"));
 }
 
+// What the preset's own rules say about the settings together.
+absl::Status CheckTogether(std::string_view preset, const SettingMap& resolved) {
+  if (absl::Status status = CheckStart(resolved); !status.ok()) return status;
+  const auto size = resolved.find("size");
+  if (size == resolved.end()) return absl::OkStatus();  // not a preset with a model folder
+  if (resolved.at("align.tune") != "control") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("setting align.tune: ", std::string(preset),
+                     " has no style head between latent and image; give control"));
+  }
+  int64_t side = 0;
+  if (absl::SimpleAtoi(size->second, &side) && side % 16 == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("setting size: '", size->second, "' is not a multiple of 16"));
+}
+
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0);
@@ -110,14 +152,26 @@ Setting Choice(std::string_view name, Names choices, Names kinds, std::string_vi
   return {name, SettingType::kChoice, 0, 0, std::move(choices), std::move(kinds), help};
 }
 
+Setting Words(std::string_view name, SettingType type, Names kinds, std::string_view help) {
+  return {name, type, 0, 0, {}, std::move(kinds), help};
+}
+
 }  // namespace
 
 const std::vector<Setting>& AllSettings() {
   static const auto* const settings = new std::vector<Setting>{
       Integer("seed", 0, 9007199254740991.0, {"fit", "rollout", "align", "generate"},
               "Every random number follows from it: the same seed gives the same pairs"),
+      Words("weights", SettingType::kFolder, {"fit", "rollout", "align", "generate"},
+            "Name of the folder with the pretrained model, inside the worker's --models-dir"),
+      Words("prompt", SettingType::kText, {"fit", "rollout", "align", "generate"},
+            "What the images show, as text for the pretrained model"),
+      Integer("size", 64, 2048, {"fit", "rollout", "align", "generate", "figures"},
+              "Side of the images in pixels, a multiple of 16 (paper: 512)"),
       Integer("fit.iterations", 1, 1000000, {"fit"}, "Stage-1 training steps (paper: 4000)"),
       Integer("fit.batch", 1, 1024, {"fit"}, "Images in a stage-1 step (paper: 4 per GPU)"),
+      Integer("fit.accumulate", 1, 1024, {"fit"},
+              "Batches whose mean gradient makes a stage-1 step; takes the memory of one"),
       Real("fit.learning_rate", 1e-8, 1, {"fit"},
            "AdamW's peak rate in stage 1, after warm-up and before cosine decay (paper: 1e-5)"),
       Real("fit.ema", 0, 0.99999, {"fit"},
@@ -169,11 +223,15 @@ absl::StatusOr<SettingMap> ResolveSettings(std::string_view preset, const Settin
       return absl::InvalidArgumentError(
           absl::StrCat("there is no setting '", name, "'; the nearest is ", Nearest(name, names)));
     }
+    if (!resolved->contains(name)) {
+      return absl::InvalidArgumentError(absl::StrCat("setting ", name, ": the preset ",
+                                                     std::string(preset), " does not have it"));
+    }
     absl::StatusOr<std::string> value = CanonicalValue(*setting, text);
     if (!value.ok()) return value.status();
     (*resolved)[name] = *std::move(value);
   }
-  if (absl::Status status = CheckStart(*resolved); !status.ok()) return status;
+  if (absl::Status status = CheckTogether(preset, *resolved); !status.ok()) return status;
   return resolved;
 }
 

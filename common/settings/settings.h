@@ -21,7 +21,15 @@ inline constexpr int kShardPairs = 32;
 // Dotted name -> value in canonical text ("0.001", "pool", "true").
 using SettingMap = std::map<std::string, std::string>;
 
-enum class SettingType { kInteger, kReal, kChoice };
+enum class SettingType {
+  kInteger,
+  kReal,
+  kChoice,
+  kFolder,  // the plain name of a folder: letters, digits, '-', '_' and '.', which is not the first
+  kText     // one line of UTF-8, at most kMaxTextBytes; may be empty
+};
+
+inline constexpr size_t kMaxTextBytes = 1000;
 
 // One thing that a user may set about a job.
 struct Setting {
@@ -33,18 +41,19 @@ struct Setting {
   std::string_view help;                  // one line, with unit and source (paper's table)
 };
 
-// All settings, in the order in which help lists them.
+// All settings, in the order in which help lists them. A preset need not have each.
 const std::vector<Setting>& AllSettings();
 
 // Preset names, the default first.
 const std::vector<std::string>& PresetNames();
 
-// The preset's value for every setting. InvalidArgument for an unknown preset, naming the nearest.
+// The preset's value for every setting that it has. InvalidArgument for an unknown preset, naming
+// the nearest.
 absl::StatusOr<SettingMap> PresetDefaults(std::string_view preset);
 
 // The preset's defaults overridden by `given`, all in canonical text. InvalidArgument names an
-// unknown key with the nearest valid one, a value that is not of its type, and a value out of range
-// with the range.
+// unknown key with the nearest valid one, a key that the preset does not have, a value that is not
+// of its type, and a value out of range with the range.
 absl::StatusOr<SettingMap> ResolveSettings(std::string_view preset, const SettingMap& given);
 
 // The part of `resolved` that a task kind's result depends on, plus "preset". Memoization rests on

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 namespace alignflow {
@@ -10,13 +11,15 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(SettingsTest, EveryPresetGivesEverySettingInCanonicalTextWithinItsRange) {
+TEST(SettingsTest, EveryPresetsDefaultsAreCanonicalTextWithinTheirRanges) {
   ASSERT_FALSE(PresetNames().empty());
   EXPECT_EQ(PresetNames().front(), "unet-64");
   for (const std::string& preset : PresetNames()) {
     const auto defaults = PresetDefaults(preset);
     ASSERT_TRUE(defaults.ok());
-    EXPECT_EQ(defaults->size(), AllSettings().size());
+    for (const auto& [name, value] : *defaults) {
+      EXPECT_EQ(std::ranges::count(AllSettings(), name, &Setting::name), 1) << name;
+    }
     const auto resolved = ResolveSettings(preset, *defaults);
     ASSERT_TRUE(resolved.ok()) << resolved.status();
     EXPECT_EQ(*resolved, *defaults);
@@ -97,6 +100,47 @@ TEST(SettingsTest, ATaskDependsOnItsOwnSettingsOnly) {
   EXPECT_EQ(fit.at("preset"), "unet-64");
   EXPECT_EQ(fit.at("seed"), resolved.at("seed"));
   EXPECT_FALSE(fit.contains("align.weight"));
+}
+
+std::string PretrainedErrorOf(const SettingMap& given) {
+  const auto resolved = ResolveSettings("sd3.5-medium", given);
+  EXPECT_EQ(resolved.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(resolved.status().message());
+}
+
+TEST(SettingsTest, AFolderOfWeightsIsAPlainNameAndNeverAPath) {
+  for (const char* name :
+       {"", ".", "..", "../x", "/etc", "a/b", ".hidden", "a b", "a\\b", "weights\n"}) {
+    EXPECT_THAT(PretrainedErrorOf({{"weights", name}}), HasSubstr("plain name")) << name;
+  }
+  const auto resolved = ResolveSettings("sd3.5-medium", {{"weights", "SD_3.5-medium"}});
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_EQ(resolved->at("weights"), "SD_3.5-medium");
+}
+
+TEST(SettingsTest, APromptIsOneLine) {
+  EXPECT_TRUE(ResolveSettings("sd3.5-medium", {{"prompt", ""}}).ok());
+  EXPECT_TRUE(ResolveSettings("sd3.5-medium", {{"prompt", "Ein Bild der Milz, groß"}}).ok());
+  EXPECT_THAT(PretrainedErrorOf({{"prompt", "two\nlines"}}), HasSubstr("one line"));
+  EXPECT_THAT(PretrainedErrorOf({{"prompt", std::string(1001, 'x')}}), HasSubstr("1000 bytes"));
+}
+
+TEST(SettingsTest, ThePretrainedModelHasSizesInSixteensAndNoStyleHead) {
+  EXPECT_THAT(PretrainedErrorOf({{"size", "520"}}), HasSubstr("multiple of 16"));
+  EXPECT_THAT(PretrainedErrorOf({{"align.tune", "style"}}), HasSubstr("give control"));
+}
+
+TEST(SettingsTest, ASettingOfAnotherPresetIsRefused) {
+  for (const char* name : {"weights", "prompt", "size", "fit.accumulate"}) {
+    EXPECT_THAT(ErrorOf({{name, "1"}}), HasSubstr("unet-64 does not have it"));
+  }
+}
+
+// Equal tasks have equal keys: what was computed before these settings were there stays valid.
+TEST(SettingsTest, TheSmallPresetsTasksKnowNothingOfThePretrainedModelsSettings) {
+  const SettingMap fit = SettingsOfKind("fit", "unet-64", *ResolveSettings("unet-64", {}));
+  EXPECT_EQ(fit.size(), 6u);
+  EXPECT_FALSE(fit.contains("weights"));
 }
 
 TEST(SettingsTest, NearestIsTheSmallestEditDistance) {
