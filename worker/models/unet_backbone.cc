@@ -1,12 +1,12 @@
 #include "worker/models/unet_backbone.h"
 
-#include <ATen/autocast_mode.h>
-
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
+#include "worker/flow/guidance.h"
 #include "worker/models/safetensors.h"
+#include "worker/models/scoped_autocast.h"
 #include "worker/models/unet/merged_model.h"
 
 namespace alignflow {
@@ -31,29 +31,6 @@ class ScopedSeed {
  private:
   at::Generator generator_;
   at::Tensor saved_;
-};
-
-// Convolutions and matrix products inside this scope run in `type`.
-class ScopedAutocast {
- public:
-  ScopedAutocast(at::DeviceType device, at::ScalarType type)
-      : device_(device),
-        enabled_(at::autocast::is_autocast_enabled(device)),
-        type_(at::autocast::get_autocast_dtype(device)) {
-    at::autocast::set_autocast_enabled(device, true);
-    at::autocast::set_autocast_dtype(device, type);
-    at::autocast::increment_nesting();
-  }
-  ~ScopedAutocast() {
-    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(device_, enabled_);
-    at::autocast::set_autocast_dtype(device_, type_);
-  }
-
- private:
-  at::DeviceType device_;
-  bool enabled_;
-  at::ScalarType type_;
 };
 
 bool CpuHasBfloat16() {
@@ -186,6 +163,25 @@ std::vector<int64_t> UNetBackbone::latent_shape() const {
   return shape;
 }
 
+at::Device UNetBackbone::device() const { return codec_.blocks().deviation().device(); }
+
+at::Tensor UNetBackbone::EncodeMasks(const at::Tensor& classes) const {
+  const int64_t count =
+      config_.unet.conditioning_embedding_in_channels / (config_.block * config_.block);
+  const at::Tensor numbers = at::arange(count, at::TensorOptions(device()).dtype(at::kByte));
+  return classes.to(device()).unsqueeze(1).eq(numbers.view({1, count, 1, 1})).to(at::kFloat);
+}
+
+Condition UNetBackbone::ConditionOn(const at::Tensor& encoded_masks) const {
+  Condition condition;
+  condition.mask = encoded_masks;
+  return condition;
+}
+
+std::unique_ptr<VelocityModel> UNetBackbone::Guided(double scale) {
+  return std::make_unique<GuidedVelocity>(*this, scale);
+}
+
 std::vector<at::Tensor> UNetBackbone::fit_parameters() { return model_->parameters(); }
 
 std::vector<at::Tensor> UNetBackbone::align_parameters() {
@@ -199,8 +195,7 @@ std::map<std::string, at::Tensor> UNetBackbone::state() {
 }
 
 std::unique_ptr<Backbone> UNetBackbone::Clone() {
-  auto copy =
-      std::make_unique<UNetBackbone>(config_, 0, codec_.blocks().state().at("basis").device());
+  auto copy = std::make_unique<UNetBackbone>(config_, 0, device());
   CopyState(state(), copy->state(), "the copy");
   copy->compute_dtype_ = compute_dtype_;
   copy->Freeze();
@@ -221,7 +216,7 @@ void UNetBackbone::set_compute_dtype(at::ScalarType dtype) {
   if (dtype != at::kFloat && dtype != at::kBFloat16) {
     throw std::invalid_argument("the compute type must be float32 or bfloat16");
   }
-  const bool slow = codec_.blocks().state().at("basis").is_cpu() && !CpuHasBfloat16();
+  const bool slow = device().is_cpu() && !CpuHasBfloat16();
   compute_dtype_ = slow ? at::kFloat : dtype;
 }
 

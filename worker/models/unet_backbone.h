@@ -59,21 +59,26 @@ class UNetBackbone : public Backbone {
                       const Condition& condition) override;
   StyledCodec& codec() override { return codec_; }
   std::vector<int64_t> latent_shape() const override;
+  at::Device device() const override;
+  // One-hot [B,K,S,S] over the K classes that the model is for.
+  at::Tensor EncodeMasks(const at::Tensor& classes) const override;
+  Condition ConditionOn(const at::Tensor& encoded_masks) const override;
+  // By the mask; see GuidedVelocity.
+  std::unique_ptr<VelocityModel> Guided(double scale) override;
   // U-Net and ControlNet, and the ControlNet alone. A frozen base is the caller's:
   // requires_grad_(false) on the parameters that are in the first list only also saves their share
   // of the backward pass.
   std::vector<at::Tensor> fit_parameters() override;
   std::vector<at::Tensor> align_parameters() override;
-  std::vector<at::Tensor> style_parameters() override { return codec_.style_parameters(); }
+  // Of the codec's style head.
+  std::vector<at::Tensor> style_parameters() { return codec_.style_parameters(); }
   std::map<std::string, at::Tensor> state() override;
   std::unique_ptr<Backbone> Clone() override;
   void Save(const std::filesystem::path& file,
             const std::map<std::string, std::string>& metadata) override;
 
-  // For a model that only samples from now on: no gradients, and what follows from the weights
-  // alone is computed once, which is quicker by a tenth. Its tensors must not be written to
-  // afterwards. Clone returns a frozen model.
-  void Freeze();
+  // Quicker by a tenth.
+  void Freeze() override;
 
   const UNetBackboneConfig& config() const { return config_; }
 

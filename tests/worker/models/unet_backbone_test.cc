@@ -115,6 +115,17 @@ TEST(UNetBackboneTest, MaskChangesTheVelocityAndItsAbsenceIsRefused) {
   EXPECT_THROW(model->Velocity(p.x, p.t, p.condition), std::invalid_argument) << "wrong size";
 }
 
+TEST(UNetBackboneTest, MasksAreEncodedAsOneHotClasses) {
+  UNetBackboneConfig config = SmallConfig();
+  config.unet.conditioning_embedding_in_channels = 3 * config.block * config.block;
+  const UNetBackbone model(config);
+  const at::Tensor classes = at::randint(0, 3, {2, 32, 32}, at::kByte);
+  const at::Tensor mask = model.ConditionOn(model.EncodeMasks(classes)).mask;
+  ASSERT_EQ(mask.sizes(), (at::IntArrayRef{2, 3, 32, 32}));
+  EXPECT_TRUE(at::equal(mask.argmax(1), classes.to(at::kLong)));
+  EXPECT_TRUE(at::equal(mask.sum(1), at::ones({2, 32, 32})));
+}
+
 TEST(UNetBackboneTest, AlignParametersAreTheControlBranchAndEnoughForItsGradient) {
   const auto model = SmallModel();
   for (at::Tensor& parameter : model->fit_parameters()) parameter.requires_grad_(false);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "worker/models/dinov3/dinov3_layer.h"
+#include "worker/models/recompute.h"
 
 namespace alignflow {
 
@@ -49,7 +50,10 @@ DinoV3ViT::Output DinoV3ViT::Forward(const at::Tensor& pixels) const {
               1);
   const RotaryPositions positions =
       DinoV3Positions(config_, patches.size(2), patches.size(3), patches);
-  for (const auto& layer : layers_) h = layer->Forward(h, positions);
+  for (const auto& layer : layers_) {
+    h = Recompute([layer, positions](const at::Tensor& x) { return layer->Forward(x, positions); },
+                  h);
+  }
   h = norm_->Forward(h);
   return {h, h.select(1, 0)};
 }

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "worker/models/recompute.h"
 #include "worker/models/unet/group_norm.h"
 
 namespace alignflow {
@@ -19,6 +20,12 @@ void RegisterList(torch::nn::Module& parent, const char* name,
   torch::nn::ModuleList list;
   for (const auto& module : modules) list->push_back(module);
   parent.register_module(name, list);
+}
+
+// block->Forward(x), computed once more in the backward pass.
+template <typename Block>
+at::Tensor Recomputed(const std::shared_ptr<Block>& block, const at::Tensor& x) {
+  return Recompute([block](const at::Tensor& input) { return block->Forward(input); }, x);
 }
 
 }  // namespace
@@ -88,9 +95,9 @@ AutoencoderMid::AutoencoderMid(const AutoencoderConfig& config, int64_t channels
 }
 
 at::Tensor AutoencoderMid::Forward(const at::Tensor& x) const {
-  at::Tensor h = resnets_[0]->Forward(x);
-  if (attention_) h = attention_->Forward(h);
-  return resnets_[1]->Forward(h);
+  at::Tensor h = Recomputed(resnets_[0], x);
+  if (attention_) h = Recomputed(attention_, h);
+  return Recomputed(resnets_[1], h);
 }
 
 AutoencoderLevel::AutoencoderLevel(int64_t groups, int64_t in, int64_t out, int64_t layers,
@@ -110,7 +117,7 @@ AutoencoderLevel::AutoencoderLevel(int64_t groups, int64_t in, int64_t out, int6
 }
 
 at::Tensor AutoencoderLevel::Forward(at::Tensor x) const {
-  for (const auto& resnet : resnets_) x = resnet->Forward(x);
+  for (const auto& resnet : resnets_) x = Recomputed(resnet, x);
   if (resize_ == AutoencoderResize::kNone) return x;
   if (resize_ == AutoencoderResize::kHalve) {
     x = at::constant_pad_nd(x, {0, 1, 0, 1});

@@ -91,7 +91,7 @@ std::vector<at::Tensor> SD3ControlNet::Forward(const SD3Inputs& inputs, const at
   const at::Tensor embedding = EmbedTime(inputs);
   std::vector<at::Tensor> residuals;
   for (size_t i = 0; i < blocks().size(); ++i) {
-    tokens = blocks()[i]->Forward(tokens, embedding);
+    tokens = RecomputedForward(blocks()[i], tokens, embedding);
     const at::Tensor residual = outputs_[i]->Forward(tokens.image);
     residuals.push_back(scale == 1.0 ? residual : residual * scale);
   }

@@ -39,7 +39,9 @@ class JointAttention::Stream {
 
  private:
   static at::Tensor Norm(const at::Tensor& x, const at::Tensor& weight) {
-    return weight.defined() ? at::rms_norm(x, weight.sizes(), weight, /*eps=*/1e-6) : x;
+    if (!weight.defined()) return x;
+    // Under autocast x has another type than the weights, and there is no kernel for two.
+    return at::rms_norm(x, weight.sizes(), weight.to(x.scalar_type()), /*eps=*/1e-6);
   }
 
   int64_t heads_;

@@ -22,7 +22,7 @@ at::Tensor SD3Transformer::Forward(const SD3Inputs& inputs,
   const double blocks_per_residual =
       static_cast<double>(blocks().size()) / static_cast<double>(control.size());
   for (size_t i = 0; i < blocks().size(); ++i) {
-    tokens = blocks()[i]->Forward(tokens, embedding);
+    tokens = RecomputedForward(blocks()[i], tokens, embedding);
     if (control.empty() || blocks()[i]->text_ends()) continue;
     const auto residual = static_cast<size_t>(static_cast<double>(i) / blocks_per_residual);
     tokens.image = tokens.image + control[residual].to(tokens.image.scalar_type());

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "worker/models/recompute.h"
+
 namespace alignflow {
 namespace {
 
@@ -88,6 +90,17 @@ JointTokens JointBlock::Forward(const JointTokens& tokens, const at::Tensor& emb
   out.context = at::addcmul(out.context, text[5],
                             ff_context_->Forward(Modulate(out.context, text[3], text[4])));
   return out;
+}
+
+JointTokens RecomputedForward(const std::shared_ptr<const JointBlock>& block,
+                              const JointTokens& tokens, const at::Tensor& embedding) {
+  const TensorFunction forward = [block](const std::vector<at::Tensor>& inputs) {
+    const JointTokens out = block->Forward({inputs[0], inputs[1]}, inputs[2]);
+    return block->text_ends() ? std::vector<at::Tensor>{out.image}
+                              : std::vector<at::Tensor>{out.image, out.context};
+  };
+  const std::vector<at::Tensor> out = Recompute(forward, {tokens.image, tokens.context, embedding});
+  return {out[0], block->text_ends() ? at::Tensor() : out[1]};
 }
 
 }  // namespace alignflow

@@ -59,6 +59,10 @@ class JointBlock : public torch::nn::Module {
   std::shared_ptr<GeluMlp> ff_, ff_context_;
 };
 
+// block->Forward(tokens, embedding), computed once more in the backward pass (recompute.h).
+JointTokens RecomputedForward(const std::shared_ptr<const JointBlock>& block,
+                              const JointTokens& tokens, const at::Tensor& embedding);
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_WORKER_MODELS_SD35_TRANSFORMER_BLOCK_H_

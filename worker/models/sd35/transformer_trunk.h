@@ -25,6 +25,9 @@ struct SD3Inputs {
 // reference's names. It computes in the type of its parameters, which are left as found in memory
 // until a checkpoint is read into them.
 class SD3Trunk : public torch::nn::Module {
+ public:
+  at::ScalarType dtype() const { return context_embedder_->weight().scalar_type(); }
+
  protected:
   // text_ends: in the last block.
   SD3Trunk(const SD3TransformerConfig& config, bool text_ends, const at::TensorOptions& options);
@@ -35,7 +38,6 @@ class SD3Trunk : public torch::nn::Module {
   // Time and pooled text, [B,D], through the SiLU that each modulation begins with.
   at::Tensor EmbedTime(const SD3Inputs& inputs) const;
 
-  at::ScalarType dtype() const { return context_embedder_->weight().scalar_type(); }
   const std::vector<std::shared_ptr<JointBlock>>& blocks() const { return blocks_; }
 
  private:

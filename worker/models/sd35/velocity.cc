@@ -2,8 +2,11 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
 #include <stdexcept>
 #include <utility>
+
+#include "worker/models/scoped_autocast.h"
 
 namespace alignflow {
 namespace {
@@ -37,6 +40,11 @@ at::Tensor Sd35Velocity::Velocity(const at::Tensor& x, const at::Tensor& t,
     SD3Inputs control_inputs = inputs;
     if (controlnet_->config().force_zeros_for_pooled_projection) {
       control_inputs.pooled = at::zeros_like(inputs.pooled);
+    }
+    // One that is kept in a wider type for training computes in the transformer's.
+    std::optional<ScopedAutocast> scope;
+    if (controlnet_->dtype() != transformer_.dtype()) {
+      scope.emplace(x.device().type(), transformer_.dtype());
     }
     residuals = controlnet_->Forward(control_inputs, condition.control, control_scale_);
   }

@@ -1,0 +1,33 @@
+#ifndef ALIGNFLOW_WORKER_MODELS_SCOPED_AUTOCAST_H_
+#define ALIGNFLOW_WORKER_MODELS_SCOPED_AUTOCAST_H_
+
+#include <ATen/autocast_mode.h>
+
+namespace alignflow {
+
+// Convolutions and matrix products inside this scope run in `type`.
+class ScopedAutocast {
+ public:
+  ScopedAutocast(at::DeviceType device, at::ScalarType type)
+      : device_(device),
+        enabled_(at::autocast::is_autocast_enabled(device)),
+        type_(at::autocast::get_autocast_dtype(device)) {
+    at::autocast::set_autocast_enabled(device, true);
+    at::autocast::set_autocast_dtype(device, type);
+    at::autocast::increment_nesting();
+  }
+  ~ScopedAutocast() {
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device_, enabled_);
+    at::autocast::set_autocast_dtype(device_, type_);
+  }
+
+ private:
+  at::DeviceType device_;
+  bool enabled_;
+  at::ScalarType type_;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_MODELS_SCOPED_AUTOCAST_H_
