@@ -27,6 +27,7 @@ struct Flags {
   CoordinatorOptions options;
   std::string metrics_listen;
   int spawn_workers = 0;
+  std::string models_dir;  // of the spawned workers
 };
 
 int Fail(const absl::Status& status) {
@@ -34,7 +35,8 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
-absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordinator) {
+absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordinator,
+                                                       const std::string& models_dir) {
   absl::StatusOr<std::filesystem::path> folder = ExecutableDirectory();
   if (!folder.ok()) return folder.status();
   const std::filesystem::path worker = *folder / "alignflow-worker";
@@ -42,7 +44,9 @@ absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordi
     return absl::NotFoundError(absl::StrCat("--spawn-workers: there is no ", worker.string(),
                                             "; build or install it beside this one"));
   }
-  return std::vector<std::string>{worker.string(), "--coordinator", coordinator};
+  std::vector<std::string> command = {worker.string(), "--coordinator", coordinator};
+  if (!models_dir.empty()) command.insert(command.end(), {"--models-dir", models_dir});
+  return command;
 }
 
 absl::Status Run(const Flags& flags) {
@@ -58,7 +62,8 @@ absl::Status Run(const Flags& flags) {
   }
   std::vector<std::string> command;
   if (flags.spawn_workers > 0) {
-    absl::StatusOr<std::vector<std::string>> found = WorkerCommand((*coordinator)->address());
+    absl::StatusOr<std::vector<std::string>> found =
+        WorkerCommand((*coordinator)->address(), flags.models_dir);
     if (!found.ok()) return found.status();
     command = *std::move(found);
   }
@@ -94,6 +99,9 @@ int main(int argc, char** argv) {
       ->required();
   app.add_option("--spawn-workers", flags.spawn_workers, "Local workers to start")
       ->check(CLI::Range(0, alignflow::kMaxWorkers));
+  app.add_option("--models-dir", flags.models_dir,
+                 "Folder with pretrained models, passed on to the workers of --spawn-workers")
+      ->check(CLI::ExistingDirectory);
   app.add_option("--metrics-listen", flags.metrics_listen, "HOST:PORT to serve /metrics on");
   app.add_option("--blob-grace", blob_grace, "Seconds that a blob is kept which nothing refers to")
       ->check(CLI::Range(0.0, 1e9))

@@ -38,6 +38,7 @@ struct Flags {
   std::string cache_dir = DefaultCacheFolder().string();
   int threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   std::string metrics_listen;
+  std::string models_dir;
 };
 
 std::string DisplayName() {
@@ -80,6 +81,7 @@ absl::Status Serve(const Flags& flags) {
   WorkerSession::Options options;
   options.display_name = DisplayName();
   options.device = *device;
+  options.models_dir = flags.models_dir;
   options.work_folder = (*folder)->path();
   options.blobs.retry_for = absl::Minutes(10);
   options.device_memory = [device = *device] { return DeviceMemoryInUse(device); };
@@ -131,6 +133,9 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   app.add_option("--metrics-listen", flags.metrics_listen,
                  "HOST:PORT for Prometheus; port 0 takes a free one");
+  app.add_option("--models-dir", flags.models_dir,
+                 "Folder with the folders of pretrained models, for jobs with the setting weights")
+      ->check(CLI::ExistingDirectory);
   CLI11_PARSE(app, argc, argv);
   alignflow::InitLogging("alignflow-worker");
   const absl::Status status = alignflow::Serve(flags);

@@ -44,6 +44,8 @@ class WorkerSession {
   struct Options {
     std::string display_name;
     std::string device;  // "cpu" or "cuda"
+    // With the folders of pretrained models; may be empty.
+    std::filesystem::path models_dir = {};
     // For the files of running tasks; on the cache's file system.
     std::filesystem::path work_folder;
     // How long one Lease call waits for a task.

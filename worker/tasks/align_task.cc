@@ -2,15 +2,17 @@
 #include <functional>
 
 #include "worker/alignment/align_step.h"
-#include "worker/alignment/filter_bank.h"
 #include "worker/alignment/mmd.h"
 #include "worker/alignment/rollout.h"
+#include "worker/models/unet_backbone.h"
 #include "worker/tasks/image_set.h"
 #include "worker/tasks/model_file.h"
+#include "worker/tasks/reward_features.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
 #include "worker/tasks/task_progress.h"
 #include "worker/tasks/task_spec.h"
+#include "worker/tasks/training_source.h"
 #include "worker/tasks/training_task.h"
 #include "worker/tasks/trajectory.h"
 #include "worker/training/epoch_order.h"
@@ -61,7 +63,7 @@ struct AlignData {
   uint64_t seed;
   int64_t batch;
   at::Tensor references;  // [N,3,S,S] in [-1,1]
-  FilterBank filter_bank;
+  std::shared_ptr<const FeatureExtractor> extractor;
   at::Tensor reference_features;  // [N,d]
   BeforeStep unless_cancelled;
 };
@@ -87,9 +89,9 @@ void TakeTunableSteps(Backbone& model, const AlignData& data, RolloutPool& drawn
       data.unless_cancelled(row);
       const int64_t count = std::min(data.batch, drawn.size() - row);
       at::Tensor states = drawn.states.select(1, state).narrow(0, row, count);
-      at::Tensor ends = TunableStep(model, states.to(data.device), drawn.from + state,
-                                    MaskCondition(drawn.classes.narrow(0, row, count),
-                                                  data.source.labels.classes(), data.device));
+      at::Tensor ends =
+          TunableStep(model, states.to(data.device), drawn.from + state,
+                      model.ConditionOn(model.EncodeMasks(drawn.classes.narrow(0, row, count))));
       if (drawn.detail.defined()) ends += drawn.detail.narrow(0, row, count).to(data.device);
       states.copy_(ends);
     }
@@ -118,42 +120,49 @@ StepLossFunction StyleLoss(UNetBackbone& model, Rollouts& rollouts, AlignData& d
     const at::Tensor images =
         model.codec().Decode(drawn.states.select(1, state).to(data.device)).clamp(-1, 1);
     const at::Tensor alignment =
-        UnbiasedMmd(data.filter_bank.Features(images), data.reference_features);
+        UnbiasedMmd(data.extractor->Features(images), data.reference_features);
     return StepLoss{alignment, {{"alignment", alignment.item<double>()}}};
   };
 }
 
-// align.tune=control, as in the paper: the control branch learns from L_D + w_align L_A. The
-// diffusion loss is taken at the times that are tuned, where it keeps the tie between mask and
-// image.
+// align.tune=control, as in the paper: the control branch learns from L_D + w_align L_A. In models
+// that are not pretrained the diffusion loss is taken at the times that are tuned, where it keeps
+// the tie between mask and image.
 StepLossFunction ControlLoss(Backbone& model, Rollouts& rollouts, AlignData& data,
-                             EpochOrder& order) {
+                             const TrainingSource& training, EpochOrder& order) {
   for (const at::Tensor& parameter : model.fit_parameters()) parameter.requires_grad_(false);
   for (const at::Tensor& parameter : model.align_parameters()) parameter.requires_grad_(true);
-  return [&model, &rollouts, &data, &order](int64_t step) {
+  return [&model, &rollouts, &data, &training, &order](int64_t step) {
     at::Generator random = RandomStream(data.seed, RandomUse::kAlignStep, step);
     const RolloutPool drawn = rollouts.Draw(data, step, random);
     const int64_t state = at::randint(drawn.states.size(1), {1}, random).item<int64_t>();
     const RolloutBatch rolled{
         .states = drawn.states.select(1, state).to(data.device),
         .index = drawn.from + state,
-        .condition = MaskCondition(drawn.classes, data.source.labels.classes(), data.device),
+        .condition = ConditionOf(model, drawn),
         .detail = drawn.detail.defined() ? drawn.detail.to(data.device) : at::Tensor()};
     const at::Tensor alignment =
-        AlignmentLoss(model, model.codec(), data.filter_bank, rolled, data.reference_features);
+        AlignmentLoss(model, model.codec(), *data.extractor, rolled, data.reference_features);
 
-    const ImageBatch images = TakeBatch(
-        data.source, order.Items(step * kDiffusionBatch, kDiffusionBatch), data.device, random);
-    const at::Tensor noise = DrawNoise(model, kDiffusionBatch, random, data.device);
-    const double first = static_cast<double>(drawn.from) / kRolloutSteps;
-    const at::Tensor t =
-        (first + (1 - first) * at::rand({kDiffusionBatch}, random)).to(data.device);
-    const at::Tensor diffusion =
-        VelocityLoss(model, model.codec().Encode(images.images), noise, t, images.condition);
+    const int64_t count = model.pretrained() ? data.batch : kDiffusionBatch;
+    const auto taken = training.Take(order.Items(step * count, count), random);
+    const at::Tensor noise = DrawNoise(model, count, random, data.device);
+    const double first = model.pretrained() ? 0.0 : static_cast<double>(drawn.from) / kRolloutSteps;
+    const at::Tensor t = (first + (1 - first) * at::rand({count}, random)).to(data.device);
+    const at::Tensor diffusion = VelocityLoss(model, taken.latents, noise, t, taken.condition,
+                                              /*plain=*/model.pretrained());
     const double weight = RealSetting(data.spec, "align.weight");
     return StepLoss{diffusion + weight * alignment,
                     {{"loss", diffusion.item<double>()}, {"alignment", alignment.item<double>()}}};
   };
+}
+
+// What align.tune=style trains. Throws TaskError for a model without a style head.
+UNetBackbone& Styled(Backbone& model) {
+  auto* styled = dynamic_cast<UNetBackbone*>(&model);
+  if (styled != nullptr) return *styled;
+  throw TaskError(absl::InvalidArgumentError(
+      "align.tune=style: this model has no style head between latent and image; give control"));
 }
 
 }  // namespace
@@ -161,40 +170,50 @@ StepLossFunction ControlLoss(Backbone& model, Rollouts& rollouts, AlignData& dat
 // Stage 2: the model learns the references' style from whole images, the tunable step's.
 TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context) {
   const bool style = TextSetting(spec, "align.tune") == "style";
-  const int64_t size = UNetPreset(TextSetting(spec, "preset"), 2).image_size;
+  const int64_t size = ImageSize(spec);
+  ProgressReporter progress(context, IntegerSetting(spec, "align.iterations"), "steps");
+
+  const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
+  const ImageSet references = LoadImageSet(context, Input(spec, "references"), size);
+  const auto model = LoadModel(context, spec, Input(spec, "model"), source);
   const TrainingOptions options{
       .iterations = IntegerSetting(spec, "align.iterations"),
       .warm_up = 20,
       .learning_rate = style ? kStyleRate : RealSetting(spec, "align.learning_rate"),
-      .ema = 0.98};
-  ProgressReporter progress(context, options.iterations, "steps");
-
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
-  const ImageSet references = LoadImageSet(context, Input(spec, "references"), size);
-  progress.set_note(references.note);
-  const auto model = LoadModel(context, Input(spec, "model"), source.labels);
+      .ema = model->pretrained() ? 0 : 0.98};
   const bool pooled = TextSetting(spec, "align.rollout") == "pool";
   Rollouts rollouts(pooled
                         ? std::optional(LoadPool(ValueOrThrow(context.Fetch(Input(spec, "pool")))))
                         : std::nullopt,
                     pooled ? nullptr : model->Clone());
 
+  const RewardFeatures reward = MakeRewardFeatures(context, spec, source);
+  progress.set_note(reward.note.empty() || references.note.empty()
+                        ? reward.note + references.note
+                        : reward.note + "; " + references.note);
   AlignData data{.spec = spec,
                  .source = source,
                  .device = DeviceOf(context),
                  .seed = static_cast<uint64_t>(IntegerSetting(spec, "seed")),
                  .batch = IntegerSetting(spec, "align.batch"),
                  .references = ImagesFromBytes(references.images, DeviceOf(context)),
-                 .filter_bank = {},
+                 .extractor = reward.extractor,
                  .reference_features = {},
                  .unless_cancelled = [&](int64_t) { progress.ThrowIfCancelled(); }};
-  data.filter_bank.Fit(SampleImages(source, kStatisticsImages, data.device));
-  data.reference_features = data.filter_bank.Features(data.references);
+  {
+    const at::NoGradGuard no_grad;
+    data.reference_features = data.extractor->Features(data.references);
+  }
   EpochOrder order(source.size(), data.seed, RandomUse::kAlignOrder);
-
-  TrainUnder(
-      context, progress, style ? model->style_parameters() : model->align_parameters(), options,
-      style ? StyleLoss(*model, rollouts, data) : ControlLoss(*model, rollouts, data, order));
+  if (style) {
+    UNetBackbone& styled = Styled(*model);
+    const StepLossFunction loss = StyleLoss(styled, rollouts, data);
+    TrainUnder(context, progress, styled.style_parameters(), options, loss);
+  } else {
+    const TrainingSource training(*model, source, [&] { progress.ThrowIfCancelled(); });
+    TrainUnder(context, progress, model->align_parameters(), options,
+               ControlLoss(*model, rollouts, data, training, order));
+  }
   return {{"model", StoreModel(context, *model, source.labels, 2)}};
 }
 

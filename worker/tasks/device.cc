@@ -1,6 +1,7 @@
 #include "worker/tasks/device.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <dlfcn.h>
 #include <torch/csrc/api/include/torch/cuda.h>
@@ -9,6 +10,7 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -55,6 +57,27 @@ int64_t DeviceMemoryInUse(std::string_view device) {
   int64_t total_pages = 0, resident_pages = 0;
   std::ifstream("/proc/self/statm") >> total_pages >> resident_pages;
   return resident_pages * sysconf(_SC_PAGESIZE);
+}
+
+int64_t DeviceMemoryFree(std::string_view device) {
+  if (device == "cuda") {
+    try {
+      at::empty({1}, at::kCUDA);  // before the first tensor there is no allocator to ask
+      auto* allocator = at::getDeviceAllocator(at::kCUDA);
+      const auto stats = allocator->getDeviceStats(0);
+      return static_cast<int64_t>(allocator->getMemoryInfo(0).first) +
+             stats.reserved_bytes[0].current - stats.allocated_bytes[0].current;
+    } catch (const std::exception&) {
+      return -1;
+    }
+  }
+  std::ifstream file("/proc/meminfo");
+  std::string name, unit;
+  for (int64_t kibibytes = 0; file >> name >> kibibytes;) {
+    std::getline(file, unit);
+    if (name == "MemAvailable:") return kibibytes * 1024;
+  }
+  return -1;
 }
 
 }  // namespace alignflow

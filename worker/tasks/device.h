@@ -21,6 +21,10 @@ void SetThreads(int threads);
 // Bytes that tensors hold on "cuda"; on "cpu" the resident memory of this process. Thread-safe.
 int64_t DeviceMemoryInUse(std::string_view device);
 
+// Bytes that a task may still take on "cuda" (what the allocator keeps and does not use among
+// them); on "cpu" the machine's available memory. -1 if it cannot be told. Thread-safe.
+int64_t DeviceMemoryFree(std::string_view device);
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_WORKER_TASKS_DEVICE_H_

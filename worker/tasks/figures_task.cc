@@ -166,7 +166,7 @@ ImageSet ItemsNamed(const ImageSet& set, const std::vector<std::string>& names) 
 TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
   const at::NoGradGuard no_grad;
   const int64_t samples = IntegerSetting(spec, "figures.samples");
-  const int64_t size = UNetPreset(TextSetting(spec, "preset"), 2).image_size;
+  const int64_t size = ImageSize(spec);
   ProgressReporter progress(context, 2, "steps");
   progress.Report(0);
 

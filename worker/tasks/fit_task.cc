@@ -3,6 +3,7 @@
 #include "worker/tasks/task_kinds.h"
 #include "worker/tasks/task_progress.h"
 #include "worker/tasks/task_spec.h"
+#include "worker/tasks/training_source.h"
 #include "worker/tasks/training_task.h"
 #include "worker/training/epoch_order.h"
 #include "worker/training/velocity_loss.h"
@@ -12,38 +13,43 @@ namespace {
 
 constexpr int64_t kWarmUp = 50;
 
+// Batches in a step. A setting of pretrained models only.
+int64_t Accumulated(const TaskSpec& spec) {
+  return spec.settings.contains("fit.accumulate") ? IntegerSetting(spec, "fit.accumulate") : 1;
+}
+
 }  // namespace
 
-// Stage 1: U-Net and control branch learn the source images given their masks.
+// Stage 1: the control branch, in the small presets with its U-Net, learns the source images given
+// their masks.
 TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context) {
   const at::Device device = DeviceOf(context);
   const uint64_t seed = IntegerSetting(spec, "seed");
   const int64_t batch = IntegerSetting(spec, "fit.batch");
-  const std::string preset = TextSetting(spec, "preset");
   const TrainingOptions options{.iterations = IntegerSetting(spec, "fit.iterations"),
                                 .warm_up = kWarmUp,
                                 .learning_rate = RealSetting(spec, "fit.learning_rate"),
-                                .ema = RealSetting(spec, "fit.ema")};
+                                .ema = RealSetting(spec, "fit.ema"),
+                                .accumulate = Accumulated(spec)};
   ProgressReporter progress(context, options.iterations, "steps");
 
-  const ImageSet source =
-      LoadImageSet(context, Input(spec, "source"), UNetPreset(preset, 2).image_size);
+  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
   progress.set_note(source.note);
-  UNetBackbone model(UNetPreset(preset, source.labels.classes()), seed, device);
-  model.codec().blocks().Fit(SampleImages(source, kStatisticsImages, device));
-  model.set_compute_dtype(at::kBFloat16);
+  const auto model = NewModel(context, spec, source);
+  const TrainingSource training(*model, source, [&] { progress.ThrowIfCancelled(); });
 
   EpochOrder order(source.size(), seed, RandomUse::kFitOrder);
-  TrainUnder(context, progress, model.fit_parameters(), options, [&](int64_t step) {
-    at::Generator random = RandomStream(seed, RandomUse::kFitStep, step);
-    const ImageBatch images = TakeBatch(source, order.Items(step * batch, batch), device, random);
-    const at::Tensor noise = DrawNoise(model, batch, random, device);
-    const at::Tensor t = DrawTimes(batch, random).to(device);
-    const at::Tensor loss =
-        VelocityLoss(model, model.codec().Encode(images.images), noise, t, images.condition);
+  TrainUnder(context, progress, model->fit_parameters(), options, [&](int64_t number) {
+    at::Generator random = RandomStream(seed, RandomUse::kFitStep, number);
+    const auto taken = training.Take(order.Items(number * batch, batch), random);
+    const at::Tensor noise = DrawNoise(*model, batch, random, device);
+    const at::Tensor t =
+        (model->pretrained() ? at::rand({batch}, random) : DrawTimes(batch, random)).to(device);
+    const at::Tensor loss = VelocityLoss(*model, taken.latents, noise, t, taken.condition,
+                                         /*plain=*/model->pretrained());
     return StepLoss{loss, {{"loss", loss.item<double>()}}};
   });
-  return {{"model", StoreModel(context, model, source.labels, 1)}};
+  return {{"model", StoreModel(context, *model, source.labels, 1)}};
 }
 
 }  // namespace alignflow

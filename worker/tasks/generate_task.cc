@@ -1,9 +1,8 @@
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "worker/alignment/rollout.h"
 #include "worker/data/image_decode.h"
-#include "worker/flow/guidance.h"
 #include "worker/flow/solver.h"
 #include "worker/tasks/image_set.h"
 #include "worker/tasks/model_file.h"
@@ -41,18 +40,17 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   }
   ProgressReporter progress(context, last - first + 1, "images");
 
-  const ImageSet source =
-      LoadImageSet(context, Input(spec, "source"), UNetPreset(preset, 2).image_size);
-  const auto model = LoadModel(context, Input(spec, "model"), source.labels);
+  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
+  const auto model = LoadModel(context, spec, Input(spec, "model"), source);
   model->Freeze();
-  GuidedVelocity velocity(*model, guidance);
-  std::vector<double> times = UniformTimes(steps, 1 - strength);
+  const std::unique_ptr<VelocityModel> velocity = model->Guided(guidance);
+  std::vector<double> times = model->SamplingTimes(steps, 1 - strength);
   // The hand-over: the stage-1 model leads up to where stage 2 began to tune, and the aligned model
   // takes the one step from there that it was trained for. On every step it would change the style
   // again and again.
-  std::unique_ptr<UNetBackbone> stage1;
+  std::unique_ptr<Backbone> stage1;
   if (spec.inputs.contains("stage1")) {
-    stage1 = LoadModel(context, Input(spec, "stage1"), source.labels);
+    stage1 = LoadModel(context, spec, Input(spec, "stage1"), source);
     stage1->Freeze();
   }
   const bool handover = stage1 && TextSetting(spec, "generate.path") == "handover";
@@ -62,8 +60,7 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
     if (times.empty()) times = {last};
     if (times.back() < last) times.push_back(last);
   }
-  std::optional<GuidedVelocity> lead;
-  if (handover) lead.emplace(*stage1, guidance);
+  const std::unique_ptr<VelocityModel> lead = handover ? stage1->Guided(guidance) : nullptr;
 
   EpochOrder order(source.size(), seed, RandomUse::kPairMask);
   std::string lines;
@@ -71,32 +68,36 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   for (int64_t begin = (first - 1) / kGroup * kGroup; begin < last; begin += kGroup) {
     const at::Tensor items = order.Items(begin, kGroup);
     const ImageBatch origin = TakeBatch(source, items, device);
+    const Condition condition = model->ConditionOn(model->EncodeMasks(origin.classes));
     std::vector<at::Tensor> noises;
     for (int64_t i = begin; i < begin + kGroup; ++i) {
       noises.push_back(DrawNoise(*model, 1, RandomStream(seed, RandomUse::kPairNoise, i), device));
     }
     const at::Tensor noise = at::cat(noises);
     const at::Tensor start = TrajectoryStart(*model, origin.images, noise, times);
-    at::Tensor latent = SolveEuler(lead ? *lead : velocity, start, times, origin.condition,
+    at::Tensor latent = SolveEuler(lead ? *lead : *velocity, start, times, condition,
                                    [&](int64_t) { progress.ThrowIfCancelled(); });
-    if (lead) latent = EulerStep(velocity, latent, times.back(), 1, origin.condition);
+    if (lead) latent = EulerStep(*velocity, latent, times.back(), 1, condition);
     const at::Tensor detail =
-        SourceDetail(stage1 ? *stage1 : *model, spec, origin.images, noise, origin.condition);
+        SourceDetail(stage1 ? *stage1 : *model, spec, origin.images, noise, condition);
     if (detail.defined()) latent = latent + detail;
     const at::Tensor images = BytesFromImages(model->codec().Decode(latent));
     for (int64_t i = std::max(begin, first - 1); i < std::min(begin + kGroup, last); ++i) {
       const int64_t row = i - begin;
-      const nlohmann::json record{{"pair", i + 1},
-                                  {"seed", seed},
-                                  {"preset", preset},
-                                  {"model", Input(spec, "model")},
-                                  {"steps", steps},
-                                  {"guidance", guidance},
-                                  {"strength", strength},
-                                  {"detail", RealSetting(spec, "generate.detail")},
-                                  {"path", handover ? "handover" : "aligned"},
-                                  {"mask", source.names[items[row].item<int64_t>()]},
-                                  {"synthetic", true}};
+      nlohmann::json record{{"pair", i + 1},
+                            {"seed", seed},
+                            {"preset", preset},
+                            {"model", Input(spec, "model")},
+                            {"steps", steps},
+                            {"guidance", guidance},
+                            {"strength", strength},
+                            {"detail", RealSetting(spec, "generate.detail")},
+                            {"path", handover ? "handover" : "aligned"},
+                            {"mask", source.names[items[row].item<int64_t>()]},
+                            {"synthetic", true}};
+      for (const char* name : {"weights", "prompt"}) {  // of pretrained models
+        if (spec.settings.contains(name)) record[name] = TextSetting(spec, name);
+      }
       const nlohmann::json pair{
           {"pair", i + 1},
           {"image",

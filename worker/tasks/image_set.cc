@@ -116,9 +116,7 @@ ImageBatch TakeBatch(const ImageSet& set, const at::Tensor& items, at::Device de
       classes = at::where(flipped.view({-1, 1, 1}), classes.flip(side), classes);
     }
   }
-  return {.images = ImagesFromBytes(images, device),
-          .classes = classes,
-          .condition = MaskCondition(classes, set.labels.classes(), device)};
+  return {.images = ImagesFromBytes(images, device), .classes = classes};
 }
 
 at::Tensor SampleImages(const ImageSet& set, int64_t most, at::Device device) {
@@ -133,14 +131,6 @@ at::Tensor ImagesFromBytes(const at::Tensor& bytes, at::Device device) {
 
 at::Tensor BytesFromImages(const at::Tensor& images) {
   return images.clamp(-1, 1).add(1).mul(127.5).round().to(at::kByte).cpu();
-}
-
-Condition MaskCondition(const at::Tensor& classes, int64_t count, at::Device device) {
-  const at::Tensor numbers = at::arange(count, at::TensorOptions(device).dtype(at::kByte));
-  Condition condition;
-  condition.mask =
-      classes.to(device).unsqueeze(1).eq(numbers.view({1, count, 1, 1})).to(at::kFloat);
-  return condition;
 }
 
 }  // namespace alignflow

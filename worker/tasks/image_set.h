@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "worker/data/label_table.h"
-#include "worker/models/velocity_model.h"
 #include "worker/tasks/task.h"
 
 namespace alignflow {
@@ -40,19 +39,15 @@ inline constexpr int64_t kStatisticsImages = 2000;
 // At most `most` images of the set, equally spaced: float [N,3,S,S] in [-1,1] on the device.
 at::Tensor SampleImages(const ImageSet& set, int64_t most, at::Device device = at::kCPU);
 
-// Items of a set as a model takes them, on one device.
+// Items of a set.
 struct ImageBatch {
-  at::Tensor images;    // float [B,3,S,S] in [-1,1]
-  at::Tensor classes;   // uint8 [B,S,S] on the CPU
-  Condition condition;  // the masks, one-hot [B,K,S,S]
+  at::Tensor images;   // float [B,3,S,S] in [-1,1] on the device asked for
+  at::Tensor classes;  // uint8 [B,S,S] on the CPU
 };
 // items: int64 [B]. With `flips`, each item is mirrored left to right and upside down at random,
 // each with probability 1/2, its mask with it.
 ImageBatch TakeBatch(const ImageSet& set, const at::Tensor& items, at::Device device,
                      std::optional<at::Generator> flips = std::nullopt);
-
-// The condition on masks of `count` classes: classes uint8 [B,H,W] to one-hot float [B,count,H,W].
-Condition MaskCondition(const at::Tensor& classes, int64_t count, at::Device device = at::kCPU);
 
 }  // namespace alignflow
 

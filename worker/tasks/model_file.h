@@ -5,7 +5,8 @@
 #include <string>
 
 #include "worker/data/label_table.h"
-#include "worker/models/unet_backbone.h"
+#include "worker/models/backbone.h"
+#include "worker/tasks/image_set.h"
 #include "worker/tasks/task.h"
 
 namespace alignflow {
@@ -13,14 +14,20 @@ namespace alignflow {
 // The device named by a context.
 at::Device DeviceOf(const TaskContext& context);
 
+// The side in pixels of the images that a task works on.
+int64_t ImageSize(const TaskSpec& spec);
+
+// The model that stage 1 starts from: drawn from the seed, or pretrained.
+std::unique_ptr<Backbone> NewModel(TaskContext& context, const TaskSpec& spec,
+                                   const ImageSet& source);
+
 // Reads the model of a blob. Throws TaskError with InvalidArgument if it was fitted to masks of
-// other classes than `labels`.
-std::unique_ptr<UNetBackbone> LoadModel(TaskContext& context, const std::string& digest,
-                                        const LabelTable& labels);
+// other classes than the source's.
+std::unique_ptr<Backbone> LoadModel(TaskContext& context, const TaskSpec& spec,
+                                    const std::string& digest, const ImageSet& source);
 
 // Stores a model as a blob, its classes beside the weights; `stage` is 1 or 2. Returns the digest.
-std::string StoreModel(TaskContext& context, UNetBackbone& model, const LabelTable& labels,
-                       int stage);
+std::string StoreModel(TaskContext& context, Backbone& model, const LabelTable& labels, int stage);
 
 // Noise for latents of the model's shape, drawn from one generator: [count,C,h,w] on the device.
 at::Tensor DrawNoise(const Backbone& model, int64_t count, at::Generator generator,

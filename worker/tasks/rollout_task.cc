@@ -16,11 +16,9 @@ constexpr int64_t kBatch = 32;
 // The pool of trajectories that every later stage 2 on this stage-1 model starts from.
 TaskOutputs RunRollout(const TaskSpec& spec, TaskContext& context) {
   const int64_t size = IntegerSetting(spec, "align.pool");
-  const std::string preset = TextSetting(spec, "preset");
   ProgressReporter progress(context, size, "images");
-  const ImageSet source =
-      LoadImageSet(context, Input(spec, "source"), UNetPreset(preset, 2).image_size);
-  const auto model = LoadModel(context, Input(spec, "model"), source.labels);
+  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
+  const auto model = LoadModel(context, spec, Input(spec, "model"), source);
   model->Freeze();
   progress.Report(0);
   std::vector<RolloutPool> parts;

@@ -79,6 +79,8 @@ class TaskContext {
   virtual std::filesystem::path scratch() const = 0;
   // "cpu" or "cuda".
   virtual std::string device() const = 0;
+  // Where this worker's folders with pretrained models lie; empty if it has none.
+  virtual std::filesystem::path models_dir() const { return {}; }
 };
 
 // Output role -> sha-256 of the blob.

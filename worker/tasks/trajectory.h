@@ -16,6 +16,7 @@ struct RolloutPool {
   at::Tensor states;   // float [P,20-from,C,h,w]
   at::Tensor detail;   // float [P,C,h,w], SourceDetail of each; undefined with strength 1
   at::Tensor classes;  // uint8 [P,S,S]
+  at::Tensor masks;    // [P,...] encoded by a pretrained model; undefined for others
   int64_t from = 0;    // index of the first state
 
   int64_t size() const { return states.size(0); }
@@ -38,8 +39,11 @@ at::Tensor TrajectoryStart(Backbone& model, const at::Tensor& images, const at::
 at::Tensor SourceDetail(Backbone& model, const TaskSpec& spec, const at::Tensor& images,
                         const at::Tensor& noise, const Condition& condition);
 
+// The condition on the trajectories' masks.
+Condition ConditionOf(const Backbone& model, const RolloutPool& pool);
+
 // Rolls out trajectories number first, ..., first + size - 1 of a seed, whose masks (and images)
-// are drawn from the source and flipped at random.
+// are drawn from the source and, unless the model is pretrained, flipped at random.
 RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& spec, int64_t first,
                     int64_t size, const BeforeStep& before_step);
 

@@ -17,7 +17,7 @@ std::map<std::string, at::Tensor> TensorsOf(const AdamW& optimizer, const Ema& e
   for (size_t i = 0; i < optimizer.parameters().size(); ++i) {
     const std::string number = "." + std::to_string(i);
     tensors["parameter" + number] = optimizer.parameters()[i].detach();
-    tensors["average" + number] = ema.averages()[i];
+    if (!ema.averages().empty()) tensors["average" + number] = ema.averages()[i];
     tensors["moment1" + number] = optimizer.first_moments()[i];
     tensors["moment2" + number] = optimizer.second_moments()[i];
   }

@@ -8,10 +8,10 @@
 
 namespace alignflow {
 
-// A training run between two steps: safetensors with "parameter.N", "average.N", "moment1.N" and
-// "moment2.N" for each parameter, and the number of steps done in the header. Random numbers need
-// no place in it, because they depend on the step's number (random_stream.h).
-// Throws std::runtime_error naming the file.
+// A training run between two steps: safetensors with "parameter.N", "average.N" (where one is
+// kept), "moment1.N" and "moment2.N" for each parameter, and the number of steps done in the
+// header. Random numbers need no place in it, because they depend on the step's number
+// (random_stream.h). Throws std::runtime_error naming the file.
 void SaveCheckpoint(const std::filesystem::path& file, const AdamW& optimizer, const Ema& ema);
 
 // Puts the run back to where it was saved, or throws std::runtime_error and changes nothing.

@@ -12,11 +12,13 @@ namespace alignflow {
 // number n of updates, so that the beginning is soon forgotten.
 class Ema {
  public:
+  // With decay 0 nothing is kept: the average is the parameters themselves.
   Ema(const std::vector<at::Tensor>& parameters, double decay);
 
   void Update(const std::vector<at::Tensor>& parameters);
   void CopyTo(const std::vector<at::Tensor>& parameters) const;
 
+  // By parameter; empty with decay 0.
   const std::vector<at::Tensor>& averages() const { return averages_; }
   void set_updates(int64_t updates) { updates_ = updates; }
 

@@ -44,15 +44,17 @@ void Train(const std::vector<at::Tensor>& parameters, const TrainingOptions& opt
   std::map<std::string, double> values;
   for (int64_t step = optimizer.steps(); step < options.iterations; ++step) {
     hooks.before_step();
-    const StepLoss loss = hooks.loss(step);
-    if (!std::isfinite(loss.loss.item<double>())) {
-      throw std::invalid_argument("the loss is not finite at step " + std::to_string(step + 1) +
-                                  "; a lower learning rate may help");
+    for (int64_t i = 0; i < options.accumulate; ++i) {
+      const StepLoss loss = hooks.loss(step * options.accumulate + i);
+      if (!std::isfinite(loss.loss.item<double>())) {
+        throw std::invalid_argument("the loss is not finite at step " + std::to_string(step + 1) +
+                                    "; a lower learning rate may help");
+      }
+      (options.accumulate == 1 ? loss.loss : loss.loss / options.accumulate).backward();
+      Smooth(loss.values, values);
     }
-    loss.loss.backward();
     optimizer.Step(LearningRate(step, options.iterations, options.warm_up, options.learning_rate));
     ema.Update(parameters);
-    Smooth(loss.values, values);
     const int64_t done = step + 1;
     hooks.progress(done, values);
     if (hooks.checkpoint && done % interval == 0 && done < options.iterations) {

@@ -15,7 +15,8 @@ struct TrainingOptions {
   int64_t iterations = 0;
   int64_t warm_up = 0;              // steps of rising learning rate
   double learning_rate = 0;         // peak
-  double ema = 0;                   // decay
+  double ema = 0;                   // decay; 0: no average is kept
+  int64_t accumulate = 1;           // batches whose mean gradient makes a step
   std::filesystem::path file = {};  // where checkpoints are written before they are handed over
 };
 
@@ -26,8 +27,9 @@ struct StepLoss {
 };
 
 struct TrainingHooks {
-  // The loss of step `step`, which must depend on the parameters and `step` alone.
-  std::function<StepLoss(int64_t step)> loss;
+  // The loss of batch 0, 1, ...: `accumulate` of them a step. Must depend on the parameters and
+  // `batch` alone.
+  std::function<StepLoss(int64_t batch)> loss;
   // After each step with the steps done and the values, smoothed over about the last 20 steps.
   std::function<void(int64_t done, const std::map<std::string, double>& values)> progress;
   // With a written checkpoint, every tenth of the run or 100 steps. Empty: none are written.

@@ -5,8 +5,9 @@
 namespace alignflow {
 
 at::Tensor VelocityLoss(VelocityModel& model, const at::Tensor& data, const at::Tensor& noise,
-                        const at::Tensor& t, const Condition& condition) {
+                        const at::Tensor& t, const Condition& condition, bool plain) {
   const at::Tensor velocity = model.Velocity(PathPoint(data, noise, t), t, condition);
+  if (plain) return (velocity - PathVelocity(data, noise)).square().mean();
   const at::Tensor weight = (1 - t) / (1 - t).clamp_min(0.07);
   return ((velocity - PathVelocity(data, noise)) * TimeLike(weight, data)).square().mean();
 }

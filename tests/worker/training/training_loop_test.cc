@@ -72,6 +72,27 @@ TEST_F(TrainingLoopTest, TheLossFallsAndProgressIsReported) {
   EXPECT_EQ(run.checkpoints, 9) << "every tenth of the run, but not at its end";
 }
 
+TEST_F(TrainingLoopTest, AccumulatedBatchesMakeTheStepOfTheirMeanGradient) {
+  Run whole, halves;
+  TrainingOptions options = Options();
+  options.ema = 0;
+  Train(whole.parameters, options, HooksOf(whole));
+  options.accumulate = 2;
+  TrainingHooks hooks = HooksOf(halves);
+  std::vector<int64_t> batches;
+  hooks.loss = [&batches, loss = hooks.loss](int64_t batch) {
+    batches.push_back(batch);
+    return loss(batch / 2);  // the same twice, so that the mean is the same
+  };
+  Train(halves.parameters, options, hooks);
+  EXPECT_EQ(halves.steps, 40);
+  ASSERT_EQ(batches.size(), 80u);
+  EXPECT_EQ(batches.back(), 79);
+  for (size_t i = 0; i < whole.parameters.size(); ++i) {
+    EXPECT_TRUE(at::equal(whole.parameters[i], halves.parameters[i]));
+  }
+}
+
 TEST_F(TrainingLoopTest, AResumedRunEndsWithTheSameBitsAsAnUninterruptedOne) {
   Run whole;
   Train(whole.parameters, Options(), HooksOf(whole));

@@ -1,0 +1,71 @@
+"""The whole job on a pretrained model: a small random SD 3.5 in a folder of the worker's --models-dir."""
+
+import json
+import shutil
+
+import pytest
+
+from api import ROOT
+from inputs import check_pulled, make_phantoms, set_options
+
+PAIRS = 3
+SETTINGS = {
+    "weights": "tiny", "size": "64", "prompt": "An image of a polyp", "fit.iterations": "4", "fit.batch": "2",
+    "fit.accumulate": "2", "align.iterations": "2", "align.batch": "2", "align.pool": "4", "generate.steps": "3",
+    "figures.samples": "4",
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A models folder with the model `tiny`."""
+    folder = tmp_path_factory.mktemp("models")
+    data = ROOT / "tests" / "data" / "sd35"
+    shutil.copytree(data / "tiny", folder / "tiny")
+    for name in ("tokenizer", "tokenizer_2", "tokenizer_3"):
+        shutil.copytree(data / "tokenizers" / name, folder / "tiny" / name)
+    return folder
+
+
+@pytest.fixture
+def service(new_service, models):
+    """The coordinator hands the models folder on to the worker that it starts."""
+    started = new_service().start_coordinator("--spawn-workers", 1, "--models-dir", models)
+    yield started
+    assert started.coordinator.terminate() == 0
+
+
+def start(service, folder, settings=SETTINGS, expect=0):
+    data = make_phantoms(service, folder)
+    service.afctl("dataset", "push", "source", data / "source", "--labels", "polyp=255")
+    return service.afctl("align", "--preset", "sd3.5-medium", "--source", "source", "--references", data / "references",
+                         "--pairs", PAIRS, *set_options(settings), "--wait", expect=expect)
+
+
+def test_job_runs_from_fit_to_figures(service, tmp_path):
+    job = start(service, tmp_path / "data")
+    assert job["state"] == "JOB_STATE_SUCCEEDED"
+    assert {stage["id"] for stage in job["stages"]} == {"fit", "rollout", "align", "generate", "compare", "figures"}
+    service.afctl("pairs", "pull", job["name"], tmp_path / "pairs")
+    check_pulled(tmp_path / "pairs", PAIRS)
+    record = json.loads((tmp_path / "pairs" / "manifest.jsonl").read_text().splitlines()[0])["record"]
+    assert record["preset"] == "sd3.5-medium" and record["weights"] == "tiny"
+    assert json.loads((tmp_path / "pairs" / "figures.json").read_text())
+
+    # The model is a ControlNet as diffusers names its tensors, with its config.json in the header.
+    service.afctl("model", "export", job["stage2_model"], tmp_path / "model.safetensors")
+    data = (tmp_path / "model.safetensors").read_bytes()
+    header = json.loads(data[8:8 + int.from_bytes(data[:8], "little")])
+    assert "controlnet_blocks.0.weight" in header and "transformer_blocks.0.attn.to_q.weight" in header
+    assert json.loads(header["__metadata__"]["config.json"])["_class_name"] == "SD3ControlNetModel"
+
+
+def test_missing_weights_fail_the_job_by_name(service, tmp_path):
+    error = start(service, tmp_path / "data", {**SETTINGS, "weights": "absent"}, expect=1)
+    text = json.dumps(error)
+    assert "absent" in text and "--models-dir" in text and str(tmp_path) not in text
+
+
+def test_names_that_are_paths_are_refused_at_submission(service, tmp_path):
+    error = start(service, tmp_path / "data", {**SETTINGS, "weights": "../tiny"}, expect=1)["error"]
+    assert error["code"] == "INVALID_ARGUMENT" and "weights" in error["message"]
