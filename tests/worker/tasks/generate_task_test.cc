@@ -73,10 +73,15 @@ TEST_F(GenerateTaskTest, StrengthOneDoesNotDependOnTheOriginsPicture) {
 TEST_F(GenerateTaskTest, DetailGivesBackWhatTheModelSmoothsAwayOfTheOrigin) {
   const auto distance = [&](const char* detail, const char* strength) {
     const auto line = nlohmann::json::parse(
-        Lines(1, 1, {{"generate.detail", detail}, {"generate.strength", strength}}).at(0));
+        Lines(1, 1,
+              {{"generate.detail", detail},
+               {"generate.strength", strength},
+               {"align.start_index", "19"}})
+            .at(0));
     EXPECT_EQ(line.at("record").at("detail").dump(), std::string(detail) + ".0");
     const std::string name = line.at("record").at("mask");
-    for (const DatasetItem& item : ParseManifest(blobs_->Read(source_))->items) {
+    const DatasetManifest manifest = *ParseManifest(blobs_->Read(source_));
+    for (const DatasetItem& item : manifest.items) {
       if (item.name != name) continue;
       return cv::norm(*DecodeImage(blobs_->Read(line.at("image")), "made"),
                       *DecodeImage(blobs_->Read(item.image), "real"), cv::NORM_L1);
