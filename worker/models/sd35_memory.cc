@@ -147,8 +147,10 @@ MemoryEstimate EstimateSd35Memory(const fs::path& folder, const Sd35Work& work,
   add("autoencoder", element * Numbers(autoencoder));
   add("ControlNet", (kFloatBytes + element * ((trains ? 0 : 1) + (work.copy ? 1 : 0))) * control);
   if (trains) {
-    // Gradient and two moments.
-    add("optimiser", kFloatBytes * (3 + (work.average ? 1 : 0)) * control);
+    // Gradient and two moments of each parameter; the position table is none.
+    int64_t trained = 0;
+    for (const at::Tensor& parameter : controlnet.parameters()) trained += parameter.numel();
+    add("optimiser", kFloatBytes * (3 + (work.average ? 1 : 0)) * trained);
   }
   add("latents",
       work.images * 2 * kFloatBytes * autoencoder.config().latent_channels * side * side);

@@ -48,12 +48,14 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   // The hand-over: the stage-1 model leads up to where stage 2 began to tune, and the aligned model
   // takes the one step from there that it was trained for. On every step it would change the style
   // again and again.
+  const bool has_stage1 = spec.inputs.contains("stage1");
+  const bool handover = has_stage1 && TextSetting(spec, "generate.path") == "handover";
+  const bool gives_detail = RealSetting(spec, "generate.detail") > 0 && strength < 1;
   std::unique_ptr<Backbone> stage1;
-  if (spec.inputs.contains("stage1")) {
+  if (handover || (has_stage1 && gives_detail)) {
     stage1 = LoadModel(context, spec, Input(spec, "stage1"), source);
     stage1->Freeze();
   }
-  const bool handover = stage1 && TextSetting(spec, "generate.path") == "handover";
   if (handover) {
     const double last = static_cast<double>(FirstTunableIndex(spec)) / kRolloutSteps;
     std::erase_if(times, [&](double time) { return time > last - 0.25 / kRolloutSteps; });

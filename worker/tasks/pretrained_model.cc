@@ -130,7 +130,8 @@ Sd35Work WorkOf(const TaskContext& context, const TaskSpec& spec, int64_t images
     work.copy = spec.inputs.contains("stage1");
   }
   // With a GPU the latents are in another memory, of which there is plenty for them.
-  if (context.device() == "cpu") work.images = images;
+  const bool keeps_latents = context.device() == "cpu" && work.kind != Sd35Work::Kind::kSample;
+  if (keeps_latents) work.images = images;
   return work;
 }
 

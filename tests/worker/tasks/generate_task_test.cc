@@ -72,12 +72,11 @@ TEST_F(GenerateTaskTest, StrengthOneDoesNotDependOnTheOriginsPicture) {
 
 TEST_F(GenerateTaskTest, DetailGivesBackWhatTheModelSmoothsAwayOfTheOrigin) {
   const auto distance = [&](const char* detail, const char* strength) {
-    const auto line = nlohmann::json::parse(
-        Lines(1, 1,
-              {{"generate.detail", detail},
-               {"generate.strength", strength},
-               {"align.start_index", "19"}})
-            .at(0));
+    const auto line = nlohmann::json::parse(Lines(1, 1,
+                                                  {{"generate.detail", detail},
+                                                   {"generate.strength", strength},
+                                                   {"align.start_index", "19"}})
+                                                .at(0));
     EXPECT_EQ(line.at("record").at("detail").dump(), std::string(detail) + ".0");
     const std::string name = line.at("record").at("mask");
     const DatasetManifest manifest = *ParseManifest(blobs_->Read(source_));
