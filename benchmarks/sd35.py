@@ -182,7 +182,8 @@ def main():
         where = ("SCALED DOWN, as there is no GPU: a transformer of 4 blocks of width 256, a ControlNet of 2, 128 x 128, float32, on "
                  f"{arguments.threads} thread(s) of a CPU; this says nothing about the full size")
     print(f"{where}; random weights, batch {run['batch']}, {run['steps']} steps, guidance {run['guidance']:g}; median of "
-          f"{run['rounds']} rounds, one contestant after another. One image is {flop / 1e12:.3g} TFLOP.")
+          f"{run['rounds']} rounds, one contestant after another. One image is {flop / 1e12:.3g} TFLOP. In training AlignFlow computes "
+          "blocks once more in the backward pass, diffusers keeps their activations.")
     if measured:
         print(f"The product of two square matrices of {run['product']} ran at {min(measured) / 1e12:.3g} to "
               f"{product / 1e12:.3g} TFLOP/s, before and after each contestant; shares are of the fastest.")
