@@ -89,8 +89,11 @@ DecoderNumbers DecoderActivations(const AutoencoderConfig& config, int64_t size,
     const size_t before = std::min(i + 1, config.block_out_channels.size() - 1);
     add(config.block_out_channels[before], 1);
     add(config.block_out_channels[i], config.layers_per_block);
-    if (i > 0) side *= 2;
+    if (i == 0) break;
+    add(config.block_out_channels[i], 1);  // the doubling's own input
+    side *= 2;
   }
+  add(config.block_out_channels.front(), 2);  // of the last norm and convolution
   return out;
 }
 

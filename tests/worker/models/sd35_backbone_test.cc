@@ -9,6 +9,8 @@
 #include "tests/worker/models/tiny_sd35.h"
 #include "worker/models/hf/load_model.h"
 #include "worker/models/sd35/velocity.h"
+#include "worker/training/optimizer.h"
+#include "worker/training/velocity_loss.h"
 
 namespace alignflow {
 namespace {
@@ -121,6 +123,25 @@ TEST_F(Sd35BackboneTest, OnlyTheControlNetTrains) {
   }
   for (const at::Tensor& parameter : base->autoencoder->parameters()) {
     EXPECT_FALSE(parameter.requires_grad() || parameter.grad().defined());
+  }
+}
+
+TEST_F(Sd35BackboneTest, TrainingTheControlNetLowersTheLossOfABatch) {
+  for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
+    const auto model = Model(Base(type));
+    const Point p;
+    const at::Tensor noise = at::randn_like(p.x);
+    const Condition condition = model->ConditionOn(model->EncodeMasks(p.classes));
+    const auto loss = [&] {
+      return VelocityLoss(*model, p.x, noise, p.t, condition, /*plain=*/true);
+    };
+    const double before = loss().item<double>();
+    AdamW optimizer(model->fit_parameters());
+    for (int i = 0; i < 20; ++i) {
+      loss().backward();
+      optimizer.Step(0.01);
+    }
+    EXPECT_LT(loss().item<double>(), 0.9 * before) << type;
   }
 }
 

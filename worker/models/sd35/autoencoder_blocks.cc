@@ -119,12 +119,12 @@ AutoencoderLevel::AutoencoderLevel(int64_t groups, int64_t in, int64_t out, int6
 at::Tensor AutoencoderLevel::Forward(at::Tensor x) const {
   for (const auto& resnet : resnets_) x = Recomputed(resnet, x);
   if (resize_ == AutoencoderResize::kNone) return x;
-  if (resize_ == AutoencoderResize::kHalve) {
-    x = at::constant_pad_nd(x, {0, 1, 0, 1});
-  } else {
-    x = at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
-  }
-  return conv_->Forward(x);
+  const auto resize = [conv = conv_,
+                       halve = resize_ == AutoencoderResize::kHalve](const at::Tensor& h) {
+    return conv->Forward(halve ? at::constant_pad_nd(h, {0, 1, 0, 1})
+                               : at::upsample_nearest2d(h, {2 * h.size(2), 2 * h.size(3)}));
+  };
+  return Recompute(resize, x);
 }
 
 }  // namespace alignflow
