@@ -16,15 +16,40 @@ namespace alignflow {
 
 // The kinds with their inputs and outputs. Each is a role whose value is the SHA-256 of a blob;
 // manifests are worker/data/manifest.h's JSON.
-//   fit: source -> model. Stage 1, net and control branch; safetensors.
+//   fit: source -> model, curve.json. Stage 1, net and control branch; safetensors.
 //   rollout: source, model -> pool. Masks and states x_s rolled out by the stage-1 model.
-//   align: source, model, references, pool (unless align.rollout is fresh) -> model. Stage 2.
-//   generate: source, model, stage1 (optional: the stage-1 model that leads up to the hand-over,
-//     beside an aligned model) -> pairs. Settings first_pair, last_pair. JSON lines, one a pair:
-//     {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a PNG>","record":{provenance}}
-//   figures: source, references, target (optional), stage1/NNNNNN and stage2/NNNNNN (pairs)
-//     -> figures, contact-sheet.png.
-//     JSON: [{"name","subject","value","better","sample_count"},...]
+//   align: source, model, references, pool (unless align.rollout is fresh) -> model, curve.json.
+//     Stage 2.
+//   fit-masks: source -> model, curve.json. The mask model.
+//   masks: source, model (of fit-masks) -> masks. New masks for pairs first_pair to last_pair: JSON
+//     lines {"pair":1,"mask":"<sha256 of a PNG>","origin":"<stem of the real mask>",
+//     "similarity":0.97}
+//   judge: source -> segmenter. Trained on the source's pairs; sees masks in images of any style.
+//   generate: source, references, model, stage1 (optional: the stage-1 model that leads up to the
+//     hand-over, beside an aligned model), masks (of the same shard; unless masks.kind is real),
+//     judge (if gates.enabled is on) -> pairs. Settings first_pair, last_pair. JSON lines, one a
+//     pair: {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a PNG>","record":{provenance}}
+//     or, if it failed the gates in every attempt, {"pair":1,"left_out":"mask agreement 0.21",
+//     "record":{...}}. record.gates, if they ran, is {"mask_agreement":0.83,"memorization":0.61,
+//     "nearest":"<stem>","nearest_in":"source","near_copy":false,"attempts":1,"passed":true}.
+//   transfer: source, references -> pairs. As generate, by colour transfer (method).
+//   evaluate: source, target, pairs/NNNNNN (optional) -> scores. A segmentation model trained on
+//     the source and the pairs, tested on the target. Settings run (1, 2, ...: its seed). JSON:
+//     {"segmenter":"unet","run":1,"pairs":700,"iterations":600,"classes":["polyp"],
+//      "images":[{"name":"a","sequence":"","dice":[0.7],"iou":[0.6]},...],
+//      "mean_dice":0.7,"mean_iou":0.6}
+//   figures: source, references, target (optional), stage1/NNNNNN (optional) and stage2/NNNNNN
+//     (pairs), real/NNNNNN and both/NNNNNN (scores by run, optional)
+//     -> figures, contact-sheet.png, verdicts.json, samples.json, embedding.json.
+//     figures: [{"name","subject","value","low","high","better","unit","sample_count","note"},...];
+//       low and high (95 % bootstrap interval), unit and note are optional; value is null where a
+//       figure is not available, and the note says why.
+//     verdicts.json: [{"name":"alignment","verdict":"good"|"poor"|"not measured","reason":"..."}]
+//     samples.json: [{"pair":1,"mask_origin":"<stem>","images":{"stage 2":{"png":"<base64>",
+//       "mask":"<base64>"},"stage 1":...,"source":...,"nearest":...},"gates":{...}},...]
+//     embedding.json: [{"subject":"source","x":0.1,"y":-3.2},...] (t-SNE)
+//   curve.json: {"name":"align","x":"step","series":[{"name":"alignment","points":[[25,3.1],...]}],
+//     "events":[{"step":150,"text":"..."}]}
 //
 // Pair i depends on (model, settings, seed, i) only, not on the shard's bounds.
 //
@@ -32,7 +57,7 @@ namespace alignflow {
 // runs it. What a task does depends on nothing but these fields, so that its result can be stored
 // under their digest and never computed twice.
 struct TaskSpec {
-  std::string kind;  // "fit", "rollout", "align", "generate", "figures"
+  std::string kind;  // one of the kinds above
   std::map<std::string, std::string>
       settings;  // resolved settings this kind depends on, by dotted name; "preset", "seed"
   std::map<std::string, std::string>

@@ -11,6 +11,11 @@ TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunRollout(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context);
+TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context);
+TaskOutputs RunFitMasks(const TaskSpec& spec, TaskContext& context);
+TaskOutputs RunMasks(const TaskSpec& spec, TaskContext& context);
+TaskOutputs RunJudge(const TaskSpec& spec, TaskContext& context);
+TaskOutputs RunEvaluate(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context);
 
 }  // namespace alignflow

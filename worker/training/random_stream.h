@@ -19,6 +19,17 @@ enum class RandomUse : uint32_t {
   kPairMask = 7,
   kPairNoise = 8,
   kStyleStart = 9,
+  kPairAttempt = 10,
+  kJudgeOrder = 11,
+  kJudgeStep = 12,
+  kEvaluateOrder = 13,
+  kEvaluateStep = 14,
+  kFitMasksOrder = 15,
+  kFitMasksStep = 16,
+  kMaskNoise = 17,
+  kBootstrap = 18,
+  kEmbedding = 19,
+  kTransfer = 20,
 };
 
 // A CPU generator that depends on nothing but (seed, use, index), so that step `index` of a run
