@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "worker/models/velocity_model.h"
@@ -22,8 +23,23 @@ at::Tensor EulerStep(VelocityModel& model, const at::Tensor& x, double from, dou
 // Called before each step with the number of steps done; what it throws ends the solution.
 using BeforeStep = std::function<void(int64_t step)>;
 
-// Euler's method over a grid of at least one time; returns x at the last. The error is of first
-// order in the step. Keeps a graph where grad mode is on.
+// Explicit Runge-Kutta methods. Evaluations of the velocity a step and order of the error in it:
+// Euler 1 and 1, midpoint 2 and 2, Heun 2 and 2, classical RK4 4 and 4.
+enum class SolverKind { kEuler, kMidpoint, kHeun, kRk4 };
+
+// "euler", "midpoint", "heun" or "rk4", as in generate.solver. Throws std::invalid_argument.
+SolverKind SolverNamed(std::string_view name);
+
+// Solves the flow's equation over a grid of at least one time; returns x at the last. Models whose
+// velocity follows from predicted data divide by 1 - t, so no method asks for the velocity at t =
+// 1: Heun's last step to there is a midpoint step, and RK4's one of Ralston's third-order method
+// with stages at 0, 1/2 and 3/4. A single step of an order lower keeps the order of the whole.
+// Keeps a graph where grad mode is on.
+at::Tensor Solve(SolverKind kind, VelocityModel& model, at::Tensor x,
+                 const std::vector<double>& times, const Condition& condition,
+                 const BeforeStep& before_step = {});
+
+// Solve with Euler's method.
 at::Tensor SolveEuler(VelocityModel& model, at::Tensor x, const std::vector<double>& times,
                       const Condition& condition, const BeforeStep& before_step = {});
 

@@ -27,10 +27,10 @@ class LinearField : public VelocityModel {
   double rate_;
 };
 
-double ErrorWith(int64_t steps) {
+double ErrorWith(int64_t steps, SolverKind kind = SolverKind::kEuler) {
   LinearField field(-1.5);
   const at::Tensor x =
-      SolveEuler(field, at::full({2, 3, 4}, 2.0, at::kDouble), UniformTimes(steps), {});
+      Solve(kind, field, at::full({2, 3, 4}, 2.0, at::kDouble), UniformTimes(steps), {});
   return (x - field.Solution(2.0)).abs().max().item<double>();
 }
 
@@ -40,6 +40,23 @@ TEST(SolverTest, EulerReachesAKnownSolutionWithFirstOrder) {
   EXPECT_NEAR(ErrorWith(200) / ErrorWith(400), 2.0, 0.03);
 }
 
+TEST(SolverTest, HigherMethodsReachItWithTheirOrder) {
+  for (const SolverKind kind : {SolverKind::kMidpoint, SolverKind::kHeun}) {
+    EXPECT_NEAR(ErrorWith(40, kind) / ErrorWith(80, kind), 4.0, 0.25);
+  }
+  EXPECT_NEAR(ErrorWith(10, SolverKind::kRk4) / ErrorWith(20, SolverKind::kRk4), 16.0, 3.0);
+  EXPECT_LT(ErrorWith(10, SolverKind::kRk4), ErrorWith(10, SolverKind::kHeun) / 50);
+}
+
+TEST(SolverTest, NoMethodAsksForTheVelocityAtTheData) {
+  for (const char* name : {"euler", "midpoint", "heun", "rk4"}) {
+    LinearField field(1);
+    Solve(SolverNamed(name), field, at::zeros({1, 1}), UniformTimes(3), {});
+    for (const double time : field.times) EXPECT_LT(time, 0.95) << name;
+  }
+  EXPECT_THROW(SolverNamed("dopri5"), std::invalid_argument);
+}
+
 TEST(SolverTest, AStraightPathIsExactInOneStep) {
   class Straight : public VelocityModel {
    public:
@@ -47,8 +64,12 @@ TEST(SolverTest, AStraightPathIsExactInOneStep) {
       return at::full_like(x, 3);
     }
   } field;
-  const at::Tensor x = SolveEuler(field, at::zeros({1, 2}), UniformTimes(1), {});
-  EXPECT_TRUE(at::allclose(x, at::full({1, 2}, 3.0)));
+  for (const char* name : {"euler", "midpoint", "heun", "rk4"}) {
+    for (const auto& times : {UniformTimes(1), std::vector<double>{0, 0.5, 1}}) {
+      const at::Tensor x = Solve(SolverNamed(name), field, at::zeros({1, 2}), times, {});
+      EXPECT_TRUE(at::allclose(x, at::full({1, 2}, 3.0))) << name;
+    }
+  }
 }
 
 TEST(SolverTest, VelocitiesAreAskedForAtEachStepsBeginning) {
