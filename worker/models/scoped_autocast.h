@@ -5,6 +5,15 @@
 
 namespace alignflow {
 
+// Whether the CPU multiplies bfloat16 by itself; others emulate it, slower than float32.
+inline bool CpuHasBfloat16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 // Convolutions and matrix products inside this scope run in `type`.
 class ScopedAutocast {
  public:

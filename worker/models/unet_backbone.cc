@@ -7,6 +7,7 @@
 #include "worker/flow/guidance.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/scoped_autocast.h"
+#include "worker/models/scoped_seed.h"
 #include "worker/models/unet/merged_model.h"
 
 namespace alignflow {
@@ -18,28 +19,6 @@ constexpr char kFormatKey[] = "alignflow.format";
 constexpr char kFormat[] = "unet-2";
 constexpr char kConfigKey[] = "alignflow.config";
 constexpr double kLeastRest = 1e-3;  // of 1 - t, where the velocity is divided by it
-
-// Draws from the global generator are seeded inside this scope and continue as before after it.
-class ScopedSeed {
- public:
-  explicit ScopedSeed(uint64_t seed)
-      : generator_(at::globalContext().defaultGenerator(at::kCPU)), saved_(generator_.get_state()) {
-    generator_.set_current_seed(seed);
-  }
-  ~ScopedSeed() { generator_.set_state(saved_); }
-
- private:
-  at::Generator generator_;
-  at::Tensor saved_;
-};
-
-bool CpuHasBfloat16() {
-#if defined(__x86_64__)
-  return __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
-}
 
 json ToJson(const UNetBackboneConfig& config) {
   return {{"preset", config.preset},

@@ -1,0 +1,58 @@
+#include "worker/models/segmenters/segmenter.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <vector>
+
+#include "worker/models/scoped_seed.h"
+#include "worker/models/segmenters/unet_segmenter.h"
+
+namespace alignflow {
+namespace {
+
+constexpr int64_t kSegmentBatch = 16;
+constexpr double kSmooth = 1;  // pixels; defines the Dice of a class that a batch does not hold
+
+}  // namespace
+
+NewSegmenter MakeSegmenter(const std::string& name, int64_t classes, int64_t size, uint64_t seed,
+                           at::Device device, const std::filesystem::path& /*folder*/) {
+  const ScopedSeed scope(seed);
+  NewSegmenter made;
+  if (name == "unet") {
+    made.model = std::make_shared<UNetSegmenter>(classes, size);
+  } else {
+    throw std::invalid_argument("there is no segmenter '" + name + "'");
+  }
+  made.model->to(device);
+  return made;
+}
+
+at::Tensor SegmentationLoss(const at::Tensor& logits, const at::Tensor& classes) {
+  const int64_t count = logits.size(1);
+  const at::Tensor log_probabilities = at::log_softmax(logits, 1);
+  const at::Tensor target = classes.to(at::kLong);
+  const at::Tensor entropy = at::nll_loss2d(log_probabilities, target);
+  const at::Tensor wanted =
+      classes.unsqueeze(1).eq(at::arange(count, classes.options()).view({1, count, 1, 1}));
+  const at::Tensor probabilities = log_probabilities.exp();
+  const at::Tensor overlap = (probabilities * wanted).sum({0, 2, 3});
+  const at::Tensor total = probabilities.sum({0, 2, 3}) + wanted.sum({0, 2, 3});
+  const at::Tensor dice = (2 * overlap + kSmooth) / (total + kSmooth);
+  return entropy + (1 - dice.narrow(0, 1, count - 1)).mean();
+}
+
+at::Tensor Segment(Segmenter& model, const at::Tensor& images, at::Device device) {
+  const at::NoGradGuard no_grad;
+  model.eval();
+  std::vector<at::Tensor> parts;
+  for (int64_t first = 0; first < images.size(0); first += kSegmentBatch) {
+    const at::Tensor batch =
+        images.narrow(0, first, std::min(kSegmentBatch, images.size(0) - first));
+    const at::Tensor input = batch.to(device).to(at::kFloat).div_(127.5).sub_(1);
+    parts.push_back(model.Logits(input).argmax(1).to(at::kByte).cpu());
+  }
+  return at::cat(parts);
+}
+
+}  // namespace alignflow

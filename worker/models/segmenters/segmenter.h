@@ -1,0 +1,54 @@
+#ifndef ALIGNFLOW_WORKER_MODELS_SEGMENTERS_SEGMENTER_H_
+#define ALIGNFLOW_WORKER_MODELS_SEGMENTERS_SEGMENTER_H_
+
+#include <ATen/ATen.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace alignflow {
+
+// A network that tells the class of every pixel. Its parameters and buffers are its whole state.
+// Not thread-safe.
+class Segmenter : public torch::nn::Module {
+ public:
+  // images: [B,3,S,S] RGB in [-1,1] on the model's device. Returns logits [B,K,S,S] float32 of
+  // classes 0 (background) to K - 1. Differentiable.
+  virtual at::Tensor Logits(const at::Tensor& images) = 0;
+
+  // Called once after training with a few batches of training images: takes the statistics that
+  // evaluation needs and training does not keep. So the parameters alone are the state of a
+  // training that is interrupted.
+  virtual void Settle(const std::function<at::Tensor(int64_t batch)>& /*images*/,
+                      int64_t /*batches*/) {}
+};
+
+struct NewSegmenter {
+  std::shared_ptr<Segmenter> model;
+  bool pretrained = false;  // whether the encoder was read from a folder
+};
+
+// name: "unet", "segformer-b0" to "segformer-b5" or "dpt", for images of size x size pixels and so
+// many classes. Parameters are drawn from the seed; the encoder of the last two is read from
+// `folder`, transformers' format, if there is such a folder. Throws std::invalid_argument for
+// another name or a size the network does not take, std::runtime_error naming file and tensor for a
+// folder that does not fit.
+NewSegmenter MakeSegmenter(const std::string& name, int64_t classes, int64_t size, uint64_t seed,
+                           at::Device device, const std::filesystem::path& folder = {});
+
+// The mean of cross-entropy and of soft Dice loss (1 - Dice of the probabilities over the whole
+// batch, averaged over the classes but the background). logits: [B,K,H,W]; classes: uint8 [B,H,W]
+// on the same device. Returns a scalar.
+at::Tensor SegmentationLoss(const at::Tensor& logits, const at::Tensor& classes);
+
+// The most likely classes: uint8 [B,S,S] on the CPU, without gradients, in evaluation, in small
+// batches. images: uint8 [B,3,S,S] RGB.
+at::Tensor Segment(Segmenter& model, const at::Tensor& images, at::Device device);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_MODELS_SEGMENTERS_SEGMENTER_H_

@@ -1,0 +1,133 @@
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "worker/gates/mask_agreement.h"
+#include "worker/tasks/image_set.h"
+#include "worker/tasks/model_file.h"
+#include "worker/tasks/pair_list.h"
+#include "worker/tasks/segmenter_training.h"
+#include "worker/tasks/task_error.h"
+#include "worker/tasks/task_kinds.h"
+#include "worker/tasks/task_progress.h"
+#include "worker/tasks/task_spec.h"
+
+namespace alignflow {
+namespace {
+
+using nlohmann::json;
+
+std::vector<std::string> ClassNames(const LabelTable& labels) {
+  std::vector<std::string> names;
+  for (const LabelTable::Label& label : labels.labels()) names.push_back(label.name);
+  return names;
+}
+
+// Grey values may differ between datasets, but the classes must be the same in the same order.
+void CheckTarget(const ImageSet& source, const ImageSet& target) {
+  if (!target.classes.defined()) {
+    throw TaskError(absl::InvalidArgumentError(
+        "the target has no masks; push it as a dataset with masks, or leave the target out"));
+  }
+  const auto have = ClassNames(target.labels), want = ClassNames(source.labels);
+  if (have == want) return;
+  throw TaskError(absl::InvalidArgumentError(absl::StrCat(
+      "the target dataset has the classes ", absl::StrJoin(have, ", "), ", but the source has ",
+      absl::StrJoin(want, ", "), "; push the target with labels of the source's names and order")));
+}
+
+void CheckPairs(const ImageSet& pairs, int64_t size) {
+  if (pairs.images.size(2) == size && pairs.images.size(3) == size) return;
+  throw TaskError(absl::InvalidArgumentError(
+      absl::StrCat("the pairs are ", pairs.images.size(3), "x", pairs.images.size(2),
+                   " pixels, but the segmenter takes ", size, "x", size)));
+}
+
+bool IsWordWithNumber(const std::string& text) {
+  return !text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) &&
+         std::isdigit(static_cast<unsigned char>(text.back()));
+}
+
+// The video sequence that a frame's name tells, as "seq05" in seq05_frame079; empty for others.
+std::string SequenceOf(const std::string& name) {
+  const size_t end = name.rfind('_');
+  if (end == std::string::npos) return "";
+  const std::string sequence = name.substr(0, end);
+  return IsWordWithNumber(sequence) && IsWordWithNumber(name.substr(end + 1)) ? sequence : "";
+}
+
+// NaN, of a class that is in neither mask, becomes null.
+json Row(const at::Tensor& values) {
+  json row = json::array();
+  for (int64_t i = 0; i < values.size(0); ++i) row.push_back(values[i].item<double>());
+  return row;
+}
+
+// The mean over images, then classes.
+double MeanOf(const at::Tensor& values) { return values.nanmean(0).nanmean().item<double>(); }
+
+void AddScores(const ImageSet& target, const at::Tensor& seen, json& scores) {
+  const ClassOverlap overlap = OverlapOf(seen, target.classes, target.labels.classes());
+  scores["images"] = json::array();
+  for (int64_t i = 0; i < target.size(); ++i) {
+    scores["images"].push_back({{"name", target.names[i]},
+                                {"sequence", SequenceOf(target.names[i])},
+                                {"dice", Row(overlap.dice[i])},
+                                {"iou", Row(overlap.iou[i])}});
+  }
+  scores["mean_dice"] = MeanOf(overlap.dice);
+  scores["mean_iou"] = MeanOf(overlap.iou);
+}
+
+bool HasPairs(const TaskSpec& spec) {
+  return std::ranges::any_of(spec.inputs,
+                             [](const auto& input) { return input.first.starts_with("pairs/"); });
+}
+
+}  // namespace
+
+// A segmentation model trained on the source's pairs, with synthetic ones or without, and tested on
+// the target. Both sides of a run have the same initial weights and take the same steps.
+TaskOutputs RunEvaluate(const TaskSpec& spec, TaskContext& context) {
+  const int64_t size = ImageSize(spec);
+  const int64_t run = IntegerSetting(spec, "run");
+  const uint64_t seed = static_cast<uint64_t>(IntegerSetting(spec, "seed")) * 1000003u + run;
+  const int64_t iterations = IntegerSetting(spec, "evaluate.iterations");
+  const std::string name = TextSetting(spec, "evaluate.segmenter");
+  ProgressReporter progress(context, iterations, "steps");
+
+  const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
+  const ImageSet target = LoadImageSet(context, Input(spec, "target"), size);
+  CheckTarget(source, target);
+  std::optional<ImageSet> pairs;
+  if (HasPairs(spec)) {
+    pairs = LoadPairs(context, spec, "pairs", source.labels, INT64_MAX).set;
+    CheckPairs(*pairs, size);
+  }
+  const std::filesystem::path folder =
+      context.models_dir().empty() ? "" : context.models_dir() / name;
+  const NewSegmenter made =
+      MakeSegmenter(name, source.labels.classes(), size, seed, DeviceOf(context), folder);
+  TrainSegmenter(context, progress, *made.model,
+                 {.real = source,
+                  .synthetic = pairs ? &*pairs : nullptr,
+                  .synthetic_share = RealSetting(spec, "evaluate.synthetic_share"),
+                  .iterations = iterations,
+                  .batch = IntegerSetting(spec, "evaluate.batch"),
+                  .learning_rate = RealSetting(spec, "evaluate.learning_rate"),
+                  .seed = seed,
+                  .order = RandomUse::kEvaluateOrder,
+                  .step = RandomUse::kEvaluateStep});
+
+  json scores{{"segmenter", name},
+              {"encoder", made.pretrained ? "pretrained" : "random"},
+              {"run", run},
+              {"pairs", pairs ? pairs->size() : 0},
+              {"iterations", iterations},
+              {"classes", ClassNames(source.labels)}};
+  AddScores(target, Segment(*made.model, target.images, DeviceOf(context)), scores);
+  return {{"scores", ValueOrThrow(context.Store(scores.dump()))}};
+}
+
+}  // namespace alignflow

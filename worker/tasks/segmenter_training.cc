@@ -1,0 +1,96 @@
+#include "worker/tasks/segmenter_training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "worker/tasks/model_file.h"
+#include "worker/tasks/training_task.h"
+#include "worker/training/epoch_order.h"
+
+namespace alignflow {
+namespace {
+
+constexpr double kWarmUp = 0.1;  // of the steps
+constexpr int64_t kSettleBatches = 16;
+
+// The batches of a training, real and synthetic.
+class Batches {
+ public:
+  Batches(const SegmenterTraining& training, at::Device device)
+      : training_(training),
+        device_(device),
+        synthetic_(training.synthetic == nullptr ? 0
+                                                 : std::lround(static_cast<double>(training.batch) *
+                                                               training.synthetic_share)),
+        real_order_(training.real.size(), training.seed, training.order) {
+    // Another seed, or equally many real and synthetic images would come in the same order.
+    if (synthetic_ > 0) {
+      synthetic_order_.emplace(training.synthetic->size(), ~training.seed, training.order);
+    }
+  }
+
+  ImageBatch Take(int64_t step) {
+    at::Generator random = RandomStream(training_.seed, training_.step, step);
+    const int64_t real = training_.batch - synthetic_;
+    ImageBatch batch;
+    if (real > 0) {
+      batch = TakeBatch(training_.real, real_order_.Items(step * real, real), device_, random);
+    }
+    if (synthetic_ > 0) {
+      const ImageBatch added =
+          TakeBatch(*training_.synthetic, synthetic_order_->Items(step * synthetic_, synthetic_),
+                    device_, random);
+      batch.images = real > 0 ? at::cat({batch.images, added.images}) : added.images;
+      batch.classes = real > 0 ? at::cat({batch.classes, added.classes}) : added.classes;
+    }
+    if (training_.recolour) batch.images = Recoloured(batch.images, random);
+    return batch;
+  }
+
+ private:
+  const SegmenterTraining& training_;
+  at::Device device_;
+  int64_t synthetic_;
+  EpochOrder real_order_;
+  std::optional<EpochOrder> synthetic_order_;
+};
+
+}  // namespace
+
+at::Tensor Recoloured(const at::Tensor& images, at::Generator random) {
+  const int64_t count = images.size(0);
+  // Drawn on the CPU, so that every device sees the same numbers.
+  const auto uniform = [&](at::IntArrayRef shape, double low, double high) {
+    return (low + (high - low) * at::rand(shape, random)).to(images.device());
+  };
+  const at::Tensor exponent = uniform({count, 3, 1, 1}, std::log(0.6), std::log(1.7)).exp();
+  const at::Tensor mixing =
+      at::eye(3, images.options()).unsqueeze(0) + uniform({count, 3, 3}, -0.25, 0.25);
+  const at::Tensor gain = uniform({count, 1, 1}, std::log(0.6), std::log(1.6)).exp();
+  const at::Tensor offset = uniform({count, 3, 1}, -0.25, 0.25);
+  const at::Tensor bright = (images * 0.5 + 0.5).clamp(1e-3, 1).pow(exponent) * 2 - 1;
+  return at::baddbmm(offset, mixing * gain, bright.flatten(2)).clamp(-1, 1).view(images.sizes());
+}
+
+void TrainSegmenter(TaskContext& context, ProgressReporter& progress, Segmenter& model,
+                    const SegmenterTraining& training) {
+  const at::Device device = DeviceOf(context);
+  const TrainingOptions options{
+      .iterations = training.iterations,
+      .warm_up = std::lround(kWarmUp * static_cast<double>(training.iterations)),
+      .learning_rate = training.learning_rate};
+  Batches batches(training, device);
+  model.train();
+  TrainUnder(context, progress, model.parameters(), options, [&](int64_t step) {
+    const ImageBatch batch = batches.Take(step);
+    const at::Tensor loss = SegmentationLoss(model.Logits(batch.images), batch.classes.to(device));
+    return StepLoss{loss, {{"loss", loss.item<double>()}}};
+  });
+  const at::NoGradGuard no_grad;
+  model.Settle([&](int64_t batch) { return batches.Take(batch).images; },
+               std::min(kSettleBatches, training.iterations));
+  model.eval();
+}
+
+}  // namespace alignflow
