@@ -1,6 +1,9 @@
 #include "server/metrics.h"
 
+#include <algorithm>
+
 #include "server/catalog/columns.h"
+#include "server/figure_names.h"
 
 namespace alignflow {
 namespace {
@@ -49,6 +52,14 @@ ServerMetrics::ServerMetrics()
                       .Add({}, kWaitSeconds)),
       lease_expiries_(Counter(*registry_, "alignflow_lease_expiries_total",
                               "Leases that ran out because their worker was lost")),
+      pairs_(BuildCounter()
+                 .Name("alignflow_pairs_total")
+                 .Help("Pairs by outcome: made, or left out because they failed the gates")
+                 .Register(*registry_)),
+      figures_(BuildGauge()
+                   .Name("alignflow_job_figure")
+                   .Help("Figures computed last, by name and by the images they are of")
+                   .Register(*registry_)),
       bytes_in_(Counter(*registry_, "alignflow_blob_bytes_in_total", "Bytes of blobs received")),
       bytes_out_(Counter(*registry_, "alignflow_blob_bytes_out_total", "Bytes of blobs sent")),
       rpcs_(BuildHistogram()
@@ -69,6 +80,23 @@ void ServerMetrics::ObserveQueueWait(absl::Duration wait) {
   queue_wait_.Observe(absl::ToDoubleSeconds(wait));
 }
 void ServerMetrics::CountLeaseExpiry() { lease_expiries_.Increment(); }
+void ServerMetrics::CountPairs(int64_t made, int64_t left_out) {
+  pairs_.Add({{"outcome", "made"}}).Increment(static_cast<double>(made));
+  pairs_.Add({{"outcome", "left out"}}).Increment(static_cast<double>(left_out));
+}
+void ServerMetrics::SetFigures(const std::vector<FigureRecord>& figures) {
+  absl::MutexLock lock(&figures_mutex_);
+  for (prometheus::Gauge* gauge : shown_figures_) figures_.Remove(gauge);
+  shown_figures_.clear();
+  for (const FigureRecord& figure : figures) {
+    if (!figure.value || !IsKnownFigure(figure.name, figure.subject)) continue;
+    prometheus::Gauge& gauge = figures_.Add({{"figure", figure.name}, {"subject", figure.subject}});
+    gauge.Set(*figure.value);
+    if (std::ranges::find(shown_figures_, &gauge) == shown_figures_.end()) {
+      shown_figures_.push_back(&gauge);
+    }
+  }
+}
 void ServerMetrics::AddBytesIn(int64_t bytes) { bytes_in_.Increment(static_cast<double>(bytes)); }
 void ServerMetrics::AddBytesOut(int64_t bytes) { bytes_out_.Increment(static_cast<double>(bytes)); }
 void ServerMetrics::ObserveRpc(const std::string& method, const std::string& code,

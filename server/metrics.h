@@ -5,7 +5,9 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
@@ -13,6 +15,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "server/catalog/records.h"
+#include "server/workflow/result_documents.h"
 
 namespace alignflow {
 
@@ -32,6 +35,11 @@ class ServerMetrics {
   void ObserveQueueWait(absl::Duration wait);
   // alignflow_lease_expiries_total
   void CountLeaseExpiry();
+  // alignflow_pairs_total{outcome}: "made" or "left out" by the gates
+  void CountPairs(int64_t made, int64_t left_out);
+  // alignflow_job_figure{figure,subject}: those computed last, as docs/figures.md names them. Any
+  // that it does not name are left away.
+  void SetFigures(const std::vector<FigureRecord>& figures);
   // alignflow_blob_bytes_in_total, alignflow_blob_bytes_out_total
   void AddBytesIn(int64_t bytes);
   void AddBytesOut(int64_t bytes);
@@ -49,6 +57,10 @@ class ServerMetrics {
   prometheus::Gauge& orphans_;
   prometheus::Histogram& queue_wait_;
   prometheus::Counter& lease_expiries_;
+  prometheus::Family<prometheus::Counter>& pairs_;
+  absl::Mutex figures_mutex_;
+  prometheus::Family<prometheus::Gauge>& figures_;
+  std::vector<prometheus::Gauge*> shown_figures_;
   prometheus::Counter& bytes_in_;
   prometheus::Counter& bytes_out_;
   prometheus::Family<prometheus::Histogram>& rpcs_;

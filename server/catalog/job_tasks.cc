@@ -67,7 +67,7 @@ std::vector<StageCount> CountStages(Sql& sql, const std::string& job) {
               "COALESCE(SUM(CASE WHEN t.total > 0 THEN t.step ELSE 0 END), 0), "
               "COALESCE(SUM(t.total), 0), "
               "COALESCE(SUM(CASE WHEN t.total > 0 THEN 1 ELSE 0 END), 0), "
-              "COALESCE(SUM(t.pairs), 0), "
+              "COALESCE(SUM(t.pairs), 0), COALESCE(SUM(t.pairs_left_out), 0), "
               "COALESCE(SUM(CASE WHEN jt.reused = 1 THEN 0 ELSE t.failures + t.losses - "
               "CASE WHEN t.state = 'failed' THEN 1 ELSE 0 END END), 0), "
               "COALESCE(MIN(CASE WHEN jt.reused = 1 THEN NULL ELSE NULLIF(t.start_time, 0) END), "
@@ -79,7 +79,8 @@ std::vector<StageCount> CountStages(Sql& sql, const std::string& job) {
        soci::use(job), soci::into(row.stage), soci::into(row.stage_order), soci::into(named),
        soci::into(state), soci::into(row.tasks), soci::into(row.reused), soci::into(row.step),
        soci::into(row.total), soci::into(row.tasks_with_total), soci::into(row.pairs),
-       soci::into(row.retries), soci::into(started), soci::into(ended));
+       soci::into(row.pairs_left_out), soci::into(row.retries), soci::into(started),
+       soci::into(ended));
   select.execute();
   std::vector<StageCount> rows;
   while (select.fetch()) {
@@ -92,12 +93,32 @@ std::vector<StageCount> CountStages(Sql& sql, const std::string& job) {
   return rows;
 }
 
+std::map<std::string, int> StageSizes(Sql& sql, const std::string& job) {
+  std::string stage;
+  int tasks = 0;
+  soci::statement select =
+      (sql.prepare << "SELECT stage, COUNT(*) FROM job_tasks WHERE job_id = :job GROUP BY stage",
+       soci::use(job), soci::into(stage), soci::into(tasks));
+  select.execute();
+  std::map<std::string, int> sizes;
+  while (select.fetch()) sizes[stage] = tasks;
+  return sizes;
+}
+
 bool AllTasksDone(Sql& sql, const std::string& job) {
   int undone = 0;
   sql << "SELECT 1 FROM job_tasks jt LEFT JOIN tasks t ON t.task_key = jt.task_key WHERE jt.job_id "
          "= :job AND (jt.task_key IS NULL OR t.state <> 'succeeded') LIMIT 1",
       soci::use(job), soci::into(undone);
   return !sql.got_data();
+}
+
+std::vector<std::string> UnfinishedJobs(Sql& sql) {
+  std::string job;
+  soci::statement select = (sql.prepare << "SELECT id FROM jobs WHERE state IN ('queued', "
+                                           "'running') ORDER BY sequence",
+                            soci::into(job));
+  return FetchTexts(select, job);
 }
 
 std::vector<std::string> JobsWaitingFor(Sql& sql, const std::string& task_key) {

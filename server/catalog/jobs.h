@@ -38,8 +38,12 @@ std::optional<JobTaskRecord> FindJobTask(Sql& sql, const std::string& job, const
 std::vector<std::string> UnnamedStages(Sql& sql, const std::string& job);
 // One row per stage and state, in order of stages.
 std::vector<StageCount> CountStages(Sql& sql, const std::string& job);
+// Number of tasks by stage.
+std::map<std::string, int> StageSizes(Sql& sql, const std::string& job);
 // Whether every task of the job is named and has succeeded.
 bool AllTasksDone(Sql& sql, const std::string& job);
+// Queued and running jobs, oldest first.
+std::vector<std::string> UnfinishedJobs(Sql& sql);
 // Unfinished jobs with the task, oldest first.
 std::vector<std::string> JobsWaitingFor(Sql& sql, const std::string& task_key);
 // The stage in which the job has the task; empty if it has it not.

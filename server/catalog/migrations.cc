@@ -13,8 +13,9 @@ using Statements = std::vector<const char*>;
 // Portable SQL: SQLite now, PostgreSQL later. Times are microseconds since 1970, 0 for none;
 // digests are hexadecimal text. A migration that has been released is never edited: add another.
 const std::vector<Statements>& Migrations() {
-  static const auto* const migrations = new std::vector<Statements>{{
-      R"(CREATE TABLE datasets (
+  static const auto* const migrations = new std::vector<Statements>{
+      {
+          R"(CREATE TABLE datasets (
            id TEXT PRIMARY KEY,
            sequence BIGINT NOT NULL UNIQUE,
            digest TEXT NOT NULL,
@@ -24,13 +25,13 @@ const std::vector<Statements>& Migrations() {
            smallest TEXT NOT NULL,
            largest TEXT NOT NULL,
            create_time BIGINT NOT NULL))",
-      R"(CREATE TABLE dataset_items (
+          R"(CREATE TABLE dataset_items (
            dataset_id TEXT NOT NULL REFERENCES datasets(id) ON DELETE CASCADE,
            ordinal BIGINT NOT NULL,
            image TEXT NOT NULL,
            mask TEXT NOT NULL,
            PRIMARY KEY (dataset_id, ordinal)))",
-      R"(CREATE TABLE jobs (
+          R"(CREATE TABLE jobs (
            id TEXT PRIMARY KEY,
            sequence BIGINT NOT NULL UNIQUE,
            request_id TEXT UNIQUE,
@@ -50,15 +51,15 @@ const std::vector<Statements>& Migrations() {
            end_time BIGINT NOT NULL,
            last_event BIGINT NOT NULL,
            event_time BIGINT NOT NULL))",
-      R"(CREATE INDEX jobs_by_state ON jobs (state, sequence))",
-      R"(CREATE TABLE job_references (
+          R"(CREATE INDEX jobs_by_state ON jobs (state, sequence))",
+          R"(CREATE TABLE job_references (
            job_id TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
            ordinal BIGINT NOT NULL,
            stem TEXT NOT NULL,
            image TEXT NOT NULL,
            size_bytes BIGINT NOT NULL,
            PRIMARY KEY (job_id, ordinal)))",
-      R"(CREATE TABLE tasks (
+          R"(CREATE TABLE tasks (
            task_key TEXT PRIMARY KEY,
            kind TEXT NOT NULL,
            settings TEXT NOT NULL,
@@ -80,20 +81,20 @@ const std::vector<Statements>& Migrations() {
            queue_time BIGINT NOT NULL,
            start_time BIGINT NOT NULL,
            end_time BIGINT NOT NULL))",
-      R"(CREATE INDEX tasks_by_state ON tasks (state))",
-      R"(CREATE TABLE task_outputs (
+          R"(CREATE INDEX tasks_by_state ON tasks (state))",
+          R"(CREATE TABLE task_outputs (
            task_key TEXT NOT NULL REFERENCES tasks(task_key) ON DELETE CASCADE,
            role TEXT NOT NULL,
            blob TEXT NOT NULL,
            PRIMARY KEY (task_key, role)))",
-      R"(CREATE TABLE pairs (
+          R"(CREATE TABLE pairs (
            task_key TEXT NOT NULL REFERENCES tasks(task_key) ON DELETE CASCADE,
            pair BIGINT NOT NULL,
            image TEXT NOT NULL,
            mask TEXT NOT NULL,
            record TEXT NOT NULL,
            PRIMARY KEY (task_key, pair)))",
-      R"(CREATE TABLE job_tasks (
+          R"(CREATE TABLE job_tasks (
            job_id TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
            stage TEXT NOT NULL,
            ordinal BIGINT NOT NULL,
@@ -101,8 +102,8 @@ const std::vector<Statements>& Migrations() {
            task_key TEXT REFERENCES tasks(task_key),
            reused BIGINT NOT NULL,
            PRIMARY KEY (job_id, stage, ordinal)))",
-      R"(CREATE INDEX job_tasks_by_task ON job_tasks (task_key))",
-      R"(CREATE TABLE models (
+          R"(CREATE INDEX job_tasks_by_task ON job_tasks (task_key))",
+          R"(CREATE TABLE models (
            id TEXT PRIMARY KEY,
            sequence BIGINT NOT NULL UNIQUE,
            task_key TEXT NOT NULL REFERENCES tasks(task_key),
@@ -111,7 +112,11 @@ const std::vector<Statements>& Migrations() {
            weights TEXT NOT NULL,
            source_digest TEXT NOT NULL,
            create_time BIGINT NOT NULL))",
-  }};
+      },
+      {
+          R"(ALTER TABLE pairs ADD COLUMN left_out TEXT NOT NULL DEFAULT '')",
+          R"(ALTER TABLE tasks ADD COLUMN pairs_left_out BIGINT NOT NULL DEFAULT 0)",
+      }};
   return *migrations;
 }
 

@@ -74,7 +74,8 @@ struct TaskRecord {
   std::string checkpoint;  // digest of the latest, or empty
   std::string error;
   TaskProgress progress;
-  int64_t pairs = 0;  // rows in the table of pairs
+  int64_t pairs = 0;           // that it made and that are handed out
+  int64_t pairs_left_out = 0;  // that failed the gates
   absl::Time queue_time = absl::UnixEpoch();
   absl::Time start_time = absl::UnixEpoch();
   absl::Time end_time = absl::UnixEpoch();
@@ -100,15 +101,19 @@ struct StageCount {
   int64_t step = 0, total = 0;  // sums over the tasks whose total is known
   int64_t tasks_with_total = 0;
   int64_t pairs = 0;
+  int64_t pairs_left_out = 0;
   int64_t retries = 0;
   absl::Time start_time = absl::UnixEpoch();  // earliest, of those not reused
   absl::Time end_time = absl::UnixEpoch();    // latest, of those not reused
 };
 
+// A pair, a pair that failed the gates (left_out says why; it may lack image and mask), or a new
+// mask that waits for its image (image is empty).
 struct PairRecord {
   int64_t index = 0;
   std::string image, mask;  // digests of PNG files
   std::string record_json;
+  std::string left_out;
 };
 
 struct ModelRecord {

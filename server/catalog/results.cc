@@ -38,20 +38,21 @@ std::optional<ModelRecord> FirstOf(const std::vector<ModelRecord>& rows) {
 void SetPairs(Sql& sql, const std::string& task_key, const std::vector<PairRecord>& pairs) {
   sql << "DELETE FROM pairs WHERE task_key = :task", soci::use(task_key);
   for (const PairRecord& pair : pairs) {
-    sql << "INSERT INTO pairs (task_key, pair, image, mask, record) VALUES (:task, :pair, :image, "
-           ":mask, :record)",
+    sql << "INSERT INTO pairs (task_key, pair, image, mask, record, left_out) VALUES (:task, "
+           ":pair, "
+           ":image, :mask, :record, :left_out)",
         soci::use(task_key), soci::use(pair.index), soci::use(pair.image), soci::use(pair.mask),
-        soci::use(pair.record_json);
+        soci::use(pair.record_json), soci::use(pair.left_out);
   }
 }
 
 std::vector<PairRecord> PairsOfTask(Sql& sql, const std::string& task_key) {
   PairRecord row;
   soci::statement select =
-      (sql.prepare
-           << "SELECT pair, image, mask, record FROM pairs WHERE task_key = :task ORDER BY pair",
+      (sql.prepare << "SELECT pair, image, mask, record, left_out FROM pairs WHERE task_key = "
+                      ":task ORDER BY pair",
        soci::use(task_key), soci::into(row.index), soci::into(row.image), soci::into(row.mask),
-       soci::into(row.record_json));
+       soci::into(row.record_json), soci::into(row.left_out));
   select.execute();
   std::vector<PairRecord> rows;
   while (select.fetch()) rows.push_back(row);

@@ -44,7 +44,9 @@ struct TaskRow {
 constexpr char kSelect[] =
     "SELECT t.task_key, t.kind, t.settings, t.inputs, t.state, t.attempt, t.worker, "
     "t.lease_expires, t.reported, t.failures, t.losses, t.checkpoint, t.error, t.step, t.total, "
-    "t.progress_values, t.note, t.pairs, t.queue_time, t.start_time, t.end_time FROM tasks t ";
+    "t.progress_values, t.note, t.pairs, t.pairs_left_out, t.queue_time, t.start_time, t.end_time "
+    "FROM "
+    "tasks t ";
 
 // The rows of "SELECT ... FROM tasks t" + `rest`, which has as many parameters as `values`.
 template <typename... Values>
@@ -70,6 +72,7 @@ std::vector<TaskRecord> FetchTasks(Sql& sql, const std::string& rest, const Valu
   select.exchange(soci::into(row.values));
   select.exchange(soci::into(row.record.progress.note));
   select.exchange(soci::into(row.record.pairs));
+  select.exchange(soci::into(row.record.pairs_left_out));
   select.exchange(soci::into(row.queued));
   select.exchange(soci::into(row.started));
   select.exchange(soci::into(row.ended));
@@ -109,14 +112,15 @@ void UpdateTask(Sql& sql, const TaskRecord& record) {
   sql << "UPDATE tasks SET state = :state, attempt = :attempt, worker = :worker, lease_expires = "
          ":expires, reported = :reported, failures = :failures, losses = :losses, checkpoint = "
          ":checkpoint, error = :error, step = :step, total = :total, progress_values = :vals, "
-         "note = :note, pairs = :pairs, queue_time = :queued, start_time = :started, end_time = "
+         "note = :note, pairs = :pairs, pairs_left_out = :left_out, queue_time = :queued, "
+         "start_time = :started, end_time = "
          ":ended WHERE task_key = :task",
       soci::use(row.state), soci::use(record.attempt), soci::use(record.worker),
       soci::use(row.expires), soci::use(record.reported), soci::use(record.failures),
       soci::use(record.losses), soci::use(record.checkpoint), soci::use(record.error),
       soci::use(record.progress.step), soci::use(record.progress.total), soci::use(row.values),
-      soci::use(record.progress.note), soci::use(record.pairs), soci::use(row.queued),
-      soci::use(row.started), soci::use(row.ended), soci::use(record.key);
+      soci::use(record.progress.note), soci::use(record.pairs), soci::use(record.pairs_left_out),
+      soci::use(row.queued), soci::use(row.started), soci::use(row.ended), soci::use(record.key);
 }
 
 std::optional<TaskRecord> NextQueuedTask(Sql& sql) {

@@ -1,53 +1,22 @@
 #include "server/scheduler/plan.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "common/digest.h"
+#include "server/scheduler/job_shape.h"
 
 namespace alignflow {
 namespace {
 
-int Shards(int64_t pairs) { return static_cast<int>((pairs + kShardPairs - 1) / kShardPairs); }
-
-// Pairs of either stage that the figures look at: the same masks for both.
-int64_t ComparedPairs(const PlanInput& job) {
-  int64_t samples = 0;
-  const auto setting = job.settings.find("figures.samples");
-  if (setting == job.settings.end() || !absl::SimpleAtoi(setting->second, &samples))
-    return job.pairs;
-  return std::min(samples, job.pairs);
+JobShape ShapeOfJob(const PlanInput& job) {
+  return ShapeOf(job.settings, !job.target_digest.empty(), job.pairs);
 }
 
-bool RollsOutFirst(const PlanInput& job) {
-  const auto setting = job.settings.find("align.rollout");
-  return setting == job.settings.end() || setting->second != "fresh";
-}
-
-std::vector<TaskPlace> Places(const std::string& stage, int count) {
-  std::vector<TaskPlace> places;
-  places.reserve(count);
+void AddPlaces(const std::string& stage, int count, std::vector<TaskPlace>& places) {
   for (int i = 0; i < count; ++i) places.push_back({stage, i});
-  return places;
-}
-
-// The shards of `pairs` pairs made with one model.
-std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const std::string& model, int64_t pairs) {
-  TaskSpec task;
-  task.kind = "generate";
-  task.inputs = {{"source", job.source_digest}, {"model", model}};
-  std::vector<TaskSpec> tasks;
-  for (int64_t first = 1; first <= pairs; first += kShardPairs) {
-    task.settings = SettingsOfKind("generate", job.preset, job.settings);
-    task.settings["first_pair"] = absl::StrCat(first);
-    task.settings["last_pair"] = absl::StrCat(std::min(first + kShardPairs - 1, pairs));
-    tasks.push_back(task);
-  }
-  return tasks;
 }
 
 // Looks up outputs, and remembers the first that is not there.
@@ -65,6 +34,13 @@ class OutputReader {
                                                     place.stage, " has no output ", role)));
     return "";
   }
+  // One input "prefix/NNNNNN" for each of the stage's first tasks.
+  void GetAll(const std::string& stage, int count, const std::string& role,
+              const std::string& prefix, TaskSpec& task) {
+    for (int i = 0; i < count; ++i) {
+      task.inputs[absl::StrFormat("%s/%06d", prefix, i)] = Get({stage, i}, role);
+    }
+  }
   const absl::Status& status() const { return status_; }
 
  private:
@@ -72,65 +48,178 @@ class OutputReader {
   absl::Status status_;
 };
 
-TaskSpec FiguresTask(const PlanInput& job, OutputReader& outputs) {
-  TaskSpec task;
-  task.kind = "figures";
-  task.settings = SettingsOfKind("figures", job.preset, job.settings);
-  task.inputs = {{"source", job.source_digest}, {"references", job.references_digest}};
-  if (!job.target_digest.empty()) task.inputs["target"] = job.target_digest;
-  for (int i = 0; i < Shards(ComparedPairs(job)); ++i) {
-    task.inputs[absl::StrFormat("stage1/%06d", i)] = outputs.Get({"compare", i}, "pairs");
-    task.inputs[absl::StrFormat("stage2/%06d", i)] = outputs.Get({"generate", i}, "pairs");
+// The task of a kind on the source alone.
+TaskSpec SourceTask(const PlanInput& job, const std::string& kind) {
+  return {.kind = kind,
+          .settings = SettingsOfKind(kind, job.preset, job.settings),
+          .inputs = {{"source", job.source_digest}}};
+}
+
+// The task once for each shard of `pairs` pairs.
+std::vector<TaskSpec> Sharded(TaskSpec task, int64_t pairs) {
+  std::vector<TaskSpec> tasks;
+  for (int64_t first = 1; first <= pairs; first += kShardPairs) {
+    task.settings["first_pair"] = absl::StrCat(first);
+    task.settings["last_pair"] = absl::StrCat(std::min(first + kShardPairs - 1, pairs));
+    tasks.push_back(task);
   }
+  return tasks;
+}
+
+void GiveMasks(const JobShape& shape, OutputReader& outputs, std::vector<TaskSpec>& shards) {
+  if (!shape.makes_masks) return;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    shards[i].inputs["masks"] = outputs.Get({"masks", static_cast<int>(i)}, "masks");
+  }
+}
+
+std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
+                                    OutputReader& outputs) {
+  TaskSpec task = SourceTask(job, shape.transfers ? "transfer" : "generate");
+  if (shape.transfers || shape.has_gates) task.inputs["references"] = job.references_digest;
+  if (shape.has_gates) task.inputs["judge"] = outputs.Get({"judge", 0}, "segmenter");
+  if (!shape.transfers) {
+    const std::string stage1 = outputs.Get({"fit", 0}, "model");
+    task.inputs["model"] = shape.aligns ? outputs.Get({"align", 0}, "model") : stage1;
+    if (shape.aligns) task.inputs["stage1"] = stage1;
+  }
+  std::vector<TaskSpec> tasks = Sharded(task, job.pairs);
+  GiveMasks(shape, outputs, tasks);
+  return tasks;
+}
+
+// Images of stage 1 for the same masks. They are for the figures only, so no gates: their settings
+// are the preset's, whatever the job's are, and jobs that differ in gates share the images.
+std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
+                                   OutputReader& outputs) {
+  TaskSpec task = SourceTask(job, "generate");
+  task.inputs["model"] = outputs.Get({"fit", 0}, "model");
+  const absl::StatusOr<SettingMap> defaults = PresetDefaults(job.preset);
+  for (auto& [name, value] : task.settings) {
+    if (!absl::StartsWith(name, "gates.") || !defaults.ok()) continue;
+    const auto preset = defaults->find(name);
+    if (preset != defaults->end()) value = preset->second;
+  }
+  if (task.settings.contains("gates.enabled")) task.settings["gates.enabled"] = "off";
+  std::vector<TaskSpec> tasks = Sharded(task, shape.compared_pairs);
+  GiveMasks(shape, outputs, tasks);
+  return tasks;
+}
+
+// Segmentation models with seeds 1, 2, ..., trained on the source alone, or on the pairs too.
+std::vector<TaskSpec> EvaluateTasks(const PlanInput& job, const JobShape& shape, bool with_pairs,
+                                    OutputReader& outputs) {
+  TaskSpec task = SourceTask(job, "evaluate");
+  task.inputs["target"] = job.target_digest;
+  if (with_pairs) {
+    outputs.GetAll("generate", shape.shards, "pairs", "pairs", task);
+  } else {
+    task.settings["evaluate.synthetic_share"] = "0";
+  }
+  std::vector<TaskSpec> tasks;
+  for (int run = 1; run <= shape.evaluation_runs; ++run) {
+    task.settings["run"] = absl::StrCat(run);
+    tasks.push_back(task);
+  }
+  return tasks;
+}
+
+TaskSpec FiguresTask(const PlanInput& job, const JobShape& shape, OutputReader& outputs) {
+  TaskSpec task = SourceTask(job, "figures");
+  task.inputs["references"] = job.references_digest;
+  if (!job.target_digest.empty()) task.inputs["target"] = job.target_digest;
+  if (shape.aligns) outputs.GetAll("compare", shape.compared_shards, "pairs", "stage1", task);
+  outputs.GetAll("generate", shape.compared_shards, "pairs", "stage2", task);
+  outputs.GetAll("baseline", shape.evaluation_runs, "scores", "real", task);
+  outputs.GetAll("evaluate", shape.evaluation_runs, "scores", "both", task);
   return task;
 }
 
 }  // namespace
 
 std::vector<std::string> Stages(const PlanInput& job) {
-  if (RollsOutFirst(job)) return {"fit", "rollout", "align", "generate", "compare", "figures"};
-  return {"fit", "align", "generate", "compare", "figures"};
+  const JobShape shape = ShapeOfJob(job);
+  std::vector<std::string> stages;
+  const auto add = [&](bool needed, const char* stage) {
+    if (needed) stages.emplace_back(stage);
+  };
+  add(!shape.transfers, "fit");
+  add(shape.makes_masks, "fit-masks");
+  add(shape.has_gates, "judge");
+  add(shape.rolls_out, "rollout");
+  add(shape.aligns, "align");
+  add(shape.makes_masks, "masks");
+  add(true, "generate");
+  add(shape.aligns, "compare");
+  add(shape.evaluation_runs > 0, "baseline");
+  add(shape.evaluation_runs > 0, "evaluate");
+  add(true, "figures");
+  return stages;
 }
 
 int StageSize(const PlanInput& job, std::string_view stage) {
-  if (stage == "generate") return Shards(job.pairs);
-  if (stage == "compare") return Shards(ComparedPairs(job));
+  const JobShape shape = ShapeOfJob(job);
+  if (stage == "generate" || stage == "masks") return shape.shards;
+  if (stage == "compare") return shape.compared_shards;
+  if (stage == "baseline" || stage == "evaluate") return shape.evaluation_runs;
   return 1;
 }
 
 std::vector<TaskPlace> Prerequisites(const PlanInput& job, std::string_view stage) {
-  if (stage == "rollout" || stage == "compare") return {{"fit", 0}};
-  if (stage == "align") {
-    if (RollsOutFirst(job)) return {{"fit", 0}, {"rollout", 0}};
-    return {{"fit", 0}};
+  const JobShape shape = ShapeOfJob(job);
+  std::vector<TaskPlace> places;
+  const auto add = [&](bool needed, const char* needed_stage, int count = 1) {
+    if (needed) AddPlaces(needed_stage, count, places);
+  };
+  if (stage == "masks") {
+    add(true, "fit-masks");
+  } else if (stage == "rollout") {
+    add(true, "fit");
+  } else if (stage == "align") {
+    add(true, "fit");
+    add(shape.rolls_out, "rollout");
+  } else if (stage == "generate") {
+    add(!shape.transfers, "fit");
+    add(shape.has_gates, "judge");
+    add(shape.aligns, "align");
+    add(shape.makes_masks, "masks", shape.shards);
+  } else if (stage == "compare") {
+    add(true, "fit");
+    add(shape.makes_masks, "masks", shape.compared_shards);
+  } else if (stage == "evaluate") {
+    add(true, "generate", shape.shards);
+  } else if (stage == "figures") {
+    add(true, "generate", shape.compared_shards);
+    add(shape.aligns, "compare", shape.compared_shards);
+    add(true, "baseline", shape.evaluation_runs);
+    add(true, "evaluate", shape.evaluation_runs);
   }
-  if (stage == "generate") return {{"fit", 0}, {"align", 0}};
-  if (stage != "figures") return {};
-  const int shards = Shards(ComparedPairs(job));
-  std::vector<TaskPlace> places = Places("compare", shards);
-  for (TaskPlace& place : Places("generate", shards)) places.push_back(std::move(place));
   return places;
 }
 
 absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, std::string_view stage,
                                                  const std::map<TaskPlace, TaskOutputs>& outputs) {
+  const JobShape shape = ShapeOfJob(job);
   OutputReader reader(outputs);
   std::vector<TaskSpec> tasks;
   if (stage == "generate") {
-    tasks = GenerateTasks(job, reader.Get({"align", 0}, "model"), job.pairs);
-    for (TaskSpec& task : tasks) task.inputs["stage1"] = reader.Get({"fit", 0}, "model");
+    tasks = GenerateTasks(job, shape, reader);
   } else if (stage == "compare") {
-    tasks = GenerateTasks(job, reader.Get({"fit", 0}, "model"), ComparedPairs(job));
+    tasks = CompareTasks(job, shape, reader);
+  } else if (stage == "masks") {
+    TaskSpec task = SourceTask(job, "masks");
+    task.inputs["model"] = reader.Get({"fit-masks", 0}, "model");
+    tasks = Sharded(task, job.pairs);
+  } else if (stage == "baseline" || stage == "evaluate") {
+    tasks = EvaluateTasks(job, shape, stage == "evaluate", reader);
   } else if (stage == "figures") {
-    tasks = {FiguresTask(job, reader)};
+    tasks = {FiguresTask(job, shape, reader)};
   } else {
-    TaskSpec task;
-    task.kind = stage;
-    task.settings = SettingsOfKind(stage, job.preset, job.settings);
-    task.inputs["source"] = job.source_digest;
-    if (stage != "fit") task.inputs["model"] = reader.Get({"fit", 0}, "model");
+    TaskSpec task = SourceTask(job, std::string(stage));
+    const bool after_fit = stage == "rollout" || stage == "align";
+    if (after_fit) task.inputs["model"] = reader.Get({"fit", 0}, "model");
     if (stage == "align") task.inputs["references"] = job.references_digest;
-    if (stage == "align" && RollsOutFirst(job)) {
+    if (stage == "align" && shape.rolls_out) {
       task.inputs["pool"] = reader.Get({"rollout", 0}, "pool");
     }
     tasks = {task};
@@ -138,38 +227,5 @@ absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, std::stri
   if (!reader.status().ok()) return reader.status();
   return tasks;
 }
-
-std::vector<std::string> OutputRoles(std::string_view kind) {
-  if (kind == "fit" || kind == "align") return {"model"};
-  if (kind == "rollout") return {"pool"};
-  if (kind == "generate") return {"pairs"};
-  if (kind == "figures") return {"figures", "contact-sheet.png"};
-  return {};
-}
-
-std::string TaskKey(const TaskSpec& task) {
-  // Maps are sorted, so there is one text per task.
-  const nlohmann::json json = {{"kind", task.kind},
-                               {"settings", task.settings},
-                               {"inputs", task.inputs},
-                               {"result_version", kResultVersion}};
-  return Sha256OfString(json.dump());
-}
-
-absl::StatusOr<PairRange> PairsOf(const TaskSpec& generate) {
-  const auto number = [&](const char* name) {
-    const auto setting = generate.settings.find(name);
-    int64_t value = 0;
-    return setting != generate.settings.end() && absl::SimpleAtoi(setting->second, &value) ? value
-                                                                                           : 0;
-  };
-  const PairRange range{number("first_pair"), number("last_pair")};
-  if (range.first < 1 || range.last < range.first) {
-    return absl::InvalidArgumentError("the task's settings do not say which pairs it makes");
-  }
-  return range;
-}
-
-int ShardOfPair(int64_t pair) { return static_cast<int>((pair - 1) / kShardPairs); }
 
 }  // namespace alignflow

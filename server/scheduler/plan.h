@@ -13,11 +13,18 @@
 
 // A job as a graph of tasks, stage by stage. Pure.
 //
-//   fit --> rollout --> align --> generate (shards) --> figures
-//    \----------------> compare (shards of stage-1 images) --/
+//   fit --> rollout --> align --> generate (shards) --> evaluate (runs) --> figures
+//    \                             ^     ^                                    ^ ^
+//     \    fit-masks --> masks ----+     judge             baseline (runs) ---+ |
+//      \---------------------------\--> compare (shards of stage-1 images) -----+
 //
-// With align.rollout=fresh there is no stage rollout. All tasks of a stage wait for the same tasks;
-// a task can be named (its key computed) once those are done, because its inputs are their outputs.
+// A stage is there only where the job needs it: rollout with align.rollout=pool, fit-masks and
+// masks with new masks, judge with gates, baseline and evaluate with a target. Method controlnet-fm
+// generates with the model of fit and compares nothing; colour transfer generates straight from the
+// source.
+//
+// All tasks of a stage wait for the same tasks; a task can be named (its key computed) once those
+// are done, because its inputs are their outputs.
 namespace alignflow {
 
 // What of a job decides its tasks.
@@ -46,28 +53,14 @@ std::vector<std::string> Stages(const PlanInput& job);
 // Number of tasks in a stage.
 int StageSize(const PlanInput& job, std::string_view stage);
 
-// The tasks that must have succeeded before those of `stage` can be named.
+// The tasks that must have succeeded before those of `stage` can be named. Those that end last come
+// last.
 std::vector<TaskPlace> Prerequisites(const PlanInput& job, std::string_view stage);
 
 // The stage's tasks by ordinal, given the outputs of its prerequisites. Internal if an output that
 // a prerequisite should have is not there.
 absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, std::string_view stage,
                                                  const std::map<TaskPlace, TaskOutputs>& outputs);
-
-// Roles that a task of this kind must put out; empty for an unknown kind.
-std::vector<std::string> OutputRoles(std::string_view kind);
-
-// SHA-256 over kind, settings, inputs and kResultVersion: equal keys, equal results.
-std::string TaskKey(const TaskSpec& task);
-
-// The pairs [first, last] of a generate task. InvalidArgument if its settings do not say.
-struct PairRange {
-  int64_t first = 0, last = 0;
-};
-absl::StatusOr<PairRange> PairsOf(const TaskSpec& generate);
-
-// The ordinal of the shard that holds the pair (1, 2, ...).
-int ShardOfPair(int64_t pair);
 
 }  // namespace alignflow
 

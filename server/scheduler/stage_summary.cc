@@ -31,6 +31,7 @@ void Add(const StageCount& count, StageSummary& stage, Presence& tasks, int64_t&
   stage.step += count.step;
   stage.steps_total += count.total;
   stage.pairs += count.pairs;
+  stage.pairs_left_out += count.pairs_left_out;
   stage.retries += count.retries;
   with_total += count.tasks_with_total;
   if (!count.named) return;

@@ -20,6 +20,7 @@ struct StageSummary {
   // the others.
   int64_t step = 0, steps_total = 0;
   int64_t pairs = 0;
+  int64_t pairs_left_out = 0;
   int64_t retries = 0;
   absl::Time start_time = absl::UnixEpoch(), end_time = absl::UnixEpoch();
 };

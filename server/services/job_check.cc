@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
@@ -56,6 +57,46 @@ absl::Status ResolvePreset(const v1::AlignSpec& spec, JobRecord& record) {
   return absl::OkStatus();
 }
 
+// What the settings ask for that the job's data can't give.
+absl::Status CheckMethod(const v1::AlignSpec& spec, const SettingMap& settings) {
+  int64_t wanted = 0;
+  const int given = spec.references_size();
+  if (absl::SimpleAtoi(settings.at("align.references"), &wanted) && wanted > given) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "spec.settings: align.references is ", wanted, ", but only ", given,
+        " references are given; give more, or set align.references to at most ", given));
+  }
+  const std::string& method = settings.at("method");
+  const std::string& masks = settings.at("masks.kind");
+  if ((method == "reinhard" || method == "fda") && masks != "real") {
+    return absl::InvalidArgumentError(absl::StrCat("spec.settings: method ", method,
+                                                   " recolours the source's own images, so "
+                                                   "masks.kind can't be ",
+                                                   masks,
+                                                   "; set it to real, or use another method"));
+  }
+  return absl::OkStatus();
+}
+
+// A segmentation model that learned one label table can't be tested on another.
+absl::Status CheckLabels(ServiceContext& context, const JobRecord& job) {
+  if (job.target.empty() || job.settings.at("evaluate.segmenter") == "none") {
+    return absl::OkStatus();
+  }
+  std::string source, target;
+  absl::Status status = context.catalog.Transact([&](Sql& sql) {
+    if (const auto record = FindDataset(sql, job.source)) source = record->labels;
+    if (const auto record = FindDataset(sql, job.target)) target = record->labels;
+    return absl::OkStatus();
+  });
+  if (!status.ok() || source == target) return status;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "spec.target: datasets/", job.target, " has the labels ", target,
+      ", but the source datasets/", job.source, " has ", source,
+      "; push the target again with the source's labels, or set evaluate.segmenter=none to go "
+      "without the downstream evaluation"));
+}
+
 }  // namespace
 
 absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, ServiceContext& context,
@@ -67,6 +108,7 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
   record.pairs = spec.pairs();
   absl::Status status = CheckNumbers(request);
   if (status.ok()) status = ResolvePreset(spec, record);
+  if (status.ok()) status = CheckMethod(spec, record.settings);
   if (status.ok()) {
     status =
         ResolveDataset(context, spec.source(), "spec.source", record.source, record.source_digest);
@@ -75,6 +117,7 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
     status =
         ResolveDataset(context, spec.target(), "spec.target", record.target, record.target_digest);
   }
+  if (status.ok()) status = CheckLabels(context, record);
   if (!status.ok()) return status;
 
   absl::StatusOr<std::string> manifest = CheckReferences(spec, context.blobs, cancelled);

@@ -145,7 +145,10 @@ v1::Job JobProto(Sql& sql, const JobRecord& record, int workers) {
   }
   for (const StageSummary& stage : SummariseStages(record.state, CountStages(sql, record.id))) {
     SetStage(sql, record.id, stage, running, *job.add_stages());
-    if (stage.id == "generate") job.set_pairs_ready(static_cast<int32_t>(stage.pairs));
+    if (stage.id == "generate") {
+      job.set_pairs_ready(static_cast<int32_t>(stage.pairs));
+      job.set_pairs_left_out(static_cast<int32_t>(stage.pairs_left_out));
+    }
   }
   return job;
 }

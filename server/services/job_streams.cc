@@ -8,8 +8,8 @@
 #include "server/catalog/jobs.h"
 #include "server/catalog/results.h"
 #include "server/catalog/tasks.h"
-#include "server/scheduler/plan.h"
 #include "server/scheduler/state_machine.h"
+#include "server/scheduler/task_rules.h"
 #include "server/services/job_proto.h"
 #include "server/services/requests.h"
 #include "server/workflow/task_results.h"
@@ -141,7 +141,7 @@ absl::Status SendPairs(ServiceContext& context, grpc::ServerContext& call, const
         context.catalog.Transact([&](Sql& sql) { return FindPairs(sql, job, next, found); });
     if (!status.ok()) return status;
     for (const PairRecord& pair : found.pairs) {
-      status = SendPair(context, job, pair, writer);
+      if (pair.left_out.empty()) status = SendPair(context, job, pair, writer);
       if (!status.ok()) return status;
       next = pair.index + 1;
     }

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -27,48 +28,98 @@ absl::Status NoJob(const std::string& id) {
 }
 
 std::string MediaType(const std::string& file) {
-  return file.ends_with(".png") ? "image/png" : "application/octet-stream";
+  if (file.ends_with(".png")) return "image/png";
+  return file.ends_with(".json") ? "application/json" : "application/octet-stream";
 }
 
-absl::Status FillReport(ServiceContext& context, const std::string& id, v1::Report& report) {
-  TaskOutputs outputs;
-  absl::Status status = context.catalog.Transact([&](Sql& sql) -> absl::Status {
-    if (!FindJob(sql, id)) return NoJob(id);
-    const auto place = FindJobTask(sql, id, "figures", 0);
-    const auto task = place && !place->task_key.empty() ? FindTask(sql, place->task_key)
-                                                        : std::optional<TaskRecord>();
-    if (!task || task->state != TaskState::kSucceeded) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the figures of jobs/", id, " are not there yet; wait for the job's end"));
-    }
-    outputs = OutputsOfTask(sql, task->key);
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
-  absl::StatusOr<std::string> json = context.blobs.Get(outputs["figures"], kMaxResultDocumentBytes);
-  if (!json.ok()) return json.status();
-  absl::StatusOr<std::vector<FigureRecord>> figures = ParseFigures(*json);
+// Outputs of the task at the start of a stage, if it has succeeded.
+std::optional<TaskOutputs> OutputsOfStage(Sql& sql, const std::string& job,
+                                          const std::string& stage) {
+  const auto place = FindJobTask(sql, job, stage, 0);
+  if (!place || place->task_key.empty()) return std::nullopt;
+  const auto task = FindTask(sql, place->task_key);
+  if (!task || task->state != TaskState::kSucceeded) return std::nullopt;
+  return OutputsOfTask(sql, task->key);
+}
+
+absl::Status AddFigures(const std::string& json, v1::Report& report) {
+  absl::StatusOr<std::vector<FigureRecord>> figures = ParseFigures(json);
   if (!figures.ok()) return figures.status();
-  report.set_job(absl::StrCat("jobs/", id));
   for (const FigureRecord& record : *figures) {
     v1::Figure* figure = report.add_figures();
     figure->set_name(record.name);
     figure->set_subject(record.subject);
-    figure->set_value(record.value);
+    if (record.value) figure->set_value(*record.value);
+    if (record.low) figure->set_low(*record.low);
+    if (record.high) figure->set_high(*record.high);
     figure->set_better(record.better);
+    figure->set_unit(record.unit);
+    figure->set_note(record.note);
     figure->set_sample_count(record.sample_count);
   }
-  for (const auto& [role, blob] : outputs) {
-    if (role == "figures") continue;
-    absl::StatusOr<int64_t> size = context.blobs.SizeOf(blob);
-    if (!size.ok()) return size.status();
-    v1::Artifact* artifact = report.add_artifacts();
-    artifact->set_name(role);
-    artifact->set_media_type(MediaType(role));
-    artifact->mutable_blob()->set_sha256(blob);
-    artifact->mutable_blob()->set_size_bytes(*size);
+  return absl::OkStatus();
+}
+
+absl::Status AddVerdicts(const std::string& json, v1::Report& report) {
+  absl::StatusOr<std::vector<VerdictRecord>> verdicts = ParseVerdicts(json);
+  if (!verdicts.ok()) return verdicts.status();
+  for (const VerdictRecord& record : *verdicts) {
+    v1::Verdict* verdict = report.add_verdicts();
+    verdict->set_name(record.name);
+    verdict->set_verdict(record.verdict);
+    verdict->set_reason(record.reason);
   }
   return absl::OkStatus();
+}
+
+absl::Status AddArtifact(BlobStore& blobs, const std::string& name, const std::string& blob,
+                         v1::Report& report) {
+  absl::StatusOr<int64_t> size = blobs.SizeOf(blob);
+  if (!size.ok()) return size.status();
+  v1::Artifact* artifact = report.add_artifacts();
+  artifact->set_name(name);
+  artifact->set_media_type(MediaType(name));
+  artifact->mutable_blob()->set_sha256(blob);
+  artifact->mutable_blob()->set_size_bytes(*size);
+  return absl::OkStatus();
+}
+
+absl::Status FillReport(ServiceContext& context, const std::string& id, v1::Report& report) {
+  TaskOutputs outputs;
+  std::vector<std::pair<std::string, std::string>> curves;  // name, blob
+  absl::Status status = context.catalog.Transact([&](Sql& sql) -> absl::Status {
+    if (!FindJob(sql, id)) return NoJob(id);
+    std::optional<TaskOutputs> figures = OutputsOfStage(sql, id, "figures");
+    if (!figures) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the figures of jobs/", id, " are not there yet; wait for the job's end"));
+    }
+    outputs = *std::move(figures);
+    for (const char* stage : {"fit", "fit-masks", "align"}) {
+      const std::optional<TaskOutputs> trained = OutputsOfStage(sql, id, stage);
+      if (!trained || !trained->contains("curve.json")) continue;
+      curves.emplace_back(absl::StrCat(stage, "-curve.json"), trained->at("curve.json"));
+    }
+    return absl::OkStatus();
+  });
+  report.set_job(absl::StrCat("jobs/", id));
+  for (const auto& [role, blob] : outputs) {
+    if (!status.ok()) return status;
+    if (role != "figures" && role != "verdicts.json") {
+      status = AddArtifact(context.blobs, role, blob, report);
+      continue;
+    }
+    absl::StatusOr<std::string> json = context.blobs.Get(blob, kMaxResultDocumentBytes);
+    if (!json.ok()) return json.status();
+    status = role == "figures" ? AddFigures(*json, report) : AddVerdicts(*json, report);
+  }
+  for (const auto& [name, blob] : curves) {
+    // Weights that were deleted take their curve along.
+    if (status.ok() && context.blobs.Contains(blob)) {
+      status = AddArtifact(context.blobs, name, blob, report);
+    }
+  }
+  return status;
 }
 
 }  // namespace

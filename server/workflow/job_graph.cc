@@ -1,5 +1,6 @@
 #include "server/workflow/job_graph.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <vector>
@@ -9,7 +10,9 @@
 #include "server/catalog/results.h"
 #include "server/catalog/tasks.h"
 #include "server/scheduler/leases.h"
+#include "server/scheduler/plan.h"
 #include "server/scheduler/state_machine.h"
+#include "server/scheduler/task_rules.h"
 #include "server/workflow/task_results.h"
 #include "spdlog/spdlog.h"
 
@@ -20,7 +23,10 @@ namespace {
 std::optional<std::map<TaskPlace, TaskOutputs>> InputsOfStage(Sql& sql, const JobRecord& job,
                                                               const std::string& stage) {
   std::map<TaskPlace, TaskOutputs> outputs;
-  for (const TaskPlace& place : Prerequisites(PlanOf(job), stage)) {
+  const std::vector<TaskPlace> places = Prerequisites(PlanOf(job), stage);
+  // From the end, because those come last that end last: one look tells of a stage of many shards.
+  for (auto at = places.rbegin(); at != places.rend(); ++at) {
+    const TaskPlace& place = *at;
     const auto found = FindJobTask(sql, job.id, place.stage, place.ordinal);
     if (!found || found->task_key.empty()) return std::nullopt;
     const auto task = FindTask(sql, found->task_key);
@@ -131,8 +137,25 @@ void InsertJobGraph(Sql& sql, const JobRecord& job) {
   }
 }
 
+absl::Status FailIfPlannedOtherwise(Sql& sql, JobRecord& job, absl::Time now) {
+  const PlanInput plan = PlanOf(job);
+  std::map<std::string, int> sizes;
+  for (const std::string& stage : Stages(plan)) sizes[stage] = StageSize(plan, stage);
+  const absl::StatusOr<SettingMap> defaults = PresetDefaults(job.preset);
+  const bool knows_all = defaults.ok() && std::ranges::all_of(*defaults, [&](const auto& setting) {
+                           return job.settings.contains(setting.first);
+                         });
+  if (knows_all && sizes == StageSizes(sql, job.id)) return absl::OkStatus();
+  return EndJob(sql, JobState::kFailed,
+                "another version of AlignFlow planned this job; create it again (what is done "
+                "already and still valid will be reused)",
+                job, now);
+}
+
 absl::Status Advance(Sql& sql, BlobStore& blobs, const std::string& id, absl::Time now) {
   JobRecord job = FindJob(sql, id).value();
+  absl::Status planned = FailIfPlannedOtherwise(sql, job, now);
+  if (!planned.ok() || IsFinal(job.state)) return planned;
   // In order, so that a stage whose results are all reused makes way for those after it.
   for (const std::string& stage : UnnamedStages(sql, id)) {
     absl::Status named = NameStage(sql, blobs, job, stage, now);

@@ -19,6 +19,10 @@ PlanInput PlanOf(const JobRecord& job);
 // Writes down the places of the job's tasks, none named yet.
 void InsertJobGraph(Sql& sql, const JobRecord& job);
 
+// Fails an unfinished job whose places are not those that this program would plan, because another
+// version of AlignFlow wrote them down: it could never go on. Its finished tasks can be reused.
+absl::Status FailIfPlannedOtherwise(Sql& sql, JobRecord& job, absl::Time now);
+
 // Takes the job as far as results go: names tasks whose inputs are there, takes those whose results
 // exist as reused, queues the others unless another job has done so, and ends the job when all is
 // done.

@@ -2,43 +2,36 @@
 #define ALIGNFLOW_SERVER_WORKFLOW_TASK_RESULTS_H_
 
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/blobs/blob_store.h"
 #include "server/catalog/records.h"
-#include "server/scheduler/plan.h"
+#include "server/workflow/result_documents.h"
 
-// The result documents that workers write (worker/tasks/task.h), read with suspicion.
+// Whether what a task put out is whole.
 namespace alignflow {
 
-// Most bytes of such a document.
+// Most bytes of a document that a task writes.
 inline constexpr int64_t kMaxResultDocumentBytes = 64 << 20;
 
-// The JSON lines of a generate task. InvalidArgument unless they are the pairs of `range`, in
-// order, each with digests and a record.
-absl::StatusOr<std::vector<PairRecord>> ParsePairs(std::string_view json_lines,
-                                                   const PairRange& range);
+// What of a task's outputs the coordinator itself keeps or shows.
+struct TaskResults {
+  // Of tasks that make pairs; of a masks task the masks.
+  std::vector<PairRecord> pairs;
+  std::vector<FigureRecord> figures;  // of a figures task
 
-// A number with a name, as in jobs.proto.
-struct FigureRecord {
-  std::string name, subject;
-  double value = 0;
-  std::string better;
-  int sample_count = 0;
+  int64_t pairs_made() const;
+  int64_t pairs_left_out() const;
 };
-// The JSON of a figures task. InvalidArgument if it is malformed.
-absl::StatusOr<std::vector<FigureRecord>> ParseFigures(std::string_view json);
 
 // The record with the job and the pair's number in it.
 std::string RecordOfJob(const std::string& record_json, const std::string& job, int64_t pair);
 
-// Checks that a task's outputs are all there and can be read, and returns the pairs if it made any.
-// InvalidArgument names the role; errors of the store are passed on.
-absl::StatusOr<std::vector<PairRecord>> CheckOutputs(const TaskSpec& task,
-                                                     const TaskOutputs& outputs, BlobStore& blobs);
+// Checks that a task's outputs are all there and can be read. InvalidArgument names the role;
+// errors of the store are passed on.
+absl::StatusOr<TaskResults> CheckOutputs(const TaskSpec& task, const TaskOutputs& outputs,
+                                         BlobStore& blobs);
 
 // Whether the results of a task that has succeeded are still whole, pairs included.
 bool ResultsExist(const TaskSpec& task, const TaskOutputs& outputs,

@@ -39,6 +39,11 @@ absl::Status Workflow::Recover(absl::Time now) {
       UpdateTask(sql, task);
       spdlog::info("task {} was running: waiting for its worker", ShortKey(task.key));
     }
+    for (const std::string& id : UnfinishedJobs(sql)) {
+      JobRecord job = FindJob(sql, id).value();
+      absl::Status planned = FailIfPlannedOtherwise(sql, job, now);
+      if (!planned.ok()) return planned;
+    }
     return absl::OkStatus();
   });
 }
@@ -167,20 +172,23 @@ absl::Status Workflow::ReportSuccess(const std::string& task_key, int64_t attemp
   });
   if (!status.ok()) return status;
   // Outside the transaction, because it reads files. A late worker's results are looked at in vain.
-  std::vector<PairRecord> pairs;
+  TaskResults results;
   if (before && before->state == TaskState::kRunning && before->attempt == attempt) {
-    absl::StatusOr<std::vector<PairRecord>> checked = CheckOutputs(before->spec, outputs, blobs_);
+    absl::StatusOr<TaskResults> checked = CheckOutputs(before->spec, outputs, blobs_);
     if (!checked.ok()) return checked.status();
-    pairs = *std::move(checked);
+    results = *std::move(checked);
   }
-  return ChangeTask(task_key, [&](Sql& sql, TaskRecord& task) -> absl::Status {
+  bool applied = false;
+  status = ChangeTask(task_key, [&](Sql& sql, TaskRecord& task) -> absl::Status {
     absl::StatusOr<ReportEffect> effect = EndWithSuccess(attempt, now, task);
     if (!effect.ok()) return effect.status();
     if (*effect == ReportEffect::kRepeated) return absl::OkStatus();
-    task.pairs = static_cast<int64_t>(pairs.size());
+    applied = true;
+    task.pairs = results.pairs_made();
+    task.pairs_left_out = results.pairs_left_out();
     UpdateTask(sql, task);
     SetOutputs(sql, task_key, outputs);
-    SetPairs(sql, task_key, pairs);
+    SetPairs(sql, task_key, results.pairs);
     if (task.spec.kind == "fit" || task.spec.kind == "align") {
       ModelRecord model{.id = ShortKey(task_key),
                         .task_key = task_key,
@@ -194,6 +202,10 @@ absl::Status Workflow::ReportSuccess(const std::string& task_key, int64_t attemp
     spdlog::info("task {} ({}) succeeded", ShortKey(task_key), task.spec.kind);
     return OnTaskSucceeded(sql, blobs_, task, now);
   });
+  if (!status.ok() || !applied) return status;
+  metrics_.CountPairs(results.pairs_made(), results.pairs_left_out());
+  if (before->spec.kind == "figures") metrics_.SetFigures(results.figures);
+  return status;
 }
 
 absl::Status Workflow::ReportFailure(const std::string& task_key, int64_t attempt,

@@ -1,0 +1,39 @@
+#include "server/scheduler/job_shape.h"
+
+#include <algorithm>
+
+#include "absl/strings/numbers.h"
+
+namespace alignflow {
+namespace {
+
+int Shards(int64_t pairs) { return static_cast<int>((pairs + kShardPairs - 1) / kShardPairs); }
+
+}  // namespace
+
+JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
+  const auto value = [&](const char* name, const char* otherwise) {
+    const auto setting = settings.find(name);
+    return setting == settings.end() ? std::string(otherwise) : setting->second;
+  };
+  const auto number = [&](const char* name, int64_t otherwise) {
+    int64_t result = 0;
+    return absl::SimpleAtoi(value(name, ""), &result) ? result : otherwise;
+  };
+  JobShape shape;
+  const std::string method = value("method", "alignflow");
+  shape.transfers = method == "reinhard" || method == "fda";
+  shape.aligns = method == "alignflow";
+  shape.rolls_out = shape.aligns && value("align.rollout", "pool") != "fresh";
+  shape.makes_masks = !shape.transfers && value("masks.kind", "real") != "real";
+  shape.has_gates = !shape.transfers && value("gates.enabled", "off") == "on";
+  if (has_target && value("evaluate.segmenter", "none") != "none") {
+    shape.evaluation_runs = static_cast<int>(number("evaluate.seeds", 1));
+  }
+  shape.shards = Shards(pairs);
+  shape.compared_pairs = static_cast<int>(std::min(number("figures.samples", pairs), pairs));
+  shape.compared_shards = Shards(shape.compared_pairs);
+  return shape;
+}
+
+}  // namespace alignflow

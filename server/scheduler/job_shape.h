@@ -1,0 +1,29 @@
+#ifndef ALIGNFLOW_SERVER_SCHEDULER_JOB_SHAPE_H_
+#define ALIGNFLOW_SERVER_SCHEDULER_JOB_SHAPE_H_
+
+#include <string>
+#include <string_view>
+
+#include "common/settings/settings.h"
+
+// What a job's settings and target ask for, as far as its tasks depend on it. Pure. A setting that
+// is not there asks for nothing.
+namespace alignflow {
+
+struct JobShape {
+  bool transfers = false;    // colour transfer of the source images: no model at all
+  bool aligns = false;       // stage 2
+  bool rolls_out = false;    // a pool of rollouts for stage 2
+  bool makes_masks = false;  // new masks
+  bool has_gates = false;    // pairs must pass before they are handed out
+  int evaluation_runs = 0;   // segmentation models on each side; 0: no downstream evaluation
+  int shards = 0;            // of all pairs
+  int compared_pairs = 0;    // pairs that the figures look at
+  int compared_shards = 0;   // the shards that hold them
+};
+
+JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_SCHEDULER_JOB_SHAPE_H_
