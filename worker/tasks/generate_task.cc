@@ -1,17 +1,20 @@
+#include <algorithm>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
-#include "worker/alignment/rollout.h"
-#include "worker/data/image_decode.h"
-#include "worker/flow/solver.h"
+#include "absl/strings/str_cat.h"
 #include "worker/tasks/image_set.h"
+#include "worker/tasks/mask_list.h"
 #include "worker/tasks/model_file.h"
-#include "worker/tasks/pixels.h"
+#include "worker/tasks/pair_gates.h"
+#include "worker/tasks/pair_list.h"
+#include "worker/tasks/pair_maker.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
 #include "worker/tasks/task_progress.h"
 #include "worker/tasks/task_spec.h"
-#include "worker/tasks/trajectory.h"
 #include "worker/training/epoch_order.h"
 
 namespace alignflow {
@@ -21,93 +24,172 @@ namespace {
 // the last bits of a convolution may depend on the batch, and a pair's bytes must not depend on the
 // shard.
 constexpr int64_t kGroup = 16;
+// Random streams that belong to one pair's further attempts.
+constexpr uint64_t kAttemptStreams = 64;
+
+// A pair in the making.
+struct Draft {
+  int64_t number = 0;  // from 1
+  int64_t item = 0;    // of the source: whose mask it is, or is made after
+  bool new_mask = false;
+  double similarity = 0;  // of a new mask to the item's
+  at::Tensor classes;     // uint8 [S,S]
+  at::Tensor image;       // uint8 [3,S,S]
+  std::optional<GateVerdict> verdict;
+  int64_t attempts = 1;
+
+  bool failed() const { return verdict && !verdict->passed; }
+};
+
+class PairGroup {
+ public:
+  PairGroup(const TaskSpec& spec, const ImageSet& source, const MaskList* masks)
+      : spec_(spec),
+        source_(source),
+        masks_(masks),
+        half_(TextSetting(spec, "masks.kind") == "both"),
+        order_(source.size(), IntegerSetting(spec, "seed"), RandomUse::kPairMask) {}
+
+  // The drafts of pairs first + 1, ..., first + kGroup.
+  std::vector<Draft> Begin(int64_t first) {
+    const at::Tensor items = order_.Items(first, kGroup);
+    const at::Tensor real = TakeBatch(source_, items, at::kCPU).classes;
+    std::vector<Draft> drafts(kGroup);
+    for (int64_t row = 0; row < kGroup; ++row) {
+      Draft& draft = drafts[row];
+      draft.number = first + row + 1;
+      draft.item = items[row].item<int64_t>();
+      draft.classes = real[row];
+      draft.new_mask = masks_ != nullptr && (!half_ || draft.number % 2 == 0);
+      if (!draft.new_mask) continue;
+      // Pairs of the group that this shard does not make have no mask here. A real one keeps the
+      // batch as large as in the shard that makes them.
+      const GeneratedMask* mask = masks_->Find(draft.number);
+      if (mask == nullptr) continue;
+      draft.similarity = mask->similarity;
+      draft.classes = mask->classes;
+    }
+    return drafts;
+  }
+
+ private:
+  const TaskSpec& spec_;
+  const ImageSet& source_;
+  const MaskList* masks_;
+  bool half_;
+  EpochOrder order_;
+};
+
+// Makes the first attempt's images of a whole group: rows with a source image, then those without.
+void MakeImages(const PairMaker& maker, std::vector<Draft>& drafts) {
+  for (const bool new_mask : {false, true}) {
+    std::vector<Draft*> rows;
+    std::vector<int64_t> items;
+    std::vector<at::Tensor> classes;
+    PairMaker::Request request{.items = {}, .classes = {}, .from_noise = new_mask, .noise = {}};
+    for (Draft& draft : drafts) {
+      if (draft.new_mask != new_mask) continue;
+      rows.push_back(&draft);
+      items.push_back(draft.item);
+      classes.push_back(draft.classes);
+      request.noise.push_back(draft.number - 1);
+    }
+    if (rows.empty()) continue;
+    request.items = at::tensor(items, at::kLong);
+    request.classes = at::stack(classes);
+    const at::Tensor images = maker.Images(request);
+    for (size_t row = 0; row < rows.size(); ++row) {
+      rows[row]->image = images[static_cast<int64_t>(row)];
+    }
+  }
+}
+
+// A further attempt at one pair, with noise of its own.
+void MakeAgain(const PairMaker& maker, Draft& draft) {
+  ++draft.attempts;
+  draft.image = maker.Images({.items = at::tensor({draft.item}, at::kLong),
+                              .classes = draft.classes.unsqueeze(0),
+                              .from_noise = draft.new_mask,
+                              .noise = {(draft.number - 1) * kAttemptStreams + draft.attempts},
+                              .use = RandomUse::kPairAttempt})[0];
+}
+
+void Judge(const PairGates& gates, Draft& draft) {
+  draft.verdict = gates.Judge(draft.image.unsqueeze(0), draft.classes.unsqueeze(0)).front();
+}
+
+nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const ImageSet& source,
+                        const Draft& draft) {
+  nlohmann::json record{{"pair", draft.number},
+                        {"seed", IntegerSetting(spec, "seed")},
+                        {"preset", TextSetting(spec, "preset")},
+                        {"model", Input(spec, "model")},
+                        {"steps", IntegerSetting(spec, "generate.steps")},
+                        {"solver", TextSetting(spec, "generate.solver")},
+                        {"guidance", RealSetting(spec, "generate.guidance")},
+                        {"strength", draft.new_mask ? 1.0 : RealSetting(spec, "generate.strength")},
+                        {"detail", draft.new_mask ? 0.0 : RealSetting(spec, "generate.detail")},
+                        {"path", maker.handover() ? "handover" : "aligned"},
+                        {"mask", source.names[draft.item]},
+                        {"mask_kind", draft.new_mask ? "synthetic" : "real"},
+                        {"synthetic", true}};
+  if (draft.new_mask) record["mask_similarity"] = draft.similarity;
+  for (const char* name : {"weights", "prompt"}) {  // of pretrained models
+    if (spec.settings.contains(name)) record[name] = TextSetting(spec, name);
+  }
+  if (!draft.verdict) return record;
+  record["gates"] = {{"mask_agreement", draft.verdict->mask_agreement},
+                     {"memorization", draft.verdict->memorization},
+                     {"nearest", draft.verdict->nearest},
+                     {"nearest_in", draft.verdict->nearest_in},
+                     {"near_copy", draft.verdict->near_copy},
+                     {"attempts", draft.attempts},
+                     {"passed", draft.verdict->passed}};
+  return record;
+}
+
+std::string LeftOutLine(const Draft& draft, nlohmann::json record) {
+  const nlohmann::json line{
+      {"pair", draft.number}, {"left_out", draft.verdict->reason}, {"record", std::move(record)}};
+  return line.dump() + "\n";
+}
 
 }  // namespace
 
-// Images for the source's masks, in shards.
+// Images for the source's masks or for new ones, in shards.
 TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
-  const at::Device device = DeviceOf(context);
-  const uint64_t seed = IntegerSetting(spec, "seed");
-  const int64_t first = IntegerSetting(spec, "first_pair");
-  const int64_t last = IntegerSetting(spec, "last_pair");
-  const int64_t steps = IntegerSetting(spec, "generate.steps");
-  const double guidance = RealSetting(spec, "generate.guidance");
-  const double strength = RealSetting(spec, "generate.strength");
-  const std::string preset = TextSetting(spec, "preset");
-  if (first < 1 || last < first) {
-    throw TaskError(
-        absl::InvalidArgumentError("first_pair and last_pair must be 1 <= first <= last"));
-  }
+  const auto [first, last] = PairNumbersOf(spec);
   ProgressReporter progress(context, last - first + 1, "images");
-
   const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
-  const auto model = LoadModel(context, spec, Input(spec, "model"), source);
-  model->Freeze();
-  const std::unique_ptr<VelocityModel> velocity = model->Guided(guidance);
-  std::vector<double> times = model->SamplingTimes(steps, 1 - strength);
-  // The hand-over: the stage-1 model leads up to where stage 2 began to tune, and the aligned model
-  // takes the one step from there that it was trained for. On every step it would change the style
-  // again and again.
-  const bool has_stage1 = spec.inputs.contains("stage1");
-  const bool handover = has_stage1 && TextSetting(spec, "generate.path") == "handover";
-  const bool gives_detail = RealSetting(spec, "generate.detail") > 0 && strength < 1;
-  std::unique_ptr<Backbone> stage1;
-  if (handover || (has_stage1 && gives_detail)) {
-    stage1 = LoadModel(context, spec, Input(spec, "stage1"), source);
-    stage1->Freeze();
+  const PairMaker maker(context, spec, source, [&] { progress.ThrowIfCancelled(); });
+  std::optional<MaskList> masks;
+  if (TextSetting(spec, "masks.kind") != "real") {
+    masks = LoadMasks(context, Input(spec, "masks"), source.labels);
   }
-  if (handover) {
-    const double last = static_cast<double>(FirstTunableIndex(spec)) / kRolloutSteps;
-    std::erase_if(times, [&](double time) { return time > last - 0.25 / kRolloutSteps; });
-    if (times.empty()) times = {last};
-    if (times.back() < last) times.push_back(last);
+  std::unique_ptr<PairGates> gates;
+  int64_t attempts = 1;
+  if (TextSetting(spec, "gates.enabled") == "on") {
+    const ImageSet references = LoadImageSet(context, Input(spec, "references"), ImageSize(spec));
+    gates = std::make_unique<PairGates>(context, spec, source, references);
+    attempts = IntegerSetting(spec, "gates.attempts");
   }
-  const std::unique_ptr<VelocityModel> lead = handover ? stage1->Guided(guidance) : nullptr;
 
-  EpochOrder order(source.size(), seed, RandomUse::kPairMask);
+  PairGroup group(spec, source, masks ? &*masks : nullptr);
   std::string lines;
-  const at::NoGradGuard no_grad;
   for (int64_t begin = (first - 1) / kGroup * kGroup; begin < last; begin += kGroup) {
-    const at::Tensor items = order.Items(begin, kGroup);
-    const ImageBatch origin = TakeBatch(source, items, device);
-    const Condition condition = model->ConditionOn(model->EncodeMasks(origin.classes));
-    std::vector<at::Tensor> noises;
-    for (int64_t i = begin; i < begin + kGroup; ++i) {
-      noises.push_back(DrawNoise(*model, 1, RandomStream(seed, RandomUse::kPairNoise, i), device));
-    }
-    const at::Tensor noise = at::cat(noises);
-    const at::Tensor start = TrajectoryStart(*model, origin.images, noise, times);
-    at::Tensor latent = SolveEuler(lead ? *lead : *velocity, start, times, condition,
-                                   [&](int64_t) { progress.ThrowIfCancelled(); });
-    if (lead) latent = EulerStep(*velocity, latent, times.back(), 1, condition);
-    const at::Tensor detail =
-        SourceDetail(stage1 ? *stage1 : *model, spec, origin.images, noise, condition);
-    if (detail.defined()) latent = latent + detail;
-    const at::Tensor images = BytesFromImages(model->codec().Decode(latent));
-    for (int64_t i = std::max(begin, first - 1); i < std::min(begin + kGroup, last); ++i) {
-      const int64_t row = i - begin;
-      nlohmann::json record{{"pair", i + 1},
-                            {"seed", seed},
-                            {"preset", preset},
-                            {"model", Input(spec, "model")},
-                            {"steps", steps},
-                            {"guidance", guidance},
-                            {"strength", strength},
-                            {"detail", RealSetting(spec, "generate.detail")},
-                            {"path", handover ? "handover" : "aligned"},
-                            {"mask", source.names[items[row].item<int64_t>()]},
-                            {"synthetic", true}};
-      for (const char* name : {"weights", "prompt"}) {  // of pretrained models
-        if (spec.settings.contains(name)) record[name] = TextSetting(spec, name);
+    std::vector<Draft> drafts = group.Begin(begin);
+    MakeImages(maker, drafts);
+    for (Draft& draft : drafts) {
+      if (draft.number < first || draft.number > last) continue;
+      if (gates) Judge(*gates, draft);
+      while (draft.failed() && draft.attempts < attempts) {
+        MakeAgain(maker, draft);
+        Judge(*gates, draft);
       }
-      const nlohmann::json pair{
-          {"pair", i + 1},
-          {"image",
-           ValueOrThrow(context.Store(ValueOrThrow(EncodePng(ImageOfTensor(images[row])))))},
-          {"mask", ValueOrThrow(context.Store(
-                       ValueOrThrow(EncodePng(MaskOfTensor(origin.classes[row], source.labels)))))},
-          {"record", record}};
-      lines += pair.dump() + "\n";
+      nlohmann::json record = RecordOf(spec, maker, source, draft);
+      lines += draft.failed() ? LeftOutLine(draft, std::move(record))
+                              : StorePair(context, draft.image, draft.classes, source.labels,
+                                          std::move(record));
     }
     progress.Report(std::min(begin + kGroup, last) - first + 1);
   }

@@ -9,6 +9,7 @@
 #include "worker/data/image_folder.h"
 #include "worker/data/letterbox.h"
 #include "worker/data/manifest.h"
+#include "worker/tasks/model_file.h"
 #include "worker/tasks/pixels.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
@@ -103,6 +104,12 @@ ImageSet LoadImageSet(TaskContext& context, const std::string& manifest_digest, 
     for (const absl::Status& status : statuses) ThrowIfError(status);
   }
   return set;
+}
+
+ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec) {
+  const int64_t most = IntegerSetting(spec, "align.references");
+  return LoadImageSet(context, Input(spec, "references"), ImageSize(spec),
+                      most == 0 ? INT64_MAX : most);
 }
 
 ImageBatch TakeBatch(const ImageSet& set, const at::Tensor& items, at::Device device,

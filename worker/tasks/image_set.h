@@ -30,6 +30,9 @@ struct ImageSet {
 ImageSet LoadImageSet(TaskContext& context, const std::string& manifest_digest, int64_t size,
                       int64_t most = INT64_MAX);
 
+// The references that a task learns from: align.references of them, equally spaced; 0: all.
+ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec);
+
 // Bytes [B,3,H,W] to float RGB in [-1,1] on a device, and back with rounding.
 at::Tensor ImagesFromBytes(const at::Tensor& bytes, at::Device device = at::kCPU);
 at::Tensor BytesFromImages(const at::Tensor& images);

@@ -17,6 +17,7 @@ TaskFunction FunctionOf(const std::string& kind) {
   if (kind == "generate") return RunGenerate;
   if (kind == "judge") return RunJudge;
   if (kind == "evaluate") return RunEvaluate;
+  if (kind == "transfer") return RunTransfer;
   if (kind == "figures") return RunFigures;
   return nullptr;
 }

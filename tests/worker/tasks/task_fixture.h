@@ -49,7 +49,7 @@ class TaskFixture : public ::testing::Test {
                        const SettingMap& given = {}) {
     SettingMap settings{{"fit.iterations", "4"},   {"fit.batch", "2"},  {"align.iterations", "4"},
                         {"align.batch", "3"},      {"align.pool", "6"}, {"generate.steps", "2"},
-                        {"figures.samples", "16"}, {"seed", "5"}};
+                        {"figures.samples", "16"}, {"seed", "5"},       {"gates.enabled", "off"}};
     for (const auto& [name, value] : given) settings[name] = value;
     const std::string first = TakeOut(settings, "first_pair"),
                       last = TakeOut(settings, "last_pair");

@@ -1,0 +1,64 @@
+#include <nlohmann/json.hpp>
+
+#include "worker/tasks/image_set.h"
+#include "worker/tasks/model_file.h"
+#include "worker/tasks/pair_list.h"
+#include "worker/tasks/task_error.h"
+#include "worker/tasks/task_kinds.h"
+#include "worker/tasks/task_progress.h"
+#include "worker/tasks/task_spec.h"
+#include "worker/training/epoch_order.h"
+#include "worker/training/random_stream.h"
+#include "worker/transfer/colour_transfer.h"
+
+namespace alignflow {
+namespace {
+
+// Share of the band whose amplitudes Fourier domain adaptation takes over; its authors try 0.01,
+// 0.05 and 0.09.
+constexpr double kBeta = 0.05;
+
+}  // namespace
+
+// Source images recoloured to the references: the pairs that models are held against.
+TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
+  const at::NoGradGuard no_grad;
+  const std::string method = TextSetting(spec, "method");
+  const uint64_t seed = IntegerSetting(spec, "seed");
+  const auto [first, last] = PairNumbersOf(spec);
+  ProgressReporter progress(context, last - first + 1, "images");
+  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
+  const ImageSet references = LoadReferences(context, spec);
+  const at::Tensor styles = ImagesFromBytes(references.images);
+  const ColourMoments moments = MomentsInView(styles);
+
+  EpochOrder order(source.size(), seed, RandomUse::kPairMask);
+  std::string lines;
+  for (int64_t pair = first; pair <= last; ++pair) {
+    progress.ThrowIfCancelled();
+    const at::Tensor item = order.Items(pair - 1, 1);
+    const ImageBatch origin = TakeBatch(source, item, at::kCPU);
+    nlohmann::json record{{"pair", pair},
+                          {"seed", seed},
+                          {"preset", TextSetting(spec, "preset")},
+                          {"method", method},
+                          {"mask", source.names[item.item<int64_t>()]},
+                          {"mask_kind", "real"},
+                          {"synthetic", true}};
+    at::Tensor image;
+    if (method == "fda") {
+      const at::Tensor style = at::randint(
+          references.size(), {1}, RandomStream(seed, RandomUse::kTransfer, pair), at::kLong);
+      record["reference"] = references.names[style.item<int64_t>()];
+      image = TransferFourier(origin.images, styles.index_select(0, style), kBeta);
+    } else {
+      image = TransferReinhard(origin.images, moments);
+    }
+    lines += StorePair(context, BytesFromImages(image)[0], origin.classes[0], source.labels,
+                       std::move(record));
+    progress.Report(pair - first + 1);
+  }
+  return {{"pairs", ValueOrThrow(context.Store(lines))}};
+}
+
+}  // namespace alignflow
