@@ -1,0 +1,36 @@
+"""The rows of a study: a name and the settings that make it. A group is a table."""
+
+# What each method is called in the tables, and how its pairs are made.
+METHODS = {
+    "Reinhard": {"method": "reinhard"},
+    "FDA": {"method": "fda"},
+    "ControlNet-FM": {"method": "controlnet-fm"},
+    "AlignFlow(SKL)": {"align.reward": "skl"},
+    "AlignFlow": {},
+    "AlignFlow(Mask)": {"masks.kind": "both"},
+}
+# The paper's own choices, where a preset's differ from them.
+LITERAL = {
+    "align.tune": "control",
+    "generate.path": "aligned",
+    "generate.strength": "1",
+    "generate.detail": "0",
+}
+
+
+def references(counts):
+    return {f"{count or 'all'} references": {"align.references": str(count)} for count in counts}
+
+
+GROUPS = {
+    "methods": METHODS,
+    "literal": {
+        "ControlNet-FM, from noise": {**LITERAL, "method": "controlnet-fm"},
+        "AlignFlow, paper's settings": LITERAL,
+    },
+    "references": references([1, 5, 10, 0]),
+    "t_is": {f"t_is {k}": {**LITERAL, "align.start_index": str(k)} for k in (6, 12, 16, 18, 19)},
+    "w_align": {f"w_align {w}": {**LITERAL, "align.weight": w} for w in ("0.1", "1", "10")},
+}
+# Tables whose rows are trained on as well; the others show distances alone.
+EVALUATED = ("methods", "literal", "references")

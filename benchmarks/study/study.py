@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""The paper's comparison on two domains of your own: each row is an ordinary job of a service that this command starts.
+
+  benchmarks/study/study.py OUT --source DIR --references DIR --target DIR [OPTION...]
+
+OUT keeps the service's state, the jobs' names, study.md and study.csv. The same command again goes on where it stopped:
+finished jobs are read, and tasks that are done are not computed again.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+
+import rows as study_rows
+import tables
+from service import Service
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", metavar="OUT")
+    for name, what in (("source", "the source domain: images/ and masks/"),
+                       ("references", "a folder of target images to learn from"),
+                       ("target", "held-out target images/ and masks/, never trained on")):
+        parser.add_argument(f"--{name}", metavar="DIR", required=True, help=what)
+    parser.add_argument("--labels", help="label table, as in `afctl dataset push`")
+    parser.add_argument("--preset", default="unet-64")
+    parser.add_argument("--pairs", type=int, default=300, help="pairs in each row (300)")
+    parser.add_argument("--seeds", type=int, default=3, help="segmentation models on each side (3)")
+    parser.add_argument("--segmenter", default="unet")
+    parser.add_argument("--tables", nargs="+", default=["methods"], choices=study_rows.GROUPS, metavar="TABLE",
+                        help=f"of {', '.join(study_rows.GROUPS)} (methods)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of every row")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--programs", default=os.path.join(os.path.dirname(__file__), "../../build/bin"))
+    return parser.parse_args()
+
+
+def say(text):
+    print(f"study: {text}", file=sys.stderr, flush=True)
+
+
+class Jobs:
+    """The names of the jobs that were begun, by their settings, kept in a file."""
+
+    def __init__(self, path):
+        self.path = path
+        self.names = json.load(open(path)) if os.path.exists(path) else {}
+
+    def run(self, service, options, settings, title):
+        key = json.dumps([options.preset, options.pairs, sorted(settings.items())])
+        job = self.names.get(key)
+        if job is None or service.afctl("job", "get", job, check=False) is None:
+            flags = [flag for name, value in settings.items() for flag in ("--set", f"{name}={value}")]
+            job = service.afctl("align", "--source", "source", "--references", options.references, "--target", "target",
+                                "--pairs", options.pairs, "--preset", options.preset, *flags)["name"]
+            self.names[key] = job
+            with open(self.path + ".new", "w") as file:
+                json.dump(self.names, file, indent=1)
+            os.replace(self.path + ".new", self.path)
+        seen = set()
+
+        def report(state):
+            for stage in state["stages"]:
+                if stage["state"] == "STAGE_STATE_RUNNING" and stage["id"] not in seen:
+                    seen.add(stage["id"])
+                    say(f"{time.strftime('%H:%M:%S')} {title}: {stage['id']}")
+
+        state = service.wait(job, report)
+        if state["state"] != "JOB_STATE_SUCCEEDED":
+            del self.names[key]
+            say(f"{title}: {state['state']}: {state.get('error', '')}")
+            return None
+        return service.afctl("job", "get", job)["figures"]
+
+
+def main():
+    options = arguments()
+    given = dict(pair.split("=", 1) for pair in options.set)
+    state = os.path.join(options.out, "state")
+    os.makedirs(state, exist_ok=True)
+    groups = {}
+    with Service(os.path.abspath(options.programs), state, options.workers) as service:
+        labels = ["--labels", options.labels] if options.labels else []
+        service.afctl("dataset", "push", "source", options.source, *labels)
+        service.afctl("dataset", "push", "target", options.target, *labels)
+        jobs = Jobs(os.path.join(options.out, "jobs.json"))
+        for group in options.tables:
+            evaluated = group in study_rows.EVALUATED
+            common = {"evaluate.segmenter": options.segmenter if evaluated else "none",
+                      "evaluate.seeds": str(options.seeds)}
+            groups[group] = {}
+            for row, settings in study_rows.GROUPS[group].items():
+                figures = jobs.run(service, options, {**common, **given, **settings}, row)
+                if figures is not None:
+                    groups[group][row] = figures
+                if groups[group]:
+                    text = "\n".join(tables.markdown(name, rows) for name, rows in groups.items() if rows)
+                    with open(os.path.join(options.out, "study.md"), "w") as file:
+                        file.write(text)
+                    tables.write_csv(os.path.join(options.out, "study.csv"), groups)
+    print(open(os.path.join(options.out, "study.md")).read())
+
+
+if __name__ == "__main__":
+    main()
