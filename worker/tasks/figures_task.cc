@@ -116,10 +116,10 @@ void AddOwnFigures(const std::vector<Subject>& subjects, const Subject& target,
     table.Add("mean pairwise distance", *subject, MeanPairwiseDistance(subject->features),
               "higher");
   }
-  const double fine = Roughness(ImagesFromBytes(target.bytes));
+  const double fine = Roughness(ImagesFromBytes(target.bytes)).mean().item<double>();
   for (const Subject& subject : subjects) {
-    table.Add("roughness (target = 1)", subject, Roughness(ImagesFromBytes(subject.bytes)) / fine,
-              "");
+    const double own = Roughness(ImagesFromBytes(subject.bytes)).mean().item<double>();
+    table.Add("roughness (target = 1)", subject, own / fine, "");
   }
   for (const Subject* subject : all) {
     const std::optional<double> contrast = MeanMaskContrast(*subject);
