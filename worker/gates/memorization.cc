@@ -1,0 +1,96 @@
+#include "worker/gates/memorization.h"
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+namespace alignflow {
+namespace {
+
+constexpr int64_t kSide = 16;
+constexpr int64_t kBatch = 32;
+// Least units: sets of nothing but copies of one image have no distances to measure by.
+constexpr double kLeastPixelUnit = 0.02;
+constexpr double kLeastUnit = 1e-3;
+
+at::Tensor ToFloat(const at::Tensor& bytes) { return bytes.to(at::kFloat).div_(127.5).sub_(1); }
+
+// images: float [B,3,S,S]. Returns [B,3,16,16], each channel at zero mean and unit variance.
+at::Tensor Reduced(const at::Tensor& images) {
+  const at::Tensor small = at::_adaptive_avg_pool2d(images, {kSide, kSide});
+  const at::Tensor centred = small - small.mean({2, 3}, /*keepdim=*/true);
+  return centred / centred.square().mean({2, 3}, /*keepdim=*/true).sqrt().clamp_min(1e-3);
+}
+
+// Root mean square differences, the least over the mirrorings of a: [A,B].
+at::Tensor PixelDistances(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor pictures = a.view({a.size(0), 3, kSide, kSide});
+  at::Tensor least;
+  for (const std::vector<int64_t>& sides :
+       std::vector<std::vector<int64_t>>{{}, {-1}, {-2}, {-2, -1}}) {
+    const at::Tensor mirrored = pictures.flip(sides).flatten(1);
+    const at::Tensor distance = at::cdist(mirrored, b, 2, /*compute_mode=*/2);
+    least = least.defined() ? at::minimum(least, distance) : distance;
+  }
+  return least / std::sqrt(static_cast<double>(b.size(1)));
+}
+
+// No image is its own neighbour.
+at::Tensor WithoutSelf(at::Tensor distances) {
+  return distances.fill_diagonal_(std::numeric_limits<float>::infinity());
+}
+
+double MedianNearest(const at::Tensor& distances) {
+  return std::get<0>(distances.min(1)).median().item<double>();
+}
+
+}  // namespace
+
+MemorizationIndex::MemorizationIndex(std::shared_ptr<const FeatureExtractor> extractor,
+                                     at::Device device, const at::Tensor& source)
+    : extractor_(std::move(extractor)), device_(device) {
+  if (source.size(0) < 2) {
+    throw std::invalid_argument("memorization is measured by the distances of at least 2 images");
+  }
+  Add(source);
+  const Set& set = sets_.front();
+  const at::Tensor pixels = WithoutSelf(PixelDistances(set.pictures, set.pictures));
+  pixel_unit_ = std::max(kLeastPixelUnit, MedianNearest(pixels));
+  feature_unit_ =
+      std::max(kLeastUnit, MedianNearest(WithoutSelf(at::cdist(set.features, set.features, 2, 2))));
+  unit_ = std::max(kLeastUnit, MedianNearest(WithoutSelf(Distances(set, set))));
+}
+
+void MemorizationIndex::Add(const at::Tensor& images) { sets_.push_back(Describe(images)); }
+
+std::vector<NearestImage> MemorizationIndex::Nearest(const at::Tensor& images, int64_t set) const {
+  const auto [distance, item] = Distances(Describe(images), sets_.at(set)).min(1);
+  std::vector<NearestImage> nearest;
+  for (int64_t i = 0; i < images.size(0); ++i) {
+    nearest.push_back({item[i].item<int64_t>(), distance[i].item<double>() / unit_});
+  }
+  return nearest;
+}
+
+MemorizationIndex::Set MemorizationIndex::Describe(const at::Tensor& images) const {
+  if (images.dim() != 4 || images.size(0) < 1 || images.size(2) < kSide || images.size(3) < kSide) {
+    throw std::invalid_argument("memorization looks at images of at least 16x16 pixels");
+  }
+  const at::NoGradGuard no_grad;
+  std::vector<at::Tensor> pictures, features;
+  for (int64_t first = 0; first < images.size(0); first += kBatch) {
+    const at::Tensor batch =
+        ToFloat(images.narrow(0, first, std::min(kBatch, images.size(0) - first)));
+    pictures.push_back(Reduced(batch).flatten(1));
+    features.push_back(extractor_->Features(batch.to(device_)).to(at::kFloat).cpu());
+  }
+  return {at::cat(pictures), at::cat(features)};
+}
+
+at::Tensor MemorizationIndex::Distances(const Set& from, const Set& to) const {
+  const at::Tensor features = at::cdist(from.features, to.features, 2, 2) / feature_unit_;
+  return PixelDistances(from.pictures, to.pictures) / pixel_unit_ * features.clamp_max(1).sqrt();
+}
+
+}  // namespace alignflow
