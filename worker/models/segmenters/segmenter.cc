@@ -1,10 +1,13 @@
 #include "worker/models/segmenters/segmenter.h"
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <vector>
 
+#include "worker/models/scoped_autocast.h"
 #include "worker/models/scoped_seed.h"
+#include "worker/models/segmenters/transformer_segmenters.h"
 #include "worker/models/segmenters/unet_segmenter.h"
 
 namespace alignflow {
@@ -15,12 +18,23 @@ constexpr double kSmooth = 1;  // pixels; defines the Dice of a class that a bat
 
 }  // namespace
 
+at::Tensor Segmenter::Logits(const at::Tensor& images) {
+  std::optional<ScopedAutocast> scope;
+  if (!images.is_cpu() || CpuHasBfloat16()) scope.emplace(images.device().type(), at::kBFloat16);
+  return Predict(images).to(at::kFloat);
+}
+
 NewSegmenter MakeSegmenter(const std::string& name, int64_t classes, int64_t size, uint64_t seed,
-                           at::Device device, const std::filesystem::path& /*folder*/) {
+                           at::Device device, const std::filesystem::path& folder) {
+  static const std::string kSegFormer = "segformer-";
   const ScopedSeed scope(seed);
   NewSegmenter made;
   if (name == "unet") {
     made.model = std::make_shared<UNetSegmenter>(classes, size);
+  } else if (name == "dpt") {
+    made = MakeDpt(classes, size, folder);
+  } else if (name.starts_with(kSegFormer)) {
+    made = MakeSegFormer(name.substr(kSegFormer.size()), classes, folder);
   } else {
     throw std::invalid_argument("there is no segmenter '" + name + "'");
   }

@@ -18,13 +18,18 @@ class Segmenter : public torch::nn::Module {
  public:
   // images: [B,3,S,S] RGB in [-1,1] on the model's device. Returns logits [B,K,S,S] float32 of
   // classes 0 (background) to K - 1. Differentiable.
-  virtual at::Tensor Logits(const at::Tensor& images) = 0;
+  at::Tensor Logits(const at::Tensor& images);
 
   // Called once after training with a few batches of training images: takes the statistics that
   // evaluation needs and training does not keep. So the parameters alone are the state of a
   // training that is interrupted.
   virtual void Settle(const std::function<at::Tensor(int64_t batch)>& /*images*/,
                       int64_t /*batches*/) {}
+
+ protected:
+  // Logits of any floating type. Convolutions and matrix products run in bfloat16 where the device
+  // is faster in it.
+  virtual at::Tensor Predict(const at::Tensor& images) = 0;
 };
 
 struct NewSegmenter {

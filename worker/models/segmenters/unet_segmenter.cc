@@ -4,11 +4,8 @@
 #include <torch/nn/modules/container/modulelist.h>
 
 #include <algorithm>
-#include <optional>
 #include <stdexcept>
 #include <string>
-
-#include "worker/models/scoped_autocast.h"
 
 namespace alignflow {
 namespace {
@@ -76,13 +73,8 @@ UNetSegmenter::UNetSegmenter(int64_t classes, int64_t size) {
           .in_channels = channels[0], .out_channels = classes, .kernel = 1, .nested = false}));
 }
 
-at::Tensor UNetSegmenter::Logits(const at::Tensor& images) {
-  std::optional<ScopedAutocast> scope;
-  if (!images.is_cpu() || CpuHasBfloat16()) scope.emplace(images.device().type(), at::kBFloat16);
-  return Net(images.contiguous(at::MemoryFormat::ChannelsLast)).to(at::kFloat);
-}
-
-at::Tensor UNetSegmenter::Net(at::Tensor x) {
+at::Tensor UNetSegmenter::Predict(const at::Tensor& images) {
+  at::Tensor x = images.contiguous(at::MemoryFormat::ChannelsLast);
   std::vector<at::Tensor> skips;
   for (size_t i = 0; i < down_.size(); ++i) {
     if (i > 0) x = at::max_pool2d(x, 2, 2);

@@ -19,11 +19,11 @@ class UNetSegmenter : public Segmenter {
   // Throws std::invalid_argument for a size that is not a multiple of 8 of at least 16.
   UNetSegmenter(int64_t classes, int64_t size);
 
-  at::Tensor Logits(const at::Tensor& images) override;
+ protected:
+  at::Tensor Predict(const at::Tensor& images) override;
 
  private:
   class Level;
-  at::Tensor Net(at::Tensor x);
 
   std::vector<std::shared_ptr<Level>> down_, up_;  // from the finest; the coarsest has no up
   std::shared_ptr<Convolution> head_;

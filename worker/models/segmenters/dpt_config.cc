@@ -1,0 +1,68 @@
+#include <algorithm>
+#include <functional>
+
+#include "worker/models/hf/config.h"
+#include "worker/models/segmenters/dpt.h"
+
+namespace alignflow {
+namespace {
+
+int64_t Positive(HfConfig& config, const char* name, int64_t otherwise) {
+  const int64_t value = config.Int(name, otherwise);
+  if (value < 1) config.Refuse(name, "a positive number is expected");
+  return value;
+}
+
+void ParseEncoder(HfConfig& config, DptConfig& out) {
+  config.Require("num_channels", 3);
+  config.Require("hidden_act", "gelu");
+  out.image_size = Positive(config, "image_size", out.image_size);
+  out.patch_size = Positive(config, "patch_size", out.patch_size);
+  out.hidden_size = Positive(config, "hidden_size", out.hidden_size);
+  out.num_hidden_layers = Positive(config, "num_hidden_layers", out.num_hidden_layers);
+  out.num_attention_heads = Positive(config, "num_attention_heads", out.num_attention_heads);
+  out.intermediate_size = Positive(config, "intermediate_size", out.intermediate_size);
+  if (out.hidden_size % out.num_attention_heads != 0) {
+    config.Refuse("num_attention_heads", "it must divide hidden_size");
+  }
+  out.layer_norm_eps = config.Double("layer_norm_eps", out.layer_norm_eps);
+  out.qkv_bias = config.Bool("qkv_bias", out.qkv_bias);
+}
+
+}  // namespace
+
+DptConfig ParseDpt(HfConfig& config) {
+  DptConfig out;
+  config.Require("model_type", "dpt");
+  config.Require("is_hybrid", false);
+  config.Require("backbone_config", nullptr);
+  config.Require("head_in_index", -1);
+  ParseEncoder(config, out);
+  out.backbone_out_indices = config.IntList("backbone_out_indices", out.backbone_out_indices);
+  const std::vector<int64_t>& indices = out.backbone_out_indices;
+  if (indices.empty() || indices.front() < 0 || indices.back() >= out.num_hidden_layers ||
+      std::ranges::adjacent_find(indices, std::greater_equal<>()) != indices.end()) {
+    config.Refuse("backbone_out_indices", "rising numbers of layers are expected");
+  }
+  out.readout_type = config.OneOf("readout_type", {"project", "add", "ignore"});
+  out.reassemble_factors = config.DoubleList("reassemble_factors", out.reassemble_factors);
+  out.neck_hidden_sizes = config.IntList("neck_hidden_sizes", out.neck_hidden_sizes);
+  if (out.neck_hidden_sizes.size() != indices.size() ||
+      out.reassemble_factors.size() != indices.size()) {
+    config.Refuse("neck_hidden_sizes", "as many as backbone_out_indices and reassemble_factors");
+  }
+  out.fusion_hidden_size = Positive(config, "fusion_hidden_size", out.fusion_hidden_size);
+  out.use_batch_norm_in_fusion_residual = config.Bool("use_batch_norm_in_fusion_residual", false);
+  out.use_bias_in_fusion_residual =
+      config.Bool("use_bias_in_fusion_residual", !out.use_batch_norm_in_fusion_residual);
+  // Initial values, what happens in training alone, class names, other heads, and the hybrid's.
+  config.WithoutEffect({"attention_probs_dropout_prob", "hidden_dropout_prob", "initializer_range",
+                        "semantic_loss_ignore_index", "semantic_classifier_dropout",
+                        "use_auxiliary_head", "auxiliary_loss_weight", "add_projection",
+                        "pooler_act", "pooler_output_size", "id2label", "label2id", "num_labels",
+                        "backbone_featmap_shape", "neck_ignore_stages"});
+  config.Finish();
+  return out;
+}
+
+}  // namespace alignflow
