@@ -19,7 +19,9 @@ namespace {
 struct AlignArguments {
   JobRequest flags;
   std::string file;
-  std::vector<std::string> settings;  // "key=value"
+  std::vector<std::string> settings;     // "key=value"
+  std::string method, masks, segmenter;  // settings with options of their own; empty: not given
+  bool no_gates = false;
   bool wait = false;
   double timeout_s = kDefaultTimeoutSeconds;
 };
@@ -31,6 +33,16 @@ absl::StatusOr<JobRequest> Gather(const AlignArguments& arguments) {
   JobRequest flags = arguments.flags;
   for (const std::string& text : arguments.settings) {
     absl::Status added = AddSetting(text, flags.settings);
+    if (!added.ok()) return added;
+  }
+  const std::pair<const char*, std::string> options[] = {
+      {"method", arguments.method},
+      {"masks.kind", arguments.masks},
+      {"evaluate.segmenter", arguments.segmenter},
+      {"gates.enabled", arguments.no_gates ? "off" : ""}};
+  for (const auto& [setting, value] : options) {
+    if (value.empty()) continue;
+    absl::Status added = AddSetting(absl::StrCat(setting, "=", value), flags.settings);
     if (!added.ok()) return added;
   }
   JobRequest request = flags;
@@ -127,6 +139,22 @@ void AddAlignCommand(CLI::App& app, Action& chosen) {
       ->type_name("NAME");
   command->add_option("--pairs", flags.pairs, "number of pairs to make")->type_name("N");
   command->add_option("--preset", flags.preset, "network and defaults")->type_name("NAME");
+  command
+      ->add_option("--method", arguments->method,
+                   "how pairs are made: alignflow, controlnet-fm, reinhard, fda (setting method)")
+      ->type_name("NAME");
+  command
+      ->add_option("--masks", arguments->masks,
+                   "masks of the pairs: real, synthetic, both (setting masks.kind)")
+      ->type_name("KIND");
+  command
+      ->add_option("--segmenter", arguments->segmenter,
+                   "segmentation model of the downstream evaluation on --target, or none (setting "
+                   "evaluate.segmenter)")
+      ->type_name("NAME");
+  command->add_flag("--no-gates", arguments->no_gates,
+                    "hand out every pair, also those that ignore their mask or copy a real image "
+                    "(setting gates.enabled=off, which the report shows)");
   command->add_option("--set", arguments->settings, "a setting, see below; may be repeated")
       ->type_name("KEY=VALUE")
       ->expected(1)

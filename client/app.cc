@@ -69,6 +69,7 @@ int RunAfctl(const std::vector<std::string>& arguments, Console& console, Connec
   AddAlignCommand(app, chosen);
   AddJobCommands(app, chosen);
   AddPairsCommands(app, chosen);
+  AddReportCommand(app, chosen);
   AddModelCommands(app, chosen);
   AddVersionCommand(app, chosen);
 

@@ -14,6 +14,7 @@ void AddDatasetCommands(CLI::App& app, Action& chosen);
 void AddAlignCommand(CLI::App& app, Action& chosen);
 void AddJobCommands(CLI::App& app, Action& chosen);
 void AddPairsCommands(CLI::App& app, Action& chosen);
+void AddReportCommand(CLI::App& app, Action& chosen);
 void AddModelCommands(CLI::App& app, Action& chosen);
 void AddVersionCommand(CLI::App& app, Action& chosen);
 

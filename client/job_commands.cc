@@ -35,7 +35,7 @@ absl::StatusOr<Result> List(Session& session) {
     result.document["jobs"].push_back(ToJson(job));
     rows.push_back({job.name(), StateCell(job), job.spec().source(),
                     absl::StrCat(job.spec().references_size()),
-                    absl::StrCat(job.pairs_ready(), "/", job.spec().pairs()),
+                    absl::StrCat(job.pairs_ready(), "/", job.spec().pairs() - job.pairs_left_out()),
                     LocalTimeText(job.create_time())});
   }
   result.text = TableText(rows, {3, 4});

@@ -1,10 +1,14 @@
 #include "client/job_text.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "client/call.h"
+#include "client/console.h"
 #include "client/progress_view.h"
 #include "client/text_table.h"
 #include "client/timestamps.h"
@@ -22,18 +26,57 @@ size_t IndexIn(std::vector<std::string>& list, const std::string& text) {
   return list.size() - 1;
 }
 
+// Left to right as on the contact sheet.
+constexpr std::array<std::string_view, 5> kImageSubjects = {"source", "references", "stage 1",
+                                                            "stage 2", "target"};
+
+std::string FigureTable(const std::vector<v1::Figure>& figures) {
+  std::vector<std::string> names, subjects;
+  // A subject without any figure gets no column.
+  for (const std::string_view known : kImageSubjects) {
+    if (std::ranges::any_of(figures,
+                            [&](const auto& figure) { return figure.subject() == known; })) {
+      subjects.emplace_back(known);
+    }
+  }
+  for (const v1::Figure& figure : figures) {
+    IndexIn(names, figure.name());
+    IndexIn(subjects, figure.subject());
+  }
+  Rows rows(names.size() + 1, std::vector<std::string>(subjects.size() + 2));
+  rows[0][0] = "FIGURE";
+  std::vector<size_t> right;
+  for (size_t i = 0; i < subjects.size(); ++i) {
+    rows[0][i + 1] = subjects[i];
+    right.push_back(i + 1);
+  }
+  for (const v1::Figure& figure : figures) {
+    std::vector<std::string>& row = rows[IndexIn(names, figure.name()) + 1];
+    row.front() = figure.name();
+    if (!figure.unit().empty()) absl::StrAppend(&row.front(), ", ", figure.unit());
+    row[IndexIn(subjects, figure.subject()) + 1] = FigureCell(figure);
+    if (!figure.better().empty()) row.back() = absl::StrCat(figure.better(), " is better");
+  }
+  return TableText(rows, right);
+}
+
 }  // namespace
+
+std::string PairsText(const v1::Job& job) {
+  std::string text = absl::StrCat(job.pairs_ready(), " of ", job.spec().pairs(), " ready");
+  if (job.pairs_left_out() > 0) {
+    absl::StrAppend(&text, ", ", job.pairs_left_out(), " left out by the gates");
+  }
+  return text;
+}
 
 std::string JobText(const v1::Job& job, absl::Time now) {
   const v1::AlignSpec& spec = job.spec();
   std::string state = StateWord(job.state());
   if (!job.waiting_reason().empty()) absl::StrAppend(&state, ": ", job.waiting_reason());
-  Rows rows = {{job.name(), state},
-               {"created", LocalTimeText(job.create_time())},
-               {"source", spec.source()},
-               {"references", absl::StrCat(spec.references_size())},
-               {"pairs", absl::StrCat(job.pairs_ready(), " of ", spec.pairs(), " ready")},
-               {"preset", spec.preset()}};
+  Rows rows = {{job.name(), state},       {"created", LocalTimeText(job.create_time())},
+               {"source", spec.source()}, {"references", absl::StrCat(spec.references_size())},
+               {"pairs", PairsText(job)}, {"preset", spec.preset()}};
   if (!spec.target().empty()) rows.push_back({"target", spec.target()});
   if (job.has_start_time()) {
     const absl::Time end = job.has_end_time() ? ToAbslTime(job.end_time()) : now;
@@ -55,39 +98,54 @@ std::string JobText(const v1::Job& job, absl::Time now) {
   return absl::StrCat(TableText(rows), "\n", TableText(stages, {2, 3}));
 }
 
+std::string VerdictsText(const v1::Report& report) {
+  Rows rows;
+  for (const v1::Verdict& verdict : report.verdicts()) {
+    rows.push_back({absl::StrCat(verdict.name(), ":"), verdict.verdict(), verdict.reason()});
+  }
+  return TableText(rows);
+}
+
+std::string FigureCell(const v1::Figure& figure) {
+  if (!figure.has_value()) return "not available";
+  std::string text = absl::StrFormat("%.4g", figure.value());
+  if (figure.has_low() && figure.has_high()) {
+    absl::StrAppendFormat(&text, " [%.3g, %.3g]", figure.low(), figure.high());
+  }
+  return text;
+}
+
 std::string FiguresText(const v1::Report& report) {
-  std::vector<std::string> names, subjects;
-  // Left to right as on the contact sheet; a subject without any figure gets no column.
-  for (const char* known : {"source", "references", "stage 1", "stage 2", "target"}) {
-    const auto& figures = report.figures();
-    if (std::any_of(figures.begin(), figures.end(),
-                    [&](const v1::Figure& figure) { return figure.subject() == known; })) {
-      subjects.push_back(known);
+  std::vector<v1::Figure> of_images, of_models;
+  std::vector<std::string> notes;
+  for (const v1::Figure& figure : report.figures()) {
+    const bool image = std::ranges::find(kImageSubjects, figure.subject()) != kImageSubjects.end();
+    (image ? of_images : of_models).push_back(figure);
+    if (!figure.note().empty()) {
+      IndexIn(notes, Printable(absl::StrCat(figure.name(), ": ", figure.note())));
     }
   }
-  for (const v1::Figure& figure : report.figures()) {
-    IndexIn(names, figure.name());
-    IndexIn(subjects, figure.subject());
+  std::string text = FigureTable(of_images);
+  // Of segmentation models: another table, because they have other columns.
+  if (!of_models.empty()) absl::StrAppend(&text, "\n", FigureTable(of_models));
+  if (!notes.empty()) absl::StrAppend(&text, "\n", absl::StrJoin(notes, "\n"), "\n");
+  return text;
+}
+
+Json ReportJson(const v1::Report& report) {
+  Json document = ToJson(report);
+  for (Json& figure : document["figures"]) {
+    if (!figure.contains("value")) figure["value"] = nullptr;
   }
-  Rows rows(names.size() + 1, std::vector<std::string>(subjects.size() + 2));
-  rows[0][0] = "FIGURE";
-  std::vector<size_t> right;
-  for (size_t i = 0; i < subjects.size(); ++i) {
-    rows[0][i + 1] = subjects[i];
-    right.push_back(i + 1);
-  }
-  for (const v1::Figure& figure : report.figures()) {
-    std::vector<std::string>& row = rows[IndexIn(names, figure.name()) + 1];
-    row.front() = figure.name();
-    row[IndexIn(subjects, figure.subject()) + 1] = absl::StrFormat("%.4g", figure.value());
-    if (!figure.better().empty()) row.back() = absl::StrCat(figure.better(), " is better");
-  }
-  return TableText(rows, right);
+  return document;
 }
 
 Result JobResult(const v1::Job& job, const std::optional<v1::Report>& report) {
   Result result{.document = ToJson(job), .text = JobText(job, absl::Now())};
-  result.document["report"] = report ? ToJson(*report) : Json();
+  result.document["report"] = report ? ReportJson(*report) : Json();
+  if (report && report->verdicts_size() > 0) {
+    result.text = absl::StrCat(VerdictsText(*report), "\n", result.text);
+  }
   if (report && report->figures_size() > 0) {
     absl::StrAppend(&result.text, "\n", FiguresText(*report));
   }

@@ -10,14 +10,27 @@
 
 namespace alignflow {
 
+// "12 of 40 ready, 3 left out by the gates".
+std::string PairsText(const v1::Job& job);
+
 // A job for a person: what was asked, its stages with their times and what was reused, models,
 // warnings, error. `now` is the end of stages that still run.
 std::string JobText(const v1::Job& job, absl::Time now);
 
-// Figures as a table: one row per figure, one column per kind of images.
+// Verdicts, a line each with its reason.
+std::string VerdictsText(const v1::Report& report);
+
+// "0.52 [0.41, 0.63]", the interval where there is one, or "not available".
+std::string FigureCell(const v1::Figure& figure);
+
+// Figures as a table: one row per figure, one column per kind of images; then their notes.
 std::string FiguresText(const v1::Report& report);
 
-// Both of them; the document is the job with its report under "report" (null without one).
+// The report in its JSON form; the value of a figure that is not available is null.
+Json ReportJson(const v1::Report& report);
+
+// Verdicts first, then job and figures; the document is the job with its report under "report"
+// (null without one).
 Result JobResult(const v1::Job& job, const std::optional<v1::Report>& report);
 
 // The job's report, or nothing where there is none yet or never will be.

@@ -60,9 +60,8 @@ absl::StatusOr<PairFolder> PairFolder::Open(const fs::path& folder, const std::s
 }
 
 absl::Status PairFolder::Read(const std::string& line) {
-  const int pair = size() + 1;
   const std::string where =
-      absl::StrCat((folder_ / "manifest.jsonl").string(), " line ", pair, ": ");
+      absl::StrCat((folder_ / "manifest.jsonl").string(), " line ", size() + 1, ": ");
   const auto json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
   const auto text = [&json](const char* key) {
     const auto found = json.find(key);
@@ -73,25 +72,29 @@ absl::Status PairFolder::Read(const std::string& line) {
         where, "the folder holds pairs of ", text("job"), ": pull ", job_, " into a new folder"));
   }
   Entry entry;
-  if (json.is_object()) entry = {text("image_sha256"), text("mask_sha256")};
+  if (json.is_object()) {
+    const bool numbered = json.contains("pair") && json["pair"].is_number_integer();
+    entry = {.pair = numbered ? json["pair"].get<int>() : 0,
+             .image_sha256 = text("image_sha256"),
+             .mask_sha256 = text("mask_sha256")};
+  }
   if (!IsSha256Hex(entry.image_sha256) || !IsSha256Hex(entry.mask_sha256) ||
-      !json.contains("pair") || json["pair"] != pair) {
-    return absl::DataLossError(absl::StrCat(where, "not the record of pair ", pair,
+      entry.pair <= last_pair()) {
+    return absl::DataLossError(absl::StrCat(where, "not the record of a pair after pair ",
+                                            last_pair(),
                                             "; was the file edited? Pull into a new folder"));
   }
   entries_.push_back(std::move(entry));
   return absl::OkStatus();
 }
 
-bool PairFolder::Intact(int pair) const {
-  return HasDigest(ImagePath(pair), entry(pair).image_sha256) &&
-         HasDigest(MaskPath(pair), entry(pair).mask_sha256);
-}
-
-std::vector<int> PairFolder::FindDamaged() const {
-  std::vector<int> damaged;
-  for (int pair = 1; pair <= size(); ++pair) {
-    if (!Intact(pair)) damaged.push_back(pair);
+std::vector<PairFolder::Entry> PairFolder::FindDamaged() const {
+  std::vector<Entry> damaged;
+  for (const Entry& entry : entries_) {
+    if (!HasDigest(ImagePath(entry.pair), entry.image_sha256) ||
+        !HasDigest(MaskPath(entry.pair), entry.mask_sha256)) {
+      damaged.push_back(entry);
+    }
   }
   return damaged;
 }
@@ -100,16 +103,16 @@ fs::path PairFolder::ImagePath(int pair) const { return folder_ / FileName("imag
 fs::path PairFolder::MaskPath(int pair) const { return folder_ / FileName("masks", pair); }
 
 absl::Status PairFolder::Append(const Entry& entry, const std::string& record_json) {
-  const int pair = size() + 1;
   const Json record = Json::parse(record_json, nullptr, /*allow_exceptions=*/false);
   if (!record.is_object()) {
-    return absl::DataLossError(absl::StrCat("the record of pair ", pair, " is no JSON object"));
+    return absl::DataLossError(
+        absl::StrCat("the record of pair ", entry.pair, " is no JSON object"));
   }
   const Json line = {{"job", job_},
-                     {"pair", pair},
-                     {"image", FileName("images", pair)},
+                     {"pair", entry.pair},
+                     {"image", FileName("images", entry.pair)},
                      {"image_sha256", entry.image_sha256},
-                     {"mask", FileName("masks", pair)},
+                     {"mask", FileName("masks", entry.pair)},
                      {"mask_sha256", entry.mask_sha256},
                      {"record", record}};
   absl::Status written = manifest_.Append(line.dump());

@@ -14,7 +14,8 @@ namespace alignflow {
 
 // The folder that the pairs of one job are pulled into:
 //   images/000001.png  masks/000001.png  manifest.jsonl
-// manifest.jsonl has one line a pair, in order from pair 1, and is the truth about what was pulled:
+// manifest.jsonl has one line a pair, in order, and is the truth about what was pulled; the numbers
+// of pairs that the gates left out are missing:
 //   {"job":"jobs/x","pair":1,"image":"images/000001.png","image_sha256":"...",
 //    "mask":"masks/000001.png","mask_sha256":"...","record":{provenance}}
 // A pair's line is written after its files, so a crash at any moment leaves at most a torn last
@@ -24,6 +25,7 @@ class PairFolder {
  public:
   // What the manifest says about a pair.
   struct Entry {
+    int pair = 0;
     std::string image_sha256;
     std::string mask_sha256;
   };
@@ -34,19 +36,18 @@ class PairFolder {
   static absl::StatusOr<PairFolder> Open(const std::filesystem::path& folder,
                                          const std::string& job);
 
-  // Pairs 1 to size() are there, as far as the manifest knows.
+  // Number of pairs that are there, as far as the manifest knows.
   int size() const { return static_cast<int>(entries_.size()); }
-  // 1 to size().
-  const Entry& entry(int pair) const { return entries_[pair - 1]; }
-  // Whether both files of a pair still have the manifest's digests.
-  bool Intact(int pair) const;
-  // Those that are not, in order.
-  std::vector<int> FindDamaged() const;
+  // The last of them; 0 if there are none.
+  int last_pair() const { return entries_.empty() ? 0 : entries_.back().pair; }
+  // Those whose files no longer have the manifest's digests, in order.
+  std::vector<Entry> FindDamaged() const;
 
   std::filesystem::path ImagePath(int pair) const;
   std::filesystem::path MaskPath(int pair) const;
 
-  // Adds the line of pair size() + 1, whose files must be there. `record_json`: a JSON object.
+  // Adds the line of a pair after last_pair(), whose files must be there. `record_json`: a JSON
+  // object.
   absl::Status Append(const Entry& entry, const std::string& record_json);
 
  private:

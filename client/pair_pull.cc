@@ -39,16 +39,16 @@ class Puller {
     v1::Job job;
     absl::Status status = Persist([&] { return GetJob(job); });
     if (!status.ok()) return status;
-    total_ = job.spec().pairs();
-    for (const int pair : folder_.FindDamaged()) {
-      status = Persist([&] { return Repair(pair); });
+    for (const PairFolder::Entry& entry : folder_.FindDamaged()) {
+      status = Persist([&] { return Repair(entry); });
       if (!status.ok()) return status;
       ++summary_.repaired;
     }
-    status = Persist([this] { return PullRest(); });
+    status = Persist([&] { return PullRest(job); });
     counter_.End();
     if (!status.ok()) return status;
     summary_.pairs = folder_.size();
+    summary_.left_out = job.pairs_left_out();
     status = Persist([&] { return SaveReport(dir); });
     if (!status.ok()) return status;
     return summary_;
@@ -98,16 +98,17 @@ class Puller {
   }
 
   absl::Status Add(const v1::Pair& pair) {
-    if (pair.index() != folder_.size() + 1) {
+    if (pair.index() <= folder_.last_pair()) {
       return absl::DataLossError(absl::StrCat("the server sent pair ", pair.index(), " after pair ",
-                                              folder_.size(), ": report this as a bug"));
+                                              folder_.last_pair(), ": report this as a bug"));
     }
     absl::Status saved = SaveFiles(pair);
     if (!saved.ok()) return saved;
     ++summary_.pulled;
-    return folder_.Append(
-        {.image_sha256 = pair.image().sha256(), .mask_sha256 = pair.mask().sha256()},
-        pair.record_json());
+    return folder_.Append({.pair = pair.index(),
+                           .image_sha256 = pair.image().sha256(),
+                           .mask_sha256 = pair.mask().sha256()},
+                          pair.record_json());
   }
 
   // Reads pairs after `after` until the stream ends or `take` wants no more.
@@ -131,13 +132,12 @@ class Puller {
   }
 
   // The pair again, which must be what it was.
-  absl::Status Repair(int index) {
+  absl::Status Repair(const PairFolder::Entry& entry) {
     bool arrived = false;
-    absl::Status status = Stream(index - 1, [&](const v1::Pair& pair) -> absl::StatusOr<bool> {
-      const PairFolder::Entry& entry = folder_.entry(index);
-      if (pair.index() != index || pair.image().sha256() != entry.image_sha256 ||
+    absl::Status status = Stream(entry.pair - 1, [&](const v1::Pair& pair) -> absl::StatusOr<bool> {
+      if (pair.index() != entry.pair || pair.image().sha256() != entry.image_sha256 ||
           pair.mask().sha256() != entry.mask_sha256) {
-        return absl::DataLossError(absl::StrCat("pair ", index, " of ", job_,
+        return absl::DataLossError(absl::StrCat("pair ", entry.pair, " of ", job_,
                                                 " is not what the manifest says: pull into a new "
                                                 "folder"));
       }
@@ -147,34 +147,45 @@ class Puller {
       return false;
     });
     if (status.ok() && !arrived) {
-      return absl::NotFoundError(absl::StrCat(job_, " has no pair ", index, " any more"));
+      return absl::NotFoundError(absl::StrCat(job_, " has no pair ", entry.pair, " any more"));
     }
     return status;
   }
 
-  absl::Status PullRest() {
-    while (folder_.size() < total_) {
+  // Whether all pairs that the job will ever hand out are there.
+  bool Complete(const v1::Job& job) const {
+    return job.pairs_ready() + job.pairs_left_out() == job.spec().pairs() &&
+           folder_.size() == job.pairs_ready();
+  }
+
+  // Pulls until the folder is complete. `job` is as of the last look.
+  absl::Status PullRest(v1::Job& job) {
+    while (!Complete(job)) {
       absl::Status status =
-          Stream(folder_.size(), [this](const v1::Pair& pair) -> absl::StatusOr<bool> {
+          Stream(folder_.last_pair(), [&](const v1::Pair& pair) -> absl::StatusOr<bool> {
             absl::Status added = Add(pair);
             if (!added.ok()) return added;
-            counter_.Show(absl::StrCat("pulled ", folder_.size(), "/", total_),
-                          folder_.size() == total_);
+            const int wanted = job.spec().pairs() - job.pairs_left_out();
+            counter_.Show(absl::StrCat("pulled ", folder_.size(), "/", wanted),
+                          folder_.size() == wanted);
             return true;
           });
-      if (absl::IsDeadlineExceeded(status)) {
-        // No pair for a minute is no failure; a server that is gone shows here.
-        v1::Job job;
-        status = GetJob(job);
-        if (status.ok()) patience_.Answered();
-      } else if (status.ok() && folder_.size() < total_) {
-        status = absl::DataLossError(absl::StrCat("the server ended after pair ", folder_.size(),
-                                                  " of ", total_, ": report this as a bug"));
-      }
       if (absl::IsFailedPrecondition(status)) {
-        return Annotate(status, absl::StrCat(folder_.size(), " of ", total_, " pairs were pulled"));
+        return Annotate(
+            status, absl::StrCat(folder_.size(), " of ", job.spec().pairs(), " pairs were pulled"));
       }
+      const bool ended = status.ok();
+      // No pair for a minute is no failure; a server that is gone shows here.
+      if (ended || absl::IsDeadlineExceeded(status)) status = GetJob(job);
       if (!status.ok()) return status;
+      patience_.Answered();
+      if (ended && !Complete(job)) {
+        return absl::DataLossError(
+            absl::StrCat("the server ended after pair ", folder_.last_pair(), "; ", folder_.size(),
+                         " of ", job.pairs_ready(),
+                         " pairs are in the folder: pull into a new one, and if that does not "
+                         "help, report this as a bug"));
+      }
     }
     return absl::OkStatus();
   }
@@ -190,7 +201,7 @@ class Puller {
       if (!saved.ok()) return saved;
     }
     summary_.report = true;
-    return WriteFile(dir / "figures.json", ToJson(**report)["figures"].dump(2, ' ') + "\n");
+    return WriteFile(dir / "figures.json", ReportJson(**report)["figures"].dump(2, ' ') + "\n");
   }
 
   Session& session_;
@@ -199,7 +210,6 @@ class Puller {
   PairFolder folder_;
   Patience patience_;
   Counter counter_;
-  int total_ = 0;
   PullSummary summary_;
 };
 

@@ -11,6 +11,7 @@ namespace alignflow {
 struct PullSummary {
   int pairs = 0;        // in the folder now
   int pulled = 0;       // of them, by this call
+  int left_out = 0;     // of the job, by the gates
   int repaired = 0;     // files that had changed since they were pulled
   bool report = false;  // contact-sheet.png and figures.json are there too
 };

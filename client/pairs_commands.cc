@@ -23,10 +23,14 @@ absl::StatusOr<Result> Pull(Session& session, const PullArguments& arguments) {
                              {"dir", arguments.dir},
                              {"pairs", summary->pairs},
                              {"pulled", summary->pulled},
+                             {"left_out", summary->left_out},
                              {"repaired", summary->repaired},
                              {"report", summary->report}},
                 .text = absl::StrCat(summary->pairs, " pairs in ", arguments.dir, ", ",
                                      summary->pulled, " of them new")};
+  if (summary->left_out > 0) {
+    absl::StrAppend(&result.text, ", ", summary->left_out, " left out by the gates");
+  }
   if (summary->repaired > 0) absl::StrAppend(&result.text, ", ", summary->repaired, " repaired");
   absl::StrAppend(&result.text, "\n");
   if (!summary->report) {

@@ -13,7 +13,7 @@ namespace alignflow {
 namespace {
 
 constexpr absl::Duration kPlainInterval = absl::Seconds(5);
-constexpr int kNameColumns = 9;
+constexpr int kNameColumns = 10;
 
 std::string Word(std::string name, std::string_view prefix) {
   return absl::AsciiStrToLower(name.substr(std::min(prefix.size(), name.size())));
@@ -65,6 +65,9 @@ std::string DescribeJob(const v1::Job& job) {
   if (job.pairs_ready() > 0 && !IsFinal(job.state())) {
     absl::StrAppend(&text, ", ", job.pairs_ready(), " of ", job.spec().pairs(), " pairs ready");
   }
+  if (job.pairs_left_out() > 0) {
+    absl::StrAppend(&text, ", ", job.pairs_left_out(), " left out by the gates");
+  }
   return Printable(text);
 }
 
@@ -100,6 +103,8 @@ std::string StageDetails(const v1::Stage& stage) {
   };
   value("loss", "loss ", "");
   value("alignment", "alignment ", "");
+  value("left_out_alignment", "left-out alignment ", "");
+  value("diversity", "diversity ", "");
   if (running) value("steps_per_second", "", " steps/s");
   if (running) value("images_per_second", "", " images/s");
   if (stage.retries() > 0) parts.push_back(absl::StrCat("retried ", stage.retries(), "x"));

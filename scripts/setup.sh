@@ -10,6 +10,7 @@ packages=(
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev prometheus-cpp-dev
   libopencv-dev libgtest-dev libgmock-dev libsoci-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev libyaml-cpp-dev libutf8proc-dev
   libspdlog-dev libssl-dev zlib1g-dev libcurl4-openssl-dev
+  chromium  # opens the reports in tests/e2e
 )
 missing=()
 for package in "${packages[@]}"; do

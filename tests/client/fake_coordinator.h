@@ -41,11 +41,16 @@ class FakeDatasets : public v1::Datasets::Service {
     return grpc::Status::OK;
   }
   grpc::Status GetDataset(grpc::ServerContext*, const v1::GetDatasetRequest* request,
-                          v1::Dataset*) override {
+                          v1::Dataset* response) override {
+    if (request->name() == dataset.name()) {
+      *response = dataset;
+      return grpc::Status::OK;
+    }
     return {grpc::StatusCode::NOT_FOUND, request->name() + ": no such dataset"};
   }
 
   v1::CreateDatasetRequest created;
+  v1::Dataset dataset;
   std::vector<std::string> stored;
   bool repeat_page = false;
 };

@@ -39,6 +39,34 @@ TEST_F(JobWatchTest, PrintsTheFiguresOfASucceededJob) {
   EXPECT_EQ(document["state"], "JOB_STATE_SUCCEEDED");
 }
 
+TEST_F(JobWatchTest, VerdictsComeFirstAndFiguresHaveTheirIntervals) {
+  jobs_.AddEvent(v1::JOB_STATE_SUCCEEDED, v1::STAGE_STATE_SUCCEEDED, 100);
+  jobs_.job = jobs_.events.back().job();
+  jobs_.job.mutable_spec()->set_pairs(15);
+  jobs_.job.set_pairs_ready(12);
+  jobs_.job.set_pairs_left_out(3);
+  jobs_.report.set_job(FakeJobs::kName);
+  v1::Verdict* verdict = jobs_.report.add_verdicts();
+  verdict->set_name("alignment");
+  verdict->set_verdict("poor");
+  verdict->set_reason("no closer than stage 1");
+  v1::Figure* figure = jobs_.report.add_figures();
+  figure->set_name("mmd");
+  figure->set_subject("stage 2");
+  figure->set_value(0.25);
+  figure->set_low(0.2);
+  figure->set_high(0.3);
+  figure->set_note("only 12 images");
+  jobs_.report.add_figures()->set_name("fid");
+  jobs_.report.mutable_figures(1)->set_subject("stage 2");
+  const std::string text = coordinator_.Run({"job", "get", "j1"}).out;
+  EXPECT_EQ(text.find("alignment:  poor  no closer than stage 1"), 0u) << text;
+  for (const char* part : {"0.25 [0.2, 0.3]", "not available", "mmd: only 12 images",
+                           "12 of 15 ready, 3 left out by the gates"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  }
+}
+
 TEST_F(JobWatchTest, JobWithoutAReportHasNullForIt) {
   EXPECT_TRUE(coordinator_.Run({"job", "get", "j1", "--json"}).json()["report"].is_null());
 }

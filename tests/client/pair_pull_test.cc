@@ -10,6 +10,7 @@ class PairPullTest : public testing::Test {
  protected:
   PairPullTest() {
     jobs_.job.mutable_spec()->set_pairs(3);
+    jobs_.job.set_pairs_ready(3);
     for (int i = 1; i <= 3; ++i) {
       v1::Pair& pair = jobs_.pairs.emplace_back();
       pair.set_index(i);
@@ -128,13 +129,21 @@ TEST_F(PairPullTest, DamagedManifestIsNamedWithItsLine) {
   ASSERT_EQ(Pull().exit, 0);
   const std::string manifest = ReadFile(dir_ / "manifest.jsonl");
   const size_t second = manifest.find('\n') + 1;
-  for (const std::string& damaged :
-       {manifest.substr(second), "{}\n" + manifest.substr(second), "nonsense\n" + manifest}) {
+  for (const std::string& damaged : {"{}\n" + manifest.substr(second), "nonsense\n" + manifest}) {
     WriteFile(dir_ / "manifest.jsonl", damaged);
     const auto outcome = Pull();
     EXPECT_EQ(outcome.json()["error"]["code"], "DATA_LOSS");
     EXPECT_NE(outcome.err.find("line 1"), std::string::npos);
   }
+}
+
+TEST_F(PairPullTest, AManifestThatLostALineIsNoCompleteFolder) {
+  ASSERT_EQ(Pull().exit, 0);
+  const std::string manifest = ReadFile(dir_ / "manifest.jsonl");
+  WriteFile(dir_ / "manifest.jsonl", manifest.substr(manifest.find('\n') + 1));
+  const auto outcome = Pull();
+  EXPECT_EQ(outcome.json()["error"]["code"], "DATA_LOSS");
+  EXPECT_NE(outcome.err.find("2 of 3"), std::string::npos);
 }
 
 TEST_F(PairPullTest, TwoPullsIntoOneFolderAreRefused) {
@@ -147,6 +156,7 @@ TEST_F(PairPullTest, TwoPullsIntoOneFolderAreRefused) {
 
 TEST_F(PairPullTest, FailedJobEndsThePullAndKeepsWhatWasMade) {
   jobs_.pairs.pop_back();
+  jobs_.job.set_pairs_ready(2);
   jobs_.end_of_pairs = {grpc::StatusCode::FAILED_PRECONDITION, "the job has failed"};
   const auto outcome = Pull();
   EXPECT_EQ(outcome.exit, kExitFailure);
@@ -157,7 +167,44 @@ TEST_F(PairPullTest, FailedJobEndsThePullAndKeepsWhatWasMade) {
 TEST_F(PairPullTest, ServerThatSkipsAPairIsNotBelieved) {
   jobs_.pairs.erase(jobs_.pairs.begin() + 1);
   EXPECT_EQ(Pull().json()["error"]["code"], "DATA_LOSS");
+  EXPECT_EQ(Pull().json()["error"]["code"], "DATA_LOSS") << "nor later";
+}
+
+TEST_F(PairPullTest, ServerThatSendsAPairTwiceIsNotBelieved) {
+  jobs_.pairs.insert(jobs_.pairs.begin() + 1, jobs_.pairs[0]);
+  EXPECT_EQ(Pull().json()["error"]["code"], "DATA_LOSS");
   EXPECT_EQ(CountFiles(dir_ / "images"), 1);
+}
+
+TEST_F(PairPullTest, PairsThatTheGatesLeftOutAreNoGap) {
+  for (const int left_out : {1, 2, 3}) {
+    const auto pairs = jobs_.pairs;
+    jobs_.pairs.erase(jobs_.pairs.begin() + (left_out - 1));
+    jobs_.job.set_pairs_ready(2);
+    jobs_.job.set_pairs_left_out(1);
+    const std::string dir = folder_.path() / std::to_string(left_out);
+    const auto outcome = coordinator_.Run({"pairs", "pull", "j1", dir, "--json"});
+    ASSERT_EQ(outcome.exit, 0) << outcome.err;
+    EXPECT_EQ(outcome.json()["pairs"], 2);
+    EXPECT_EQ(outcome.json()["left_out"], 1);
+    const std::string manifest = ReadFile(std::filesystem::path(dir) / "manifest.jsonl");
+    EXPECT_EQ(manifest.find("\"pair\":" + std::to_string(left_out)), std::string::npos);
+    const auto second = coordinator_.Run({"pairs", "pull", "j1", dir});
+    EXPECT_EQ(second.exit, 0);
+    EXPECT_NE(second.out.find("1 left out by the gates"), std::string::npos);
+    EXPECT_EQ(ReadFile(std::filesystem::path(dir) / "manifest.jsonl"), manifest);
+    jobs_.pairs = pairs;
+  }
+}
+
+TEST_F(PairPullTest, ALostPairIsRepairedBesideAGap) {
+  jobs_.pairs.erase(jobs_.pairs.begin());
+  jobs_.job.set_pairs_ready(2);
+  jobs_.job.set_pairs_left_out(1);
+  ASSERT_EQ(Pull().exit, 0);
+  std::filesystem::remove(dir_ / "images" / "000002.png");
+  EXPECT_EQ(Pull().json()["repaired"], 1);
+  EXPECT_EQ(ReadFile(dir_ / "images" / "000002.png"), "image 2");
 }
 
 TEST_F(PairPullTest, ReportIsSavedOnceItIsThere) {
@@ -165,12 +212,16 @@ TEST_F(PairPullTest, ReportIsSavedOnceItIsThere) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "figures.json"));
   jobs_.report.set_job(FakeJobs::kName);
   jobs_.report.add_figures()->set_name("mmd");
+  jobs_.report.mutable_figures(0)->set_value(0.5);
+  jobs_.report.add_figures()->set_name("fid");
   v1::Artifact* sheet = jobs_.report.add_artifacts();
   sheet->set_name("contact-sheet.png");
   sheet->mutable_blob()->set_sha256(coordinator_.blobs.Put("sheet"));
   EXPECT_EQ(Pull().json()["report"], true);
   EXPECT_EQ(ReadFile(dir_ / "contact-sheet.png"), "sheet");
   EXPECT_EQ(Json::parse(ReadFile(dir_ / "figures.json"))[0]["name"], "mmd");
+  EXPECT_EQ(Json::parse(ReadFile(dir_ / "figures.json"))[0]["value"], 0.5);
+  EXPECT_TRUE(Json::parse(ReadFile(dir_ / "figures.json"))[1].at("value").is_null());
 }
 
 }  // namespace

@@ -47,11 +47,14 @@ TEST(DescribeStage, TakesTheWorkersOwnRateForTheTimeLeft) {
 TEST(DescribeStage, ShowsAlignmentImagesPerSecondRetriesAndNote) {
   v1::Stage stage = RunningFit();
   (*stage.mutable_values())["alignment"] = 0.5;
+  (*stage.mutable_values())["left_out_alignment"] = 0.7;
+  (*stage.mutable_values())["diversity"] = 0.9;
   (*stage.mutable_values())["images_per_second"] = 12;
   stage.set_retries(2);
   stage.set_note("resized\x1b[2J");
   const std::string text = DescribeStage(stage, Second(1010));
-  for (const char* part : {"alignment 0.5", "12 images/s", "retried 2x", "resized?[2J"}) {
+  for (const char* part : {"alignment 0.5", "left-out alignment 0.7", "diversity 0.9",
+                           "12 images/s", "retried 2x", "resized?[2J"}) {
     EXPECT_NE(text.find(part), std::string::npos) << text;
   }
 }
@@ -92,8 +95,8 @@ TEST(DrawJob, NoLineIsWiderThanTheTerminal) {
 TEST(DrawJob, OneBarPerStageFilledToItsShare) {
   const auto lines = DrawJob(RunningJob(), Second(1010), 81);
   ASSERT_EQ(lines.size(), 3u);
-  EXPECT_EQ(lines[1].substr(0, 31), "fit      [#####...............]");
-  EXPECT_EQ(lines[2], "align    [....................]  waiting");
+  EXPECT_EQ(lines[1].substr(0, 32), "fit       [#####...............]");
+  EXPECT_EQ(lines[2], "align     [....................]  waiting");
 }
 
 TEST(DrawJob, TellsWhyAJobWaits) {

@@ -97,6 +97,29 @@ TEST_F(AlignTest, CreatesAJobFromFlags) {
             ReadFile(dir_ / "images" / "000001.png"));
 }
 
+TEST_F(AlignTest, OptionsOfTheirOwnAreSettingsUnderneath) {
+  const auto outcome =
+      Align({"--source", "src", "--references", dir_, "--pairs", "7", "--method", "controlnet-fm",
+             "--masks", "both", "--segmenter", "segformer-b0", "--no-gates"});
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(spec().settings().at("method"), "controlnet-fm");
+  EXPECT_EQ(spec().settings().at("masks.kind"), "both");
+  EXPECT_EQ(spec().settings().at("evaluate.segmenter"), "segformer-b0");
+  EXPECT_EQ(spec().settings().at("gates.enabled"), "off");
+  ASSERT_EQ(Align({"--source", "src", "--references", dir_, "--pairs", "7"}).exit, 0);
+  EXPECT_TRUE(spec().settings().empty()) << "what is not given is the server's to choose";
+}
+
+TEST_F(AlignTest, AnOptionAndItsSettingContradictEachOther) {
+  const auto outcome = Align({"--source", "src", "--references", dir_, "--pairs", "7", "--no-gates",
+                              "--set", "gates.enabled=on"});
+  EXPECT_EQ(outcome.exit, kExitFailure);
+  EXPECT_NE(outcome.err.find("gates.enabled"), std::string::npos);
+  EXPECT_NE(Align({"--source", "s", "--references", dir_, "--pairs", "7", "--masks", "no"})
+                .err.find("real, synthetic, both"),
+            std::string::npos);
+}
+
 TEST_F(AlignTest, JobFileIsOverriddenByFlags) {
   WriteFile(folder_.path() / "job.yaml",
             "source: src\nreferences: fundus/images\npairs: 7\nsettings:\n  seed: 1\n");

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/coordinator.h"
+#include "server/scheduler/task_rules.h"
 #include "tests/common/temp_folder.h"
 #include "tests/server/grey_png.h"
 
@@ -94,12 +96,20 @@ class CoordinatorTest : public testing::Test {
                 dataset == nullptr ? &ignored : dataset);
   }
 
+  static void Set(v1::CreateJobRequest& request, const std::string& setting,
+                  const std::string& value) {
+    (*request.mutable_spec()->mutable_settings())[setting] = value;
+  }
+
   // A job on datasets/polyps, which is made if need be.
   v1::CreateJobRequest JobRequest(int pairs, int references = 2, int salt = 100) {
     EXPECT_EQ(CreateDataset("polyps", ManifestOf(3)), absl::OkStatus());
     v1::CreateJobRequest request;
     request.mutable_spec()->set_source("datasets/polyps");
     request.mutable_spec()->set_pairs(pairs);
+    // The plain method; tests of gates, masks and evaluation turn these on.
+    Set(request, "gates.enabled", "off");
+    Set(request, "evaluate.segmenter", "none");
     for (int i = 0; i < references; ++i) {
       v1::ReferenceImage* reference = request.mutable_spec()->add_references();
       reference->set_stem("ref-" + std::to_string(i));
@@ -216,29 +226,45 @@ class CoordinatorTest : public testing::Test {
     return Report(worker, lease, request);
   }
 
+  // Pairs that the worker says failed the gates.
+  std::set<int> left_out_;
+
   // Results that depend on the task alone, as the engine's do.
   std::map<std::string, std::string> FakeOutputs(const v1::Task& task) {
-    if (task.kind() == "figures") {
-      return {
-          {"figures", Upload(R"([{"name":"mmd","subject":"stage 2","value":0.5,"better":"lower",)"
-                             R"("sample_count":2}])")
-                          .sha256()},
-          {"contact-sheet.png", Upload(GreyPng(4, 4, 1)).sha256()}};
+    std::map<std::string, std::string> outputs;
+    for (const std::string& role : OutputRoles(task.kind())) {
+      outputs[role] = Upload(FakeOutput(task, role)).sha256();
     }
-    if (task.kind() != "generate") {
-      const std::string role = task.kind() == "rollout" ? "pool" : "model";
-      return {{role, Upload(role + " of " + task.key()).sha256()}};
+    return outputs;
+  }
+
+  std::string FakeOutput(const v1::Task& task, const std::string& role) {
+    if (role == "contact-sheet.png") return GreyPng(4, 4, 1);
+    if (role == "figures") {
+      return R"([{"name":"mmd to target","subject":"stage 2","value":0.5,"low":0.4,"high":0.6,)"
+             R"("better":"lower","sample_count":2},{"name":"fid","subject":"stage 2",)"
+             R"("value":null,"note":"no weights","unit":""}])";
     }
+    if (role == "verdicts.json") {
+      return R"([{"name":"alignment","verdict":"good","reason":"closer than stage 1"}])";
+    }
+    if (role != "pairs" && role != "masks") return role + " of " + task.key();
     std::string lines;
     const int last = std::stoi(task.settings().at("last_pair"));
     for (int pair = std::stoi(task.settings().at("first_pair")); pair <= last; ++pair) {
-      const uint8_t shade = static_cast<uint8_t>(task.inputs().at("model")[0] + pair);
-      lines += "{\"pair\":" + std::to_string(pair) + ",\"image\":\"" +
-               Upload(GreyPng(4, 4, shade)).sha256() + "\",\"mask\":\"" +
-               Upload(GreyPng(4, 4, 255)).sha256() +
-               "\",\"record\":{\"seed\":0,\"synthetic\":true}}\n";
+      const auto& inputs = task.inputs();
+      const char first = inputs.contains("model") ? inputs.at("model")[0] : '0';
+      const auto shade = static_cast<uint8_t>(first + pair);
+      lines += "{\"pair\":" + std::to_string(pair);
+      if (role == "pairs" && left_out_.contains(pair)) {
+        lines += ",\"left_out\":\"mask agreement 0.21\",\"record\":{}}\n";
+        continue;
+      }
+      if (role == "pairs") lines += ",\"image\":\"" + Upload(GreyPng(4, 4, shade)).sha256() + "\"";
+      lines += ",\"mask\":\"" + Upload(GreyPng(4, 4, 255)).sha256() + "\"";
+      lines += ",\"record\":{\"seed\":0,\"synthetic\":true}}\n";
     }
-    return {{"pairs", Upload(lines).sha256()}};
+    return lines;
   }
 
   absl::Status ReportSuccess(const std::string& worker, const v1::LeaseResponse& lease) {

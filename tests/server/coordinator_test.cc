@@ -4,6 +4,7 @@
 #include "grpcpp/create_channel.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "prometheus/text_serializer.h"
+#include "server/catalog/soci.h"
 #include "tests/server/coordinator_fixture.h"
 
 namespace alignflow {
@@ -13,6 +14,22 @@ using testing::HasSubstr;
 
 class CoordinatorProcessTest : public CoordinatorTest {
  protected:
+  // Changes the tables while the coordinator is down.
+  void ChangeCatalog(const std::function<void(Sql&)>& change) {
+    blobs_.reset();
+    channel_.reset();
+    coordinator_.reset();
+    {
+      const auto catalog = Catalog::Open(folder_.path() / "state" / "catalog.sqlite").value();
+      EXPECT_EQ(catalog->Transact([&](Sql& sql) {
+        change(sql);
+        return absl::OkStatus();
+      }),
+                absl::OkStatus());
+    }
+    Start();
+  }
+
   // Removes what nothing refers to, however young, and counts what is left over.
   BlobStore::Garbage Collect() { return coordinator_->CollectGarbage(-absl::Minutes(1)).value(); }
 };
@@ -100,6 +117,60 @@ TEST_F(CoordinatorProcessTest, NothingIsOrphanedAndNothingNeededIsCollected) {
   EXPECT_EQ(status, absl::OkStatus());
   EXPECT_EQ(CreateJob(JobRequest(40)).value().state(), v1::JOB_STATE_SUCCEEDED)
       << "all results can still be reused";
+}
+
+TEST_F(CoordinatorProcessTest, NewMasksAreKeptUntilTheirImagesAreMade) {
+  v1::CreateJobRequest request = JobRequest(2);
+  Set(request, "masks.kind", "synthetic");
+  const std::string name = CreateJob(request).value().name();
+  const std::string worker = Register();
+  EXPECT_EQ(Work(worker, 5).back(), "masks");
+  EXPECT_EQ(Collect().removed, 0);
+  EXPECT_EQ(Collect().orphans, 0);
+  Work(worker);
+  EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_SUCCEEDED);
+}
+
+TEST_F(CoordinatorProcessTest, AJobThatAnotherVersionPlannedFailsWithTheRemedyAndHurtsNoOther) {
+  const std::string worker = Register();
+  std::vector<std::string> names;
+  for (int i = 0; i < 3; ++i) {
+    v1::CreateJobRequest request = JobRequest(2);
+    Set(request, "seed", std::to_string(i));
+    names.push_back(CreateJob(request).value().name());
+  }
+  Work(worker, 2);
+  const auto id = [&](int i) { return names[i].substr(std::string("jobs/").size()); };
+  ChangeCatalog([&](Sql& sql) {
+    sql << "DELETE FROM job_tasks WHERE stage = 'compare' AND job_id = '" << id(0) << "'";
+    sql << R"(UPDATE jobs SET settings = '{"seed":"1"}' WHERE id = ')" << id(1) << "'";
+  });
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(GetJob(names[i]).state(), v1::JOB_STATE_FAILED);
+    EXPECT_THAT(GetJob(names[i]).error(), HasSubstr("another version of AlignFlow"));
+  }
+  Work(Register());
+  EXPECT_EQ(GetJob(names[2]).state(), v1::JOB_STATE_SUCCEEDED);
+}
+
+TEST_F(CoordinatorProcessTest, FiguresAreShownUnderTheirNamesAndNothingOfAUsersIs) {
+  left_out_ = {2};
+  ASSERT_TRUE(CreateJob(JobRequest(3)).ok());
+  Work(Register());
+  const std::string text =
+      prometheus::TextSerializer().Serialize(coordinator_->metrics()->Collect());
+  EXPECT_THAT(text,
+              HasSubstr("alignflow_job_figure{figure=\"mmd to target\",subject=\"stage 2\"} 0.5"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("\"fid\""))) << "not available is not zero";
+  EXPECT_THAT(text, HasSubstr("alignflow_pairs_total{outcome=\"left out\"} 1"));
+  ServerMetrics metrics;
+  FigureRecord figure;
+  figure.name = "dice of the patient's polyp";
+  figure.subject = "stage 2";
+  figure.value = 1.0;
+  metrics.SetFigures({figure});
+  EXPECT_THAT(prometheus::TextSerializer().Serialize(metrics.registry()->Collect()),
+              testing::Not(HasSubstr("patient")));
 }
 
 TEST_F(CoordinatorProcessTest, ADamagedPairIsReportedAndMadeAgainByTheNextJob) {

@@ -81,7 +81,7 @@ TEST_F(CatalogTest, ATaskIsAfterReopeningWhatItWasBefore) {
     InsertTask(sql, Task("key"));
     UpdateTask(sql, task);
     SetOutputs(sql, "key", {{"model", "blob"}});
-    SetPairs(sql, "key", {{1, "image", "mask", "{}"}});
+    SetPairs(sql, "key", {{1, "image", "mask", "{}", ""}});
   });
   Reopen();
   Do([&](Sql& sql) {
@@ -212,7 +212,7 @@ TEST_F(CatalogTest, WhateverIsStoredAsABlobIsReferredTo) {
     task.checkpoint = "checkpoint";
     UpdateTask(sql, task);
     SetOutputs(sql, "key", {{"pairs", "lines"}});
-    SetPairs(sql, "key", {{1, "pair image", "pair mask", "{}"}});
+    SetPairs(sql, "key", {{1, "pair image", "pair mask", "{}", ""}});
     std::multiset<std::string> blobs;
     ForEachReferencedBlob(sql, [&](const std::string& blob) { blobs.insert(blob); });
     EXPECT_THAT(
@@ -238,6 +238,7 @@ TEST_F(CatalogTest, CountsStagesByState) {
     task.state = TaskState::kSucceeded;
     task.progress = {.step = 4, .total = 8, .values = {}, .note = ""};
     task.pairs = 32;
+    task.pairs_left_out = 3;
     task.failures = 1;
     task.losses = 1;
     task.start_time = kNow;
@@ -254,6 +255,7 @@ TEST_F(CatalogTest, CountsStagesByState) {
     EXPECT_EQ(done.step, 4);
     EXPECT_EQ(done.total, 8);
     EXPECT_EQ(done.pairs, 32);
+    EXPECT_EQ(done.pairs_left_out, 3);
     EXPECT_EQ(done.retries, 2);
     EXPECT_EQ(done.start_time, kNow);
     EXPECT_EQ(done.end_time, kNow + absl::Seconds(5));
@@ -286,6 +288,25 @@ TEST_F(CatalogTest, APageOfRubbishInAGoodFileIsFoundAtTheStart) {
 TEST_F(CatalogTest, AFolderThatIsNotThereIsNamed) {
   const absl::Status status = Catalog::Open(folder_.path() / "no" / "catalog.sqlite").status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+}
+
+TEST_F(CatalogTest, ACatalogOfTheFirstVersionKeepsItsPairs) {
+  Do([](Sql& sql) {
+    InsertTask(sql, Task("key"));
+    SetPairs(sql, "key", {{1, "image", "mask", "{}", ""}});
+    sql << "ALTER TABLE pairs DROP COLUMN left_out";
+    sql << "ALTER TABLE tasks DROP COLUMN pairs_left_out";
+    sql << "DELETE FROM schema_version WHERE version > 1";
+  });
+  catalog_.reset();
+  catalog_ = Catalog::Open(file_).value();
+  Do([](Sql& sql) {
+    const std::vector<PairRecord> pairs = PairsOfTask(sql, "key");
+    ASSERT_EQ(pairs.size(), 1u);
+    EXPECT_EQ(pairs[0].image, "image");
+    EXPECT_EQ(pairs[0].left_out, "");
+    EXPECT_EQ(FindTask(sql, "key")->pairs_left_out, 0);
+  });
 }
 
 TEST_F(CatalogTest, ANewerSchemaIsLeftAlone) {

@@ -1,14 +1,15 @@
 #include "server/scheduler/plan.h"
 
-#include <set>
-
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/scheduler/task_rules.h"
 
 namespace alignflow {
 namespace {
 
 using testing::ElementsAre;
+using testing::Pair;
+using testing::UnorderedElementsAre;
 
 const std::string kSource(64, 'a');
 const std::string kReferences(64, 'b');
@@ -16,13 +17,39 @@ const std::string kModel(64, 'c');
 const std::string kPool(64, 'd');
 const std::string kStage2(64, 'e');
 
-PlanInput Job(int64_t pairs, const SettingMap& given = {}) {
+const std::string kTarget(64, 'f');
+
+PlanInput Job(int64_t pairs, SettingMap given = {}) {
+  // The plain method, where a test does not say otherwise.
+  given.insert({{"gates.enabled", "off"}, {"evaluate.segmenter", "none"}});
   return {.source_digest = kSource,
           .references_digest = kReferences,
           .target_digest = "",
           .pairs = pairs,
           .preset = "unet-64",
           .settings = ResolveSettings("unet-64", given).value()};
+}
+
+PlanInput WithTarget(PlanInput job) {
+  job.target_digest = kTarget;
+  return job;
+}
+
+// Outputs as if all tasks were done, each named after its place.
+std::map<TaskPlace, TaskOutputs> AllDone(const PlanInput& job) {
+  std::map<TaskPlace, TaskOutputs> outputs;
+  for (const std::string& stage : Stages(job)) {
+    for (int i = 0; i < StageSize(job, stage); ++i) {
+      for (const char* role : {"model", "pool", "masks", "segmenter", "pairs", "scores"}) {
+        outputs[{stage, i}][role] = stage + " " + std::to_string(i);
+      }
+    }
+  }
+  return outputs;
+}
+
+std::vector<TaskSpec> TasksOf(const PlanInput& job, const std::string& stage) {
+  return StageTasks(job, stage, AllDone(job)).value();
 }
 
 // Outputs as if fit, rollout and align were done.
@@ -75,22 +102,8 @@ TEST(PlanTest, ComparesNoMorePairsThanTheJobAndTheFiguresHave) {
 TEST(PlanTest, FiguresWaitOnlyForTheShardsThatTheyLookAt) {
   const PlanInput job = Job(500, {{"figures.samples", "40"}});
   EXPECT_THAT(Prerequisites(job, "figures"),
-              ElementsAre(TaskPlace{"compare", 0}, TaskPlace{"compare", 1},
-                          TaskPlace{"generate", 0}, TaskPlace{"generate", 1}));
-}
-
-TEST(PlanTest, FiguresGetBothStagesAndTheTarget) {
-  PlanInput job = Job(2);
-  job.target_digest = std::string(64, 'f');
-  const TaskSpec task =
-      StageTasks(job, "figures",
-                 {{{"compare", 0}, {{"pairs", "one"}}}, {{"generate", 0}, {{"pairs", "two"}}}})
-          .value()
-          .front();
-  EXPECT_EQ(task.inputs.at("stage1/000000"), "one");
-  EXPECT_EQ(task.inputs.at("stage2/000000"), "two");
-  EXPECT_EQ(task.inputs.at("target"), job.target_digest);
-  EXPECT_EQ(task.inputs.at("references"), kReferences);
+              ElementsAre(TaskPlace{"generate", 0}, TaskPlace{"generate", 1},
+                          TaskPlace{"compare", 0}, TaskPlace{"compare", 1}));
 }
 
 TEST(PlanTest, CompareUsesTheStage1ModelAndGenerateTheStage2Model) {
@@ -110,25 +123,6 @@ TEST(PlanTest, OtherReferencesShareStage1AndItsRolloutsButNotStage2) {
   EXPECT_NE(KeyOf(other, "align"), KeyOf(Job(10), "align"));
 }
 
-TEST(PlanTest, KeyChangesWithWhateverChangesTheResult) {
-  const TaskSpec task{.kind = "fit", .settings = {{"seed", "0"}}, .inputs = {{"source", kSource}}};
-  std::set<std::string> keys = {TaskKey(task)};
-  TaskSpec other = task;
-  other.kind = "rollout";
-  keys.insert(TaskKey(other));
-  other = task;
-  other.settings["seed"] = "1";
-  keys.insert(TaskKey(other));
-  other = task;
-  other.inputs["source"] = kModel;
-  keys.insert(TaskKey(other));
-  other = task;
-  std::swap(other.settings, other.inputs);
-  keys.insert(TaskKey(other));
-  EXPECT_EQ(keys.size(), 5u);
-  EXPECT_EQ(TaskKey(task), TaskKey(task));
-}
-
 TEST(PlanTest, SettingsOfStage2LeaveStage1Alone) {
   EXPECT_EQ(KeyOf(Job(1, {{"align.weight", "2"}}), "fit"), KeyOf(Job(1), "fit"));
   EXPECT_NE(KeyOf(Job(1, {{"align.weight", "2"}}), "align"), KeyOf(Job(1), "align"));
@@ -137,6 +131,139 @@ TEST(PlanTest, SettingsOfStage2LeaveStage1Alone) {
 TEST(PlanTest, AMissingOutputIsAnErrorAndNotAnEmptyInput) {
   EXPECT_FALSE(StageTasks(Job(1), "rollout", {}).ok());
   EXPECT_FALSE(StageTasks(Job(1), "rollout", {{{"fit", 0}, {{"other", kModel}}}}).ok());
+}
+
+TEST(PlanTest, EverythingAskedForIsAStageOnceItIsNeeded) {
+  const PlanInput job = WithTarget(Job(
+      1, {{"masks.kind", "synthetic"}, {"gates.enabled", "on"}, {"evaluate.segmenter", "unet"}}));
+  EXPECT_THAT(Stages(job), ElementsAre("fit", "fit-masks", "judge", "rollout", "align", "masks",
+                                       "generate", "compare", "baseline", "evaluate", "figures"));
+}
+
+TEST(PlanTest, EveryPrerequisiteIsInAnEarlierStageOfTheJob) {
+  for (const char* method : {"alignflow", "controlnet-fm", "reinhard", "fda"}) {
+    for (const char* masks : {"real", "both"}) {
+      for (const char* gates : {"on", "off"}) {
+        const PlanInput job = WithTarget(Job(70, {{"method", method},
+                                                  {"masks.kind", masks},
+                                                  {"gates.enabled", gates},
+                                                  {"evaluate.segmenter", "unet"}}));
+        std::map<TaskPlace, TaskOutputs> done;
+        const std::map<TaskPlace, TaskOutputs> all = AllDone(job);
+        for (const std::string& stage : Stages(job)) {
+          for (const TaskPlace& place : Prerequisites(job, stage)) {
+            EXPECT_TRUE(done.contains(place)) << stage << " of " << method;
+          }
+          std::map<TaskPlace, TaskOutputs> needed;
+          for (const TaskPlace& place : Prerequisites(job, stage)) needed[place] = all.at(place);
+          const auto tasks = StageTasks(job, stage, needed);
+          ASSERT_TRUE(tasks.ok()) << stage << " of " << method << ": " << tasks.status();
+          EXPECT_EQ(static_cast<int>(tasks->size()), StageSize(job, stage));
+          for (int i = 0; i < StageSize(job, stage); ++i) done[{stage, i}] = {};
+        }
+      }
+    }
+  }
+}
+
+TEST(PlanTest, ControlNetFmGeneratesWithTheStage1ModelAlone) {
+  const PlanInput job = Job(1, {{"method", "controlnet-fm"}});
+  EXPECT_THAT(Stages(job), ElementsAre("fit", "generate", "figures"));
+  EXPECT_THAT(TasksOf(job, "generate").front().inputs,
+              UnorderedElementsAre(Pair("source", kSource), Pair("model", "fit 0")));
+  EXPECT_EQ(TasksOf(job, "fit").front().settings, TasksOf(Job(1), "fit").front().settings)
+      << "both methods share stage 1";
+}
+
+TEST(PlanTest, ColourTransferNeedsNoModelAndNoJudge) {
+  for (const char* method : {"reinhard", "fda"}) {
+    const PlanInput job = Job(40, {{"method", method}, {"gates.enabled", "on"}});
+    EXPECT_THAT(Stages(job), ElementsAre("generate", "figures"));
+    const std::vector<TaskSpec> tasks = TasksOf(job, "generate");
+    ASSERT_EQ(tasks.size(), 2u);
+    EXPECT_EQ(tasks[1].kind, "transfer");
+    EXPECT_EQ(tasks[1].settings.at("method"), method);
+    EXPECT_EQ(PairsOf(tasks[1]).value().first, 33);
+    EXPECT_THAT(tasks[0].inputs,
+                UnorderedElementsAre(Pair("source", kSource), Pair("references", kReferences)));
+  }
+}
+
+TEST(PlanTest, NewMasksGoShardByShardToBothStages) {
+  const PlanInput job = Job(70, {{"masks.kind", "both"}, {"figures.samples", "40"}});
+  const std::vector<TaskSpec> masks = TasksOf(job, "masks");
+  const std::vector<TaskSpec> generate = TasksOf(job, "generate");
+  const std::vector<TaskSpec> compare = TasksOf(job, "compare");
+  ASSERT_EQ(masks.size(), 3u);
+  ASSERT_EQ(generate.size(), 3u);
+  ASSERT_EQ(compare.size(), 2u);
+  EXPECT_EQ(masks[0].inputs.at("model"), "fit-masks 0");
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(generate[i].inputs.at("masks"), "masks " + std::to_string(i));
+    EXPECT_EQ(PairsOf(generate[i]).value().first, PairsOf(masks[i]).value().first);
+    EXPECT_EQ(PairsOf(generate[i]).value().last, PairsOf(masks[i]).value().last);
+  }
+  EXPECT_EQ(compare[1].inputs.at("masks"), "masks 1");
+}
+
+TEST(PlanTest, GatesGetTheJudgeAndTheReferencesAndLeaveCompareAlone) {
+  const PlanInput job = Job(1, {{"gates.enabled", "on"}, {"gates.mask_agreement", "0.9"}});
+  const TaskSpec generate = TasksOf(job, "generate").front();
+  EXPECT_EQ(generate.inputs.at("judge"), "judge 0");
+  EXPECT_EQ(generate.inputs.at("references"), kReferences);
+  const TaskSpec compare = TasksOf(job, "compare").front();
+  EXPECT_FALSE(compare.inputs.contains("judge"));
+  EXPECT_FALSE(compare.inputs.contains("references"));
+  EXPECT_EQ(TaskKey(compare), TaskKey(TasksOf(Job(1), "compare").front()));
+}
+
+TEST(PlanTest, EvaluationRunsWithoutAndWithThePairsOfEveryShard) {
+  const SettingMap settings = {{"evaluate.segmenter", "unet"}, {"evaluate.seeds", "2"}};
+  EXPECT_EQ(Stages(Job(1, settings)), Stages(Job(1))) << "nothing to test on without a target";
+  const PlanInput job = WithTarget(Job(40, settings));
+  const std::vector<TaskSpec> baseline = TasksOf(job, "baseline");
+  const std::vector<TaskSpec> both = TasksOf(job, "evaluate");
+  ASSERT_EQ(baseline.size(), 2u);
+  ASSERT_EQ(both.size(), 2u);
+  EXPECT_EQ(baseline[1].kind, "evaluate");
+  EXPECT_EQ(baseline[1].settings.at("run"), "2");
+  EXPECT_THAT(baseline[1].inputs,
+              UnorderedElementsAre(Pair("source", kSource), Pair("target", kTarget)));
+  EXPECT_THAT(both[1].inputs, UnorderedElementsAre(Pair("source", kSource), Pair("target", kTarget),
+                                                   Pair("pairs/000000", "generate 0"),
+                                                   Pair("pairs/000001", "generate 1")));
+}
+
+TEST(PlanTest, TheBaselineIsSharedByJobsThatDifferInTheirPairs) {
+  const auto baseline = [](SettingMap settings) {
+    settings["evaluate.segmenter"] = "unet";
+    PlanInput job = WithTarget(Job(40, settings));
+    job.references_digest = std::string(64, settings.size() % 2 == 0 ? '8' : '9');
+    return TaskKey(TasksOf(job, "baseline").front());
+  };
+  EXPECT_EQ(baseline({}), baseline({{"evaluate.synthetic_share", "0.3"}}));
+  EXPECT_EQ(baseline({}), baseline({{"method", "fda"}}));
+  EXPECT_NE(baseline({}), baseline({{"evaluate.iterations", "7"}}));
+}
+
+TEST(PlanTest, FiguresGetBothStagesTheTargetAndAllScores) {
+  const TaskSpec task =
+      TasksOf(WithTarget(Job(2, {{"evaluate.segmenter", "unet"}, {"evaluate.seeds", "2"}})),
+              "figures")
+          .front();
+  EXPECT_THAT(task.inputs,
+              UnorderedElementsAre(
+                  Pair("source", kSource), Pair("references", kReferences), Pair("target", kTarget),
+                  Pair("stage1/000000", "compare 0"), Pair("stage2/000000", "generate 0"),
+                  Pair("real/000000", "baseline 0"), Pair("real/000001", "baseline 1"),
+                  Pair("both/000000", "evaluate 0"), Pair("both/000001", "evaluate 1")));
+}
+
+TEST(PlanTest, SettingsOfAnOlderVersionAskForTheOldGraph) {
+  PlanInput job = WithTarget(Job(1));
+  job.settings = {{"align.rollout", "pool"}, {"figures.samples", "128"}};
+  EXPECT_THAT(Stages(job),
+              ElementsAre("fit", "rollout", "align", "generate", "compare", "figures"));
 }
 
 }  // namespace

@@ -83,12 +83,28 @@ TEST_F(JobsServiceTest, AJobGoesThroughItsStagesAndEndsWithPairsFiguresAndModels
   EXPECT_GE(done.end_time().seconds(), done.start_time().seconds());
 
   const v1::Report report = GetReport(queued.name()).value();
-  ASSERT_EQ(report.figures_size(), 1);
-  EXPECT_EQ(report.figures(0).name(), "mmd");
+  ASSERT_EQ(report.figures_size(), 2);
+  EXPECT_EQ(report.figures(0).name(), "mmd to target");
   EXPECT_EQ(report.figures(0).value(), 0.5);
-  ASSERT_EQ(report.artifacts_size(), 1);
-  EXPECT_EQ(report.artifacts(0).name(), "contact-sheet.png");
-  EXPECT_EQ(report.artifacts(0).media_type(), "image/png");
+  EXPECT_EQ(report.figures(0).low(), 0.4);
+  EXPECT_EQ(report.figures(0).high(), 0.6);
+  EXPECT_FALSE(report.figures(1).has_value()) << "not available is not zero";
+  EXPECT_FALSE(report.figures(1).has_low());
+  EXPECT_EQ(report.figures(1).note(), "no weights");
+  ASSERT_EQ(report.verdicts_size(), 1);
+  EXPECT_EQ(report.verdicts(0).name(), "alignment");
+  EXPECT_EQ(report.verdicts(0).verdict(), "good");
+  EXPECT_EQ(report.verdicts(0).reason(), "closer than stage 1");
+  std::map<std::string, std::string> artifacts;
+  for (const v1::Artifact& artifact : report.artifacts()) {
+    artifacts[artifact.name()] = artifact.media_type();
+  }
+  EXPECT_THAT(artifacts,
+              testing::UnorderedElementsAre(testing::Pair("contact-sheet.png", "image/png"),
+                                            testing::Pair("samples.json", "application/json"),
+                                            testing::Pair("embedding.json", "application/json"),
+                                            testing::Pair("fit-curve.json", "application/json"),
+                                            testing::Pair("align-curve.json", "application/json")));
 }
 
 TEST_F(JobsServiceTest, PairsComeInOrderOnceAndWithTheirProvenance) {
@@ -113,6 +129,66 @@ TEST_F(JobsServiceTest, PairsComeInOrderOnceAndWithTheirProvenance) {
   EXPECT_EQ(rest[0].SerializeAsString(), pairs[38].SerializeAsString());
   EXPECT_TRUE(PairsOf(name, 40, &status).empty());
   EXPECT_EQ(status, absl::OkStatus());
+}
+
+TEST_F(JobsServiceTest, PairsThatFailedTheGatesAreCountedAndSkipped) {
+  left_out_ = {1, 2, 7, 32, 33, 40};
+  const std::string name = CreateJob(JobRequest(40)).value().name();
+  Work(Register());
+  const v1::Job job = GetJob(name);
+  EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(job.pairs_ready(), 34);
+  EXPECT_EQ(job.pairs_left_out(), 6);
+  for (const int after : {0, 1, 2, 6, 7, 31, 32, 39, 40}) {
+    absl::Status status;
+    std::vector<int> indices;
+    for (const v1::Pair& pair : PairsOf(name, after, &status)) indices.push_back(pair.index());
+    EXPECT_EQ(status, absl::OkStatus()) << "the stream knows its end";
+    std::vector<int> expected;
+    for (int i = after + 1; i <= 40; ++i) {
+      if (!left_out_.contains(i)) expected.push_back(i);
+    }
+    EXPECT_EQ(indices, expected) << "after " << after;
+  }
+}
+
+TEST_F(JobsServiceTest, AJobOfLeftOutPairsAloneEndsWell) {
+  left_out_ = {1, 2};
+  const std::string name = CreateJob(JobRequest(2)).value().name();
+  Work(Register());
+  EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_SUCCEEDED);
+  absl::Status status;
+  EXPECT_TRUE(PairsOf(name, 0, &status).empty());
+  EXPECT_EQ(status, absl::OkStatus());
+  EXPECT_EQ(CreateJob(JobRequest(2)).value().pairs_left_out(), 2) << "reused as they are";
+}
+
+TEST_F(JobsServiceTest, AWholeJobWithMasksGatesAndEvaluationGoesThroughEveryStage) {
+  ASSERT_EQ(CreateDataset("target", ManifestOf(2, 60)), absl::OkStatus());
+  v1::CreateJobRequest request = JobRequest(40);
+  request.mutable_spec()->set_target("datasets/target");
+  Set(request, "masks.kind", "both");
+  Set(request, "gates.enabled", "on");
+  Set(request, "evaluate.segmenter", "unet");
+  Set(request, "evaluate.seeds", "2");
+  const v1::Job queued = CreateJob(request).value();
+  EXPECT_THAT(Work(Register()),
+              ElementsAre("fit", "fit-masks", "judge", "rollout", "align", "masks", "masks",
+                          "generate", "generate", "generate", "generate", "evaluate", "evaluate",
+                          "evaluate", "evaluate", "figures"));
+  const v1::Job done = GetJob(queued.name());
+  EXPECT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED);
+  EXPECT_EQ(done.pairs_ready(), 40) << "new masks alone are no pairs";
+  EXPECT_EQ(StageOf(done, "baseline").tasks_total(), 2);
+}
+
+TEST_F(JobsServiceTest, ColourTransferMakesPairsWithoutAnyModel) {
+  v1::CreateJobRequest request = JobRequest(2);
+  Set(request, "method", "reinhard");
+  const std::string name = CreateJob(request).value().name();
+  EXPECT_THAT(Work(Register()), ElementsAre("transfer", "figures"));
+  EXPECT_EQ(GetJob(name).pairs_ready(), 2);
+  EXPECT_EQ(GetJob(name).stage1_model(), "");
 }
 
 TEST_F(JobsServiceTest, PairsBeforeAGapAreNotHeldBackAndThoseAfterItAre) {
@@ -296,6 +372,38 @@ TEST_F(JobsServiceTest, RefusesNumbersOutOfRange) {
   ExpectRefused([](auto& request) { request.mutable_spec()->set_pairs(0); }, "spec.pairs");
   ExpectRefused([](auto& request) { request.mutable_spec()->set_pairs(1000001); }, "spec.pairs");
   ExpectRefused([](auto& request) { request.set_request_id(std::string(129, 'x')); }, "request_id");
+}
+
+TEST_F(JobsServiceTest, RefusesMoreReferencesToLearnFromThanAreGiven) {
+  ExpectRefused([](auto& request) { Set(request, "align.references", "5"); },
+                "align.references is 5, but only 2 references are given");
+}
+
+TEST_F(JobsServiceTest, RefusesNewMasksForColourTransfer) {
+  ExpectRefused(
+      [](auto& request) {
+        Set(request, "method", "fda");
+        Set(request, "masks.kind", "both");
+      },
+      "masks.kind");
+}
+
+TEST_F(JobsServiceTest, RefusesToEvaluateOnATargetWithOtherLabels) {
+  v1::Manifest other = ManifestOf(2, 60);
+  other.mutable_labels(0)->set_name("adenoma");
+  ASSERT_EQ(CreateDataset("target", other), absl::OkStatus());
+  const auto with_target = [](v1::CreateJobRequest& request) {
+    request.mutable_spec()->set_target("datasets/target");
+  };
+  ExpectRefused(
+      [&](auto& request) {
+        with_target(request);
+        Set(request, "evaluate.segmenter", "unet");
+      },
+      "datasets/target has the labels adenoma=255, but the source datasets/polyps has polyp=255");
+  v1::CreateJobRequest request = JobRequest(1);
+  with_target(request);
+  EXPECT_TRUE(CreateJob(request).ok()) << "without an evaluation labels do not matter";
 }
 
 TEST_F(JobsServiceTest, RefusesDatasetsThatAreNotThere) {

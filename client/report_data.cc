@@ -1,0 +1,107 @@
+#include "client/report_data.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
+#include "client/call.h"
+#include "client/job_text.h"
+#include "client/timestamps.h"
+#include "common/settings/settings.h"
+#include "common/version.h"
+
+namespace alignflow {
+namespace {
+
+constexpr int64_t kMaxDocumentBytes = 64 << 20;
+
+// A word of a command line for a POSIX shell.
+std::string Quoted(const std::string& word) {
+  const auto plain = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("-_./=,:", c);
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
+  return absl::StrCat("'", absl::StrReplaceAll(word, {{"'", R"('\'')"}}), "'");
+}
+
+// The dataset, or null if it has gone.
+absl::StatusOr<Json> FetchDataset(v1::Datasets::StubInterface& datasets, const std::string& name) {
+  if (name.empty()) return Json();
+  v1::GetDatasetRequest request;
+  request.set_name(name);
+  auto dataset = Call(datasets, &v1::Datasets::StubInterface::GetDataset, request);
+  if (absl::IsNotFound(dataset.status())) return Json();
+  if (!dataset.ok()) return dataset.status();
+  return ToJson(*dataset);
+}
+
+absl::StatusOr<Json> FetchDocument(BlobClient& blobs, const v1::Artifact& artifact) {
+  auto text = blobs.DownloadBytes(artifact.blob().sha256(), kMaxDocumentBytes);
+  if (!text.ok()) return Annotate(text.status(), artifact.name());
+  Json document = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!document.is_discarded()) return document;
+  return absl::DataLossError(absl::StrCat(artifact.name(), " of the job is no JSON document"));
+}
+
+}  // namespace
+
+std::string CommandOf(const v1::AlignSpec& spec) {
+  std::string command = absl::StrCat("afctl align --source ", Quoted(spec.source()),
+                                     " --references REFERENCES_FOLDER");
+  if (!spec.target().empty()) absl::StrAppend(&command, " --target ", Quoted(spec.target()));
+  absl::StrAppend(&command, " --pairs ", spec.pairs(), " --preset ", Quoted(spec.preset()));
+  const SettingMap defaults = PresetDefaults(spec.preset()).value_or(SettingMap());
+  const SettingMap settings(spec.settings().begin(), spec.settings().end());
+  for (const auto& [name, value] : settings) {
+    const auto known = defaults.find(name);
+    if (known != defaults.end() && known->second == value) continue;
+    absl::StrAppend(&command, " --set ", Quoted(absl::StrCat(name, "=", value)));
+  }
+  return command;
+}
+
+absl::StatusOr<Json> FetchReportData(Stubs& stubs, const std::string& name) {
+  v1::GetJobRequest request;
+  request.set_name(name);
+  auto job = Call(*stubs.jobs, &v1::Jobs::StubInterface::GetJob, request);
+  if (!job.ok()) return job.status();
+  auto report = FetchReport(*stubs.jobs, name);
+  if (!report.ok()) return report.status();
+  if (!report->has_value()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(name, " has no figures yet: wait for its end (`afctl job watch ", name, "`)"));
+  }
+  Json data;
+  data["job"] = ToJson(*job);
+  data["report"] = ReportJson(**report);
+  for (const auto& [key, dataset] :
+       {std::pair("source", job->spec().source()), std::pair("target", job->spec().target())}) {
+    auto fetched = FetchDataset(*stubs.datasets, dataset);
+    if (!fetched.ok()) return fetched.status();
+    data[key] = *std::move(fetched);
+  }
+  data["samples"] = Json::array();
+  data["embedding"] = Json::array();
+  data["curves"] = Json::array();
+  for (const v1::Artifact& artifact : (*report)->artifacts()) {
+    const bool samples = artifact.name() == "samples.json";
+    const bool embedding = artifact.name() == "embedding.json";
+    const bool curve = absl::EndsWith(artifact.name(), "-curve.json");
+    if (!samples && !embedding && !curve) continue;
+    auto document = FetchDocument(*stubs.blobs, artifact);
+    if (!document.ok()) return document.status();
+    if (samples) data["samples"] = *std::move(document);
+    if (embedding) data["embedding"] = *std::move(document);
+    if (curve) data["curves"].push_back(*std::move(document));
+  }
+  data["defaults"] = PresetDefaults(job->spec().preset()).value_or(SettingMap());
+  data["command"] = CommandOf(job->spec());
+  data["afctl"] = Version();
+  data["made"] = absl::FormatTime("%Y-%m-%d %H:%M", absl::Now(), absl::LocalTimeZone());
+  return data;
+}
+
+}  // namespace alignflow
