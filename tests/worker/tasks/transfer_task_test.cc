@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
 
 #include "tests/worker/tasks/task_fixture.h"
 #include "worker/data/image_decode.h"
