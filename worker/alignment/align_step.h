@@ -2,6 +2,7 @@
 #define ALIGNFLOW_WORKER_ALIGNMENT_ALIGN_STEP_H_
 
 #include "worker/alignment/feature_extractor.h"
+#include "worker/alignment/reward.h"
 #include "worker/models/latent_codec.h"
 #include "worker/models/velocity_model.h"
 
@@ -16,11 +17,11 @@ struct RolloutBatch {
 };
 
 // The alignment loss L_A: the tunable step's images against the references,
-// MMD^2(features(decode(x1hat)), references). references: [N,d], computed once, no graph. Images
-// are clamped to [-1,1] as stored ones are. Returns a scalar with a graph.
+// MMD^2(features(decode(x1hat)), references), or SKL. references: [N,d], computed once, no graph.
+// Images are clamped to [-1,1] as stored ones are. Returns a scalar with a graph.
 at::Tensor AlignmentLoss(VelocityModel& tunable, const LatentCodec& codec,
                          const FeatureExtractor& extractor, const RolloutBatch& batch,
-                         const at::Tensor& references);
+                         const at::Tensor& references, Reward reward = Reward::kMmd);
 
 }  // namespace alignflow
 

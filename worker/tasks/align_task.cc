@@ -1,10 +1,16 @@
 #include <algorithm>
 #include <functional>
+#include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "worker/alignment/align_step.h"
-#include "worker/alignment/mmd.h"
+#include "worker/alignment/reference_split.h"
 #include "worker/alignment/rollout.h"
 #include "worker/models/unet_backbone.h"
+#include "worker/tasks/align_data.h"
+#include "worker/tasks/align_watch.h"
 #include "worker/tasks/image_set.h"
 #include "worker/tasks/model_file.h"
 #include "worker/tasks/reward_features.h"
@@ -28,54 +34,14 @@ constexpr double kStyleRate = 0.02;
 // Batches of rollouts whose moments the style head starts from.
 constexpr int64_t kMomentBatches = 4;
 
-struct AlignData;
+// Rollouts that the guard looks at; a pretrained model's images cost more.
+constexpr int64_t kWatched = 64;
+constexpr int64_t kWatchedPretrained = 16;
 
-// The rollouts that steps draw from: the pool, or new ones for each step.
-class Rollouts {
- public:
-  // The frozen model is needed without a pool only.
-  Rollouts(std::optional<RolloutPool> pool, std::unique_ptr<Backbone> frozen)
-      : pool_(std::move(pool)), frozen_(std::move(frozen)) {}
-
-  // From now on `finish` is applied to everything drawn; to a pool at once.
-  void FinishWith(std::function<void(RolloutPool&)> finish) {
-    if (pool_) {
-      finish(*pool_);
-    } else {
-      finish_ = std::move(finish);
-    }
-  }
-
-  // data.batch rollouts for a step.
-  RolloutPool Draw(const AlignData& data, int64_t step, at::Generator random);
-
- private:
-  std::optional<RolloutPool> pool_;
-  std::unique_ptr<Backbone> frozen_;
-  std::function<void(RolloutPool&)> finish_;
-};
-
-// What every step of stage 2 works on.
-struct AlignData {
-  const TaskSpec& spec;
-  const ImageSet& source;
-  at::Device device;
-  uint64_t seed;
-  int64_t batch;
-  at::Tensor references;  // [N,3,S,S] in [-1,1]
-  std::shared_ptr<const FeatureExtractor> extractor;
-  at::Tensor reference_features;  // [N,d]
-  BeforeStep unless_cancelled;
-};
-
-RolloutPool Rollouts::Draw(const AlignData& data, int64_t step, at::Generator random) {
-  if (!pool_) {
-    RolloutPool drawn = RollOut(*frozen_, data.source, data.spec, step * data.batch, data.batch,
-                                data.unless_cancelled);
-    if (finish_) finish_(drawn);
-    return drawn;
-  }
-  return Rows(*pool_, at::randint(pool_->size(), {data.batch}, random, at::kLong));
+// Before anything is aligned: `trained` parameters get gradients, the others none.
+void TrainOnly(Backbone& model, const std::vector<at::Tensor>& trained) {
+  for (const at::Tensor& parameter : model.fit_parameters()) parameter.requires_grad_(false);
+  for (const at::Tensor& parameter : trained) parameter.requires_grad_(true);
 }
 
 // A loss of stage 2, by step.
@@ -103,16 +69,12 @@ void TakeTunableSteps(Backbone& model, const AlignData& data, RolloutPool& drawn
 // starts from matched moments: far away from the references FilterBank's bound leaves hardly a
 // gradient.
 StepLossFunction StyleLoss(UNetBackbone& model, Rollouts& rollouts, AlignData& data) {
-  for (const at::Tensor& parameter : model.fit_parameters()) parameter.requires_grad_(false);
-  rollouts.FinishWith(
-      [&model, &data](RolloutPool& drawn) { TakeTunableSteps(model, data, drawn); });
   at::Generator random = RandomStream(data.seed, RandomUse::kStyleStart, 0);
   std::vector<at::Tensor> ends;
   for (int64_t i = 0; i < kMomentBatches; ++i) {
     ends.push_back(rollouts.Draw(data, i, random).states.select(1, 0).to(data.device));
   }
   model.codec().MatchMoments(at::cat(ends), data.references, random);
-  for (const at::Tensor& parameter : model.style_parameters()) parameter.requires_grad_(true);
   return [&model, &rollouts, &data](int64_t step) {
     at::Generator random = RandomStream(data.seed, RandomUse::kAlignStep, step);
     const RolloutPool drawn = rollouts.Draw(data, step, random);
@@ -120,7 +82,7 @@ StepLossFunction StyleLoss(UNetBackbone& model, Rollouts& rollouts, AlignData& d
     const at::Tensor images =
         model.codec().Decode(drawn.states.select(1, state).to(data.device)).clamp(-1, 1);
     const at::Tensor alignment =
-        UnbiasedMmd(data.extractor->Features(images), data.reference_features);
+        Misalignment(data.reward, data.extractor->Features(images), data.reference_features);
     return StepLoss{alignment, {{"alignment", alignment.item<double>()}}};
   };
 }
@@ -130,8 +92,6 @@ StepLossFunction StyleLoss(UNetBackbone& model, Rollouts& rollouts, AlignData& d
 // the tie between mask and image.
 StepLossFunction ControlLoss(Backbone& model, Rollouts& rollouts, AlignData& data,
                              const TrainingSource& training, EpochOrder& order) {
-  for (const at::Tensor& parameter : model.fit_parameters()) parameter.requires_grad_(false);
-  for (const at::Tensor& parameter : model.align_parameters()) parameter.requires_grad_(true);
   return [&model, &rollouts, &data, &training, &order](int64_t step) {
     at::Generator random = RandomStream(data.seed, RandomUse::kAlignStep, step);
     const RolloutPool drawn = rollouts.Draw(data, step, random);
@@ -141,8 +101,8 @@ StepLossFunction ControlLoss(Backbone& model, Rollouts& rollouts, AlignData& dat
         .index = drawn.from + state,
         .condition = ConditionOf(model, drawn),
         .detail = drawn.detail.defined() ? drawn.detail.to(data.device) : at::Tensor()};
-    const at::Tensor alignment =
-        AlignmentLoss(model, model.codec(), *data.extractor, rolled, data.reference_features);
+    const at::Tensor alignment = AlignmentLoss(model, model.codec(), *data.extractor, rolled,
+                                               data.reference_features, data.reward);
 
     const int64_t count = model.pretrained() ? data.batch : kDiffusionBatch;
     const auto taken = training.Take(order.Items(step * count, count), random);
@@ -157,6 +117,24 @@ StepLossFunction ControlLoss(Backbone& model, Rollouts& rollouts, AlignData& dat
   };
 }
 
+// Images of rollouts by the model as it is, from their first state, as pairs are made.
+at::Tensor ImagesOf(Backbone& model, const AlignData& data, const RolloutPool& pool,
+                    bool ends_taken) {
+  std::vector<at::Tensor> images;
+  for (int64_t row = 0; row < pool.size(); row += data.batch) {
+    data.unless_cancelled(row);
+    const RolloutPool some =
+        Rows(pool, at::arange(row, std::min(row + data.batch, pool.size()), at::kLong));
+    at::Tensor latents = some.states.select(1, 0).to(data.device);
+    if (!ends_taken) {
+      latents = TunableStep(model, latents, some.from, ConditionOf(model, some));
+      if (some.detail.defined()) latents = latents + some.detail.to(data.device);
+    }
+    images.push_back(model.codec().Decode(latents).clamp(-1, 1));
+  }
+  return at::cat(images);
+}
+
 // What align.tune=style trains. Throws TaskError for a model without a style head.
 UNetBackbone& Styled(Backbone& model) {
   auto* styled = dynamic_cast<UNetBackbone*>(&model);
@@ -165,16 +143,65 @@ UNetBackbone& Styled(Backbone& model) {
       "align.tune=style: this model has no style head between latent and image; give control"));
 }
 
+// References that a split names, as float images on the data's device.
+at::Tensor Chosen(const ImageSet& references, const std::vector<int64_t>& items,
+                  at::Device device) {
+  return ImagesFromBytes(references.images.index_select(0, at::tensor(items, at::kLong)), device);
+}
+
+// Trains under the guard; returns the curve.
+TrainingCurve AlignUnderGuard(TaskContext& context, ProgressReporter& progress, Backbone& model,
+                              Rollouts& rollouts, AlignData& data, const TrainingOptions& options) {
+  const bool style = TextSetting(data.spec, "align.tune") == "style";
+  const std::vector<at::Tensor> parameters =
+      style ? Styled(model).style_parameters() : model.align_parameters();
+  TrainOnly(model, parameters);
+  if (style) {
+    rollouts.FinishWith(
+        [&model, &data](RolloutPool& drawn) { TakeTunableSteps(model, data, drawn); });
+  }
+  const RolloutPool watched =
+      rollouts.First(data, model.pretrained() ? kWatchedPretrained : kWatched);
+  TrainingCurve curve("align");
+  AlignWatch watch(
+      data, [&] { return ImagesOf(model, data, watched, style); }, curve);
+
+  const int64_t interval = IntegerSetting(data.spec, "align.check_interval");
+  int64_t steps = 0;
+  if (style) {
+    std::vector<at::Tensor> stage1;
+    for (const at::Tensor& parameter : parameters) stage1.push_back(parameter.detach().clone());
+    const StepLossFunction loss = StyleLoss(Styled(model), rollouts, data);
+    steps = TrainUnder(context, progress, parameters, options, loss, &curve, &watch, interval);
+    const at::NoGradGuard no_grad;
+    for (size_t i = 0; i < stage1.size() && !watch.found_best(); ++i) {
+      parameters[i].copy_(stage1[i]);
+    }
+  } else {
+    EpochOrder order(data.source.size(), data.seed, RandomUse::kAlignOrder);
+    const TrainingSource training(model, data.source, [&] { progress.ThrowIfCancelled(); });
+    steps =
+        TrainUnder(context, progress, parameters, options,
+                   ControlLoss(model, rollouts, data, training, order), &curve, &watch, interval);
+  }
+  watch.TellEnd(steps);
+  return curve;
+}
+
 }  // namespace
 
 // Stage 2: the model learns the references' style from whole images, the tunable step's.
 TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context) {
   const bool style = TextSetting(spec, "align.tune") == "style";
   const int64_t size = ImageSize(spec);
+  const at::Device device = DeviceOf(context);
   ProgressReporter progress(context, IntegerSetting(spec, "align.iterations"), "steps");
 
   const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
   const ImageSet references = LoadImageSet(context, Input(spec, "references"), size);
+  const ReferenceSplit split =
+      SplitReferences(references.size(), IntegerSetting(spec, "align.references"),
+                      RealSetting(spec, "align.left_out"));
   const auto model = LoadModel(context, spec, Input(spec, "model"), source);
   const TrainingOptions options{
       .iterations = IntegerSetting(spec, "align.iterations"),
@@ -188,33 +215,35 @@ TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context) {
                     pooled ? nullptr : model->Clone());
 
   const RewardFeatures reward = MakeRewardFeatures(context, spec, source);
-  progress.set_note(reward.note.empty() || references.note.empty()
-                        ? reward.note + references.note
-                        : reward.note + "; " + references.note);
+  std::vector<std::string> notes{reward.note, references.note};
+  if (split.left_out.empty() && RealSetting(spec, "align.left_out") > 0) {
+    notes.push_back(absl::StrCat("fewer than ", kLeastToLeaveOut,
+                                 " references: none is left out, and the guard watches those that "
+                                 "are learned from"));
+  }
+  std::erase(notes, "");
+  progress.set_note(absl::StrJoin(notes, "; "));
   AlignData data{.spec = spec,
                  .source = source,
-                 .device = DeviceOf(context),
+                 .device = device,
                  .seed = static_cast<uint64_t>(IntegerSetting(spec, "seed")),
                  .batch = IntegerSetting(spec, "align.batch"),
-                 .references = ImagesFromBytes(references.images, DeviceOf(context)),
+                 .reward = RewardNamed(TextSetting(spec, "align.reward")),
                  .extractor = reward.extractor,
+                 .references = Chosen(references, split.learned, device),
                  .reference_features = {},
+                 .left_out_features = {},
                  .unless_cancelled = [&](int64_t) { progress.ThrowIfCancelled(); }};
   {
     const at::NoGradGuard no_grad;
     data.reference_features = data.extractor->Features(data.references);
+    if (!split.left_out.empty()) {
+      data.left_out_features = data.extractor->Features(Chosen(references, split.left_out, device));
+    }
   }
-  EpochOrder order(source.size(), data.seed, RandomUse::kAlignOrder);
-  if (style) {
-    UNetBackbone& styled = Styled(*model);
-    const StepLossFunction loss = StyleLoss(styled, rollouts, data);
-    TrainUnder(context, progress, styled.style_parameters(), options, loss);
-  } else {
-    const TrainingSource training(*model, source, [&] { progress.ThrowIfCancelled(); });
-    TrainUnder(context, progress, model->align_parameters(), options,
-               ControlLoss(*model, rollouts, data, training, order));
-  }
-  return {{"model", StoreModel(context, *model, source.labels, 2)}};
+  const TrainingCurve curve = AlignUnderGuard(context, progress, *model, rollouts, data, options);
+  return {{"model", StoreModel(context, *model, source.labels, 2)},
+          {"curve.json", ValueOrThrow(context.Store(curve.ToJson()))}};
 }
 
 }  // namespace alignflow

@@ -1,5 +1,6 @@
 #include "worker/tasks/image_set.h"
 #include "worker/tasks/model_file.h"
+#include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
 #include "worker/tasks/task_progress.h"
 #include "worker/tasks/task_spec.h"
@@ -39,7 +40,8 @@ TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context) {
   const TrainingSource training(*model, source, [&] { progress.ThrowIfCancelled(); });
 
   EpochOrder order(source.size(), seed, RandomUse::kFitOrder);
-  TrainUnder(context, progress, model->fit_parameters(), options, [&](int64_t number) {
+  TrainingCurve curve("fit");
+  const auto step = [&](int64_t number) {
     at::Generator random = RandomStream(seed, RandomUse::kFitStep, number);
     const auto taken = training.Take(order.Items(number * batch, batch), random);
     const at::Tensor noise = DrawNoise(*model, batch, random, device);
@@ -48,8 +50,10 @@ TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context) {
     const at::Tensor loss = VelocityLoss(*model, taken.latents, noise, t, taken.condition,
                                          /*plain=*/model->pretrained());
     return StepLoss{loss, {{"loss", loss.item<double>()}}};
-  });
-  return {{"model", StoreModel(context, *model, source.labels, 1)}};
+  };
+  TrainUnder(context, progress, model->fit_parameters(), options, step, &curve);
+  return {{"model", StoreModel(context, *model, source.labels, 1)},
+          {"curve.json", ValueOrThrow(context.Store(curve.ToJson()))}};
 }
 
 }  // namespace alignflow

@@ -7,15 +7,21 @@
 
 #include "worker/tasks/task.h"
 #include "worker/tasks/task_progress.h"
+#include "worker/training/training_curve.h"
 #include "worker/training/training_loop.h"
 
 namespace alignflow {
 
+class AlignWatch;
+
 // Runs the training loop under a task's context: progress, cancel, checkpoints, and resuming from
-// the latest one.
-void TrainUnder(TaskContext& context, ProgressReporter& progress,
-                const std::vector<at::Tensor>& parameters, TrainingOptions options,
-                std::function<StepLoss(int64_t step)> loss);
+// the latest one. Returns the steps done.
+// With a curve, about 100 points of the values are added to it, which survive a resume; with a
+// watch, which needs a curve, looks are taken every `watch_interval` steps.
+int64_t TrainUnder(TaskContext& context, ProgressReporter& progress,
+                   const std::vector<at::Tensor>& parameters, TrainingOptions options,
+                   std::function<StepLoss(int64_t step)> loss, TrainingCurve* curve = nullptr,
+                   AlignWatch* watch = nullptr, int64_t watch_interval = 1);
 
 }  // namespace alignflow
 

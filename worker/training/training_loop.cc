@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "worker/training/checkpoint.h"
@@ -10,6 +11,8 @@
 
 namespace alignflow {
 namespace {
+
+using nlohmann::json;
 
 constexpr double kSmoothing = 0.05;
 
@@ -25,44 +28,122 @@ void Smooth(const std::map<std::string, double>& values, std::map<std::string, d
   }
 }
 
-void Resume(const std::filesystem::path& checkpoint, AdamW& optimizer, Ema& ema) {
-  try {
-    LoadCheckpoint(checkpoint, optimizer, ema);
-  } catch (const std::runtime_error&) {
-    // Nothing has been changed: the run starts anew and ends with the same result, only later.
+// Copies on the CPU, where there is memory for a state that is only kept.
+std::vector<at::Tensor> CopiesOf(const std::vector<at::Tensor>& tensors) {
+  std::vector<at::Tensor> copies;
+  for (const at::Tensor& tensor : tensors) {
+    copies.push_back(tensor.detach().to(at::kCPU, tensor.scalar_type(), false, /*copy=*/true));
   }
+  return copies;
 }
 
-}  // namespace
+void Copy(const std::vector<at::Tensor>& from, const std::vector<at::Tensor>& to) {
+  const at::NoGradGuard no_grad;
+  for (size_t i = 0; i < from.size(); ++i) to[i].copy_(from[i]);
+}
 
-void Train(const std::vector<at::Tensor>& parameters, const TrainingOptions& options,
-           const TrainingHooks& hooks, const std::filesystem::path& resume) {
-  AdamW optimizer(parameters);
-  Ema ema(parameters, options.ema);
-  if (!resume.empty()) Resume(resume, optimizer, ema);
-  const int64_t interval = CheckpointInterval(options.iterations);
-  std::map<std::string, double> values;
-  for (int64_t step = optimizer.steps(); step < options.iterations; ++step) {
-    hooks.before_step();
-    for (int64_t i = 0; i < options.accumulate; ++i) {
-      const StepLoss loss = hooks.loss(step * options.accumulate + i);
+class Run {
+ public:
+  Run(const std::vector<at::Tensor>& parameters, const TrainingOptions& options,
+      const TrainingHooks& hooks)
+      : parameters_(parameters),
+        options_(options),
+        hooks_(hooks),
+        optimizer_(parameters),
+        ema_(parameters, options.ema) {
+    if (hooks_.watch) best_ = CopiesOf(parameters_);
+  }
+
+  // A checkpoint that is none, or of another run, is passed over: the run starts anew and ends with
+  // the same result, only later.
+  void Resume(const std::filesystem::path& checkpoint) {
+    const std::string fresh = hooks_.notes ? hooks_.notes() : "";
+    try {
+      const json notes = json::parse(CheckpointNotes(checkpoint));
+      notes.at("values").get_to(values_);
+      if (hooks_.restore) hooks_.restore(notes.at("hooks").get<std::string>());
+      LoadCheckpoint(checkpoint, optimizer_, ema_, best_);
+      return;
+    } catch (const std::runtime_error&) {
+    } catch (const json::exception&) {
+    }
+    values_.clear();
+    if (hooks_.restore) hooks_.restore(fresh);
+  }
+
+  int64_t Finish() {
+    const int64_t interval = CheckpointInterval(options_.iterations);
+    bool going = optimizer_.steps() > 0 || !Stops(0);
+    for (int64_t step = optimizer_.steps(); going && step < options_.iterations; ++step) {
+      hooks_.before_step();
+      Step(step);
+      const int64_t done = step + 1;
+      const bool last = done == options_.iterations;
+      if (hooks_.watch && (last || done % hooks_.watch_interval == 0)) going = !Stops(done);
+      std::map<std::string, double> values = values_;
+      if (hooks_.watch) values.merge(hooks_.watch->values());
+      hooks_.progress(done, values);
+      if (hooks_.checkpoint && going && !last && done % interval == 0) {
+        const json notes{{"values", values_}, {"hooks", hooks_.notes ? hooks_.notes() : ""}};
+        SaveCheckpoint(options_.file, optimizer_, ema_, {best_, notes.dump()});
+        hooks_.checkpoint(options_.file);
+      }
+    }
+    if (hooks_.watch) {
+      Copy(best_, parameters_);
+    } else {
+      ema_.CopyTo(parameters_);
+    }
+    return optimizer_.steps();
+  }
+
+ private:
+  void Step(int64_t step) {
+    for (int64_t i = 0; i < options_.accumulate; ++i) {
+      const StepLoss loss = hooks_.loss(step * options_.accumulate + i);
       if (!std::isfinite(loss.loss.item<double>())) {
         throw std::invalid_argument("the loss is not finite at step " + std::to_string(step + 1) +
                                     "; a lower learning rate may help");
       }
-      (options.accumulate == 1 ? loss.loss : loss.loss / options.accumulate).backward();
-      Smooth(loss.values, values);
+      (options_.accumulate == 1 ? loss.loss : loss.loss / options_.accumulate).backward();
+      Smooth(loss.values, values_);
     }
-    optimizer.Step(LearningRate(step, options.iterations, options.warm_up, options.learning_rate));
-    ema.Update(parameters);
-    const int64_t done = step + 1;
-    hooks.progress(done, values);
-    if (hooks.checkpoint && done % interval == 0 && done < options.iterations) {
-      SaveCheckpoint(options.file, optimizer, ema);
-      hooks.checkpoint(options.file);
-    }
+    optimizer_.Step(
+        LearningRate(step, options_.iterations, options_.warm_up, options_.learning_rate));
+    ema_.Update(parameters_);
   }
-  ema.CopyTo(parameters);
+
+  // Whether the watch, looking at the running average, ends the run.
+  bool Stops(int64_t done) {
+    if (!hooks_.watch) return false;
+    const bool averaged = !ema_.averages().empty();
+    std::vector<at::Tensor> current;
+    if (averaged) {
+      current = CopiesOf(parameters_);
+      ema_.CopyTo(parameters_);
+    }
+    const TrainingWatch::Advice advice = hooks_.watch->Look(done);
+    if (advice == TrainingWatch::Advice::kBest) Copy(parameters_, best_);
+    if (averaged) Copy(current, parameters_);
+    return advice == TrainingWatch::Advice::kStop;
+  }
+
+  const std::vector<at::Tensor>& parameters_;
+  const TrainingOptions& options_;
+  const TrainingHooks& hooks_;
+  AdamW optimizer_;
+  Ema ema_;
+  std::vector<at::Tensor> best_;  // by the watch; empty without one
+  std::map<std::string, double> values_;
+};
+
+}  // namespace
+
+int64_t Train(const std::vector<at::Tensor>& parameters, const TrainingOptions& options,
+              const TrainingHooks& hooks, const std::filesystem::path& resume) {
+  Run run(parameters, options, hooks);
+  if (!resume.empty()) run.Resume(resume);
+  return run.Finish();
 }
 
 }  // namespace alignflow

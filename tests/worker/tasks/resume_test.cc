@@ -9,7 +9,7 @@ class ResumeTest : public TaskFixture {
  protected:
   ResumeTest()
       : source_(PutPhantoms(PhantomDomain::kSource, 3, true)),
-        references_(PutPhantoms(PhantomDomain::kTargetB, 2, false)) {}
+        references_(PutPhantoms(PhantomDomain::kTargetB, 4, false)) {}
 
   // Runs the task until `steps` are reported, then again from its last checkpoint on.
   void ExpectSameAfterCancel(const TaskSpec& spec, int64_t steps) {
@@ -46,9 +46,10 @@ TEST_F(ResumeTest, AlignResumedAfterACancelGivesTheSameBytes) {
     ExpectSameAfterCancel(Spec("align", inputs,
                                {{"align.tune", tune},
                                 {"align.rollout", "fresh"},
-                                {"align.iterations", "2"},
+                                {"align.iterations", "3"},
+                                {"align.check_interval", "1"},
                                 {"generate.strength", "0.15"}}),
-                          1);
+                          2);
   }
 }
 

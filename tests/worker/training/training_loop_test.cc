@@ -124,9 +124,105 @@ TEST_F(TrainingLoopTest, ACheckpointOfAnotherModelIsRefusedBeforeAnythingIsChang
   const std::vector<at::Tensor> others{at::zeros({4, 3}), at::zeros({5})};
   AdamW optimizer(others);
   Ema ema(others, 0.9);
-  EXPECT_THROW(LoadCheckpoint(folder_ / "kept", optimizer, ema), std::runtime_error);
+  EXPECT_THROW(LoadCheckpoint(folder_ / "kept", optimizer, ema, {}), std::runtime_error);
   EXPECT_EQ(optimizer.steps(), 0);
   EXPECT_EQ(others[0].abs().max().item<double>(), 0);
+}
+
+// Wants the first parameter's mean to be near `wish`, and stops after as many looks.
+class NearestWatch : public TrainingWatch {
+ public:
+  NearestWatch(const at::Tensor& parameter, double wish, size_t most)
+      : parameter_(parameter), wish_(wish), most_(most) {}
+  Advice Look(int64_t done) override {
+    looks.push_back(done);
+    const double distance = std::abs(parameter_.mean().item<double>() - wish_);
+    const bool better = best.empty() || distance < best.back();
+    if (better) best.push_back(distance);
+    if (looks.size() == most_) return Advice::kStop;
+    return better ? Advice::kBest : Advice::kGoOn;
+  }
+  std::map<std::string, double> values() const override { return {{"best", best.back()}}; }
+  std::vector<int64_t> looks;
+  std::vector<double> best;
+
+ private:
+  at::Tensor parameter_;
+  double wish_;
+  size_t most_;
+};
+
+TEST_F(TrainingLoopTest, TheBestStateByTheWatchIsLeftInTheParameters) {
+  Run run;
+  NearestWatch watch(run.parameters[0], 0.3, 100);
+  TrainingHooks hooks = HooksOf(run);
+  hooks.watch = &watch;
+  hooks.watch_interval = 3;
+  EXPECT_EQ(Train(run.parameters, Options(), hooks), 40);
+  EXPECT_EQ(watch.looks.front(), 0);
+  EXPECT_EQ(watch.looks[1], 3);
+  EXPECT_EQ(watch.looks.back(), 40);
+  EXPECT_EQ(watch.looks.size(), 15u);
+  EXPECT_NEAR(std::abs(run.parameters[0].mean().item<double>() - 0.3), watch.best.back(), 1e-6);
+  EXPECT_GT(watch.best.size(), 2u);
+  EXPECT_EQ(run.values.at("best"), watch.best.back());
+}
+
+TEST_F(TrainingLoopTest, ALookChangesNothingAndAStopEndsTheRun) {
+  Run plain, watched;
+  Train(plain.parameters, Options(), HooksOf(plain));
+  NearestWatch all(watched.parameters[0], 100, 100);  // the later the better
+  TrainingHooks hooks = HooksOf(watched);
+  hooks.watch = &all;
+  Train(watched.parameters, Options(), hooks);
+  EXPECT_TRUE(at::equal(plain.parameters[0], watched.parameters[0]));
+
+  Run stopped;
+  NearestWatch few(stopped.parameters[0], -100, 4);  // the sooner the better
+  hooks = HooksOf(stopped);
+  hooks.watch = &few;
+  EXPECT_EQ(Train(stopped.parameters, Options(), hooks), 3);
+  EXPECT_EQ(stopped.parameters[0].abs().max().item<double>(), 0) << "the state before any step";
+}
+
+TEST_F(TrainingLoopTest, AResumedRunKnowsTheBestStateAndItsNotes) {
+  const auto train = [&](Run& run, int64_t stop_before, const std::filesystem::path& resume) {
+    NearestWatch watch(run.parameters[0], 0.3, 100);
+    std::string notes;
+    TrainingHooks hooks = HooksOf(run, stop_before);
+    hooks.watch = &watch;
+    hooks.loss = [&, loss = hooks.loss](int64_t step) {
+      notes += "," + std::to_string(step);
+      return loss(step);
+    };
+    hooks.notes = [&] { return notes + "/" + std::to_string(watch.best.back()); };
+    hooks.restore = [&](const std::string& saved) {
+      const size_t slash = saved.find('/');
+      if (slash == std::string::npos) throw std::runtime_error("no notes");
+      notes = saved.substr(0, slash);
+      watch.best = {std::stod(saved.substr(slash + 1))};
+    };
+    watch.best = {1e9};
+    try {
+      Train(run.parameters, Options(), hooks, resume);
+    } catch (const std::runtime_error&) {
+      EXPECT_LT(stop_before, 40);
+    }
+    return notes;
+  };
+  Run whole, stopped, resumed;
+  const std::string notes = train(whole, INT64_MAX, "");
+  train(stopped, 23, "");
+  EXPECT_EQ(train(resumed, INT64_MAX, folder_ / "kept"), notes);
+  EXPECT_EQ(resumed.checkpoints, 4) << "it went on from step 20";
+  EXPECT_TRUE(at::equal(whole.parameters[0], resumed.parameters[0]));
+  EXPECT_EQ(whole.values.at("loss"), resumed.values.at("loss"))
+      << "smoothed values go on where they were";
+
+  Run anew;
+  const std::filesystem::path kept = folder_ / "kept";
+  std::filesystem::resize_file(kept, std::filesystem::file_size(kept) - 8);
+  EXPECT_EQ(train(anew, INT64_MAX, kept), notes) << "a damaged file leaves no notes behind";
 }
 
 TEST_F(TrainingLoopTest, ALossThatIsNotFiniteEndsTheTrainingWithTheStep) {
