@@ -15,6 +15,8 @@ TaskFunction FunctionOf(const std::string& kind) {
   if (kind == "rollout") return RunRollout;
   if (kind == "align") return RunAlign;
   if (kind == "generate") return RunGenerate;
+  if (kind == "fit-masks") return RunFitMasks;
+  if (kind == "masks") return RunMasks;
   if (kind == "judge") return RunJudge;
   if (kind == "evaluate") return RunEvaluate;
   if (kind == "transfer") return RunTransfer;

@@ -1,0 +1,78 @@
+#include "worker/masks/mask_choice.h"
+
+#include <stdexcept>
+
+#include "worker/masks/mask_flow.h"
+
+namespace alignflow {
+namespace {
+
+constexpr int64_t kTiles = 8;
+constexpr int kMoves = 64;  // attempts to move a real mask to where the rules allow it
+
+cv::Mat MatOf(const at::Tensor& mask) {
+  return cv::Mat(static_cast<int>(mask.size(0)), static_cast<int>(mask.size(1)), CV_8UC1,
+                 mask.data_ptr<uint8_t>());
+}
+
+}  // namespace
+
+at::Tensor MaskFeatures(const at::Tensor& classes, int64_t count) {
+  const int64_t side = classes.size(1) / kTiles;
+  const at::Tensor shares = PlanesOfClasses(classes, count).slice(1, 1).add(1).div(2);
+  return at::avg_pool2d(shares, side).flatten(1);
+}
+
+double MaskSimilarity(const at::Tensor& a, const at::Tensor& b) {
+  const double length = (a.norm() * b.norm()).item<double>();
+  if (length > 0) return a.dot(b).item<double>() / length;
+  return at::equal(a, b) ? 1 : 0;
+}
+
+RealMasks::RealMasks(const at::Tensor& classes, int count)
+    : count_(count),
+      rules_(LearnMaskRules(classes, count)),
+      classes_(classes.contiguous()),
+      features_(MaskFeatures(classes, count)) {
+  for (int64_t i = 0; i < classes_.size(0); ++i) {
+    if (classes_[i].any().item<bool>()) known_.insert(BytesOf(classes_[i]));
+  }
+}
+
+std::string RealMasks::BytesOf(const at::Tensor& mask) {
+  return {reinterpret_cast<const char*>(mask.data_ptr<uint8_t>()),
+          static_cast<size_t>(mask.numel())};
+}
+
+void RealMasks::Consider(const cv::Mat& cleaned, int64_t origin, Choice& best) const {
+  const at::Tensor mask =
+      at::from_blob(cleaned.data, {cleaned.rows, cleaned.cols}, at::kByte).clone();
+  if (!MaskFault(cleaned, rules_).empty() || known_.contains(BytesOf(mask))) return;
+  const at::Tensor features = MaskFeatures(mask.unsqueeze(0), count_)[0];
+  const bool empty = !mask.any().item<bool>();
+  if (empty && classes_[origin].any().item<bool>()) return;
+  const double similarity = MaskSimilarity(features, features_[origin]);
+  if (similarity > best.similarity) best = {mask, similarity};
+}
+
+RealMasks::Choice RealMasks::Choose(const at::Tensor& candidates, int64_t origin) const {
+  Choice best;
+  for (const at::Tensor& candidate : candidates.unbind()) {
+    Consider(CleanMask(MatOf(candidate.contiguous()), rules_), origin, best);
+  }
+  return best;
+}
+
+RealMasks::Choice RealMasks::Moved(int64_t origin, at::Generator random) const {
+  Choice best;
+  for (int move = 0; move < kMoves && !best.mask.defined(); ++move) {
+    Consider(CleanMask(MovedMask(MatOf(classes_[origin]), random), rules_), origin, best);
+  }
+  if (!best.mask.defined()) {
+    throw std::runtime_error(
+        "no new mask was found for a real one that follows the source's rules");
+  }
+  return best;
+}
+
+}  // namespace alignflow
