@@ -73,7 +73,7 @@ class Jobs:
             del self.names[key]
             say(f"{title}: {state['state']}: {state.get('error', '')}")
             return None
-        return service.afctl("job", "get", job)["figures"]
+        return service.afctl("job", "get", job)["report"]["figures"]
 
 
 def main():

@@ -201,7 +201,7 @@ const std::vector<Setting>& AllSettings() {
            "(paper: 1, Table 6)"),
       Integer("align.start_index", 0, 19, {"rollout", "align", "generate"},
               "First step of 20 from which stage 2 tunes (paper: 18, Table 5)"),
-      Choice("align.tune", {"style", "control"}, {"align"},
+      Choice("align.tune", {"style", "control"}, {"align", "generate"},
              "What stage 2 trains: style, a global change of colours and texture between latent "
              "and image, or control, the control branch (paper)"),
       Choice("align.rollout", {"pool", "fresh"}, {"align"},
@@ -241,6 +241,9 @@ const std::vector<Setting>& AllSettings() {
       Real("generate.detail", 0, 1, {"rollout", "align", "generate"},
            "With generate.strength below 1: share of the source image's fine texture, which the "
            "model smooths away, that is given back"),
+      Real("generate.least_style", 0, 1, {"generate"},
+           "With align.tune=style: every pair takes a share of the references' style drawn between "
+           "this and 1; below 1 the pairs span the way from the source's look to the references'"),
       Choice("gates.enabled", {"on", "off"}, {"generate", "figures"},
              "Whether each pair must pass mask agreement and memorization before it is handed out"),
       Real("gates.mask_agreement", 0, 1, {"generate", "figures"},

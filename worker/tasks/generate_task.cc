@@ -35,6 +35,7 @@ struct Draft {
   double similarity = 0;  // of a new mask to the item's
   at::Tensor classes;     // uint8 [S,S]
   at::Tensor image;       // uint8 [3,S,S]
+  double style = 1;       // share of the references' style
   std::optional<GateVerdict> verdict;
   int64_t attempts = 1;
 
@@ -44,11 +45,12 @@ struct Draft {
 class PairGroup {
  public:
   PairGroup(const TaskSpec& spec, const ImageSet& source, const MaskList* masks)
-      : spec_(spec),
-        source_(source),
+      : source_(source),
         masks_(masks),
         half_(TextSetting(spec, "masks.kind") == "both"),
-        order_(source.size(), IntegerSetting(spec, "seed"), RandomUse::kPairMask) {}
+        least_style_(RealSetting(spec, "generate.least_style")),
+        seed_(IntegerSetting(spec, "seed")),
+        order_(source.size(), seed_, RandomUse::kPairMask) {}
 
   // The drafts of pairs first + 1, ..., first + kGroup.
   std::vector<Draft> Begin(int64_t first) {
@@ -60,6 +62,10 @@ class PairGroup {
       draft.number = first + row + 1;
       draft.item = items[row].item<int64_t>();
       draft.classes = real[row];
+      draft.style = least_style_ +
+                    (1 - least_style_) *
+                        at::rand({1}, RandomStream(seed_, RandomUse::kPairStyle, draft.number - 1))
+                            .item<double>();
       draft.new_mask = masks_ != nullptr && (!half_ || draft.number % 2 == 0);
       if (!draft.new_mask) continue;
       // Pairs of the group that this shard does not make have no mask here. A real one keeps the
@@ -73,10 +79,11 @@ class PairGroup {
   }
 
  private:
-  const TaskSpec& spec_;
   const ImageSet& source_;
   const MaskList* masks_;
   bool half_;
+  double least_style_;
+  uint64_t seed_;
   EpochOrder order_;
 };
 
@@ -93,6 +100,7 @@ void MakeImages(const PairMaker& maker, std::vector<Draft>& drafts) {
       items.push_back(draft.item);
       classes.push_back(draft.classes);
       request.noise.push_back(draft.number - 1);
+      request.style.push_back(draft.style);
     }
     if (rows.empty()) continue;
     request.items = at::tensor(items, at::kLong);
@@ -111,7 +119,8 @@ void MakeAgain(const PairMaker& maker, Draft& draft) {
                               .classes = draft.classes.unsqueeze(0),
                               .from_noise = draft.new_mask,
                               .noise = {(draft.number - 1) * kAttemptStreams + draft.attempts},
-                              .use = RandomUse::kPairAttempt})[0];
+                              .use = RandomUse::kPairAttempt,
+                              .style = {draft.style}})[0];
 }
 
 void Judge(const PairGates& gates, Draft& draft) {
@@ -133,6 +142,7 @@ nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const Imag
                         {"mask", source.names[draft.item]},
                         {"mask_kind", draft.new_mask ? "synthetic" : "real"},
                         {"synthetic", true}};
+  if (maker.shares_style()) record["style"] = draft.style;
   if (draft.new_mask) record["mask_similarity"] = draft.similarity;
   for (const char* name : {"weights", "prompt"}) {  // of pretrained models
     if (spec.settings.contains(name)) record[name] = TextSetting(spec, name);

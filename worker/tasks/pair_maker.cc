@@ -27,7 +27,10 @@ PairMaker::PairMaker(TaskContext& context, const TaskSpec& spec, const ImageSet&
   const bool hands_over = has_stage1 && TextSetting(spec, "generate.path") == "handover";
   const bool gives_detail =
       RealSetting(spec, "generate.detail") > 0 && RealSetting(spec, "generate.strength") < 1;
-  if (hands_over || (has_stage1 && gives_detail)) {
+  // A style head is the only thing that tells an aligned U-Net model from its stage-1 model.
+  shares_style_ = has_stage1 && RealSetting(spec, "generate.least_style") < 1 &&
+                  TextSetting(spec, "align.tune") == "style";
+  if (hands_over || (has_stage1 && gives_detail) || shares_style_) {
     stage1_ = LoadModel(context, spec, Input(spec, "stage1"), source);
     stage1_->Freeze();
   }
@@ -67,7 +70,12 @@ at::Tensor PairMaker::Images(const Request& request) const {
         SourceDetail(stage1_ ? *stage1_ : *model_, spec_, origins, noise, condition);
     if (detail.defined()) latent = latent + detail;
   }
-  return BytesFromImages(model_->codec().Decode(latent));
+  at::Tensor images = model_->codec().Decode(latent);
+  if (shares_style_ && !request.style.empty()) {
+    const at::Tensor share = at::tensor(request.style, images.options()).view({-1, 1, 1, 1});
+    images = at::lerp(stage1_->codec().Decode(latent), images, share);
+  }
+  return BytesFromImages(images);
 }
 
 }  // namespace alignflow

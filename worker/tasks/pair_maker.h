@@ -27,6 +27,7 @@ class PairMaker {
     bool from_noise = false;
     std::vector<uint64_t> noise;  // [B] numbers of the random streams
     RandomUse use = RandomUse::kPairNoise;
+    std::vector<double> style = {};  // [B] shares of the learned style in [0,1]; empty: all of it
   };
   // uint8 [B,3,S,S]. The last bits may depend on the size of the batch, nothing else of a row
   // depends on other rows.
@@ -34,6 +35,8 @@ class PairMaker {
 
   // Whether the stage-1 model leads up to the hand-over.
   bool handover() const { return lead_ != nullptr; }
+  // Whether pairs differ in their share of the learned style.
+  bool shares_style() const { return shares_style_; }
 
  private:
   // Times of the path under a strength, and the hand-over at its end.
@@ -44,9 +47,10 @@ class PairMaker {
   std::function<void()> unless_cancelled_;
   at::Device device_;
   std::unique_ptr<Backbone> model_;
-  std::unique_ptr<Backbone> stage1_;  // where it leads or gives detail
+  std::unique_ptr<Backbone> stage1_;  // where it leads, gives detail or shares of the style
   std::unique_ptr<VelocityModel> velocity_;
   std::unique_ptr<VelocityModel> lead_;  // null: no hand-over
+  bool shares_style_ = false;
 };
 
 }  // namespace alignflow

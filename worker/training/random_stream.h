@@ -30,6 +30,7 @@ enum class RandomUse : uint32_t {
   kBootstrap = 18,
   kEmbedding = 19,
   kTransfer = 20,
+  kPairStyle = 21,
 };
 
 // A CPU generator that depends on nothing but (seed, use, index), so that step `index` of a run

@@ -58,7 +58,7 @@ TEST(ColourTransferTest, ReinhardLeavesTheBlackAroundTheFieldOfViewAlone) {
 TEST(ColourTransferTest, FourierTakesTheStylesMeanAndKeepsTheEdges) {
   const at::Tensor images = RandomImages(2, 6) * 0.3, styles = RandomImages(2, 7) * 0.3 + 0.4;
   const at::Tensor moved = TransferFourier(images, styles, 0.07);  // one frequency each way
-  const at::IntArrayRef pixels({2, 3});
+  const std::vector<int64_t> pixels{2, 3};
   EXPECT_TRUE(at::allclose(moved.mean(pixels).abs(), styles.mean(pixels).abs(), 1e-3, 1e-3));
   const auto high = [](const at::Tensor& x) {
     return at::fft_fft2(x).narrow(2, 3, 10).narrow(3, 3, 10).abs();

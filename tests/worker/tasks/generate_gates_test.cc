@@ -1,0 +1,134 @@
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
+#include <sstream>
+
+#include "tests/worker/tasks/task_fixture.h"
+
+namespace alignflow {
+namespace {
+
+using nlohmann::json;
+
+class GenerateGatesTest : public TaskFixture {
+ protected:
+  GenerateGatesTest()
+      : source_(PutPhantoms(PhantomDomain::kSource, 4, true)),
+        references_(PutPhantoms(PhantomDomain::kTargetA, 2, false)),
+        model_(Run(Spec("fit", {{"source", source_}}, {{"fit.iterations", "1"}}))["model"]),
+        judge_(
+            Run(Spec("judge", {{"source", source_}}, {{"judge.iterations", "2"}}))["segmenter"]) {}
+
+  std::vector<json> Lines(SettingMap given, std::map<std::string, std::string> inputs = {}) {
+    for (const auto& [name, value] : SettingMap{{"first_pair", "1"},
+                                                {"last_pair", "4"},
+                                                {"generate.steps", "1"},
+                                                {"gates.enabled", "on"}}) {
+      given.insert({name, value});
+    }
+    inputs.insert(
+        {{"source", source_}, {"references", references_}, {"model", model_}, {"judge", judge_}});
+    std::istringstream stream(blobs_->Read(Run(Spec("generate", inputs, given))["pairs"]));
+    std::vector<json> lines;
+    for (std::string line; std::getline(stream, line);) lines.push_back(json::parse(line));
+    return lines;
+  }
+
+  // The output of a masks task for the pairs [first, last]: squares.
+  std::string PutMasks(int first, int last) {
+    std::string lines;
+    for (int pair = first; pair <= last; ++pair) {
+      cv::Mat mask(64, 64, CV_8UC1, cv::Scalar(0));
+      mask(cv::Rect(10 + pair, 20, 16, 16)).setTo(255);
+      lines += json{{"pair", pair},
+                    {"mask", blobs_->Put(*EncodePng(mask))},
+                    {"origin", "item-100"},
+                    {"similarity", 0.5}}
+                   .dump() +
+               "\n";
+    }
+    return blobs_->Put(lines);
+  }
+
+  std::string source_, references_, model_, judge_;
+};
+
+TEST_F(GenerateGatesTest, APairThatFailsEveryAttemptIsLeftOutWithTheReason) {
+  const std::vector<json> lines = Lines({{"gates.mask_agreement", "1"}, {"gates.attempts", "2"}});
+  ASSERT_EQ(lines.size(), 4u);
+  for (const json& line : lines) {
+    EXPECT_FALSE(line.contains("image"));
+    EXPECT_TRUE(line.at("left_out").get<std::string>().starts_with("mask agreement 0.")) << line;
+    EXPECT_EQ(line.at("record").at("gates").at("attempts"), 2);
+    EXPECT_EQ(line.at("record").at("gates").at("passed"), false);
+  }
+}
+
+TEST_F(GenerateGatesTest, GatesThatLetAllPassChangeNoImageAndLeaveTheirFigures) {
+  const std::vector<json> with =
+      Lines({{"gates.mask_agreement", "0"}, {"gates.memorization", "0"}});
+  const std::vector<json> without = Lines({{"gates.enabled", "off"}});
+  ASSERT_EQ(with.size(), without.size());
+  for (size_t i = 0; i < with.size(); ++i) {
+    EXPECT_EQ(with[i].at("image"), without[i].at("image"));
+    EXPECT_FALSE(without[i].at("record").contains("gates"));
+    const json& gates = with[i].at("record").at("gates");
+    EXPECT_EQ(gates.at("attempts"), 1);
+    EXPECT_EQ(gates.at("passed"), true);
+    EXPECT_GE(gates.at("mask_agreement"), 0.0);
+  }
+}
+
+TEST_F(GenerateGatesTest, NewMasksAreTakenAndSaid) {
+  const std::vector<json> lines =
+      Lines({{"masks.kind", "both"}, {"gates.enabled", "off"}}, {{"masks", PutMasks(1, 4)}});
+  for (const json& line : lines) {
+    const int pair = line.at("pair");
+    const json& record = line.at("record");
+    const bool is_new = pair % 2 == 0;
+    EXPECT_EQ(record.at("mask_kind"), is_new ? "synthetic" : "real");
+    const cv::Mat mask = *DecodeMask(blobs_->Read(line.at("mask")), "mask");
+    EXPECT_EQ(mask.at<uint8_t>(20, 10 + pair) == 255 && cv::countNonZero(mask) == 256, is_new);
+    EXPECT_EQ(record.at("strength"), is_new ? 1.0 : 0.3) << "there is no image of a new mask";
+  }
+}
+
+TEST_F(GenerateGatesTest, APairWithANewMaskIsTheSameWhicheverShardMakesIt) {
+  const SettingMap both{{"masks.kind", "both"}, {"gates.mask_agreement", "0"}};
+  const std::vector<json> whole = Lines(both, {{"masks", PutMasks(1, 4)}});
+  SettingMap part = both;
+  part["first_pair"] = "3";
+  EXPECT_EQ(Lines(part, {{"masks", PutMasks(3, 4)}}),
+            std::vector<json>(whole.begin() + 2, whole.end()));
+}
+
+TEST_F(GenerateGatesTest, SharesOfTheStyleLieBetweenBothStages) {
+  const std::string pool = Run(Spec("rollout", {{"source", source_}, {"model", model_}}))["pool"];
+  const std::string aligned = Run(Spec("align", {{"source", source_},
+                                                 {"model", model_},
+                                                 {"references", references_},
+                                                 {"pool", pool}}))["model"];
+  const auto with = [&](const char* least) {
+    return Lines({{"generate.least_style", least}, {"gates.enabled", "off"}},
+                 {{"model", aligned}, {"stage1", model_}});
+  };
+  const std::vector<json> full = with("1"), shared = with("0");
+  const std::vector<json> none = Lines({{"gates.enabled", "off"}});
+  EXPECT_FALSE(full[0].at("record").contains("style"));
+  const auto image = [&](const json& line) {
+    cv::Mat pixels;
+    DecodeImage(blobs_->Read(line.at("image")), "image")->convertTo(pixels, CV_32F);
+    return pixels;
+  };
+  for (size_t i = 0; i < full.size(); ++i) {
+    const double share = shared[i].at("record").at("style");
+    EXPECT_GE(share, 0);
+    EXPECT_LT(share, 1);
+    const cv::Mat expected = image(full[i]) * share + image(none[i]) * (1 - share);
+    EXPECT_LT(cv::norm(image(shared[i]), expected, cv::NORM_L1) / (3 * 64 * 64), 3.0);
+  }
+}
+
+}  // namespace
+}  // namespace alignflow
