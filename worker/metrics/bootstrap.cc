@@ -1,5 +1,6 @@
 #include "worker/metrics/bootstrap.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace alignflow {
@@ -19,7 +20,9 @@ Interval PercentileInterval(const at::Tensor& values, double value) {
   const at::Tensor wide = values.to(at::kDouble);
   const at::Tensor ends = at::quantile(wide, at::tensor({0.025, 0.975}, at::kDouble));
   const double shift = value - wide.mean().item<double>();
-  return {ends[0].item<double>() + shift, ends[1].item<double>() + shift};
+  // A lopsided or constant figure must not lie beside its interval.
+  return {std::min(ends[0].item<double>() + shift, value),
+          std::max(ends[1].item<double>() + shift, value)};
 }
 
 Interval IntervalOfMean(const at::Tensor& by_image, int64_t resamples, at::Generator generator) {

@@ -24,7 +24,8 @@ at::Tensor CountsOfRows(const at::Tensor& rows);
 
 // The 2.5th to 97.5th percentile of a figure's values on resamples, shifted so that their mean is
 // the figure's value on the set itself. The shift takes out that a resample shows members twice,
-// which raises distances of distributions and lowers diversities. values: [R], R >= 2.
+// which raises distances of distributions and lowers diversities. It holds the figure. values: [R],
+// R >= 2.
 Interval PercentileInterval(const at::Tensor& values, double value);
 
 // Of the mean of figures that each image has by itself. by_image: double [N].

@@ -1,0 +1,273 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "absl/strings/escaping.h"
+#include "tests/worker/tasks/task_fixture.h"
+
+namespace alignflow {
+namespace {
+
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+constexpr int kCount = 8;
+
+// Figures of pairs that are put together from phantoms, as a generator with one fault or another
+// would have made them.
+class FiguresTaskTest : public TaskFixture {
+ protected:
+  // Pair i: the image of phantom image_of(i) of a domain, the mask of the source's phantom i.
+  template <typename ImageOf>
+  std::string PutPairs(PhantomDomain domain, const ImageOf& image_of,
+                       const Json& record = Json::object(), int left_out = 0) {
+    std::string lines;
+    for (int i = 0; i < kCount; ++i) {
+      Json full{{"pair", i + 1}, {"mask", "item-" + std::to_string(100 + i)}, {"strength", 1.0}};
+      full.update(record);
+      Json line{{"pair", i + 1}, {"record", full}};
+      if (i < left_out) {
+        line["left_out"] = "mask agreement 0.10";
+      } else {
+        line["image"] = blobs_->Put(*EncodePng(PhantomOf(domain, image_of(i)).image));
+        line["mask"] = blobs_->Put(*EncodePng(PhantomOf(PhantomDomain::kSource, i).mask));
+      }
+      lines += line.dump() + "\n";
+    }
+    return blobs_->Put(lines);
+  }
+  std::string PutOwnPairs(PhantomDomain domain, const Json& record = Json::object(),
+                          int left_out = 0) {
+    return PutPairs(
+        domain, [](int i) { return i; }, record, left_out);
+  }
+
+  static Json Gates(double agreement, bool near_copy) {
+    return {{"gates",
+             {{"mask_agreement", agreement},
+              {"memorization", 0.7},
+              {"nearest", "item-103"},
+              {"nearest_in", "source"},
+              {"near_copy", near_copy},
+              {"attempts", 1},
+              {"passed", true}}}};
+  }
+
+  // Scores of a run on six images.
+  std::string PutScores(int run, double dice) {
+    Json scores{{"segmenter", "unet"}, {"run", run}, {"classes", {"polyp"}}};
+    for (int i = 0; i < 6; ++i) {
+      const double own = dice + 0.01 * i + 0.002 * run;
+      scores["images"].push_back({{"name", "t" + std::to_string(i)},
+                                  {"sequence", ""},
+                                  {"dice", {own}},
+                                  {"iou", {own - 0.1}}});
+    }
+    return blobs_->Put(scores.dump());
+  }
+
+  std::map<std::string, std::string> Inputs(const std::string& stage2) {
+    return {{"source", PutSet(PhantomDomain::kSource, kCount, true)},
+            {"references", PutSet(PhantomDomain::kTargetA, 5, false)},
+            {"target", PutSet(PhantomDomain::kTargetA, kCount, true)},
+            {"stage2/000001", stage2}};
+  }
+  // The manifest of the domain's first phantoms, which PutPhantoms would draw again each time.
+  std::string PutSet(PhantomDomain domain, int count, bool masks) {
+    DatasetManifest manifest;
+    if (masks) manifest.labels = PhantomLabels(PhantomKind::kPolyp);
+    manifest.kind = masks ? DatasetKind::kDataset : DatasetKind::kReferences;
+    for (int i = 0; i < count; ++i) {
+      const Phantom& phantom = PhantomOf(domain, i);
+      manifest.items.push_back({.name = "item-" + std::to_string(100 + i),
+                                .image = blobs_->Put(*EncodePng(phantom.image)),
+                                .mask = masks ? blobs_->Put(*EncodePng(phantom.mask)) : "",
+                                .width = 64,
+                                .height = 64});
+    }
+    return blobs_->Put(*WriteManifest(manifest));
+  }
+  Json Output(const TaskOutputs& outputs, const std::string& role) {
+    return Json::parse(blobs_->Read(outputs.at(role)));
+  }
+  std::map<std::string, std::string> VerdictsOf(std::map<std::string, std::string> inputs) {
+    std::map<std::string, std::string> verdicts;
+    for (const Json& one : Output(Run(Spec("figures", std::move(inputs))), "verdicts.json")) {
+      verdicts[one.at("name")] = one.at("verdict");
+    }
+    return verdicts;
+  }
+  static Json Find(const Json& figures, const std::string& name, const std::string& subject) {
+    for (const Json& figure : figures) {
+      if (figure.at("name") == name && figure.at("subject") == subject) return figure;
+    }
+    ADD_FAILURE() << "no " << name << " of " << subject;
+    return {};
+  }
+
+ private:
+  static const Phantom& PhantomOf(PhantomDomain domain, int index) {
+    static auto* const drawn = new std::map<std::pair<PhantomDomain, int>, Phantom>;
+    auto& phantom = (*drawn)[{domain, index}];
+    if (phantom.image.empty()) {
+      phantom = MakePhantom(
+          {.kind = PhantomKind::kPolyp, .domain = domain, .count = kCount, .seed = 1, .size = 64},
+          index);
+    }
+    return phantom;
+  }
+};
+
+TEST_F(FiguresTaskTest, EveryFigureIsInTheDocumentAndHasAnIntervalOrAReason) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA, Gates(0.8, false)));
+  inputs["stage1/000001"] = PutOwnPairs(PhantomDomain::kSource);
+  for (const int run : {1, 2}) {
+    inputs["real/00000" + std::to_string(run)] = PutScores(run, 0.5);
+    inputs["both/00000" + std::to_string(run)] = PutScores(run, 0.6);
+  }
+  const TaskOutputs outputs = Run(Spec("figures", inputs));
+  std::ifstream stream(std::filesystem::path(ALIGNFLOW_TEST_DATA) / "../../docs/figures.md");
+  const std::string document{std::istreambuf_iterator<char>(stream), {}};
+  std::set<std::string> subjects;
+  for (const Json& figure : Output(outputs, "figures")) {
+    const std::string name = figure.at("name");
+    EXPECT_THAT(document, HasSubstr("`" + name + "`"));
+    EXPECT_TRUE(figure.at("value").is_number() ||
+                figure.at("note").get<std::string>().starts_with("not available"))
+        << figure;
+    if (figure.contains("low")) {
+      EXPECT_LE(figure.at("low"), figure.at("value")) << figure;
+      EXPECT_GE(figure.at("high"), figure.at("value")) << figure;
+    }
+    if (name == "mmd to target") subjects.insert(figure.at("subject"));
+  }
+  EXPECT_EQ(subjects,
+            (std::set<std::string>{"source", "references", "stage 1", "stage 2", "target"}));
+}
+
+TEST_F(FiguresTaskTest, PairsOfTheTargetDomainAreAlignedAndWhatNoNetworkSawIsNotAvailable) {
+  const TaskOutputs outputs =
+      Run(Spec("figures", Inputs(PutOwnPairs(PhantomDomain::kTargetA, Gates(0.8, false)))));
+  const Json figures = Output(outputs, "figures");
+  EXPECT_LT(Find(figures, "mmd to target", "pairs").at("value"),
+            Find(figures, "mmd to target", "source").at("value"));
+  EXPECT_GT(Find(figures, "ssim to target", "pairs").at("value"), 0.9)
+      << "the phantoms of the target are the pairs' images";
+  EXPECT_NEAR(Find(figures, "mask agreement", "pairs").at("value").get<double>(), 0.8, 1e-9);
+  for (const char* name : {"fid to target", "kid to target", "fd (dinov3) to target",
+                           "lpips to target", "lpips to source image"}) {
+    const Json figure = Find(figures, name, "pairs");
+    EXPECT_TRUE(figure.at("value").is_null());
+    EXPECT_THAT(figure.at("note").get<std::string>(), HasSubstr("models folder"));
+  }
+  EXPECT_THAT(Find(figures, "fd (filter bank) to target", "pairs").at("note").get<std::string>(),
+              HasSubstr("small sample"));
+  std::map<std::string, std::string> verdicts;
+  for (const Json& one : Output(outputs, "verdicts.json")) verdicts[one["name"]] = one["verdict"];
+  EXPECT_EQ(verdicts["alignment"], "good");
+  EXPECT_EQ(verdicts["mask agreement"], "good");
+  EXPECT_EQ(verdicts["memorization"], "good");
+  EXPECT_EQ(verdicts["downstream"], "not measured");
+}
+
+TEST_F(FiguresTaskTest, PlantedFaultAGeneratorOfOneImageHasPoorDiversity) {
+  const std::string one = PutPairs(PhantomDomain::kTargetA, [](int) { return 0; });
+  EXPECT_EQ(VerdictsOf(Inputs(one))["diversity"], "poor");
+}
+
+TEST_F(FiguresTaskTest, PlantedFaultReferencesEqualToTheSourceLeaveNothingToGain) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kSource));
+  inputs["references"] = PutSet(PhantomDomain::kSource, kCount, false);
+  EXPECT_EQ(VerdictsOf(inputs)["alignment"], "nothing to gain");
+}
+
+TEST_F(FiguresTaskTest, PlantedFaultUnchangedImagesAreNotAligned) {
+  auto verdicts = VerdictsOf(Inputs(PutOwnPairs(PhantomDomain::kSource)));
+  EXPECT_EQ(verdicts["alignment"], "poor");
+  EXPECT_EQ(verdicts["diversity"], "good") << "as diverse as the source, whose images they are";
+}
+
+TEST_F(FiguresTaskTest, PlantedFaultCopiesOfRealImagesArePoorAndRestyledOnesDeclared) {
+  EXPECT_EQ(
+      VerdictsOf(Inputs(PutOwnPairs(PhantomDomain::kSource, Gates(0.8, true))))["memorization"],
+      "poor");
+  Json restyled = Gates(0.8, true);
+  restyled["strength"] = 0.3;
+  EXPECT_EQ(VerdictsOf(Inputs(PutOwnPairs(PhantomDomain::kSource, restyled)))["memorization"],
+            "declared");
+}
+
+TEST_F(FiguresTaskTest, PlantedFaultIgnoredMasksAreLeftOutAndCounted) {
+  const TaskOutputs outputs = Run(Spec(
+      "figures", Inputs(PutOwnPairs(PhantomDomain::kTargetA, Gates(0.5, false), /*left_out=*/4))));
+  const Json figures = Output(outputs, "figures");
+  EXPECT_EQ(Find(figures, "left out (percent)", "pairs").at("value"), 50);
+  EXPECT_EQ(Find(figures, "mask agreement", "pairs").at("sample_count"), 4);
+  for (const Json& one : Output(outputs, "verdicts.json")) {
+    if (one.at("name") == "mask agreement") {
+      EXPECT_EQ(one.at("verdict"), "poor");
+    }
+  }
+}
+
+TEST_F(FiguresTaskTest, SegmentersAreComparedRunByRun) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  for (const int run : {1, 2, 3}) {
+    inputs["real/00000" + std::to_string(run)] = PutScores(run, 0.5);
+    inputs["both/00000" + std::to_string(run)] = PutScores(run, 0.6);
+  }
+  const Json figures = Output(Run(Spec("figures", inputs)), "figures");
+  const Json gain = Find(figures, "mdice gain (points)", "real + pairs");
+  EXPECT_NEAR(gain.at("value").get<double>(), 10, 1e-9);
+  EXPECT_THAT(gain.at("note").get<std::string>(), HasSubstr("p = "));
+  EXPECT_NEAR(Find(figures, "mdice on target (percent)", "real only").at("value").get<double>(),
+              52.9, 1e-9);
+  EXPECT_EQ(VerdictsOf(inputs)["downstream"], "good");
+  inputs.erase("real/000002");
+  const auto context = NewContext();
+  EXPECT_EQ(RunTask(Spec("figures", inputs), *context).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(FiguresTaskTest, SamplesStandBesideTheirSourceAndNearestImage) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA, Gates(0.8, false)));
+  inputs["stage1/000001"] = PutOwnPairs(PhantomDomain::kSource);
+  const TaskOutputs outputs = Run(Spec("figures", inputs));
+  const Json samples = Output(outputs, "samples.json");
+  ASSERT_EQ(samples.size(), static_cast<size_t>(kCount));
+  const Json& first = samples[0];
+  EXPECT_EQ(first.at("mask_origin"), "item-100");
+  for (const char* name : {"stage 2", "stage 1", "source", "nearest"}) {
+    std::string png;
+    ASSERT_TRUE(
+        absl::Base64Unescape(first.at("images").at(name).at("png").get<std::string>(), &png));
+    EXPECT_TRUE(DecodeImage(png, name).ok());
+  }
+  const Json embedding = Output(outputs, "embedding.json");
+  EXPECT_EQ(embedding.size(), static_cast<size_t>(4 * kCount + 5));
+  for (const Json& point : embedding) EXPECT_TRUE(std::isfinite(point.at("x").get<double>()));
+}
+
+TEST_F(FiguresTaskTest, TheSameInputsGiveTheSameBytes) {
+  const auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  EXPECT_EQ(Run(Spec("figures", inputs)), Run(Spec("figures", inputs)));
+}
+
+TEST_F(FiguresTaskTest, WeightsThatCannotBeReadNameTheFile) {
+  const auto context = NewContext();
+  context->models = folder_ / "models";
+  std::filesystem::create_directories(context->models / "figures");
+  std::ofstream(context->models / "figures/inception.safetensors") << "no weights";
+  const auto outputs =
+      RunTask(Spec("figures", Inputs(PutOwnPairs(PhantomDomain::kTargetA))), *context);
+  EXPECT_EQ(outputs.status().code(), absl::StatusCode::kFailedPrecondition) << outputs.status();
+  EXPECT_THAT(std::string(outputs.status().message()), HasSubstr("figures/inception.safetensors"));
+  EXPECT_THAT(std::string(outputs.status().message()), ::testing::Not(HasSubstr(folder_.string())));
+}
+
+}  // namespace
+}  // namespace alignflow
