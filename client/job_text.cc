@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -27,8 +28,8 @@ size_t IndexIn(std::vector<std::string>& list, const std::string& text) {
 }
 
 // Left to right as on the contact sheet.
-constexpr std::array<std::string_view, 5> kImageSubjects = {"source", "references", "stage 1",
-                                                            "stage 2", "target"};
+constexpr std::array<std::string_view, 6> kImageSubjects = {"source",  "references", "stage 1",
+                                                            "stage 2", "pairs",      "target"};
 
 std::string FigureTable(const std::vector<v1::Figure>& figures) {
   std::vector<std::string> names, subjects;
@@ -53,7 +54,10 @@ std::string FigureTable(const std::vector<v1::Figure>& figures) {
   for (const v1::Figure& figure : figures) {
     std::vector<std::string>& row = rows[IndexIn(names, figure.name()) + 1];
     row.front() = figure.name();
-    if (!figure.unit().empty()) absl::StrAppend(&row.front(), ", ", figure.unit());
+    // Some names say their unit.
+    if (!absl::StrContains(figure.name(), figure.unit())) {
+      absl::StrAppend(&row.front(), ", ", figure.unit());
+    }
     row[IndexIn(subjects, figure.subject()) + 1] = FigureCell(figure);
     if (!figure.better().empty()) row.back() = absl::StrCat(figure.better(), " is better");
   }

@@ -52,10 +52,8 @@ ServerMetrics::ServerMetrics()
                       .Add({}, kWaitSeconds)),
       lease_expiries_(Counter(*registry_, "alignflow_lease_expiries_total",
                               "Leases that ran out because their worker was lost")),
-      pairs_(BuildCounter()
-                 .Name("alignflow_pairs_total")
-                 .Help("Pairs by outcome: made, or left out because they failed the gates")
-                 .Register(*registry_)),
+      pairs_left_out_(Counter(*registry_, "alignflow_pairs_left_out_total",
+                              "Pairs that failed the gates in every attempt")),
       figures_(BuildGauge()
                    .Name("alignflow_job_figure")
                    .Help("Figures computed last, by name and by the images they are of")
@@ -80,9 +78,8 @@ void ServerMetrics::ObserveQueueWait(absl::Duration wait) {
   queue_wait_.Observe(absl::ToDoubleSeconds(wait));
 }
 void ServerMetrics::CountLeaseExpiry() { lease_expiries_.Increment(); }
-void ServerMetrics::CountPairs(int64_t made, int64_t left_out) {
-  pairs_.Add({{"outcome", "made"}}).Increment(static_cast<double>(made));
-  pairs_.Add({{"outcome", "left out"}}).Increment(static_cast<double>(left_out));
+void ServerMetrics::CountLeftOutPairs(int64_t count) {
+  pairs_left_out_.Increment(static_cast<double>(count));
 }
 void ServerMetrics::SetFigures(const std::vector<FigureRecord>& figures) {
   absl::MutexLock lock(&figures_mutex_);

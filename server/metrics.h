@@ -35,8 +35,8 @@ class ServerMetrics {
   void ObserveQueueWait(absl::Duration wait);
   // alignflow_lease_expiries_total
   void CountLeaseExpiry();
-  // alignflow_pairs_total{outcome}: "made" or "left out" by the gates
-  void CountPairs(int64_t made, int64_t left_out);
+  // alignflow_pairs_left_out_total: by the gates
+  void CountLeftOutPairs(int64_t count);
   // alignflow_job_figure{figure,subject}: those computed last, as docs/figures.md names them. Any
   // that it does not name are left away.
   void SetFigures(const std::vector<FigureRecord>& figures);
@@ -57,7 +57,7 @@ class ServerMetrics {
   prometheus::Gauge& orphans_;
   prometheus::Histogram& queue_wait_;
   prometheus::Counter& lease_expiries_;
-  prometheus::Family<prometheus::Counter>& pairs_;
+  prometheus::Counter& pairs_left_out_;
   absl::Mutex figures_mutex_;
   prometheus::Family<prometheus::Gauge>& figures_;
   std::vector<prometheus::Gauge*> shown_figures_;

@@ -6,7 +6,7 @@ const spec = job.spec, settings = spec.settings || {};
 const list = value => Array.isArray(value) ? value : [];
 const SUBJECTS = {
   'source': {shape: 'circle', colour: '#7f8c95'}, 'references': {shape: 'diamond', colour: '#d62728'},
-  'stage 1': {shape: 'triangle', colour: '#e69f00'}, 'stage 2': {shape: 'circle', colour: '#0072b2'},
+  'stage 1': {shape: 'triangle', colour: '#e69f00'}, 'stage 2': {shape: 'circle', colour: '#0072b2'}, 'pairs': {shape: 'circle', colour: '#0072b2'},
   'target': {shape: 'square', colour: '#009e73'},
 };
 const OTHERS = new Map();  // subjects of the downstream evaluation, in the order in which they come
@@ -42,9 +42,11 @@ function showVerdicts() {
   const verdicts = list(report.verdicts);
   const poor = verdicts.filter(one => one.verdict === 'poor').map(one => one.name);
   const good = verdicts.filter(one => one.verdict === 'good').map(one => one.name);
+  const mixed = verdicts.filter(one => !['good', 'poor', 'not measured'].includes(one.verdict)).map(one => one.name);
   const made = job.pairs_ready, out = job.pairs_left_out;
-  const state = poor.length ? 'poor' : good.length ? 'good' : '';
+  const state = poor.length ? 'poor' : mixed.length ? 'mixed' : good.length ? 'good' : '';
   const headline = poor.length ? `Look closely before you use these pairs: ${poor.join(' and ')} ${poor.length > 1 ? 'are' : 'is'} poor.`
+    : mixed.length ? `Read what is said on ${mixed.join(' and ')} before you use these pairs.`
     : good.length ? `Nothing that was measured speaks against these pairs.` : 'Nothing was judged: look at the samples before you use these pairs.';
   const lines = verdicts.map(one => [one.name, one.verdict, one.reason]);
   const gates = settings['gates.enabled'];
@@ -53,8 +55,8 @@ function showVerdicts() {
   if (gates === 'off') lines.push(['gates', 'not measured', 'The gates were off for this job: pairs that ignore their mask or copy a real image may be among these.']);
   list(job.warnings).forEach(text => lines.push(['warning', 'note', text]));
   const items = lines.map(([name, verdict, reason]) => {
-    const known = verdict === 'good' || verdict === 'poor';
-    return el('li', {}, el('span', {class: `badge ${known ? verdict : ''}`}, (verdict === 'good' ? '\u2713 ' : verdict === 'poor' ? '\u2717 ' : '') + verdict),
+    const shade = ['good', 'poor'].includes(verdict) ? verdict : verdict === 'not measured' ? '' : 'mixed';
+    return el('li', {}, el('span', {class: `badge ${shade}`}, (verdict === 'good' ? '\u2713 ' : verdict === 'poor' ? '\u2717 ' : '') + verdict),
       el('span', {class: 'name'}, capital(name)), el('span', {}, reason));
   });
   section('verdict', 'Verdict', el('p', {class: 'headline'}, headline), el('ul', {}, items));
@@ -142,7 +144,8 @@ function picture(caption, label, png, mask) {
 function sampleCard(sample) {
   const images = sample.images || {}, gates = sample.gates || {};
   const of = name => images[name] || {};
-  const mask = of('stage 2').mask || of('stage 1').mask || of('source').mask;
+  const made = 'stage 2' in images ? 'stage 2' : 'pairs';  // without an alignment there are no stages to tell apart
+  const mask = of(made).mask || of('stage 1').mask || of('source').mask;
   const texts = [];
   if (isNumber(gates.mask_agreement)) texts.push(`mask agreement ${numberText(gates.mask_agreement, 2)} (at least ${settings['gates.mask_agreement']})`);
   if (isNumber(gates.memorization)) texts.push(`distance to nearest real image ${numberText(gates.memorization, 2)} (at least ${settings['gates.memorization']})`);
@@ -153,7 +156,7 @@ function sampleCard(sample) {
     sample.mask_origin ? el('span', {}, `mask from ${sample.mask_origin}`) : null, texts.map(text => el('span', {class: 'small'}, text)),
     gates.passed === false ? el('span', {class: 'badge poor'}, '\u2717 left out') : null),
     el('div', {class: 'pictures'}, picture('Mask', `Mask of pair ${sample.pair}`, null, mask), picture('Source image', about('Source image'), of('source').png, of('source').mask || mask),
-      picture('Stage 1', about('Stage 1'), of('stage 1').png, of('stage 1').mask || mask), picture('Stage 2: the pair\u2019s image', about('Stage 2'), of('stage 2').png, mask),
+      picture('Stage 1', about('Stage 1'), of('stage 1').png, of('stage 1').mask || mask), picture(made === 'pairs' ? 'The pair\u2019s image' : 'Stage 2: the pair\u2019s image', about('Image'), of(made).png, mask),
       picture(nearest, `Nearest real image to pair ${sample.pair}`, of('nearest').png, of('nearest').mask)));
 }
 
@@ -170,7 +173,10 @@ function showSamples() {
 
 // Rows of figures, a row a name and a column a subject; the notes are numbered.
 function figureTable(figures, compare) {
-  const names = [...new Set(figures.map(figure => figure.name))];
+  const all = [...new Set(figures.map(figure => figure.name))];
+  const has = name => figures.some(figure => figure.name === name && isNumber(figure.value));
+  const names = all.filter(has);
+  const absent = all.filter(name => !has(name)).map(name => [name, (figures.find(figure => figure.name === name && figure.note) || {note: ''}).note]);
   const order = Object.keys(SUBJECTS);
   const rank = subject => order.includes(subject) ? order.indexOf(subject) : order.length;
   const subjects = [...new Set(figures.map(figure => figure.subject))].sort((a, b) => rank(a) - rank(b));
@@ -188,12 +194,13 @@ function figureTable(figures, compare) {
     const any = figures.find(figure => figure.name === name);
     // A difference is on another scale than what it is the difference of.
     const shown = subjects.map(of).filter(figure => figure && isNumber(figure.value) && figure.subject !== 'difference');
-    return el('tr', {}, el('td', {}, el('span', {class: 'name'}, name), any.unit ? `, ${any.unit}` : '', any.better ? el('span', {class: 'interval'}, `${any.better} is better`) : null),
+    return el('tr', {}, el('td', {}, el('span', {class: 'name'}, name), any.unit && !name.includes(any.unit) ? `, ${any.unit}` : '', any.better ? el('span', {class: 'interval'}, `${any.better} is better`) : null),
       subjects.map(subject => show(of(subject))), compare ? el('td', {}, change(of('stage 1'), of('stage 2'))) : null,
       el('td', {}, shown.length > 1 ? spreadChart(shown.map(figure => ({...figure, ...signOf(figure.subject)}))) : null));
   });
   return [legend(subjects.map(subject => ({name: subject, ...signOf(subject)}))),
     table(['Figure', ...subjects, ...(compare ? ['Stage 2 against stage 1'] : []), 'Side by side'], rows, subjects.map((_, i) => i + 1)),
+    absent.length ? el('div', {class: 'small'}, 'Not available:', el('ul', {class: 'notes'}, absent.map(([name, why]) => el('li', {}, why ? `${name}: ${why}` : name)))) : null,
     notes.length ? el('ol', {class: 'notes'}, notes.map(text => el('li', {}, text))) : null];
 }
 
@@ -224,7 +231,7 @@ function showCurves() {
     for (const series of list(curve.series)) {
       const points = list(series.points).filter(point => list(point).slice(0, 2).every(isNumber));
       const kind = series.name.includes('alignment') ? 'alignment' : series.name;
-      if (points.length) groups.set(kind, [...(groups.get(kind) || []), {name: series.name, points}]);
+      if (points.length) groups.set(kind, [...(groups.get(kind) || []), {name: series.name.replaceAll('_', ' '), points}]);
     }
     return [...groups].map(([kind, series]) => lineChart(`${titles[curve.name] || curve.name}: ${kind}`, curve.x || 'step', series, list(curve.events)));
   });

@@ -203,7 +203,7 @@ absl::Status Workflow::ReportSuccess(const std::string& task_key, int64_t attemp
     return OnTaskSucceeded(sql, blobs_, task, now);
   });
   if (!status.ok() || !applied) return status;
-  metrics_.CountPairs(results.pairs_made(), results.pairs_left_out());
+  metrics_.CountLeftOutPairs(results.pairs_left_out());
   if (before->spec.kind == "figures") metrics_.SetFigures(results.figures);
   return status;
 }

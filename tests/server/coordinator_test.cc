@@ -162,7 +162,7 @@ TEST_F(CoordinatorProcessTest, FiguresAreShownUnderTheirNamesAndNothingOfAUsersI
   EXPECT_THAT(text,
               HasSubstr("alignflow_job_figure{figure=\"mmd to target\",subject=\"stage 2\"} 0.5"));
   EXPECT_THAT(text, testing::Not(HasSubstr("\"fid\""))) << "not available is not zero";
-  EXPECT_THAT(text, HasSubstr("alignflow_pairs_total{outcome=\"left out\"} 1"));
+  EXPECT_THAT(text, HasSubstr("alignflow_pairs_left_out_total 1"));
   ServerMetrics metrics;
   FigureRecord figure;
   figure.name = "dice of the patient's polyp";

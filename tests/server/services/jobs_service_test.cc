@@ -400,7 +400,8 @@ TEST_F(JobsServiceTest, RefusesToEvaluateOnATargetWithOtherLabels) {
         with_target(request);
         Set(request, "evaluate.segmenter", "unet");
       },
-      "datasets/target has the labels adenoma=255, but the source datasets/polyps has polyp=255");
+      "datasets/target has the labels adenoma=255,background=0, but the source datasets/polyps "
+      "has polyp=255,background=0");
   v1::CreateJobRequest request = JobRequest(1);
   with_target(request);
   EXPECT_TRUE(CreateJob(request).ok()) << "without an evaluation labels do not matter";
