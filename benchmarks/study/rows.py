@@ -9,6 +9,8 @@ METHODS = {
     "AlignFlow": {},
     "AlignFlow(Mask)": {"masks.kind": "both"},
 }
+# From pairs spread over the way between both looks to the references' look in all of them.
+STYLE = {f"least style {share}": {"generate.least_style": share} for share in ("0", "0.5", "1")}
 # The paper's own choices, where a preset's differ from them.
 LITERAL = {
     "align.tune": "control",
@@ -24,6 +26,7 @@ def references(counts):
 
 GROUPS = {
     "methods": METHODS,
+    "style": STYLE,
     "literal": {
         "ControlNet-FM, from noise": {**LITERAL, "method": "controlnet-fm"},
         "AlignFlow, paper's settings": LITERAL,
@@ -33,4 +36,4 @@ GROUPS = {
     "w_align": {f"w_align {w}": {**LITERAL, "align.weight": w} for w in ("0.1", "1", "10")},
 }
 # Tables whose rows are trained on as well; the others show distances alone.
-EVALUATED = ("methods", "literal", "references")
+EVALUATED = ("methods", "style", "literal", "references")

@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--segmenter", default="unet")
     parser.add_argument("--tables", nargs="+", default=["methods"], choices=study_rows.GROUPS, metavar="TABLE",
                         help=f"of {', '.join(study_rows.GROUPS)} (methods)")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="only these rows of the tables")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of every row")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--programs", default=os.path.join(os.path.dirname(__file__), "../../build/bin"))
@@ -93,6 +94,8 @@ def main():
                       "evaluate.seeds": str(options.seeds)}
             groups[group] = {}
             for row, settings in study_rows.GROUPS[group].items():
+                if options.rows and row not in options.rows:
+                    continue
                 figures = jobs.run(service, options, {**common, **given, **settings}, row)
                 if figures is not None:
                     groups[group][row] = figures
