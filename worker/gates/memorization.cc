@@ -1,6 +1,7 @@
 #include "worker/gates/memorization.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -10,22 +11,30 @@ namespace {
 
 constexpr int64_t kSide = 16;
 constexpr int64_t kBatch = 32;
+constexpr double kTies = 4 / 255.0;  // two grey levels
 // Least units: sets of nothing but copies of one image have no distances to measure by.
 constexpr double kLeastPixelUnit = 0.02;
 constexpr double kLeastUnit = 1e-3;
 
 at::Tensor ToFloat(const at::Tensor& bytes) { return bytes.to(at::kFloat).div_(127.5).sub_(1); }
 
-// images: float [B,3,S,S]. Returns [B,3,16,16], each channel at zero mean and unit variance.
-at::Tensor Reduced(const at::Tensor& images) {
-  const at::Tensor small = at::_adaptive_avg_pool2d(images, {kSide, kSide});
-  const at::Tensor centred = small - small.mean({2, 3}, /*keepdim=*/true);
-  return centred / centred.square().mean({2, 3}, /*keepdim=*/true).sqrt().clamp_min(1e-3);
+// images: float [B,3,S,S] in [-1,1]. Returns [B,256]: the rank of each pixel's luma among its
+// picture's, scaled to zero mean and unit variance where all differ. Those that are equal to
+// kTies share their mean rank, or noise in a black frame would weigh as much as the picture.
+at::Tensor RankPictures(const at::Tensor& images) {
+  const at::Tensor luma =
+      at::_adaptive_avg_pool2d(images.mean(1, /*keepdim=*/true), {kSide, kSide}).flatten(1);
+  const at::Tensor levels = (luma / kTies).round().contiguous();
+  const at::Tensor sorted = std::get<0>(levels.sort(1)).contiguous();
+  const at::Tensor below = at::searchsorted(sorted, levels);
+  const at::Tensor up_to = at::searchsorted(sorted, levels, /*out_int32=*/false, /*right=*/true);
+  const at::Tensor rank = (below + up_to - 1).to(at::kFloat) / 2;
+  return (rank / (kSide * kSide - 1) - 0.5) * std::sqrt(12.0);
 }
 
 // Root mean square differences, the least over the mirrorings of a: [A,B].
 at::Tensor PixelDistances(const at::Tensor& a, const at::Tensor& b) {
-  const at::Tensor pictures = a.view({a.size(0), 3, kSide, kSide});
+  const at::Tensor pictures = a.view({a.size(0), kSide, kSide});
   at::Tensor least;
   for (const std::vector<int64_t>& sides :
        std::vector<std::vector<int64_t>>{{}, {-1}, {-2}, {-2, -1}}) {
@@ -82,7 +91,7 @@ MemorizationIndex::Set MemorizationIndex::Describe(const at::Tensor& images) con
   for (int64_t first = 0; first < images.size(0); first += kBatch) {
     const at::Tensor batch =
         ToFloat(images.narrow(0, first, std::min(kBatch, images.size(0) - first)));
-    pictures.push_back(Reduced(batch).flatten(1));
+    pictures.push_back(RankPictures(batch));
     features.push_back(extractor_->Features(batch.to(device_)).to(at::kFloat).cpu());
   }
   return {at::cat(pictures), at::cat(features)};

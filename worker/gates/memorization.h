@@ -21,9 +21,10 @@ struct NearestImage {
 // other: 0 for a copy, about 1 for an image as new as any other.
 //
 // The distance of two images is p sqrt(min(1, f)).
-//   p, in pixel space: root mean square difference of 16x16 pictures, each colour channel at zero
-//   mean and unit variance, the least over the four mirrorings, over the median p of the source's
-//   nearest images. Neither recolouring nor mirroring hides a copy, which has p near 0.
+//   p, in pixel space: root mean square difference of 16x16 pictures of luma's ranks, the least
+//   over the four mirrorings, over the median p of the source's nearest images. Ranks do not change
+//   with brightness, contrast or tone curve and hardly with the colours that make up luma, so
+//   neither recolouring nor mirroring hides a copy, which has p near 0.
 //   f: distance of features, over the same median of its own. It lessens the distance of images
 //   that are close in both, such as a copy that is shifted a little. Features know style and not
 //   layout, so they never raise a distance, nor alone make two images near.
@@ -43,7 +44,7 @@ class MemorizationIndex {
 
  private:
   struct Set {
-    at::Tensor pictures;  // float [N,768]
+    at::Tensor pictures;  // float [N,256]
     at::Tensor features;  // float [N,d]
   };
 
