@@ -168,7 +168,7 @@ const std::vector<Setting>& AllSettings() {
                "evaluate", "figures"},
               "Every random number follows from it: the same seed gives the same pairs"),
       Words("weights", SettingType::kFolder,
-            {"fit", "rollout", "align", "generate", "fit-masks", "masks"},
+            {"fit", "rollout", "align", "generate", "fit-masks", "masks", "figures"},
             "Name of the folder with the pretrained model, inside the worker's --models-dir"),
       Words("prompt", SettingType::kText, {"fit", "rollout", "align", "generate"},
             "What the images show, as text for the pretrained model"),
