@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string_view>
 
 #include "absl/strings/match.h"
@@ -121,18 +122,19 @@ std::string FigureCell(const v1::Figure& figure) {
 
 std::string FiguresText(const v1::Report& report) {
   std::vector<v1::Figure> of_images, of_models;
-  std::vector<std::string> notes;
+  std::map<std::string, std::vector<std::string>> names;  // of the figures with a note
   for (const v1::Figure& figure : report.figures()) {
     const bool image = std::ranges::find(kImageSubjects, figure.subject()) != kImageSubjects.end();
     (image ? of_images : of_models).push_back(figure);
-    if (!figure.note().empty()) {
-      IndexIn(notes, Printable(absl::StrCat(figure.name(), ": ", figure.note())));
-    }
+    if (!figure.note().empty()) IndexIn(names[figure.note()], figure.name());
   }
   std::string text = FigureTable(of_images);
   // Of segmentation models: another table, because they have other columns.
   if (!of_models.empty()) absl::StrAppend(&text, "\n", FigureTable(of_models));
-  if (!notes.empty()) absl::StrAppend(&text, "\n", absl::StrJoin(notes, "\n"), "\n");
+  if (!names.empty()) absl::StrAppend(&text, "\n");
+  for (const auto& [note, of] : names) {
+    absl::StrAppend(&text, Printable(absl::StrCat(absl::StrJoin(of, ", "), ": ", note)), "\n");
+  }
   return text;
 }
 

@@ -57,7 +57,7 @@ function showVerdicts() {
   const items = lines.map(([name, verdict, reason]) => {
     const shade = ['good', 'poor'].includes(verdict) ? verdict : verdict === 'not measured' ? '' : 'mixed';
     return el('li', {}, el('span', {class: `badge ${shade}`}, (verdict === 'good' ? '\u2713 ' : verdict === 'poor' ? '\u2717 ' : '') + verdict),
-      el('span', {class: 'name'}, capital(name)), el('span', {}, reason));
+      el('span', {class: 'name'}, capital(name)), el('span', {}, capital(reason)));
   });
   section('verdict', 'Verdict', el('p', {class: 'headline'}, headline), el('ul', {}, items));
   document.getElementById('verdict').classList.add('verdict', state || 'none');
@@ -176,7 +176,11 @@ function figureTable(figures, compare) {
   const all = [...new Set(figures.map(figure => figure.name))];
   const has = name => figures.some(figure => figure.name === name && isNumber(figure.value));
   const names = all.filter(has);
-  const absent = all.filter(name => !has(name)).map(name => [name, (figures.find(figure => figure.name === name && figure.note) || {note: ''}).note]);
+  const absent = new Map();  // why -> names
+  for (const name of all.filter(one => !has(one))) {
+    const why = (figures.find(figure => figure.name === name && figure.note) || {note: ''}).note.replace(/^not available: /, '');
+    absent.set(why, [...(absent.get(why) || []), name]);
+  }
   const order = Object.keys(SUBJECTS);
   const rank = subject => order.includes(subject) ? order.indexOf(subject) : order.length;
   const subjects = [...new Set(figures.map(figure => figure.subject))].sort((a, b) => rank(a) - rank(b));
@@ -200,7 +204,7 @@ function figureTable(figures, compare) {
   });
   return [legend(subjects.map(subject => ({name: subject, ...signOf(subject)}))),
     table(['Figure', ...subjects, ...(compare ? ['Stage 2 against stage 1'] : []), 'Side by side'], rows, subjects.map((_, i) => i + 1)),
-    absent.length ? el('div', {class: 'small'}, 'Not available:', el('ul', {class: 'notes'}, absent.map(([name, why]) => el('li', {}, why ? `${name}: ${why}` : name)))) : null,
+    absent.size ? el('div', {class: 'small'}, 'Not available:', el('ul', {class: 'notes'}, [...absent].map(([why, of]) => el('li', {}, of.join(', ') + (why ? `: ${why}` : ''))))) : null,
     notes.length ? el('ol', {class: 'notes'}, notes.map(text => el('li', {}, text))) : null];
 }
 
@@ -232,6 +236,13 @@ function showCurves() {
       const points = list(series.points).filter(point => list(point).slice(0, 2).every(isNumber));
       const kind = series.name.includes('alignment') ? 'alignment' : series.name;
       if (points.length) groups.set(kind, [...(groups.get(kind) || []), {name: series.name.replaceAll('_', ' '), points}]);
+    }
+    for (const [kind, series] of [...groups]) {
+      // Series so far apart that one scale would flatten them get a chart each.
+      const span = points => { const [low, high] = extent(points.map(point => point[1])); return high - low; };
+      if (series.length < 2 || span(series.flatMap(one => one.points)) < 4 * Math.max(...series.map(one => span(one.points)))) continue;
+      groups.delete(kind);
+      series.forEach(one => groups.set(one.name, [one]));
     }
     return [...groups].map(([kind, series]) => lineChart(`${titles[curve.name] || curve.name}: ${kind}`, curve.x || 'step', series, list(curve.events)));
   });
