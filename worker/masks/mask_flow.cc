@@ -20,7 +20,7 @@ UNetBackboneConfig MaskFlowConfig(int64_t image_size, int64_t classes) {
   config.image_channels = classes;
   config.block = image_size / kLatentSide;
   UNetConfig& unet = config.unet;
-  unet.num_channels = {64, 96, 128};
+  unet.num_channels = {32, 64, 96};
   unet.num_res_blocks = {1, 1, 1};
   unet.attention_levels = {false, false, false};
   unet.num_head_channels = {32, 32, 32};
