@@ -1,0 +1,146 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/worker/tasks/task_fixture.h"
+
+namespace alignflow {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class EvaluateTest : public TaskFixture {
+ protected:
+  TaskSpec Evaluate(const std::map<std::string, std::string>& inputs, int iterations,
+                    SettingMap given = {}) {
+    given.insert({{"evaluate.iterations", std::to_string(iterations)}, {"evaluate.batch", "8"}});
+    TaskSpec spec = Spec("evaluate", inputs, given);
+    spec.settings["run"] = "1";
+    return spec;
+  }
+  json Scores(const TaskSpec& spec) { return json::parse(blobs_->Read(Run(spec)["scores"])); }
+
+  // Pairs as a generate task writes them: the dataset's own images and masks.
+  std::string PutPairs(const std::string& manifest) {
+    std::string lines;
+    int pair = 0;
+    const DatasetManifest dataset = *ParseManifest(blobs_->Read(manifest));
+    for (const DatasetItem& item : dataset.items) {
+      lines += json{{"pair", ++pair},
+                    {"image", item.image},
+                    {"mask", item.mask},
+                    {"record", {{"mask", item.name}}}}
+                   .dump() +
+               "\n";
+    }
+    return blobs_->Put(lines);
+  }
+  std::string ErrorOf(const TaskSpec& spec) {
+    const auto context = NewContext();
+    const auto outputs = RunTask(spec, *context);
+    EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument) << outputs.status();
+    return std::string(outputs.status().message());
+  }
+};
+
+TEST_F(EvaluateTest, ATrainedSegmenterSeesUnseenPhantomsAndAnUntrainedOneDoesNot) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 32, true);
+  const std::string target = PutPhantoms(PhantomDomain::kSource, 48, true);
+  const std::map<std::string, std::string> inputs{{"source", source}, {"target", target}};
+  const json untrained = Scores(Evaluate(inputs, 1));
+  const json trained = Scores(Evaluate(inputs, 80));
+  EXPECT_GT(trained.at("mean_dice"), 0.6);
+  EXPECT_LT(untrained.at("mean_dice"), 0.3);
+  EXPECT_LT(trained.at("mean_iou"), trained.at("mean_dice"));
+  EXPECT_EQ(trained.at("segmenter"), "unet");
+  EXPECT_EQ(trained.at("encoder"), "random");
+  EXPECT_EQ(trained.at("run"), 1);
+  EXPECT_EQ(trained.at("pairs"), 0);
+  EXPECT_EQ(trained.at("iterations"), 80);
+  EXPECT_EQ(trained.at("classes"), json({"polyp"}));
+  ASSERT_EQ(trained.at("images").size(), 48u);
+  EXPECT_EQ(trained.at("images")[0].at("name"), "item-100");
+  double sum = 0;
+  for (const json& image : trained.at("images")) sum += image.at("dice")[0].get<double>();
+  EXPECT_NEAR(sum / 48, trained.at("mean_dice").get<double>(), 1e-9);
+}
+
+// The product's promise, at its smallest: pairs in the target's style help.
+TEST_F(EvaluateTest, PairsInTheTargetsStyleHelpOnTheTarget) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 32, true);
+  const std::string target = PutPhantoms(PhantomDomain::kTargetB, 48, true);
+  const std::string pairs = PutPairs(PutPhantoms(PhantomDomain::kTargetB, 32, true));
+  const std::map<std::string, std::string> real{{"source", source}, {"target", target}};
+  auto both = real;
+  both["pairs/000001"] = pairs;
+  const json without = Scores(Evaluate(real, 80)), with = Scores(Evaluate(both, 80));
+  EXPECT_EQ(with.at("pairs"), 32);
+  EXPECT_GT(with.at("mean_dice").get<double>(), without.at("mean_dice").get<double>() + 0.1);
+}
+
+TEST_F(EvaluateTest, RunsAreRepeatableAndDifferFromEachOther) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 6, true);
+  TaskSpec spec = Evaluate({{"source", source}, {"target", source}}, 4);
+  const std::string first = Run(spec)["scores"];
+  EXPECT_EQ(Run(spec)["scores"], first);
+  spec.settings["run"] = "2";
+  EXPECT_NE(Run(spec)["scores"], first);
+}
+
+TEST_F(EvaluateTest, ResumedAfterACancelItGivesTheSameScores) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 6, true);
+  const TaskSpec spec = Evaluate({{"source", source}, {"target", source}}, 4);
+  const std::string whole = Run(spec)["scores"];
+  const auto stopped = NewContext();
+  stopped->cancel_at = 2;
+  EXPECT_EQ(RunTask(spec, *stopped).status().code(), absl::StatusCode::kCancelled);
+  const auto resumed = NewContext();
+  resumed->checkpoint = stopped->checkpoint;
+  const auto outputs = RunTask(spec, *resumed);
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_EQ(outputs->at("scores"), whole);
+}
+
+TEST_F(EvaluateTest, FramesOfAVideoCarryItsName) {
+  DatasetManifest manifest =
+      *ParseManifest(blobs_->Read(PutPhantoms(PhantomDomain::kSource, 3, true)));
+  manifest.items[0].name = "seq05_frame079";
+  manifest.items[1].name = "patient_left_eye";
+  manifest.items[2].name = "seq07_frame001";
+  const std::string source = blobs_->Put(*WriteManifest(manifest));
+  std::map<std::string, std::string> sequences;
+  const json scores = Scores(Evaluate({{"source", source}, {"target", source}}, 1));
+  for (const json& image : scores.at("images")) {
+    sequences[image.at("name")] = image.at("sequence");
+  }
+  EXPECT_EQ(sequences.at("seq05_frame079"), "seq05");
+  EXPECT_EQ(sequences.at("seq07_frame001"), "seq07");
+  EXPECT_EQ(sequences.at("patient_left_eye"), "");
+}
+
+TEST_F(EvaluateTest, ATargetOfOtherClassesOrWithoutMasksIsRefusedByName) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 3, true);
+  DatasetManifest other = *ParseManifest(blobs_->Read(source));
+  other.labels = *LabelTable::Parse("lesion=255");
+  EXPECT_THAT(
+      ErrorOf(Evaluate({{"source", source}, {"target", blobs_->Put(*WriteManifest(other))}}, 1)),
+      AllOf(HasSubstr("target dataset has the classes lesion"), HasSubstr("polyp")));
+  EXPECT_THAT(
+      ErrorOf(Evaluate(
+          {{"source", source}, {"target", PutPhantoms(PhantomDomain::kTargetA, 3, false)}}, 1)),
+      HasSubstr("target has no masks"));
+}
+
+TEST_F(EvaluateTest, PairsOfAnotherSizeAreRefused) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 3, true);
+  const std::string pairs = PutPairs(PutPhantoms(PhantomDomain::kSource, 3, true, /*size=*/32));
+  EXPECT_THAT(
+      ErrorOf(Evaluate({{"source", source}, {"target", source}, {"pairs/000001", pairs}}, 1)),
+      HasSubstr("32x32"));
+}
+
+}  // namespace
+}  // namespace alignflow
