@@ -8,6 +8,7 @@
 
 #include "absl/strings/escaping.h"
 #include "tests/worker/tasks/task_fixture.h"
+#include "worker/models/safetensors.h"
 
 namespace alignflow {
 namespace {
@@ -255,6 +256,32 @@ TEST_F(FiguresTaskTest, SamplesStandBesideTheirSourceAndNearestImage) {
 TEST_F(FiguresTaskTest, TheSameInputsGiveTheSameBytes) {
   const auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
   EXPECT_EQ(Run(Spec("figures", inputs)), Run(Spec("figures", inputs)));
+}
+
+TEST_F(FiguresTaskTest, ANetworkInTheModelsFolderGivesItsFigure) {
+  // AlexNet's shapes; the weights are drawn.
+  constexpr int64_t kShapes[][4] = {
+      {0, 64, 3, 11}, {3, 192, 64, 5}, {6, 384, 192, 3}, {8, 256, 384, 3}, {10, 256, 256, 3}};
+  std::map<std::string, at::Tensor> weights;
+  at::Generator generator = at::detail::createCPUGenerator(1);
+  for (const auto& [layer, out, in, side] : kShapes) {
+    const std::string name = "features." + std::to_string(layer);
+    weights[name + ".weight"] = at::randn({out, in, side, side}, generator) * 0.05;
+    weights[name + ".bias"] = at::zeros({out});
+    weights["lin" + std::to_string(weights.size() / 3) + ".weight"] =
+        at::rand({1, out, 1, 1}, generator);
+  }
+  const auto context = NewContext();
+  context->models = folder_ / "models";
+  std::filesystem::create_directories(context->models / "figures");
+  WriteSafetensors(context->models / "figures/lpips.safetensors", weights, {});
+  const auto outputs =
+      RunTask(Spec("figures", Inputs(PutOwnPairs(PhantomDomain::kTargetA))), *context);
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  const Json figures = Output(*outputs, "figures");
+  EXPECT_NEAR(Find(figures, "lpips to target", "pairs").at("value").get<double>(), 0, 1e-6)
+      << "the pairs' images are the target's";
+  EXPECT_GT(Find(figures, "lpips to source image", "pairs").at("low"), 0.001);
 }
 
 TEST_F(FiguresTaskTest, WeightsThatCannotBeReadNameTheFile) {
