@@ -139,9 +139,10 @@ void Main(int argc, char** argv) {
   std::printf("equal to a real mask %d, breaking a rule %d, real ones moved %d, similarity %.3f\n",
               equal, faults, moved, similarity / static_cast<double>(made.size()));
   for (size_t i = 1; i < rules.classes.size(); ++i) {
-    std::printf("class %zu: inside %d, thin %d, at most %d parts of at least %.0f pixels\n", i,
-                rules.classes[i].parent, rules.classes[i].thin, rules.classes[i].most_parts,
-                rules.classes[i].least_area);
+    std::printf(
+        "class %zu: inside %d, thin %d, border %d, at most %d parts of at least %.0f pixels\n", i,
+        rules.classes[i].parent, rules.classes[i].thin, rules.classes[i].border,
+        rules.classes[i].most_parts, rules.classes[i].least_area);
   }
   std::printf("| masks | class | mean area | area | centre x | centre y | parts |\n");
   std::printf("| --- | --- | --- | --- | --- | --- | --- |\n");

@@ -52,10 +52,17 @@ int ParentOf(const at::Tensor& masks, int label, int count) {
   return enclosed ? static_cast<int>(most - around.begin()) : 0;
 }
 
+bool TouchesBorder(const cv::Mat& region) {
+  const int last = region.cols - 1;
+  return cv::countNonZero(region.row(0)) + cv::countNonZero(region.row(region.rows - 1)) +
+             cv::countNonZero(region.col(0)) + cv::countNonZero(region.col(last)) >
+         0;
+}
+
 void LearnShape(const at::Tensor& masks, int label, ClassRules& rules) {
   std::vector<double> areas, counts;
   double before = 0, after = 0;
-  int64_t present = 0, with_holes = 0;
+  int64_t present = 0, with_holes = 0, at_border = 0;
   for (int64_t i = 0; i < masks.size(0); ++i) {
     const cv::Mat region = SolidRegion(Mask(masks, i), label, rules.inner);
     const std::vector<RegionPart> parts = PartsOf(region);
@@ -64,6 +71,7 @@ void LearnShape(const at::Tensor& masks, int label, ClassRules& rules) {
     for (const RegionPart& part : parts) areas.push_back(part.area);
     counts.push_back(static_cast<double>(parts.size()));
     with_holes += cv::countNonZero(WithoutHoles(region) != region) > 0 ? 1 : 0;
+    at_border += TouchesBorder(region) ? 1 : 0;
     before += cv::countNonZero(region);
     after += cv::countNonZero(region & Smoothed(region));
   }
@@ -71,7 +79,9 @@ void LearnShape(const at::Tensor& masks, int label, ClassRules& rules) {
   if (present == 0) return;
   const double scale = static_cast<double>(masks.size(1)) / 64;
   rules.thin = after < kKept * before;
-  rules.holes = static_cast<double>(with_holes) > (1 - kRule) * static_cast<double>(present);
+  const double exceptions = (1 - kRule) * static_cast<double>(present);
+  rules.holes = static_cast<double>(with_holes) > exceptions;
+  rules.border = static_cast<double>(at_border) > exceptions;
   // Half of what real parts have: smoothing takes a little, and there are new shapes to be found.
   rules.least_area = Quantile(areas, 1 - kRule) / 2;
   if (!rules.thin) rules.least_area = std::max(kLeastPart * scale * scale, rules.least_area);
@@ -153,6 +163,7 @@ std::string MaskFault(const cv::Mat& classes, const MaskRules& rules) {
     if (!parts.empty() && parts.back().area < own.least_area) {
       return name + "an island of " + std::to_string(std::lround(parts.back().area)) + " pixels";
     }
+    if (!own.border && TouchesBorder(region)) return name + "at the border";
     if (own.parent == 0) continue;
     const cv::Mat around = SolidRegion(classes, own.parent, rules.classes[own.parent].inner);
     if (cv::countNonZero(Dilated(region) & ~around) > 0) return name + "not inside its class";

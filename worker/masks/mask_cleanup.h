@@ -16,6 +16,7 @@ struct ClassRules {
   bool always = false;     // it is in every real mask
   bool thin = false;       // smoothing would wipe much of it out, so it is not smoothed
   bool holes = false;      // its solid region may have holes
+  bool border = false;     // it may touch the mask's border
   int most_parts = 1;      // connected parts of its solid region, in all but the oddest real masks
   double least_area = 1;   // pixels below which such a part is an island: half of a small real one
   std::vector<int> inner;  // the classes inside it, at any depth

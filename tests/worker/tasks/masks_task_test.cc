@@ -15,7 +15,7 @@ class MasksTaskTest : public TaskFixture {
  protected:
   MasksTaskTest()
       : source_(PutPhantoms(PhantomDomain::kSource, 8, true)),
-        model_(Fit({{"masks.iterations", "12"}, {"masks.batch", "8"}})["model"]) {}
+        model_(Fit({{"masks.iterations", "6"}, {"masks.batch", "4"}})["model"]) {}
 
   TaskOutputs Fit(const SettingMap& given) {
     return Run(Spec("fit-masks", {{"source", source_}}, given));
@@ -24,7 +24,7 @@ class MasksTaskTest : public TaskFixture {
     return Run(Spec("masks", {{"source", source_}, {"model", model_}},
                     {{"first_pair", std::to_string(first)},
                      {"last_pair", std::to_string(last)},
-                     {"masks.candidates", "2"}}))["masks"];
+                     {"masks.candidates", "1"}}))["masks"];
   }
   std::vector<std::string> Lines(int64_t first, int64_t last) {
     std::istringstream stream(blobs_->Read(Masks(first, last)));
