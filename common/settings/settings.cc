@@ -254,7 +254,8 @@ const std::vector<Setting>& AllSettings() {
       Integer("gates.attempts", 1, 20, {"generate"},
               "Times that a pair is made, each with another seed, before it is left out"),
       Real("gates.diversity", 0, 1, {"figures"},
-           "Least diversity of the pairs, as a share of the source's, for a good verdict"),
+           "Least diversity of the pairs for a good verdict, as a share of the source's or the "
+           "target's, whichever is smaller"),
       Integer("judge.iterations", 1, 1000000, {"judge"},
               "Training steps of the segmenter that judges mask agreement"),
       Choice("evaluate.segmenter",

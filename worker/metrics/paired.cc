@@ -1,5 +1,6 @@
 #include "worker/metrics/paired.h"
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 
@@ -39,8 +40,10 @@ double Score(const at::Tensor& scores) {
       .item<double>();
 }
 
-Interval ScoreInterval(const at::Tensor& scores, const at::Tensor& groups, double value,
-                       int64_t resamples, at::Generator generator) {
+// Scores under draws of runs and groups: [resamples], without those that miss every image that
+// counts.
+at::Tensor DrawnScores(const at::Tensor& scores, const at::Tensor& groups, int64_t resamples,
+                       at::Generator generator) {
   const int64_t group_count = groups.max().item<int64_t>() + 1;
   const at::Tensor runs = CountsOfRows(ResampleRows(resamples, scores.size(0), generator));
   const at::Tensor images =
@@ -50,9 +53,21 @@ Interval ScoreInterval(const at::Tensor& scores, const at::Tensor& groups, doubl
     values.push_back(
         WeightedScores(scores, runs.slice(0, i, i + kChunk), images.slice(0, i, i + kChunk)));
   }
-  at::Tensor all = at::cat(values);
-  all = all.masked_select(all.isfinite());  // a resample may miss every image that counts
-  return all.size(0) < 2 ? Interval{value, value} : PercentileInterval(all, value);
+  const at::Tensor all = at::cat(values);
+  return all.masked_select(all.isfinite());
+}
+
+Interval IntervalOf(const at::Tensor& draws, double value) {
+  return draws.size(0) < 2 ? Interval{value, value} : PercentileInterval(draws, value);
+}
+
+// Twice the share of the draws, shifted as for the interval, that lie on the other side of 0.
+double PValueOf(const at::Tensor& draws, double value) {
+  if (draws.size(0) < 2) return 1;
+  const at::Tensor shifted = draws + (value - draws.mean().item<double>());
+  const double beyond =
+      (value > 0 ? shifted.le(0) : shifted.ge(0)).sum().item<double>() + 1;  // and the one seen
+  return std::min(1.0, 2 * beyond / static_cast<double>(draws.size(0) + 1));
 }
 
 }  // namespace
@@ -77,7 +92,7 @@ MeanScore ScoreOfRuns(const at::Tensor& scores, const at::Tensor& groups, int64_
                       at::Generator generator) {
   Check(scores, groups);
   MeanScore score{.value = Score(scores), .interval = {}};
-  score.interval = ScoreInterval(scores, groups, score.value, resamples, generator);
+  score.interval = IntervalOf(DrawnScores(scores, groups, resamples, generator), score.value);
   return score;
 }
 
@@ -89,20 +104,10 @@ PairedGain CompareRuns(const at::Tensor& before, const at::Tensor& after, const 
   }
   const at::Tensor gain = after - before;
   PairedGain out{.value = Score(gain), .interval = {}};
-  out.interval = ScoreInterval(gain, groups, out.value, resamples, generator);
-
-  // One number a group: the sum of what its images add to the mean.
-  const at::Tensor by_image = at::nanmean(gain, /*dim=*/0);  // [I,C]
-  const at::Tensor share =
-      by_image / by_image.isnan().logical_not().sum(0).to(at::kDouble).clamp_min(1);
-  const at::Tensor by_group = at::zeros({groups.max().item<int64_t>() + 1}, at::kDouble)
-                                  .index_add_(0, groups, share.nan_to_num(0).sum(1));
-  out.groups = by_group.size(0);
-  const at::Tensor signs =
-      at::randint(0, 2, {resamples, out.groups}, generator, at::kDouble).mul_(2).sub_(1);
-  const double observed = std::abs(by_group.sum().item<double>());
-  const double as_far = at::mv(signs, by_group).abs().ge(observed - 1e-12).sum().item<double>();
-  out.p_value = (1 + as_far) / static_cast<double>(1 + resamples);
+  const at::Tensor draws = DrawnScores(gain, groups, resamples, generator);
+  out.interval = IntervalOf(draws, out.value);
+  out.p_value = PValueOf(draws, out.value);
+  out.groups = groups.max().item<int64_t>() + 1;
   return out;
 }
 

@@ -25,8 +25,7 @@ struct MeanScore {
 struct PairedGain {
   double value = 0;    // score of `after` less that of `before`, where both are defined
   Interval interval;   // as above; a run of one is paired with the same run of the other
-  double p_value = 1;  // two-sided; of the groups' mean differences with their signs flipped at
-                       // random (Fisher's permutation test)
+  double p_value = 1;  // two-sided, of the same draws: how often the gain has the other sign
   int64_t groups = 0;  // that count
 };
 

@@ -201,8 +201,16 @@ void FillIn(const Kernels& kernels, const FigureSets& sets, const FeaturesByName
                                                 kPermutations, table.NextStream());
   }
   if (sets.source().size() >= 2 && sets.made().size() >= 2) {
-    found.diversity = MeanPairwiseDistance(features.at(made)) /
-                      std::max(MeanPairwiseDistance(features.at(source)), 1e-12);
+    double yardstick = MeanPairwiseDistance(features.at(source));
+    found.diversity_of = source;
+    if (sets.target.size() >= 2) {
+      const double own = MeanPairwiseDistance(features.at(sets.target.name));
+      if (own < yardstick) {
+        yardstick = own;
+        found.diversity_of = sets.target.name;
+      }
+    }
+    found.diversity = MeanPairwiseDistance(features.at(made)) / std::max(yardstick, 1e-12);
   }
 }
 

@@ -23,8 +23,10 @@ struct SetFindings {
   Interval gain;
   // How likely a random choice of images of source and references differs as much as they do.
   std::optional<double> same_p_value;
-  // Mean pairwise distance of the pairs over that of the source.
+  // Mean pairwise distance of the pairs over that of the source or of the target (without one: the
+  // references), whichever is smaller: a scanner's own images may be more alike than the source's.
   std::optional<double> diversity;
+  std::string diversity_of = "source";
 };
 
 // Kernel and Frechet distances to the target of every subject, and of the target's halves to one

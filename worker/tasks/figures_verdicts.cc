@@ -39,9 +39,12 @@ Verdict Diversity(const JobFindings& found) {
   if (!found.sets.diversity) return {"not measured", "there are too few images"};
   const double share = *found.sets.diversity;
   return {share >= found.diversity_needed ? "good" : "poor",
-          absl::StrFormat("the pairs differ from one another %.0f %% as much as the source images; "
-                          "gates.diversity asks for %.0f %%",
-                          100 * share, 100 * found.diversity_needed)};
+          absl::StrFormat(
+              "the pairs differ from one another %.0f %% as much as the %s images; "
+              "gates.diversity asks for %.0f %%",
+              100 * share,
+              found.sets.diversity_of == "references" ? "reference" : found.sets.diversity_of,
+              100 * found.diversity_needed)};
 }
 
 Verdict MaskAgreement(const JobFindings& found) {

@@ -124,7 +124,8 @@ void MakeAgain(const PairMaker& maker, Draft& draft) {
 }
 
 void Judge(const PairGates& gates, Draft& draft) {
-  draft.verdict = gates.Judge(draft.image.unsqueeze(0), draft.classes.unsqueeze(0)).front();
+  draft.verdict =
+      gates.Judge(draft.image.unsqueeze(0), draft.classes.unsqueeze(0), draft.new_mask).front();
 }
 
 nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const ImageSet& source,

@@ -33,12 +33,13 @@ struct PairGates::State {
   std::optional<MemorizationIndex> index;       // unless least_distance is 0
   std::vector<std::vector<std::string>> names;  // of the index's sets
 
-  void CheckMemorization(const at::Tensor& image, GateVerdict& verdict) const;
+  void CheckMemorization(const at::Tensor& image, bool noise, GateVerdict& verdict) const;
 };
 
 // The nearest image of all sets, but a near copy of a reference before anything of the source: it
 // is what must not be.
-void PairGates::State::CheckMemorization(const at::Tensor& image, GateVerdict& verdict) const {
+void PairGates::State::CheckMemorization(const at::Tensor& image, bool noise,
+                                         GateVerdict& verdict) const {
   static constexpr const char* kSets[] = {"source", "references"};
   for (size_t set = 0; set < names.size(); ++set) {
     const NearestImage nearest = index->Nearest(image, static_cast<int64_t>(set)).front();
@@ -49,7 +50,7 @@ void PairGates::State::CheckMemorization(const at::Tensor& image, GateVerdict& v
     verdict.nearest_in = kSets[set];
     verdict.near_copy = near;
   }
-  if (!verdict.near_copy || (!from_noise && verdict.nearest_in == kSets[0])) return;
+  if (!verdict.near_copy || (!from_noise && !noise && verdict.nearest_in == kSets[0])) return;
   verdict.passed = false;
   verdict.reason = absl::StrFormat("near copy of %s %s (%.2f)",
                                    verdict.nearest_in == kSets[0] ? "the source's" : "reference",
@@ -78,8 +79,8 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
 
 PairGates::~PairGates() = default;
 
-std::vector<GateVerdict> PairGates::Judge(const at::Tensor& images,
-                                          const at::Tensor& classes) const {
+std::vector<GateVerdict> PairGates::Judge(const at::Tensor& images, const at::Tensor& classes,
+                                          bool from_noise) const {
   std::vector<GateVerdict> verdicts(images.size(0));
   // One by one: the last bits may depend on the batch, and a verdict must not.
   for (int64_t i = 0; i < images.size(0); ++i) {
@@ -89,7 +90,7 @@ std::vector<GateVerdict> PairGates::Judge(const at::Tensor& images,
     verdict.mask_agreement =
         MaskAgreement(seen, classes.narrow(0, i, 1), state_->classes).item<double>();
     verdict.passed = true;
-    if (state_->index) state_->CheckMemorization(image, verdict);
+    if (state_->index) state_->CheckMemorization(image, from_noise, verdict);
     if (verdict.mask_agreement < state_->least_agreement) {
       verdict.passed = false;
       verdict.reason = absl::StrFormat("mask agreement %.2f", verdict.mask_agreement);

@@ -40,7 +40,9 @@ class PairGates {
   ~PairGates();
 
   // images: uint8 [B,3,S,S] RGB; classes: uint8 [B,S,S]; both on the CPU. One verdict a row.
-  std::vector<GateVerdict> Judge(const at::Tensor& images, const at::Tensor& classes) const;
+  // from_noise: there is no source image that they restyle, whatever generate.strength is.
+  std::vector<GateVerdict> Judge(const at::Tensor& images, const at::Tensor& classes,
+                                 bool from_noise = false) const;
 
  private:
   struct State;
