@@ -10,6 +10,7 @@ finished jobs are read, and tasks that are done are not computed again.
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 
@@ -79,6 +80,7 @@ class Jobs:
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the service is stopped, too
     given = dict(pair.split("=", 1) for pair in options.set)
     state = os.path.join(options.out, "state")
     os.makedirs(state, exist_ok=True)

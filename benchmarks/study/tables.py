@@ -10,7 +10,6 @@ COLUMNS = [
     ("mIoU", "miou on target (percent)", ("real + pairs",), 1),
     ("MMD", "mmd to target", MADE, 2),
     ("FD (filter bank)", "fd (filter bank) to target", MADE, 1),
-    ("KID (filter bank)", "kid (filter bank) to target", MADE, 3),
     ("diversity", "mean pairwise distance", MADE, 2),
     ("mask agreement", "mask agreement", MADE, 2),
     ("left out", "left out (percent)", MADE, 1),

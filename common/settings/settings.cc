@@ -115,6 +115,11 @@ absl::Status CheckTogether(std::string_view preset, const SettingMap& resolved) 
         absl::StrCat("setting align.tune: ", std::string(preset),
                      " has no style head between latent and image; give control"));
   }
+  if (resolved.at("masks.kind") != "real") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("setting masks.kind: ", std::string(preset),
+                     " has no mask model yet; give real, or make masks with a U-Net preset"));
+  }
   int64_t side = 0;
   if (absl::SimpleAtoi(size->second, &side) && side % 16 == 0) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -222,8 +227,6 @@ const std::vector<Setting>& AllSettings() {
       Integer("masks.iterations", 1, 1000000, {"fit-masks"}, "Training steps of the mask model"),
       Integer("masks.batch", 1, 1024, {"fit-masks"}, "Masks in a training step"),
       Real("masks.learning_rate", 1e-8, 1, {"fit-masks"}, "AdamW's peak rate for the mask model"),
-      Integer("masks.adapter_rank", 0, 1024, {"fit-masks"},
-              "Rank of low-rank adapters that the mask model is trained by; 0: all its weights"),
       Integer("masks.candidates", 1, 64, {"masks"},
               "New masks made for each real one, of which the most similar is kept"),
       Choice("generate.path", {"handover", "aligned"}, {"generate"},

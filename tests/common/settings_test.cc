@@ -36,6 +36,13 @@ TEST(SettingsTest, NamesAreUniqueAndEverySettingBelongsToATaskAndIsExplained) {
   }
 }
 
+TEST(SettingsTest, NewMasksAreRefusedWhereThereIsNoMaskModel) {
+  EXPECT_TRUE(ResolveSettings("unet-128", {{"masks.kind", "both"}}).ok());
+  const auto resolved = ResolveSettings("sd3.5-medium", {{"masks.kind", "both"}});
+  EXPECT_EQ(resolved.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(resolved.status().message()), HasSubstr("setting masks.kind"));
+}
+
 TEST(SettingsTest, EqualValuesHaveOneText) {
   const auto resolved = ResolveSettings("unet-64", {{"fit.learning_rate", "1.0e-3"},
                                                     {"fit.iterations", "+70"},
