@@ -220,8 +220,8 @@ const std::vector<Setting>& AllSettings() {
       Integer("align.patience", 1, 100000, {"align"},
               "Looks without improvement after which stage 2 stops"),
       Real("align.diversity_floor", 0, 1, {"align"},
-           "Share of stage 1's diversity below which stage 2 goes back to its best state; 0: "
-           "never"),
+           "Share of stage 1's or the references' diversity, whichever is smaller, below which "
+           "stage 2 goes back to its best state; 0: never"),
       Choice("masks.kind", {"real", "synthetic", "both"}, {"generate"},
              "Masks of the pairs: the source's, new ones made from them, or each half the pairs"),
       Integer("masks.iterations", 1, 1000000, {"fit-masks"}, "Training steps of the mask model"),
