@@ -10,7 +10,7 @@ namespace alignflow {
 namespace {
 
 constexpr int64_t kBatch = 16;
-constexpr double kLearningRate = 3e-3;
+constexpr double kLearningRate = 2e-3;
 
 }  // namespace
 

@@ -1,0 +1,172 @@
+// The judge and the gates: each test plants a fault that a generator may have.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "tests/worker/tasks/task_fixture.h"
+#include "worker/tasks/pair_gates.h"
+#include "worker/tasks/segmenter_file.h"
+
+namespace alignflow {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int kSource = 32;
+constexpr int kUnseen = 12;
+
+class JudgeTest : public TaskFixture {
+ protected:
+  JudgeTest() : source_(PutPhantoms(PhantomDomain::kSource, kSource, true)) {
+    context_ = NewContext();
+  }
+
+  TaskSpec Judging(int iterations) const {
+    return Spec("judge", {{"source", source_}}, {{"judge.iterations", std::to_string(iterations)}});
+  }
+
+  ImageSet Load(const std::string& manifest) { return LoadImageSet(*context_, manifest, 64); }
+  // Phantoms that the source does not hold: its anatomies are the first kSource.
+  ImageSet Unseen(PhantomDomain domain) {
+    ImageSet all = Load(PutPhantoms(domain, kSource + kUnseen, true));
+    all.images = all.images.narrow(0, kSource, kUnseen);
+    all.classes = all.classes.narrow(0, kSource, kUnseen);
+    all.names.erase(all.names.begin(), all.names.begin() + kSource);
+    return all;
+  }
+  // With an untrained judge where mask agreement plays no part.
+  PairGates Gates(const SettingMap& settings, const ImageSet& references = {}, int iterations = 1) {
+    const std::string judge = Run(Judging(iterations))["segmenter"];
+    return {*context_, Spec("generate", {{"judge", judge}}, settings), Load(source_), references};
+  }
+  static double MeanAgreement(const std::vector<GateVerdict>& verdicts) {
+    double sum = 0;
+    for (const GateVerdict& verdict : verdicts) sum += verdict.mask_agreement;
+    return sum / static_cast<double>(verdicts.size());
+  }
+
+  std::string source_;
+  std::unique_ptr<FakeContext> context_;
+};
+
+// A generator that ignores the mask is found out, whatever the style of its images.
+TEST_F(JudgeTest, TheMaskOfAnUnseenImageIsSeenAndAnotherImagesMaskIsNot) {
+  const PairGates gates = Gates({{"gates.mask_agreement", "0.3"}}, {}, /*iterations=*/120);
+  for (const PhantomDomain domain : {PhantomDomain::kSource, PhantomDomain::kTargetA}) {
+    const ImageSet unseen = Unseen(domain);
+    const double own = MeanAgreement(gates.Judge(unseen.images, unseen.classes));
+    const auto ignored = gates.Judge(unseen.images, unseen.classes.roll(5, 0));
+    EXPECT_GT(own, domain == PhantomDomain::kSource ? 0.6 : 0.4);
+    EXPECT_LT(MeanAgreement(ignored), own / 2);
+    int failed = 0;
+    for (const GateVerdict& verdict : ignored) {
+      EXPECT_EQ(verdict.passed, verdict.mask_agreement >= 0.3);
+      if (verdict.passed) continue;
+      ++failed;
+      EXPECT_THAT(verdict.reason, HasSubstr("mask agreement 0."));
+    }
+    EXPECT_GE(failed, kUnseen / 2);
+  }
+}
+
+TEST_F(JudgeTest, ACopyOfATrainingImageFailsWhenImagesAreMadeFromNoise) {
+  const ImageSet source = Load(source_);
+  const SettingMap from_noise{
+      {"generate.strength", "1"}, {"gates.mask_agreement", "0"}, {"align.start_index", "0"}};
+  const auto copies =
+      Gates(from_noise).Judge(source.images.narrow(0, 3, 4), source.classes.narrow(0, 3, 4));
+  for (int64_t i = 0; i < 4; ++i) {
+    EXPECT_TRUE(copies[i].near_copy);
+    EXPECT_FALSE(copies[i].passed);
+    EXPECT_EQ(copies[i].nearest, source.names[3 + i]);
+    EXPECT_EQ(copies[i].nearest_in, "source");
+    EXPECT_THAT(copies[i].reason, HasSubstr("near copy of the source's " + source.names[3 + i]));
+  }
+  const ImageSet unseen = Unseen(PhantomDomain::kSource);
+  int passed = 0;
+  for (const GateVerdict& verdict : Gates(from_noise).Judge(unseen.images, unseen.classes)) {
+    passed += verdict.passed;
+  }
+  EXPECT_GE(passed, kUnseen - 1) << "new images of the same kind are no copies";
+}
+
+TEST_F(JudgeTest, ARecolouredCopyIsSeenAsOne) {
+  const ImageSet source = Load(source_);
+  const at::Tensor gain = at::tensor({0.6, 1.0, 1.3}).view({1, 3, 1, 1});
+  const at::Tensor colours = ImagesFromBytes(source.images.narrow(0, 4, 8)) * gain - 0.1;
+  const auto verdicts = Gates({}).Judge(BytesFromImages(colours), source.classes.narrow(0, 4, 8));
+  for (int64_t i = 0; i < 8; ++i) {
+    EXPECT_TRUE(verdicts[i].near_copy) << verdicts[i].memorization;
+    EXPECT_EQ(verdicts[i].nearest, source.names[4 + i]);
+  }
+}
+
+// The same anatomy as another scanner shows it, with its own light, blur and noise: farther away
+// than a recoloured copy, but not as far as a new image.
+TEST_F(JudgeTest, TheOriginalIsFoundBehindAnotherScannersImage) {
+  const ImageSet rescanned = Load(PutPhantoms(PhantomDomain::kTargetB, 8, true));
+  const auto verdicts = Gates({}).Judge(rescanned.images, rescanned.classes);
+  for (int64_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(verdicts[i].nearest, rescanned.names[i]);
+    EXPECT_LT(verdicts[i].memorization, 0.7);
+  }
+}
+
+TEST_F(JudgeTest, ARestyledSourceImageIsDeclaredAndPassesWhereThatIsThePlan) {
+  const ImageSet source = Load(source_);
+  const SettingMap restyling{{"generate.strength", "0.3"}, {"gates.mask_agreement", "0"}};
+  const GateVerdict verdict =
+      Gates(restyling).Judge(source.images.narrow(0, 0, 1), source.classes.narrow(0, 0, 1)).front();
+  EXPECT_TRUE(verdict.near_copy);
+  EXPECT_TRUE(verdict.passed);
+  EXPECT_TRUE(verdict.reason.empty());
+}
+
+TEST_F(JudgeTest, ACopyOfAReferenceFailsWhateverTheStrength) {
+  const ImageSet references = Unseen(PhantomDomain::kTargetA);
+  const PairGates gates = Gates({{"gates.mask_agreement", "0"}}, references);
+  const GateVerdict verdict =
+      gates.Judge(references.images.narrow(0, 2, 1), references.classes.narrow(0, 2, 1)).front();
+  EXPECT_TRUE(verdict.near_copy);
+  EXPECT_FALSE(verdict.passed);
+  EXPECT_EQ(verdict.nearest_in, "references");
+  EXPECT_EQ(verdict.nearest, references.names[2]);
+}
+
+TEST_F(JudgeTest, ZeroSwitchesMemorizationOff) {
+  const ImageSet source = Load(source_);
+  const GateVerdict verdict =
+      Gates({{"gates.memorization", "0"}, {"gates.mask_agreement", "0"}})
+          .Judge(source.images.narrow(0, 0, 1), source.classes.narrow(0, 0, 1))
+          .front();
+  EXPECT_TRUE(verdict.passed);
+  EXPECT_TRUE(verdict.nearest.empty());
+}
+
+TEST_F(JudgeTest, AJudgeOfOtherClassesIsRefused) {
+  try {
+    LoadJudge(*context_, Run(Judging(1))["segmenter"], PhantomLabels(PhantomKind::kFundus), 64);
+    FAIL() << "a judge of polyps judges no fundus";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("cup=0"));
+  }
+}
+
+TEST_F(JudgeTest, ResumedAfterACancelItGivesTheSameBytes) {
+  const TaskSpec spec = Judging(4);
+  const std::string whole = Run(spec)["segmenter"];
+  const auto stopped = NewContext();
+  stopped->cancel_at = 2;
+  EXPECT_EQ(RunTask(spec, *stopped).status().code(), absl::StatusCode::kCancelled);
+  ASSERT_TRUE(stopped->checkpoint);
+  const auto resumed = NewContext();
+  resumed->checkpoint = stopped->checkpoint;
+  const auto outputs = RunTask(spec, *resumed);
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_EQ(outputs->at("segmenter"), whole);
+  EXPECT_EQ(resumed->reports.front().step, 3);
+}
+
+}  // namespace
+}  // namespace alignflow
