@@ -69,8 +69,8 @@ TEST_F(MemorizationTest, RecolouringDoesNotHideACopy) {
 }
 
 TEST_F(MemorizationTest, MirroringOrNoiseDoesNotHideACopy) {
-  EXPECT_LT(LargestRatio(source_.flip({3})), 1e-3);
-  EXPECT_LT(LargestRatio(source_.flip({2, 3})), 1e-3);
+  EXPECT_LT(LargestRatio(source_.flip({3})), 0.02);
+  EXPECT_LT(LargestRatio(source_.flip({2, 3})), 0.02);
   at::Generator random = RandomStream(9, RandomUse::kBootstrap);
   EXPECT_LT(LargestRatio(source_ + 0.02 * at::randn(source_.sizes(), random)), 0.25);
 }

@@ -13,7 +13,7 @@ namespace alignflow {
 // A small U-Net (Ronneberger et al., arXiv:1505.04597) for training on few images and cores: 16,
 // 32, 64 and 96 channels, each level two 3x3 convolutions with group norm and SiLU; max-pooling
 // down, repetition and the level's own features up. Larger images get more levels of 96 channels,
-// so that the coarsest is about 8 pixels wide. 0.5 million parameters at 64 pixels.
+// so that the coarsest is about 8 pixels wide. 0.4 million parameters at 64 pixels.
 class UNetSegmenter : public Segmenter {
  public:
   // Throws std::invalid_argument for a size that is not a multiple of 8 of at least 16.
