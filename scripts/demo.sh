@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One whole job on this machine, from nothing: installs what is missing, builds, starts the service on a free loopback
-# port with its state in a new folder, and leaves pairs, a contact sheet and figures in demo-output/.
+# port with its state in a new folder, and leaves pairs, a contact sheet and a report in demo-output/.
 #   scripts/demo.sh                                         on made-up images; then a second job with other references
 #   scripts/demo.sh SOURCE_DIR REFERENCE_DIR [TARGET_DIR]   on your own (TARGET_DIR: other images of the references' scanner,
 #                                                           with masks, that the figures are measured against)
@@ -56,7 +56,7 @@ export AFCTL_SERVER=$address
 say "the service listens on $address; its log is in demo-output/coordinator.log afterwards"
 trap 'mkdir -p demo-output; cp "$work/coordinator.log" demo-output/ 2>/dev/null; stop' EXIT
 
-# align NAME REFERENCE_DIR [OPTION...]: a job on dataset "source"; pairs, contact sheet and figures to demo-output/NAME.
+# align NAME REFERENCE_DIR [OPTION...]: a job on dataset "source"; pairs to demo-output/NAME, its report to NAME.html beside it.
 align() {
   local name=$1 references=$2 begun job; shift 2
   begun=$SECONDS
@@ -64,8 +64,8 @@ align() {
   # Its table: what was reused, the time of each stage, and the figures.
   afctl job watch "$job" | tee "demo-output/$name.txt"
   afctl pairs pull "$job" "demo-output/$name" >&2
-  cp "demo-output/$name/contact-sheet.png" "demo-output/$name.png"
-  say "$name took $((SECONDS - begun)) s; look at demo-output/$name.png"
+  afctl report "$job" -o "demo-output/$name.html" >&2
+  say "$name took $((SECONDS - begun)) s; open demo-output/$name.html"
 }
 
 rm -rf demo-output
