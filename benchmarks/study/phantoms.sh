@@ -11,6 +11,6 @@ if [ "$kind" = fundus ]; then labels=cup=0,disc=128,background=255; fi
 mkdir -p "$out"
 make() { [ -d "$out/$1" ] || "$afctl" phantom "$out/$1" --kind "$kind" --domain "$2" --count "$3" --seed "$4"; }
 make source source 300 1
-make target "$domain" 200 2
-make references "$domain" 10 3
-exec python3 "$here/study.py" "$out" --source "$out/source" --references "$out/references" --target "$out/target" --labels "$labels" "$@"
+make "$domain" "$domain" 200 2
+make "$domain-references" "$domain" 10 3
+exec python3 "$here/study.py" "$out" --name "$domain" --source "$out/source" --references "$out/$domain-references" --target "$out/$domain" --labels "$labels" "$@"

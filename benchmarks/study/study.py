@@ -3,8 +3,9 @@
 
   benchmarks/study/study.py OUT --source DIR --references DIR --target DIR [OPTION...]
 
-OUT keeps the service's state, the jobs' names, study.md and study.csv. The same command again goes on where it stopped:
-finished jobs are read, and tasks that are done are not computed again.
+OUT keeps the service's state, the jobs' names, NAME.md and NAME.csv. The same command again goes on where it stopped:
+finished jobs are read, and tasks that are done are not computed again. Another target under another NAME in the same OUT
+takes over what the same source needs.
 """
 
 import argparse
@@ -26,6 +27,7 @@ def arguments():
                        ("references", "a folder of target images to learn from"),
                        ("target", "held-out target images/ and masks/, never trained on")):
         parser.add_argument(f"--{name}", metavar="DIR", required=True, help=what)
+    parser.add_argument("--name", default="target", help="of the target, in OUT (target)")
     parser.add_argument("--labels", help="label table, as in `afctl dataset push`")
     parser.add_argument("--preset", default="unet-64")
     parser.add_argument("--pairs", type=int, default=300, help="pairs in each row (300)")
@@ -52,11 +54,11 @@ class Jobs:
         self.names = json.load(open(path)) if os.path.exists(path) else {}
 
     def run(self, service, options, settings, title):
-        key = json.dumps([options.preset, options.pairs, sorted(settings.items())])
+        key = json.dumps([options.name, options.preset, options.pairs, sorted(settings.items())])
         job = self.names.get(key)
         if job is None or service.afctl("job", "get", job, check=False) is None:
             flags = [flag for name, value in settings.items() for flag in ("--set", f"{name}={value}")]
-            job = service.afctl("align", "--source", "source", "--references", options.references, "--target", "target",
+            job = service.afctl("align", "--source", "source", "--references", options.references, "--target", options.name,
                                 "--pairs", options.pairs, "--preset", options.preset, *flags)["name"]
             self.names[key] = job
             with open(self.path + ".new", "w") as file:
@@ -88,7 +90,7 @@ def main():
     with Service(os.path.abspath(options.programs), state, options.workers) as service:
         labels = ["--labels", options.labels] if options.labels else []
         service.afctl("dataset", "push", "source", options.source, *labels)
-        service.afctl("dataset", "push", "target", options.target, *labels)
+        service.afctl("dataset", "push", options.name, options.target, *labels)
         jobs = Jobs(os.path.join(options.out, "jobs.json"))
         for group in options.tables:
             evaluated = group in study_rows.EVALUATED
@@ -103,10 +105,10 @@ def main():
                     groups[group][row] = figures
                 if groups[group]:
                     text = "\n".join(tables.markdown(name, rows) for name, rows in groups.items() if rows)
-                    with open(os.path.join(options.out, "study.md"), "w") as file:
+                    with open(os.path.join(options.out, options.name + ".md"), "w") as file:
                         file.write(text)
-                    tables.write_csv(os.path.join(options.out, "study.csv"), groups)
-    print(open(os.path.join(options.out, "study.md")).read())
+                    tables.write_csv(os.path.join(options.out, options.name + ".csv"), groups)
+    print(open(os.path.join(options.out, options.name + ".md")).read())
 
 
 if __name__ == "__main__":
