@@ -12,7 +12,7 @@ PAIRS = 3
 SETTINGS = {
     "weights": "tiny", "size": "64", "prompt": "An image of a polyp", "fit.iterations": "4", "fit.batch": "2",
     "fit.accumulate": "2", "align.iterations": "2", "align.batch": "2", "align.pool": "4", "generate.steps": "3",
-    "figures.samples": "4",
+    "figures.samples": "4", "gates.enabled": "off", "evaluate.segmenter": "none",
 }
 
 
