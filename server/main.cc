@@ -1,8 +1,10 @@
 // alignflow-coordinator: keeps datasets, jobs and results, and leases the jobs' tasks to workers.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -35,7 +37,8 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
-absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordinator,
+// The workers share the cores: two of one thread do more than two that get in each other's way.
+absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordinator, int workers,
                                                        const std::string& models_dir) {
   absl::StatusOr<std::filesystem::path> folder = ExecutableDirectory();
   if (!folder.ok()) return folder.status();
@@ -44,7 +47,9 @@ absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordi
     return absl::NotFoundError(absl::StrCat("--spawn-workers: there is no ", worker.string(),
                                             "; build or install it beside this one"));
   }
-  std::vector<std::string> command = {worker.string(), "--coordinator", coordinator};
+  const int cores = static_cast<int>(std::thread::hardware_concurrency());
+  std::vector<std::string> command = {worker.string(), "--coordinator", coordinator,
+                                      absl::StrCat("--threads=", std::max(1, cores / workers))};
   if (!models_dir.empty()) command.insert(command.end(), {"--models-dir", models_dir});
   return command;
 }
@@ -63,7 +68,7 @@ absl::Status Run(const Flags& flags) {
   std::vector<std::string> command;
   if (flags.spawn_workers > 0) {
     absl::StatusOr<std::vector<std::string>> found =
-        WorkerCommand((*coordinator)->address(), flags.models_dir);
+        WorkerCommand((*coordinator)->address(), flags.spawn_workers, flags.models_dir);
     if (!found.ok()) return found.status();
     command = *std::move(found);
   }
@@ -97,7 +102,8 @@ int main(int argc, char** argv) {
       ->required();
   app.add_option("--state-dir", state_dir, "Folder that everything is kept in; made if missing")
       ->required();
-  app.add_option("--spawn-workers", flags.spawn_workers, "Local workers to start")
+  app.add_option("--spawn-workers", flags.spawn_workers,
+                 "Local workers to start, which share the cores")
       ->check(CLI::Range(0, alignflow::kMaxWorkers));
   app.add_option("--models-dir", flags.models_dir,
                  "Folder with pretrained models, passed on to the workers of --spawn-workers")

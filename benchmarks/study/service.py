@@ -11,27 +11,20 @@ class Service:
         self.programs = programs
         self.log = open(os.path.join(state, "coordinator.log"), "ab")
         self.coordinator = subprocess.Popen(
-            [f"{programs}/alignflow-coordinator", "--listen", "127.0.0.1:0", "--state-dir", state],
+            [f"{programs}/alignflow-coordinator", "--listen", "127.0.0.1:0",
+             f"--spawn-workers={workers}", "--state-dir", state],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.coordinator.stdout.readline()
         if not line.startswith("listening on "):
             raise SystemExit(f"study: the coordinator did not start; see {self.log.name}")
         self.address = line.split()[-1]
-        # Workers share the cores: two of one thread do more than two that get in each other's way.
-        threads = max(1, (os.cpu_count() or 1) // workers)
-        self.workers = [subprocess.Popen(
-            [f"{programs}/alignflow-worker", "--coordinator", self.address, f"--threads={threads}",
-             "--cache-dir", os.path.join(state, f"cache-{number}")], stderr=self.log)
-            for number in range(workers)]
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        for process in [*self.workers, self.coordinator]:
-            process.terminate()
-        for process in [*self.workers, self.coordinator]:
-            process.wait(timeout=120)
+        self.coordinator.terminate()
+        self.coordinator.wait(timeout=120)
         self.log.close()
 
     def afctl(self, *arguments, check=True):
