@@ -6,4 +6,4 @@ set -euo pipefail
 polyps=$1 out=$2; shift 2
 here=$(dirname "$0")
 [ -d "$out/target" ] || "$here/../polyp_split.sh" "$polyps" "$out"
-exec python3 "$here/study.py" "$out" --source "$polyps/kvasir" --references "$out/references" --target "$out/target" "$@"
+exec python3 "$here/study.py" "$out" --name clinicdb --source "$polyps/kvasir" --references "$out/references" --target "$out/target" "$@"

@@ -53,31 +53,47 @@ class Jobs:
         self.path = path
         self.names = json.load(open(path)) if os.path.exists(path) else {}
 
-    def run(self, service, options, settings, title):
+    def begin(self, service, options, settings):
+        """The name of the job with these settings, begun unless it is there."""
         key = json.dumps([options.name, options.preset, options.pairs, sorted(settings.items())])
         job = self.names.get(key)
-        if job is None or service.afctl("job", "get", job, check=False) is None:
-            flags = [flag for name, value in settings.items() for flag in ("--set", f"{name}={value}")]
-            job = service.afctl("align", "--source", "source", "--references", options.references, "--target", options.name,
-                                "--pairs", options.pairs, "--preset", options.preset, *flags)["name"]
-            self.names[key] = job
-            with open(self.path + ".new", "w") as file:
-                json.dump(self.names, file, indent=1)
-            os.replace(self.path + ".new", self.path)
-        seen = set()
+        if job is not None:
+            state = service.afctl("job", "get", job, check=False)
+            if state is not None and state["state"] not in ("JOB_STATE_FAILED", "JOB_STATE_CANCELLED"):
+                return job
+        flags = [flag for name, value in settings.items() for flag in ("--set", f"{name}={value}")]
+        job = service.afctl("align", "--source", "source", "--references", options.references, "--target", options.name,
+                            "--pairs", options.pairs, "--preset", options.preset, *flags)["name"]
+        self.names[key] = job
+        with open(self.path + ".new", "w") as file:
+            json.dump(self.names, file, indent=1)
+        os.replace(self.path + ".new", self.path)
+        return job
 
-        def report(state):
-            for stage in state["stages"]:
-                if stage["state"] == "STAGE_STATE_RUNNING" and stage["id"] not in seen:
-                    seen.add(stage["id"])
-                    say(f"{time.strftime('%H:%M:%S')} {title}: {stage['id']}")
 
-        state = service.wait(job, report)
-        if state["state"] != "JOB_STATE_SUCCEEDED":
-            del self.names[key]
-            say(f"{title}: {state['state']}: {state.get('error', '')}")
-            return None
-        return service.afctl("job", "get", job)["report"]["figures"]
+def figures_of(service, job, title):
+    """The job's figures once it has ended; None if it has failed."""
+    seen = set()
+
+    def report(state):
+        for stage in state["stages"]:
+            if stage["state"] == "STAGE_STATE_RUNNING" and stage["id"] not in seen:
+                seen.add(stage["id"])
+                say(f"{time.strftime('%H:%M:%S')} {title}: {stage['id']}")
+
+    state = service.wait(job, report)
+    if state["state"] != "JOB_STATE_SUCCEEDED":
+        say(f"{title}: {state['state']}: {state.get('error', '')}")
+        return None
+    return state["report"]["figures"]
+
+
+def write(out, name, groups):
+    text = "\n".join(tables.markdown(group, rows) for group, rows in groups.items() if rows)
+    with open(os.path.join(out, name + ".md"), "w") as file:
+        file.write(text)
+    tables.write_csv(os.path.join(out, name + ".csv"), groups)
+    return text
 
 
 def main():
@@ -92,23 +108,21 @@ def main():
         service.afctl("dataset", "push", "source", options.source, *labels)
         service.afctl("dataset", "push", options.name, options.target, *labels)
         jobs = Jobs(os.path.join(options.out, "jobs.json"))
+        # All at once, so that no worker waits for the end of a row.
+        begun = []
         for group in options.tables:
-            evaluated = group in study_rows.EVALUATED
-            common = {"evaluate.segmenter": options.segmenter if evaluated else "none",
+            common = {"evaluate.segmenter": options.segmenter if group in study_rows.EVALUATED else "none",
                       "evaluate.seeds": str(options.seeds)}
-            groups[group] = {}
             for row, settings in study_rows.GROUPS[group].items():
-                if options.rows and row not in options.rows:
-                    continue
-                figures = jobs.run(service, options, {**common, **given, **settings}, row)
-                if figures is not None:
-                    groups[group][row] = figures
-                if groups[group]:
-                    text = "\n".join(tables.markdown(name, rows) for name, rows in groups.items() if rows)
-                    with open(os.path.join(options.out, options.name + ".md"), "w") as file:
-                        file.write(text)
-                    tables.write_csv(os.path.join(options.out, options.name + ".csv"), groups)
-    print(open(os.path.join(options.out, options.name + ".md")).read())
+                if not options.rows or row in options.rows:
+                    begun.append((group, row, jobs.begin(service, options, {**common, **given, **settings})))
+        text = ""
+        for group, row, job in begun:
+            figures = figures_of(service, job, row)
+            if figures is not None:
+                groups.setdefault(group, {})[row] = figures
+                text = write(options.out, options.name, groups)
+    print(text)
 
 
 if __name__ == "__main__":
