@@ -10,7 +10,7 @@ METHODS = {
     "AlignFlow(Mask)": {"masks.kind": "both"},
 }
 # From pairs spread over the way between both looks to the references' look in all of them.
-STYLE = {f"least style {share}": {"generate.least_style": share} for share in ("0", "0.5", "1")}
+STYLE = {f"least style {share}": {"generate.least_style": share} for share in ("0", "0.3", "0.6", "1")}
 # The paper's own choices, where a preset's differ from them.
 LITERAL = {
     "align.tune": "control",

@@ -39,7 +39,7 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"masks.candidates", "4"},
       {"generate.strength", "0.3"},
       {"generate.detail", "1"},
-      {"generate.least_style", "1"},
+      {"generate.least_style", "0"},
       {"generate.path", "handover"},
       {"generate.steps", "20"},
       {"generate.solver", "euler"},
