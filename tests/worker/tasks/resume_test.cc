@@ -43,8 +43,12 @@ TEST_F(ResumeTest, AlignResumedAfterACancelGivesTheSameBytes) {
   const std::map<std::string, std::string> inputs{
       {"source", source_}, {"model", model}, {"references", references_}};
   for (const char* tune : {"style", "control"}) {
+    // The guard looks, but does not end the run: how far a model of one step goes astray depends on
+    // the processor's arithmetic.
     ExpectSameAfterCancel(Spec("align", inputs,
                                {{"align.tune", tune},
+                                {"align.diversity_floor", "0"},
+                                {"align.patience", "100"},
                                 {"align.rollout", "fresh"},
                                 {"align.iterations", "3"},
                                 {"align.check_interval", "1"},
