@@ -88,15 +88,21 @@ std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
   return tasks;
 }
 
-// Images of stage 1 for the same masks. They are for the figures only, so no gates: their settings
-// are the preset's, whatever the job's are, and jobs that differ in gates share the images.
+// What stage 1's images do not depend on.
+bool IsOfStage2(absl::string_view setting) {
+  return absl::StartsWith(setting, "gates.") || setting == "generate.least_style" ||
+         setting == "align.tune";
+}
+
+// Images of stage 1 for the same masks. They are for the figures only, so no gates: such settings
+// are the preset's, whatever the job's are, so that jobs which differ in them share the images.
 std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
                                    OutputReader& outputs) {
   TaskSpec task = SourceTask(job, "generate");
   task.inputs["model"] = outputs.Get({"fit", 0}, "model");
   const absl::StatusOr<SettingMap> defaults = PresetDefaults(job.preset);
   for (auto& [name, value] : task.settings) {
-    if (!absl::StartsWith(name, "gates.") || !defaults.ok()) continue;
+    if (!IsOfStage2(name) || !defaults.ok()) continue;
     const auto preset = defaults->find(name);
     if (preset != defaults->end()) value = preset->second;
   }
@@ -129,7 +135,7 @@ TaskSpec FiguresTask(const PlanInput& job, const JobShape& shape, OutputReader& 
   task.inputs["references"] = job.references_digest;
   if (!job.target_digest.empty()) task.inputs["target"] = job.target_digest;
   if (shape.aligns) outputs.GetAll("compare", shape.compared_shards, "pairs", "stage1", task);
-  outputs.GetAll("generate", shape.compared_shards, "pairs", "stage2", task);
+  outputs.GetAll("generate", shape.shards, "pairs", "stage2", task);
   outputs.GetAll("baseline", shape.evaluation_runs, "scores", "real", task);
   outputs.GetAll("evaluate", shape.evaluation_runs, "scores", "both", task);
   return task;

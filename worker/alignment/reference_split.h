@@ -12,10 +12,9 @@ struct ReferenceSplit {
   std::vector<int64_t> left_out;
 };
 
-// Of `count` references, `wanted` (0: all) equally spaced ones take part. Of these, `share` is left
-// out, rounded, at least one, and equally spaced; none with share 0 or where fewer than
-// kLeastToLeaveOut take part. Throws std::invalid_argument if more are wanted than there are.
-ReferenceSplit SplitReferences(int64_t count, int64_t wanted, double share);
+// Of `count` references, `share` is left out, rounded, at least one, and equally spaced; none with
+// share 0 or fewer references than kLeastToLeaveOut.
+ReferenceSplit SplitReferences(int64_t count, double share);
 
 inline constexpr int64_t kLeastToLeaveOut = 4;
 

@@ -198,10 +198,9 @@ TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context) {
   ProgressReporter progress(context, IntegerSetting(spec, "align.iterations"), "steps");
 
   const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
-  const ImageSet references = LoadImageSet(context, Input(spec, "references"), size);
+  const ImageSet references = LoadReferences(context, spec);
   const ReferenceSplit split =
-      SplitReferences(references.size(), IntegerSetting(spec, "align.references"),
-                      RealSetting(spec, "align.left_out"));
+      SplitReferences(references.size(), RealSetting(spec, "align.left_out"));
   const auto model = LoadModel(context, spec, Input(spec, "model"), source);
   const TrainingOptions options{
       .iterations = IntegerSetting(spec, "align.iterations"),

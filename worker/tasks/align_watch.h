@@ -33,8 +33,8 @@ class AlignWatch : public TrainingWatch {
   // Adds to the curve's events what was kept of a run of so many steps.
   void TellEnd(int64_t steps);
 
-  std::string ToJson() const;
-  void Restore(const std::string& json);
+  std::string ToJson() const override;
+  void Restore(const std::string& json) override;
 
  private:
   at::Tensor Features() const;  // of `images`, [W,d]

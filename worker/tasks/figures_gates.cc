@@ -54,8 +54,8 @@ GateFindings AddGateFigures(const FigureSets& sets, FigureTable& table) {
   add("near copies (percent)", copies, 100, "lower", "percent");
   std::vector<double> outcomes;
   if (found.ran) {
-    outcomes.assign(sets.handed_out, 0);
-    outcomes.insert(outcomes.end(), sets.left_out, 1);
+    outcomes.assign(sets.made().pairs.handed_out, 0);
+    outcomes.insert(outcomes.end(), sets.made().pairs.left_out, 1);
   }
   found.left_out_share = add("left out (percent)", outcomes, 100, "lower", "percent") / 100;
   return found;

@@ -54,12 +54,6 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   }
   sets.subjects.push_back(Generated(compared ? "stage 2" : "pairs",
                                     LoadPairs(context, spec, "stage2", labels, samples)));
-  for (const auto& [role, digest] : spec.inputs) {
-    if (!role.starts_with("stage2/")) continue;
-    for (const PairLine& pair : ParsePairLines(FetchBytes(context, digest))) {
-      ++(pair.left_out.empty() ? sets.handed_out : sets.left_out);
-    }
-  }
   return sets;
 }
 

@@ -30,8 +30,6 @@ struct FigureSets {
   FigureSubject target;      // the held-out dataset, or else the references, and named so
   FigureSubject references;  // in any case
   bool held_out = false;     // whether there is a target beside the references
-  int64_t left_out = 0;      // pairs that failed the gates in every attempt
-  int64_t handed_out = 0;    // pairs that did not, whether their images are loaded or not
 
   const FigureSubject& source() const { return subjects.front(); }
   const FigureSubject& made() const { return subjects.back(); }

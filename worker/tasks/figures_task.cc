@@ -42,10 +42,8 @@ std::string EmbeddingJson(const FeaturesByName& features, const ProgressReporter
   std::vector<at::Tensor> parts;
   std::vector<std::string> names;
   for (const auto& [name, all] : features) {
-    const int64_t taken = std::min(all.size(0), kMostPoints);
-    const at::Tensor rows = at::arange(taken, at::kLong).mul(all.size(0)).div(taken, "floor");
-    parts.push_back(all.index_select(0, rows));
-    names.insert(names.end(), taken, name);
+    parts.push_back(all.index_select(0, EquallySpaced(all.size(0), kMostPoints)));
+    names.insert(names.end(), parts.back().size(0), name);
   }
   nlohmann::json embedding = nlohmann::json::array();
   if (static_cast<int64_t>(names.size()) < kLeastPoints) return embedding.dump();

@@ -107,9 +107,13 @@ ImageSet LoadImageSet(TaskContext& context, const std::string& manifest_digest, 
 }
 
 ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec) {
-  const int64_t most = IntegerSetting(spec, "align.references");
-  return LoadImageSet(context, Input(spec, "references"), ImageSize(spec),
-                      most == 0 ? INT64_MAX : most);
+  const int64_t wanted = IntegerSetting(spec, "align.references");
+  ImageSet references = LoadImageSet(context, Input(spec, "references"), ImageSize(spec),
+                                     wanted == 0 ? INT64_MAX : wanted);
+  if (wanted <= references.size()) return references;
+  throw TaskError(absl::InvalidArgumentError(absl::StrCat("align.references asks for ", wanted,
+                                                          " references, but only ",
+                                                          references.size(), " are given")));
 }
 
 ImageBatch TakeBatch(const ImageSet& set, const at::Tensor& items, at::Device device,
@@ -126,10 +130,13 @@ ImageBatch TakeBatch(const ImageSet& set, const at::Tensor& items, at::Device de
   return {.images = ImagesFromBytes(images, device), .classes = classes};
 }
 
+at::Tensor EquallySpaced(int64_t size, int64_t most) {
+  const int64_t taken = std::min(size, most);
+  return at::arange(taken, at::kLong).mul(size).div(std::max<int64_t>(taken, 1), "floor");
+}
+
 at::Tensor SampleImages(const ImageSet& set, int64_t most, at::Device device) {
-  const int64_t taken = std::min(set.size(), most);
-  const at::Tensor items = at::arange(taken, at::kLong).mul(set.size()).div(taken, "floor");
-  return ImagesFromBytes(set.images.index_select(0, items), device);
+  return ImagesFromBytes(set.images.index_select(0, EquallySpaced(set.size(), most)), device);
 }
 
 at::Tensor ImagesFromBytes(const at::Tensor& bytes, at::Device device) {

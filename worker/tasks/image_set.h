@@ -30,12 +30,16 @@ struct ImageSet {
 ImageSet LoadImageSet(TaskContext& context, const std::string& manifest_digest, int64_t size,
                       int64_t most = INT64_MAX);
 
-// The references that a task learns from: align.references of them, equally spaced; 0: all.
+// The references that a task learns from: align.references of them, equally spaced; 0: all. Throws
+// TaskError with InvalidArgument if more are asked for than given, besides what LoadImageSet does.
 ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec);
 
 // Bytes [B,3,H,W] to float RGB in [-1,1] on a device, and back with rounding.
 at::Tensor ImagesFromBytes(const at::Tensor& bytes, at::Device device = at::kCPU);
 at::Tensor BytesFromImages(const at::Tensor& images);
+
+// At most `most` of `size` rows, equally spaced, rising: int64 [N].
+at::Tensor EquallySpaced(int64_t size, int64_t most);
 
 // At most so many images tell statistics of a whole set.
 inline constexpr int64_t kStatisticsImages = 2000;

@@ -64,9 +64,10 @@ GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::st
     for (PairLine& pair : ParsePairLines(FetchBytes(context, digest))) {
       if (!pair.left_out.empty()) {
         ++generated.left_out;
-      } else if (static_cast<int64_t>(pairs.size()) < most) {
-        pairs.push_back(std::move(pair));
+        continue;
       }
+      ++generated.handed_out;
+      if (static_cast<int64_t>(pairs.size()) < most) pairs.push_back(std::move(pair));
     }
   }
   if (pairs.empty()) {

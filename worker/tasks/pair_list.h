@@ -41,11 +41,11 @@ std::vector<PairLine> ParsePairLines(const std::string& lines);
 // The first `most` pairs of the inputs prefix/000001, prefix/000002, ... in order, without those
 // left out. Throws TaskError with InvalidArgument if there is none.
 struct GeneratedSet {
-  ImageSet set;                      // named "pair N"
-  std::vector<int64_t> pairs;        // their numbers
-  std::vector<std::string> origins;  // stems of the source items whose masks they have
-  std::vector<std::string> records;  // provenance, as JSON
-  int64_t left_out = 0;              // pairs left out in these inputs
+  ImageSet set;                          // named "pair N"
+  std::vector<int64_t> pairs;            // their numbers
+  std::vector<std::string> origins;      // stems of the source items whose masks they have
+  std::vector<std::string> records;      // provenance, as JSON
+  int64_t handed_out = 0, left_out = 0;  // pairs in these inputs, beyond `most` too
 };
 GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
                        const LabelTable& labels, int64_t most);

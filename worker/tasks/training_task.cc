@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "worker/tasks/align_watch.h"
 #include "worker/tasks/task_error.h"
 
 namespace alignflow {
@@ -13,13 +12,13 @@ namespace {
 constexpr int64_t kCurvePoints = 100;
 
 // Curve and watch as one text, and back.
-std::string NotesOf(const TrainingCurve& curve, const AlignWatch* watch) {
+std::string NotesOf(const TrainingCurve& curve, const TrainingWatch* watch) {
   nlohmann::json notes{{"curve", curve.ToJson()}};
   if (watch) notes["watch"] = watch->ToJson();
   return notes.dump();
 }
 
-void RestoreNotes(const std::string& text, TrainingCurve& curve, AlignWatch* watch) {
+void RestoreNotes(const std::string& text, TrainingCurve& curve, TrainingWatch* watch) {
   try {
     const auto notes = nlohmann::json::parse(text);
     if (watch) watch->Restore(notes.at("watch"));
@@ -34,7 +33,7 @@ void RestoreNotes(const std::string& text, TrainingCurve& curve, AlignWatch* wat
 int64_t TrainUnder(TaskContext& context, ProgressReporter& progress,
                    const std::vector<at::Tensor>& parameters, TrainingOptions options,
                    std::function<StepLoss(int64_t step)> loss, TrainingCurve* curve,
-                   AlignWatch* watch, int64_t watch_interval) {
+                   TrainingWatch* watch, int64_t watch_interval) {
   options.file = context.scratch() / "checkpoint.safetensors";
   const int64_t spacing = std::max<int64_t>(1, options.iterations / kCurvePoints);
   TrainingHooks hooks{

@@ -12,8 +12,6 @@
 
 namespace alignflow {
 
-class AlignWatch;
-
 // Runs the training loop under a task's context: progress, cancel, checkpoints, and resuming from
 // the latest one. Returns the steps done.
 // With a curve, about 100 points of the values are added to it, which survive a resume; with a
@@ -21,7 +19,7 @@ class AlignWatch;
 int64_t TrainUnder(TaskContext& context, ProgressReporter& progress,
                    const std::vector<at::Tensor>& parameters, TrainingOptions options,
                    std::function<StepLoss(int64_t step)> loss, TrainingCurve* curve = nullptr,
-                   AlignWatch* watch = nullptr, int64_t watch_interval = 1);
+                   TrainingWatch* watch = nullptr, int64_t watch_interval = 1);
 
 }  // namespace alignflow
 

@@ -37,6 +37,10 @@ class TrainingWatch {
   virtual Advice Look(int64_t done) = 0;
   // Values of the latest look, by name.
   virtual std::map<std::string, double> values() const = 0;
+
+  // What it has seen as text and back. Restore throws std::runtime_error and changes nothing.
+  virtual std::string ToJson() const = 0;
+  virtual void Restore(const std::string& json) = 0;
 };
 
 struct TrainingHooks {

@@ -215,6 +215,8 @@ TEST(PlanTest, GatesGetTheJudgeAndTheReferencesAndLeaveCompareAlone) {
   EXPECT_FALSE(compare.inputs.contains("judge"));
   EXPECT_FALSE(compare.inputs.contains("references"));
   EXPECT_EQ(TaskKey(compare), TaskKey(TasksOf(Job(1), "compare").front()));
+  EXPECT_EQ(TaskKey(compare),
+            TaskKey(TasksOf(Job(1, {{"generate.least_style", "0.5"}}), "compare").front()));
 }
 
 TEST(PlanTest, EvaluationRunsWithoutAndWithThePairsOfEveryShard) {
@@ -257,6 +259,18 @@ TEST(PlanTest, FiguresGetBothStagesTheTargetAndAllScores) {
                   Pair("stage1/000000", "compare 0"), Pair("stage2/000000", "generate 0"),
                   Pair("real/000000", "baseline 0"), Pair("real/000001", "baseline 1"),
                   Pair("both/000000", "evaluate 0"), Pair("both/000001", "evaluate 1")));
+}
+
+TEST(PlanTest, FiguresSeeAllPairsOfTheJobAndComparesAFew) {
+  const PlanInput job = Job(500, {{"figures.samples", "40"}});
+  size_t stage1 = 0, stage2 = 0;
+  for (const auto& [role, digest] : TasksOf(job, "figures").front().inputs) {
+    stage1 += role.starts_with("stage1/");
+    stage2 += role.starts_with("stage2/");
+  }
+  EXPECT_EQ(stage1, TasksOf(job, "compare").size());
+  EXPECT_EQ(stage2, TasksOf(job, "generate").size());
+  EXPECT_LT(stage1, stage2);
 }
 
 TEST(PlanTest, SettingsOfAnOlderVersionAskForTheOldGraph) {

@@ -143,6 +143,8 @@ class NearestWatch : public TrainingWatch {
     return better ? Advice::kBest : Advice::kGoOn;
   }
   std::map<std::string, double> values() const override { return {{"best", best.back()}}; }
+  std::string ToJson() const override { return "{}"; }
+  void Restore(const std::string&) override {}
   std::vector<int64_t> looks;
   std::vector<double> best;
 

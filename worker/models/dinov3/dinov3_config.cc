@@ -5,12 +5,6 @@
 namespace alignflow {
 namespace {
 
-int64_t Positive(HfConfig& config, const char* name, int64_t otherwise) {
-  const int64_t value = config.Int(name, otherwise);
-  if (value < 1) config.Refuse(name, "a positive number is expected");
-  return value;
-}
-
 std::vector<double> Rgb(HfConfig& config, const char* name, const std::vector<double>& otherwise) {
   const std::vector<double> values = config.DoubleList(name, otherwise);
   if (values.size() != 3) config.Refuse(name, "a value for each of R, G and B is expected");
@@ -22,11 +16,11 @@ std::vector<double> Rgb(HfConfig& config, const char* name, const std::vector<do
 DinoV3Config ParseDinoV3(HfConfig& config) {
   DinoV3Config out;
   config.Require("model_type", "dinov3_vit");
-  out.patch_size = Positive(config, "patch_size", out.patch_size);
-  out.hidden_size = Positive(config, "hidden_size", out.hidden_size);
-  out.intermediate_size = Positive(config, "intermediate_size", out.intermediate_size);
-  out.num_hidden_layers = Positive(config, "num_hidden_layers", out.num_hidden_layers);
-  out.num_attention_heads = Positive(config, "num_attention_heads", out.num_attention_heads);
+  out.patch_size = config.Positive("patch_size", out.patch_size);
+  out.hidden_size = config.Positive("hidden_size", out.hidden_size);
+  out.intermediate_size = config.Positive("intermediate_size", out.intermediate_size);
+  out.num_hidden_layers = config.Positive("num_hidden_layers", out.num_hidden_layers);
+  out.num_attention_heads = config.Positive("num_attention_heads", out.num_attention_heads);
   if (out.hidden_size % (4 * out.num_attention_heads) != 0) {
     config.Refuse("num_attention_heads",
                   "hidden_size must be a multiple of 4 for each head, which are coordinates of a "
@@ -66,8 +60,8 @@ DinoV3Preprocessing ParseDinoV3Preprocessing(HfConfig& config) {
   }
   if (config.Has("size")) {
     HfConfig& size = config.Object("size");
-    out.height = Positive(size, "height", 0);
-    out.width = Positive(size, "width", 0);
+    out.height = size.Positive("height", 0);
+    out.width = size.Positive("width", 0);
   }
   out.mean = Rgb(config, "image_mean", out.mean);
   out.deviation = Rgb(config, "image_std", out.deviation);

@@ -120,6 +120,11 @@ int64_t HfConfig::Int(const std::string& name) { return Convert<int64_t>(*this, 
 int64_t HfConfig::Int(const std::string& name, int64_t otherwise) {
   return ConvertOr(*this, name, Find(name), otherwise);
 }
+int64_t HfConfig::Positive(const std::string& name, int64_t otherwise) {
+  const int64_t value = Int(name, otherwise);
+  if (value < 1) Refuse(name, "a positive number is expected");
+  return value;
+}
 double HfConfig::Double(const std::string& name) { return Convert<double>(*this, name, Get(name)); }
 double HfConfig::Double(const std::string& name, double otherwise) {
   return ConvertOr(*this, name, Find(name), otherwise);

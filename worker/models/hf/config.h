@@ -40,7 +40,8 @@ class HfConfig {
 
   int64_t Int(const std::string& name);  // without a default: the field must be there
   int64_t Int(const std::string& name, int64_t otherwise);
-  double Double(const std::string& name);  // an integer will do
+  int64_t Positive(const std::string& name, int64_t otherwise);  // refuses what is below 1
+  double Double(const std::string& name);                        // an integer will do
   double Double(const std::string& name, double otherwise);
   bool Bool(const std::string& name);
   bool Bool(const std::string& name, bool otherwise);

@@ -8,27 +8,21 @@
 namespace alignflow {
 namespace {
 
-int64_t Positive(HfConfig& config, const char* name, int64_t otherwise) {
-  const int64_t value = config.Int(name, otherwise);
-  if (value < 1) config.Refuse(name, "a positive number is expected");
-  return value;
-}
-
 int64_t NotNull(HfConfig& config, const char* name, int64_t otherwise) {
   if (!config.Has(name)) config.Require(name, otherwise);  // absent will do, null won't
-  return Positive(config, name, otherwise);
+  return config.Positive(name, otherwise);
 }
 
 void ReadShared(HfConfig& config, SD3TransformerConfig& out) {
-  out.sample_size = Positive(config, "sample_size", out.sample_size);
-  out.patch_size = Positive(config, "patch_size", out.patch_size);
-  out.in_channels = Positive(config, "in_channels", out.in_channels);
-  out.num_layers = Positive(config, "num_layers", out.num_layers);
-  out.attention_head_dim = Positive(config, "attention_head_dim", out.attention_head_dim);
-  out.num_attention_heads = Positive(config, "num_attention_heads", out.num_attention_heads);
-  out.pooled_projection_dim = Positive(config, "pooled_projection_dim", out.pooled_projection_dim);
+  out.sample_size = config.Positive("sample_size", out.sample_size);
+  out.patch_size = config.Positive("patch_size", out.patch_size);
+  out.in_channels = config.Positive("in_channels", out.in_channels);
+  out.num_layers = config.Positive("num_layers", out.num_layers);
+  out.attention_head_dim = config.Positive("attention_head_dim", out.attention_head_dim);
+  out.num_attention_heads = config.Positive("num_attention_heads", out.num_attention_heads);
+  out.pooled_projection_dim = config.Positive("pooled_projection_dim", out.pooled_projection_dim);
   // null stands for as many as come in, and save_pretrained leaves no field out.
-  out.out_channels = Positive(config, "out_channels", out.in_channels);
+  out.out_channels = config.Positive("out_channels", out.in_channels);
   // With null the reference has other positions, and ControlNets without text.
   out.pos_embed_max_size = NotNull(config, "pos_embed_max_size", out.pos_embed_max_size);
   out.joint_attention_dim = NotNull(config, "joint_attention_dim", out.joint_attention_dim);

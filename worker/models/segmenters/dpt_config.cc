@@ -7,21 +7,15 @@
 namespace alignflow {
 namespace {
 
-int64_t Positive(HfConfig& config, const char* name, int64_t otherwise) {
-  const int64_t value = config.Int(name, otherwise);
-  if (value < 1) config.Refuse(name, "a positive number is expected");
-  return value;
-}
-
 void ParseEncoder(HfConfig& config, DptConfig& out) {
   config.Require("num_channels", 3);
   config.Require("hidden_act", "gelu");
-  out.image_size = Positive(config, "image_size", out.image_size);
-  out.patch_size = Positive(config, "patch_size", out.patch_size);
-  out.hidden_size = Positive(config, "hidden_size", out.hidden_size);
-  out.num_hidden_layers = Positive(config, "num_hidden_layers", out.num_hidden_layers);
-  out.num_attention_heads = Positive(config, "num_attention_heads", out.num_attention_heads);
-  out.intermediate_size = Positive(config, "intermediate_size", out.intermediate_size);
+  out.image_size = config.Positive("image_size", out.image_size);
+  out.patch_size = config.Positive("patch_size", out.patch_size);
+  out.hidden_size = config.Positive("hidden_size", out.hidden_size);
+  out.num_hidden_layers = config.Positive("num_hidden_layers", out.num_hidden_layers);
+  out.num_attention_heads = config.Positive("num_attention_heads", out.num_attention_heads);
+  out.intermediate_size = config.Positive("intermediate_size", out.intermediate_size);
   if (out.hidden_size % out.num_attention_heads != 0) {
     config.Refuse("num_attention_heads", "it must divide hidden_size");
   }
@@ -51,7 +45,7 @@ DptConfig ParseDpt(HfConfig& config) {
       out.reassemble_factors.size() != indices.size()) {
     config.Refuse("neck_hidden_sizes", "as many as backbone_out_indices and reassemble_factors");
   }
-  out.fusion_hidden_size = Positive(config, "fusion_hidden_size", out.fusion_hidden_size);
+  out.fusion_hidden_size = config.Positive("fusion_hidden_size", out.fusion_hidden_size);
   out.use_batch_norm_in_fusion_residual = config.Bool("use_batch_norm_in_fusion_residual", false);
   out.use_bias_in_fusion_residual =
       config.Bool("use_bias_in_fusion_residual", !out.use_batch_norm_in_fusion_residual);
