@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "worker/models/sd35/attention_adapters.h"
+
 namespace alignflow {
 
 // Queries, keys and values of one stream.
@@ -31,9 +33,11 @@ class JointAttention::Stream {
     key_norm_ = add_norm(names.key_norm);
   }
 
-  Heads Forward(const at::Tensor& x) const {
-    const std::vector<at::Tensor> parts =
-        projection_.Forward(x).unflatten(2, {3, heads_, -1}).unbind(2);
+  // addition: to queries, keys and values side by side; may be undefined.
+  Heads Forward(const at::Tensor& x, const at::Tensor& addition) const {
+    at::Tensor projected = projection_.Forward(x);
+    if (addition.defined()) projected = projected + addition;
+    const std::vector<at::Tensor> parts = projected.unflatten(2, {3, heads_, -1}).unbind(2);
     return {Norm(parts[0], query_norm_), Norm(parts[1], key_norm_), parts[2]};
   }
 
@@ -69,10 +73,13 @@ JointAttention::JointAttention(const JointAttentionOptions& options,
   if (use_ == ContextUse::kUpdate) to_add_out_ = register_module("to_add_out", output());
 }
 
-JointTokens JointAttention::Forward(const JointTokens& tokens) const {
-  Stream::Heads heads = image_->Forward(tokens.image);
+JointTokens JointAttention::Forward(const JointTokens& tokens,
+                                    const AttentionAdapters* adapters) const {
+  Stream::Heads heads =
+      image_->Forward(tokens.image, adapters ? adapters->Image(tokens.image) : at::Tensor());
   if (context_) {
-    const Stream::Heads context = context_->Forward(tokens.context);
+    const Stream::Heads context = context_->Forward(
+        tokens.context, adapters ? adapters->Context(tokens.context) : at::Tensor());
     heads = {at::cat({heads.query, context.query}, 1), at::cat({heads.key, context.key}, 1),
              at::cat({heads.value, context.value}, 1)};
   }
@@ -86,8 +93,13 @@ JointTokens JointAttention::Forward(const JointTokens& tokens) const {
     return out.narrow(1, start, length).contiguous();
   };
   const int64_t length = tokens.image.size(1);
-  JointTokens result{to_out_->Forward(part(0, length)), {}};
-  if (to_add_out_) result.context = to_add_out_->Forward(part(length, out.size(1) - length));
+  const at::Tensor image = part(0, length);
+  JointTokens result{to_out_->Forward(image), {}};
+  if (adapters) result.image = result.image + adapters->ImageOut(image);
+  if (!to_add_out_) return result;
+  const at::Tensor context = part(length, out.size(1) - length);
+  result.context = to_add_out_->Forward(context);
+  if (adapters) result.context = result.context + adapters->ContextOut(context);
   return result;
 }
 

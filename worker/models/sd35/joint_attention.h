@@ -12,6 +12,8 @@
 
 namespace alignflow {
 
+class AttentionAdapters;
+
 // The two streams of an MM-DiT.
 struct JointTokens {
   at::Tensor image;    // [B,L,D]
@@ -39,8 +41,9 @@ class JointAttention : public torch::nn::Module {
   JointAttention(const JointAttentionOptions& options, const at::TensorOptions& tensor_options);
 
   // Returns what is to be added to each stream, context only with kUpdate. tokens.context is
-  // ignored with kNone.
-  JointTokens Forward(const JointTokens& tokens) const;
+  // ignored with kNone. With adapters, which must be for the same ContextUse, their additions
+  // count.
+  JointTokens Forward(const JointTokens& tokens, const AttentionAdapters* adapters = nullptr) const;
 
  private:
   class Stream;

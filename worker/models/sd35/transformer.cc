@@ -14,15 +14,16 @@ SD3Transformer::SD3Transformer(const SD3TransformerConfig& config, const at::Ten
           width, config.patch_size * config.patch_size * config.out_channels, true, options));
 }
 
-at::Tensor SD3Transformer::Forward(const SD3Inputs& inputs,
-                                   const std::vector<at::Tensor>& control) const {
+at::Tensor SD3Transformer::Forward(const SD3Inputs& inputs, const std::vector<at::Tensor>& control,
+                                   const SD3Adapters* adapters) const {
   JointTokens tokens = EmbedTokens(inputs);
   const at::Tensor embedding = EmbedTime(inputs);
   // As the reference divides them: each residual serves as many blocks in a row.
   const double blocks_per_residual =
       static_cast<double>(blocks().size()) / static_cast<double>(control.size());
   for (size_t i = 0; i < blocks().size(); ++i) {
-    tokens = RecomputedForward(blocks()[i], tokens, embedding);
+    tokens =
+        RecomputedForward(blocks()[i], tokens, embedding, adapters ? adapters->block(i) : nullptr);
     if (control.empty() || blocks()[i]->text_ends()) continue;
     const auto residual = static_cast<size_t>(static_cast<double>(i) / blocks_per_residual);
     tokens.image = tokens.image + control[residual].to(tokens.image.scalar_type());

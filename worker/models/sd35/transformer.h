@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "worker/models/sd35/attention_adapters.h"
 #include "worker/models/sd35/transformer_trunk.h"
 
 namespace alignflow {
@@ -18,9 +19,10 @@ class SD3Transformer : public SD3Trunk {
                           const at::TensorOptions& options = {});
 
   // control: residuals [B,L,D] of a ControlNet for the image tokens, spread evenly over the blocks,
-  // or empty. Returns the reference's output, noise minus data, [B,out_channels,H,W]. Throws
-  // std::invalid_argument for a latent that does not fit.
-  at::Tensor Forward(const SD3Inputs& inputs, const std::vector<at::Tensor>& control = {}) const;
+  // or empty. adapters: made for this config, or null. Returns the reference's output, noise minus
+  // data, [B,out_channels,H,W]. Throws std::invalid_argument for a latent that does not fit.
+  at::Tensor Forward(const SD3Inputs& inputs, const std::vector<at::Tensor>& control = {},
+                     const SD3Adapters* adapters = nullptr) const;
 
   const SD3TransformerConfig& config() const { return config_; }
 

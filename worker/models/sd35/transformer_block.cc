@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "worker/models/recompute.h"
+#include "worker/models/sd35/attention_adapters.h"
 
 namespace alignflow {
 namespace {
@@ -67,20 +68,23 @@ JointBlock::JointBlock(const SD3TransformerConfig& config, bool dual, bool text_
   }
 }
 
-JointTokens JointBlock::Forward(const JointTokens& tokens, const at::Tensor& embedding) const {
+JointTokens JointBlock::Forward(const JointTokens& tokens, const at::Tensor& embedding,
+                                const BlockAdapters* adapters) const {
   // Shift, scale and gate of the attention, the same of the MLP, and of the second attention.
   const std::vector<at::Tensor> image = norm1_->Forward(embedding);
   // The same for the text; where it ends, scale and shift alone, in this order.
   const std::vector<at::Tensor> text = norm1_context_->Forward(embedding);
   const at::Tensor normalized = Normalize(tokens.image);
-  const JointTokens attended = attn_->Forward(
-      {Apply(normalized, image[0], image[1]),
-       Modulate(tokens.context, text[text_ends_ ? 1 : 0], text[text_ends_ ? 0 : 1])});
+  const JointTokens attended =
+      attn_->Forward({Apply(normalized, image[0], image[1]),
+                      Modulate(tokens.context, text[text_ends_ ? 1 : 0], text[text_ends_ ? 0 : 1])},
+                     adapters ? &adapters->attn() : nullptr);
 
   JointTokens out;
   out.image = at::addcmul(tokens.image, image[2], attended.image);
   if (attn2_) {
-    const JointTokens second = attn2_->Forward({Apply(normalized, image[6], image[7]), {}});
+    const JointTokens second = attn2_->Forward({Apply(normalized, image[6], image[7]), {}},
+                                               adapters ? &adapters->attn2() : nullptr);
     out.image = at::addcmul(out.image, image[8], second.image);
   }
   out.image =
@@ -93,9 +97,10 @@ JointTokens JointBlock::Forward(const JointTokens& tokens, const at::Tensor& emb
 }
 
 JointTokens RecomputedForward(const std::shared_ptr<const JointBlock>& block,
-                              const JointTokens& tokens, const at::Tensor& embedding) {
-  const TensorFunction forward = [block](const std::vector<at::Tensor>& inputs) {
-    const JointTokens out = block->Forward({inputs[0], inputs[1]}, inputs[2]);
+                              const JointTokens& tokens, const at::Tensor& embedding,
+                              const std::shared_ptr<const BlockAdapters>& adapters) {
+  const TensorFunction forward = [block, adapters](const std::vector<at::Tensor>& inputs) {
+    const JointTokens out = block->Forward({inputs[0], inputs[1]}, inputs[2], adapters.get());
     return block->text_ends() ? std::vector<at::Tensor>{out.image}
                               : std::vector<at::Tensor>{out.image, out.context};
   };

@@ -13,6 +13,8 @@
 
 namespace alignflow {
 
+class BlockAdapters;
+
 // A layer norm's shift, scale and whatever else a block takes from time and pooled text (adaLN).
 class Modulation : public torch::nn::Module {
  public:
@@ -47,8 +49,9 @@ class JointBlock : public torch::nn::Module {
              const at::TensorOptions& options);
 
   // embedding: of time and pooled text, through SiLU, [B,D]. The result's context is undefined
-  // where the text ends.
-  JointTokens Forward(const JointTokens& tokens, const at::Tensor& embedding) const;
+  // where the text ends. adapters: of a block like this one, or null.
+  JointTokens Forward(const JointTokens& tokens, const at::Tensor& embedding,
+                      const BlockAdapters* adapters = nullptr) const;
 
   bool text_ends() const { return text_ends_; }
 
@@ -59,9 +62,11 @@ class JointBlock : public torch::nn::Module {
   std::shared_ptr<GeluMlp> ff_, ff_context_;
 };
 
-// block->Forward(tokens, embedding), computed once more in the backward pass (recompute.h).
+// block->Forward(tokens, embedding, adapters), computed once more in the backward pass
+// (recompute.h).
 JointTokens RecomputedForward(const std::shared_ptr<const JointBlock>& block,
-                              const JointTokens& tokens, const at::Tensor& embedding);
+                              const JointTokens& tokens, const at::Tensor& embedding,
+                              const std::shared_ptr<const BlockAdapters>& adapters = nullptr);
 
 }  // namespace alignflow
 

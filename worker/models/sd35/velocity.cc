@@ -48,7 +48,7 @@ at::Tensor Sd35Velocity::Velocity(const at::Tensor& x, const at::Tensor& t,
     }
     residuals = controlnet_->Forward(control_inputs, condition.control, control_scale_);
   }
-  return transformer_.Forward(inputs, residuals).to(x.scalar_type()).neg();
+  return transformer_.Forward(inputs, residuals, adapters_).to(x.scalar_type()).neg();
 }
 
 TextGuidedVelocity::TextGuidedVelocity(VelocityModel& model, double scale, at::Tensor empty_context,

@@ -15,9 +15,13 @@ namespace alignflow {
 class Sd35Velocity : public VelocityModel {
  public:
   // controlnet: null for the transformer alone; its residuals are multiplied by control_scale.
+  // adapters: of the transformer, or null.
   Sd35Velocity(const SD3Transformer& transformer, const SD3ControlNet* controlnet,
-               double control_scale = 1.0)
-      : transformer_(transformer), controlnet_(controlnet), control_scale_(control_scale) {}
+               double control_scale = 1.0, const SD3Adapters* adapters = nullptr)
+      : transformer_(transformer),
+        controlnet_(controlnet),
+        control_scale_(control_scale),
+        adapters_(adapters) {}
 
   // x: [B,C,h,w] latent. Of the condition, context and pooled must be defined, and control exactly
   // if there is a ControlNet (without the codec's shift if the ControlNet's config forces zeros for
@@ -29,6 +33,7 @@ class Sd35Velocity : public VelocityModel {
   const SD3Transformer& transformer_;
   const SD3ControlNet* controlnet_;
   double control_scale_;
+  const SD3Adapters* adapters_;
 };
 
 // Guidance by the text: v(empty) + scale (v(text) - v(empty)), the two made as one batch. As in the
