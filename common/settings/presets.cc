@@ -94,6 +94,7 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"masks.iterations", "2000"},
       {"masks.batch", "4"},
       {"masks.learning_rate", "0.00001"},
+      {"masks.adapter_rank", "0"},
       {"masks.candidates", "4"},
       {"generate.strength", "1"},
       {"generate.detail", "0"},

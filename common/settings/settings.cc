@@ -115,11 +115,6 @@ absl::Status CheckTogether(std::string_view preset, const SettingMap& resolved) 
         absl::StrCat("setting align.tune: ", std::string(preset),
                      " has no style head between latent and image; give control"));
   }
-  if (resolved.at("masks.kind") != "real") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("setting masks.kind: ", std::string(preset),
-                     " has no mask model yet; give real, or make masks with a U-Net preset"));
-  }
   int64_t side = 0;
   if (absl::SimpleAtoi(size->second, &side) && side % 16 == 0) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -175,7 +170,8 @@ const std::vector<Setting>& AllSettings() {
       Words("weights", SettingType::kFolder,
             {"fit", "rollout", "align", "generate", "fit-masks", "masks", "figures"},
             "Name of the folder with the pretrained model, inside the worker's --models-dir"),
-      Words("prompt", SettingType::kText, {"fit", "rollout", "align", "generate"},
+      Words("prompt", SettingType::kText,
+            {"fit", "rollout", "align", "generate", "fit-masks", "masks"},
             "What the images show, as text for the pretrained model"),
       Integer("size", 64, 2048,
               {"fit", "rollout", "align", "generate", "transfer", "fit-masks", "masks", "judge",
@@ -227,6 +223,9 @@ const std::vector<Setting>& AllSettings() {
       Integer("masks.iterations", 1, 1000000, {"fit-masks"}, "Training steps of the mask model"),
       Integer("masks.batch", 1, 1024, {"fit-masks"}, "Masks in a training step"),
       Real("masks.learning_rate", 1e-8, 1, {"fit-masks"}, "AdamW's peak rate for the mask model"),
+      Integer("masks.adapter_rank", 0, 256, {"fit-masks"},
+              "Rank of the low-rank adapters by which the pretrained model learns masks; 0: the "
+              "whole model is fine-tuned (paper)"),
       Integer("masks.candidates", 1, 64, {"masks"},
               "New masks made for each real one, of which the most similar is kept"),
       Choice("generate.path", {"handover", "aligned"}, {"generate"},

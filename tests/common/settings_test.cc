@@ -36,13 +36,6 @@ TEST(SettingsTest, NamesAreUniqueAndEverySettingBelongsToATaskAndIsExplained) {
   }
 }
 
-TEST(SettingsTest, NewMasksAreRefusedWhereThereIsNoMaskModel) {
-  EXPECT_TRUE(ResolveSettings("unet-128", {{"masks.kind", "both"}}).ok());
-  const auto resolved = ResolveSettings("sd3.5-medium", {{"masks.kind", "both"}});
-  EXPECT_EQ(resolved.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(resolved.status().message()), HasSubstr("setting masks.kind"));
-}
-
 TEST(SettingsTest, EqualValuesHaveOneText) {
   const auto resolved = ResolveSettings("unet-64", {{"fit.learning_rate", "1.0e-3"},
                                                     {"fit.iterations", "+70"},
@@ -137,8 +130,23 @@ TEST(SettingsTest, ThePretrainedModelHasSizesInSixteensAndNoStyleHead) {
   EXPECT_THAT(PretrainedErrorOf({{"align.tune", "style"}}), HasSubstr("give control"));
 }
 
+// The prompt is in what the mask model sees; how it was trained is in its file.
+TEST(SettingsTest, ThePretrainedModelMakesMasksWithAdaptersOrWithout) {
+  for (const char* rank : {"0", "16", "256"}) {
+    const auto resolved =
+        ResolveSettings("sd3.5-medium", {{"masks.kind", "both"}, {"masks.adapter_rank", rank}});
+    ASSERT_TRUE(resolved.ok()) << resolved.status();
+    const SettingMap fit = SettingsOfKind("fit-masks", "sd3.5-medium", *resolved);
+    const SettingMap masks = SettingsOfKind("masks", "sd3.5-medium", *resolved);
+    EXPECT_EQ(fit.at("masks.adapter_rank"), rank);
+    EXPECT_FALSE(masks.contains("masks.adapter_rank"));
+    EXPECT_TRUE(fit.contains("prompt") && masks.contains("prompt"));
+  }
+  EXPECT_THAT(PretrainedErrorOf({{"masks.adapter_rank", "257"}}), HasSubstr("0 to 256"));
+}
+
 TEST(SettingsTest, ASettingOfAnotherPresetIsRefused) {
-  for (const char* name : {"weights", "prompt", "size", "fit.accumulate"}) {
+  for (const char* name : {"weights", "prompt", "size", "fit.accumulate", "masks.adapter_rank"}) {
     EXPECT_THAT(ErrorOf({{name, "1"}}), HasSubstr("unet-64 does not have it"));
   }
 }
@@ -148,6 +156,9 @@ TEST(SettingsTest, TheSmallPresetsTasksKnowNothingOfThePretrainedModelsSettings)
   const SettingMap fit = SettingsOfKind("fit", "unet-64", *ResolveSettings("unet-64", {}));
   EXPECT_EQ(fit.size(), 6u);
   EXPECT_FALSE(fit.contains("weights"));
+  const SettingMap unet = *ResolveSettings("unet-64", {{"masks.kind", "both"}});
+  EXPECT_EQ(SettingsOfKind("fit-masks", "unet-64", unet).size(), 5u);
+  EXPECT_EQ(SettingsOfKind("masks", "unet-64", unet).size(), 3u);
 }
 
 TEST(SettingsTest, NearestIsTheSmallestEditDistance) {

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "worker/masks/mask_flow.h"
+#include "worker/masks/unet_mask_flow.h"
 
 namespace alignflow {
 namespace {

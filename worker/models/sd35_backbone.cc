@@ -22,32 +22,6 @@ constexpr char kFormat[] = "sd35-controlnet-1";
 constexpr char kBaseKey[] = "alignflow.base";
 constexpr char kConfigKey[] = "config.json";
 
-// The autoencoder on a few images at a time, as its activations are large. While a graph is kept it
-// takes them together.
-class SplitCodec : public LatentCodec {
- public:
-  explicit SplitCodec(std::shared_ptr<const AutoencoderKL> autoencoder)
-      : codec_(std::move(autoencoder)) {}
-
-  at::Tensor Encode(const at::Tensor& image) const override {
-    const at::NoGradGuard no_grad;
-    std::vector<at::Tensor> parts;
-    for (const at::Tensor& part : image.split(kAutoencoderBatch))
-      parts.push_back(codec_.Encode(part));
-    return at::cat(parts);
-  }
-  at::Tensor Decode(const at::Tensor& latent) const override {
-    if (at::GradMode::is_enabled()) return codec_.Decode(latent);
-    std::vector<at::Tensor> parts;
-    for (const at::Tensor& part : latent.split(kAutoencoderBatch))
-      parts.push_back(codec_.Decode(part));
-    return at::cat(parts);
-  }
-
- private:
-  AutoencoderCodec codec_;
-};
-
 // config.json of diffusers' SD3ControlNetModel.
 json ToJson(const SD3ControlNetConfig& config) {
   return {{"_class_name", "SD3ControlNetModel"},
@@ -101,16 +75,6 @@ void RequireFit(const Sd35Base& base, const SD3ControlNetConfig& control) {
   if (control.num_layers > config.num_layers) refuse("it has more blocks");
 }
 
-void RequireSize(const Sd35Base& base, const Sd35Images& images) {
-  const SD3TransformerConfig& config = base.transformer->config();
-  const int64_t multiple = base.autoencoder->config().Downscale() * config.patch_size;
-  const int64_t most = multiple * config.pos_embed_max_size;
-  if (images.size >= multiple && images.size <= most && images.size % multiple == 0) return;
-  throw std::invalid_argument("size: this model makes images with sides of multiples of " +
-                              std::to_string(multiple) + " pixels up to " + std::to_string(most) +
-                              ", not " + std::to_string(images.size));
-}
-
 }  // namespace
 
 int64_t NewControlNetBlocks(const SD3TransformerConfig& transformer) {
@@ -121,11 +85,11 @@ Sd35Backbone::Sd35Backbone(std::shared_ptr<const Sd35Base> base, const Sd35Image
                            std::shared_ptr<SD3ControlNet> controlnet)
     : base_(std::move(base)),
       images_(images),
-      codec_(std::make_unique<SplitCodec>(base_->autoencoder)),
+      pictures_(images.greys),
+      latent_shape_(base_->LatentShape(images.size)),
+      codec_(base_->autoencoder),
       controlnet_(std::move(controlnet)) {
   RequireFit(*base_, controlnet_->config());
-  RequireSize(*base_, images_);
-  if (images_.greys.empty()) throw std::invalid_argument("there must be a class");
 }
 
 Sd35Backbone::Sd35Backbone(std::shared_ptr<const Sd35Base> base, const Sd35Images& images)
@@ -166,23 +130,8 @@ at::Tensor Sd35Backbone::Velocity(const at::Tensor& x, const at::Tensor& t,
   return Sd35Velocity(*base_->transformer, controlnet_.get()).Velocity(x, t, condition);
 }
 
-std::vector<int64_t> Sd35Backbone::latent_shape() const {
-  const AutoencoderConfig& config = base_->autoencoder->config();
-  const int64_t side = images_.size / config.Downscale();
-  return {config.latent_channels, side, side};
-}
-
 at::Tensor Sd35Backbone::EncodeMasks(const at::Tensor& classes) const {
-  const at::NoGradGuard no_grad;
-  const auto greatest = static_cast<float>(
-      std::max<int>(1, *std::max_element(images_.greys.begin(), images_.greys.end())));
-  std::vector<float> levels;
-  for (const uint8_t grey : images_.greys) {
-    levels.push_back(2 * static_cast<float>(grey) / greatest - 1);
-  }
-  const at::Tensor table = at::tensor(levels, at::kFloat).to(device());
-  const at::Tensor pictures = table.take(classes.to(device()).to(at::kLong)).unsqueeze(1);
-  const at::Tensor latents = codec_->Encode(pictures.expand({-1, 3, -1, -1}));
+  const at::Tensor latents = codec_.Encode(pictures_.Of(classes, device()));
   // ControlNets that see no pooled text are made for latents without the autoencoder's shift.
   if (!controlnet_->config().force_zeros_for_pooled_projection) return latents;
   const AutoencoderConfig& config = base_->autoencoder->config();
@@ -190,20 +139,13 @@ at::Tensor Sd35Backbone::EncodeMasks(const at::Tensor& classes) const {
 }
 
 Condition Sd35Backbone::ConditionOn(const at::Tensor& encoded_masks) const {
-  const int64_t batch = encoded_masks.size(0);
-  Condition condition;
-  condition.context = base_->text.context.narrow(0, 0, 1).expand({batch, -1, -1});
-  condition.pooled = base_->text.pooled.narrow(0, 0, 1).expand({batch, -1});
+  Condition condition = base_->Prompted(encoded_masks.size(0));
   condition.control = encoded_masks;
   return condition;
 }
 
 void Sd35Backbone::DropPrompts(Condition& condition, at::Generator& random) const {
-  const at::Tensor dropped = at::rand({condition.context.size(0)}, random).lt(0.5).to(device());
-  condition.context =
-      at::where(dropped.view({-1, 1, 1}), base_->text.context.narrow(0, 1, 1), condition.context);
-  condition.pooled =
-      at::where(dropped.view({-1, 1}), base_->text.pooled.narrow(0, 1, 1), condition.pooled);
+  base_->DropPrompts(condition, random);
 }
 
 std::unique_ptr<VelocityModel> Sd35Backbone::Guided(double scale) {

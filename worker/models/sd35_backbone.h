@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "worker/models/backbone.h"
+#include "worker/models/grey_pictures.h"
 #include "worker/models/sd35/controlnet.h"
 #include "worker/models/sd35_base.h"
+#include "worker/models/sd35_codec.h"
 
 namespace alignflow {
 
@@ -25,14 +27,10 @@ struct Sd35Images {
 // shorter one's.
 int64_t NewControlNetBlocks(const SD3TransformerConfig& transformer);
 
-// Images that the autoencoder takes at a time where no graph is kept; its activations are large.
-inline constexpr int64_t kAutoencoderBatch = 4;
-
 // SD 3.5 with a ControlNet that alone trains; transformer, autoencoder and text embeddings are a
-// base that backbones share. A mask enters as the autoencoder's latent of a grey picture: the label
-// values, stretched so that the greatest is white (masks of the values 1, 2, 3 would be black
-// otherwise). The ControlNet's parameters are float32 while they train; it computes in the base's
-// type. Not thread-safe.
+// base that backbones share. A mask enters as the autoencoder's latent of a grey picture. The
+// ControlNet's parameters are float32 while they train; it computes in the base's type. Not
+// thread-safe.
 class Sd35Backbone : public Backbone {
  public:
   // With the ControlNet of the folder's controlnet/ or, where there is none, one made from the
@@ -50,8 +48,8 @@ class Sd35Backbone : public Backbone {
 
   at::Tensor Velocity(const at::Tensor& x, const at::Tensor& t,
                       const Condition& condition) override;
-  LatentCodec& codec() override { return *codec_; }
-  std::vector<int64_t> latent_shape() const override;
+  LatentCodec& codec() override { return codec_; }
+  std::vector<int64_t> latent_shape() const override { return latent_shape_; }
   at::Device device() const override { return base_->options().device(); }
   bool pretrained() const override { return true; }
   // The control latents [B,C,h,w].
@@ -81,7 +79,9 @@ class Sd35Backbone : public Backbone {
 
   std::shared_ptr<const Sd35Base> base_;
   Sd35Images images_;
-  std::unique_ptr<LatentCodec> codec_;
+  GreyPictures pictures_;
+  std::vector<int64_t> latent_shape_;
+  Sd35Codec codec_;
   std::shared_ptr<SD3ControlNet> controlnet_;
 };
 

@@ -65,6 +65,35 @@ void RequireFit(const std::filesystem::path& folder, const SD3TransformerConfig&
 
 }  // namespace
 
+std::vector<int64_t> Sd35Base::LatentShape(int64_t size) const {
+  const SD3TransformerConfig& config = transformer->config();
+  const int64_t factor = autoencoder->config().Downscale();
+  const int64_t multiple = factor * config.patch_size;
+  const int64_t most = multiple * config.pos_embed_max_size;
+  if (size < multiple || size > most || size % multiple != 0) {
+    throw std::invalid_argument("size: this model makes images with sides of multiples of " +
+                                std::to_string(multiple) + " pixels up to " + std::to_string(most) +
+                                ", not " + std::to_string(size));
+  }
+  return {autoencoder->config().latent_channels, size / factor, size / factor};
+}
+
+Condition Sd35Base::Prompted(int64_t count) const {
+  Condition condition;
+  condition.context = text.context.narrow(0, 0, 1).expand({count, -1, -1});
+  condition.pooled = text.pooled.narrow(0, 0, 1).expand({count, -1});
+  return condition;
+}
+
+void Sd35Base::DropPrompts(Condition& condition, at::Generator& random) const {
+  const at::Tensor dropped =
+      at::rand({condition.context.size(0)}, random).lt(0.5).to(options().device());
+  condition.context =
+      at::where(dropped.view({-1, 1, 1}), text.context.narrow(0, 1, 1), condition.context);
+  condition.pooled =
+      at::where(dropped.view({-1, 1}), text.pooled.narrow(0, 1, 1), condition.pooled);
+}
+
 std::shared_ptr<const Sd35Base> LoadSd35Base(const std::filesystem::path& folder,
                                              const PromptTokens& prompts,
                                              const at::TensorOptions& options) {

@@ -6,11 +6,13 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "worker/models/sd35/autoencoder.h"
 #include "worker/models/sd35/schedule.h"
 #include "worker/models/sd35/text_embedding.h"
 #include "worker/models/sd35/transformer.h"
+#include "worker/models/velocity_model.h"
 
 namespace alignflow {
 
@@ -28,6 +30,14 @@ struct Sd35Base {
   std::string fingerprint;
 
   at::TensorOptions options() const { return text.context.options(); }  // device and type
+
+  // The shape {C,h,w} of the latent of an image with sides of `size` pixels. Throws
+  // std::invalid_argument for a size that the model cannot make.
+  std::vector<int64_t> LatentShape(int64_t size) const;
+  // A condition of `count` samples on the prompt.
+  Condition Prompted(int64_t count) const;
+  // Replaces the prompt of each sample by the empty one with probability 1/2.
+  void DropPrompts(Condition& condition, at::Generator& random) const;
 };
 
 // Reads a folder in diffusers' layout. prompts: the prompt and the empty one. Weights get the

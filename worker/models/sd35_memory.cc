@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 
 #include "worker/models/dinov3/dinov3_config.h"
 #include "worker/models/dinov3/dinov3_vit.h"
@@ -12,7 +13,7 @@
 #include "worker/models/sd35/controlnet.h"
 #include "worker/models/sd35/t5_encoder.h"
 #include "worker/models/sd35_backbone.h"
-#include "worker/models/sd35_base.h"
+#include "worker/models/sd35_codec.h"
 #include "worker/models/unet/merged_model.h"
 
 namespace alignflow {
@@ -63,6 +64,37 @@ SD3ControlNetConfig ControlNetConfig(const Sd35ModelIndex& index,
   static_cast<SD3TransformerConfig&>(config) = transformer;
   config.num_layers = NewControlNetBlocks(transformer);
   return config;
+}
+
+// What trains, and samples, beside the base.
+struct Branch {
+  const char* what = "ControlNet";
+  std::unique_ptr<torch::nn::Module> module;
+  int64_t blocks = 0;  // in a wider type than the base's, which keep their inputs
+  // Whether the base's transformer keeps its blocks' inputs, and blocks that keep all, as nothing
+  // before them trains.
+  int64_t through_transformer = 1, whole_blocks = 0;
+};
+
+Branch BranchOf(const Sd35ModelIndex& index, const SD3TransformerConfig& transformer,
+                const Sd35Work& work, bool masks) {
+  const at::TensorOptions meta(at::kMeta);
+  Branch branch;
+  if (!masks) {
+    const SD3ControlNetConfig config = ControlNetConfig(index, transformer);
+    branch.blocks = config.num_layers;
+    branch.module = std::make_unique<SD3ControlNet>(config, meta);
+  } else if (work.adapter_rank > 0) {
+    branch.what = "adapters";
+    branch.whole_blocks = 1;
+    branch.module = std::make_unique<SD3Adapters>(transformer, work.adapter_rank, meta);
+  } else {
+    branch.what = "mask model";
+    branch.blocks = transformer.num_layers;
+    branch.through_transformer = 0;
+    branch.module = std::make_unique<SD3Transformer>(transformer, meta);
+  }
+  return branch;
 }
 
 // Tokens of image and text of a batch, times the width.
@@ -135,12 +167,10 @@ MemoryEstimate EstimateSd35Memory(const fs::path& folder, const Sd35Work& work,
   const auto transformer =
       Skeleton<SD3Transformer>(index.Folder("transformer"), ParseSD3Transformer);
   const auto autoencoder = Skeleton<AutoencoderKL>(index.Folder("vae"), ParseAutoencoderConfig);
-  const SD3ControlNet controlnet(ControlNetConfig(index, transformer.config()),
-                                 at::TensorOptions(at::kMeta));
-  const int64_t control = Numbers(controlnet);
   const int64_t side = work.size / autoencoder.config().Downscale();
   const int64_t tokens = TokenNumbers(transformer.config(), side, work.batch);
-  const bool trains = work.kind != Sd35Work::Kind::kSample;
+  const bool masks = work.kind == Sd35Work::Kind::kFitMasks || work.kind == Sd35Work::Kind::kMasks;
+  const bool trains = work.kind != Sd35Work::Kind::kSample && work.kind != Sd35Work::Kind::kMasks;
 
   MemoryEstimate estimate;
   const auto add = [&estimate](const char* what, int64_t bytes) {
@@ -148,11 +178,15 @@ MemoryEstimate EstimateSd35Memory(const fs::path& folder, const Sd35Work& work,
   };
   add("transformer", element * Numbers(transformer));
   add("autoencoder", element * Numbers(autoencoder));
-  add("ControlNet", (kFloatBytes + element * ((trains ? 0 : 1) + (work.copy ? 1 : 0))) * control);
+  const Branch branch = BranchOf(index, transformer.config(), work, masks);
+  // A mask model is read in the type in which it samples; a ControlNet is brought to it.
+  const int64_t sampling = masks ? element : kFloatBytes + element;
+  add(branch.what, ((trains ? kFloatBytes : sampling) + element * (work.copy ? 1 : 0)) *
+                       Numbers(*branch.module));
   if (trains) {
     // Gradient and two moments of each parameter; the position table is none.
     int64_t trained = 0;
-    for (const at::Tensor& parameter : controlnet.parameters()) trained += parameter.numel();
+    for (const at::Tensor& parameter : branch.module->parameters()) trained += parameter.numel();
     add("optimiser", kFloatBytes * (3 + (work.average ? 1 : 0)) * trained);
   }
   add("latents",
@@ -162,8 +196,9 @@ MemoryEstimate EstimateSd35Memory(const fs::path& folder, const Sd35Work& work,
   int64_t block = tokens * (trains ? kKept * kFloatBytes : kHeld * element);
   int64_t kept = 0;
   if (trains) {
-    kept = tokens * (transformer.config().num_layers * element +
-                     controlnet.config().num_layers * (kFloatBytes + element));
+    kept = tokens *
+           (branch.through_transformer * transformer.config().num_layers * element +
+            branch.blocks * (kFloatBytes + element) + branch.whole_blocks * kKept * kFloatBytes);
   }
   block = std::max(
       block, kDecoderHeld * element *

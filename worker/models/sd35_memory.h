@@ -12,13 +12,15 @@ namespace alignflow {
 
 // What is to be done with an SD 3.5 folder, as far as memory depends on it.
 struct Sd35Work {
-  enum class Kind { kSample, kFit, kAlign };
+  enum class Kind { kSample, kFit, kAlign, kFitMasks, kMasks };
   Kind kind = Kind::kSample;
   int64_t size = 512;    // side of the images in pixels
   int64_t batch = 1;     // images in a pass through the transformer
   int64_t images = 0;    // whose latents are kept in the same memory
   bool average = false;  // of the weights, kept while they train
   bool copy = false;     // another, frozen ControlNet beside the one in use
+  // kFitMasks, kMasks: of the adapters; 0: a transformer of its own.
+  int64_t adapter_rank = 0;
 };
 
 // The memory at the peak, in bytes, part by part.

@@ -4,8 +4,8 @@
 #include "worker/data/image_decode.h"
 #include "worker/flow/solver.h"
 #include "worker/masks/mask_choice.h"
-#include "worker/masks/mask_flow.h"
 #include "worker/tasks/image_set.h"
+#include "worker/tasks/mask_model.h"
 #include "worker/tasks/model_file.h"
 #include "worker/tasks/pixels.h"
 #include "worker/tasks/task_error.h"
@@ -20,7 +20,6 @@ namespace {
 // Masks are made in the groups 1..16, 17..32, ... of pairs, as images are, so that a mask's bytes
 // do not depend on the shard.
 constexpr int64_t kGroup = 16;
-constexpr int64_t kSteps = 20;  // Euler's, from noise to mask
 // Times that masks.candidates are made before a real mask is moved instead.
 constexpr int64_t kRounds = 3;
 constexpr int64_t kMostCandidates = 64;  // of masks.candidates: how far apart random streams lie
@@ -28,7 +27,7 @@ constexpr int64_t kMostCandidates = 64;  // of masks.candidates: how far apart r
 // Candidates for a group in a round: uint8 [16,C,S,S].
 class MaskMaker {
  public:
-  MaskMaker(UNetBackbone& model, uint64_t seed, int64_t candidates, const BeforeStep& before_step)
+  MaskMaker(MaskFlow& model, uint64_t seed, int64_t candidates, const BeforeStep& before_step)
       : model_(model), seed_(seed), candidates_(candidates), before_step_(before_step) {}
 
   at::Tensor Make(int64_t begin, int64_t round) const {
@@ -43,31 +42,19 @@ class MaskMaker {
         noises.push_back(DrawNoise(model_, 1, RandomStream(seed_, RandomUse::kMaskNoise, stream),
                                    model_.device()));
       }
-      const at::Tensor latent =
-          SolveEuler(model_, at::cat(noises), UniformTimes(kSteps), {}, before_step_);
-      made.push_back(ClassesOfPlanes(model_.codec().blocks().Decode(latent)));
+      const at::Tensor latent = SolveEuler(model_, at::cat(noises), model_.SamplingTimes(),
+                                           model_.SamplingCondition(kGroup), before_step_);
+      made.push_back(model_.Decode(latent));
     }
     return at::stack(made, 1);
   }
 
  private:
-  UNetBackbone& model_;
+  MaskFlow& model_;
   uint64_t seed_;
   int64_t candidates_;
   const BeforeStep& before_step_;
 };
-
-std::unique_ptr<UNetBackbone> LoadMaskFlow(TaskContext& context, const TaskSpec& spec,
-                                           const ImageSet& source) {
-  std::unique_ptr<Backbone> model = LoadModel(context, spec, Input(spec, "model"), source);
-  auto* flow = dynamic_cast<UNetBackbone*>(model.get());
-  if (flow == nullptr || flow->config().unet.mask_conditioning) {
-    throw TaskError(absl::InvalidArgumentError("the model of task masks is not a mask model"));
-  }
-  model.release();
-  flow->Freeze();
-  return std::unique_ptr<UNetBackbone>(flow);
-}
 
 }  // namespace
 
@@ -84,7 +71,7 @@ TaskOutputs RunMasks(const TaskSpec& spec, TaskContext& context) {
   ProgressReporter progress(context, last - first + 1, "masks");
   const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
   const RealMasks real(source.classes, source.labels.classes());
-  const auto model = LoadMaskFlow(context, spec, source);
+  const auto model = LoadMaskFlow(context, spec, Input(spec, "model"), source);
   const BeforeStep unless_cancelled = [&](int64_t) { progress.ThrowIfCancelled(); };
   const MaskMaker maker(*model, seed, IntegerSetting(spec, "masks.candidates"), unless_cancelled);
 

@@ -46,25 +46,27 @@ std::unique_ptr<Backbone> LoadModel(TaskContext& context, const TaskSpec& spec,
     unet->set_compute_dtype(at::kBFloat16);
     model = std::move(unet);
   }
-  if (metadata[kLabels] != labels.ToString()) {
-    throw TaskError(absl::InvalidArgumentError(
-        absl::StrCat("the model was fitted to masks with the labels ", metadata[kLabels],
-                     ", but the dataset's are ", labels.ToString())));
-  }
+  RequireLabels(metadata, labels);
   return model;
 }
 
 std::string StoreModel(TaskContext& context, Backbone& model, const LabelTable& labels, int stage) {
   const std::filesystem::path file = context.scratch() / "model.safetensors";
-  model.Save(file, {{kLabels, labels.ToString()}, {kStage, std::to_string(stage)}});
+  model.Save(file, ModelStrings(labels, stage));
   return ValueOrThrow(context.StoreFile(file));
 }
 
-at::Tensor DrawNoise(const Backbone& model, int64_t count, at::Generator generator,
-                     at::Device device) {
-  std::vector<int64_t> shape = model.latent_shape();
-  shape.insert(shape.begin(), count);
-  return at::randn(shape, generator).to(device);
+std::map<std::string, std::string> ModelStrings(const LabelTable& labels, int stage) {
+  return {{kLabels, labels.ToString()}, {kStage, std::to_string(stage)}};
+}
+
+void RequireLabels(const std::map<std::string, std::string>& strings, const LabelTable& labels) {
+  const auto entry = strings.find(kLabels);
+  const std::string fitted = entry == strings.end() ? "" : entry->second;
+  if (fitted == labels.ToString()) return;
+  throw TaskError(absl::InvalidArgumentError(
+      absl::StrCat("the model was fitted to masks with the labels ", fitted,
+                   ", but the dataset's are ", labels.ToString())));
 }
 
 }  // namespace alignflow

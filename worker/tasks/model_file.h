@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_WORKER_TASKS_MODEL_FILE_H_
 #define ALIGNFLOW_WORKER_TASKS_MODEL_FILE_H_
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -29,9 +30,19 @@ std::unique_ptr<Backbone> LoadModel(TaskContext& context, const TaskSpec& spec,
 // Stores a model as a blob, its classes beside the weights; `stage` is 1 or 2. Returns the digest.
 std::string StoreModel(TaskContext& context, Backbone& model, const LabelTable& labels, int stage);
 
+// The strings beside a model's weights; `stage` is 0 for models of masks.
+std::map<std::string, std::string> ModelStrings(const LabelTable& labels, int stage);
+// Throws TaskError with InvalidArgument if these are of a model of other classes.
+void RequireLabels(const std::map<std::string, std::string>& strings, const LabelTable& labels);
+
 // Noise for latents of the model's shape, drawn from one generator: [count,C,h,w] on the device.
-at::Tensor DrawNoise(const Backbone& model, int64_t count, at::Generator generator,
-                     at::Device device);
+template <typename Model>
+at::Tensor DrawNoise(const Model& model, int64_t count, at::Generator generator,
+                     at::Device device) {
+  std::vector<int64_t> shape = model.latent_shape();
+  shape.insert(shape.begin(), count);
+  return at::randn(shape, generator).to(device);
+}
 
 }  // namespace alignflow
 

@@ -1,5 +1,6 @@
 #include "worker/tasks/pretrained_model.h"
 
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <stdexcept>
@@ -17,6 +18,7 @@
 #include "worker/tasks/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
+#include "worker/training/random_stream.h"
 
 namespace alignflow {
 namespace {
@@ -24,6 +26,8 @@ namespace {
 // Passes through the transformer at once while images are made: groups of 16 and both halves of the
 // guidance, or 32 rollouts.
 constexpr int64_t kSampledTogether = 32;
+// While masks are made: groups of 16 without guidance.
+constexpr int64_t kMasksTogether = 16;
 
 // Where the weights of a task lie. The name has been checked at submission; it is looked at again,
 // because it comes over the network.
@@ -125,24 +129,31 @@ Sd35Work WorkOf(const TaskContext& context, const TaskSpec& spec, int64_t images
     work.kind = Sd35Work::Kind::kAlign;
     work.batch = IntegerSetting(spec, "align.batch");
     work.copy = TextSetting(spec, "align.rollout") == "fresh";
+  } else if (spec.kind == "fit-masks") {
+    work.kind = Sd35Work::Kind::kFitMasks;
+    work.batch = IntegerSetting(spec, "masks.batch");
+    work.adapter_rank = IntegerSetting(spec, "masks.adapter_rank");
+  } else if (spec.kind == "masks") {
+    work.kind = Sd35Work::Kind::kMasks;
+    work.batch = kMasksTogether;
   } else {
     work.batch = kSampledTogether;
     work.copy = spec.inputs.contains("stage1");
   }
   // With a GPU the latents are in another memory, of which there is plenty for them.
-  const bool keeps_latents = context.device() == "cpu" && work.kind != Sd35Work::Kind::kSample;
-  if (keeps_latents) work.images = images;
+  if (context.device() == "cpu" && (spec.kind == "fit" || spec.kind == "align")) {
+    work.images = images;
+  }
   return work;
 }
 
 // The base, once the memory for the task has been found sufficient.
 std::shared_ptr<const Sd35Base> BaseOf(const TaskContext& context, const TaskSpec& spec,
-                                       int64_t images) {
+                                       const Sd35Work& work) {
   static auto* const last = new LastBase;
   const std::filesystem::path folder = WeightsFolder(context, spec);
   last->LetGoUnless(folder, TextSetting(spec, "prompt"));
-  const MemoryEstimate needed =
-      EstimateSd35Memory(folder, WorkOf(context, spec, images), BaseOptions(context));
+  const MemoryEstimate needed = EstimateSd35Memory(folder, work, BaseOptions(context));
   const int64_t free = DeviceMemoryFree(context.device());
   ThrowIfError(CheckMemory(needed, free < 0 ? free : free + last->Bytes(), spec.kind));
   return last->Get(folder, TextSetting(spec, "prompt"), BaseOptions(context));
@@ -162,6 +173,11 @@ absl::Status CheckMemory(const MemoryEstimate& needed, int64_t free, const std::
   if (free < 0 || needed.Total() <= free) return absl::OkStatus();
   std::string remedy = "a smaller size";
   if (kind == "fit") remedy = "a smaller fit.batch, with more fit.accumulate for the same step";
+  if (kind == "fit-masks") {
+    remedy =
+        "a smaller masks.batch, or masks.adapter_rank=16, which trains adapters instead of the "
+        "whole transformer";
+  }
   if (kind == "align") remedy = "a smaller align.batch or align.rollout=pool";
   return absl::ResourceExhaustedError(
       absl::StrCat(kind, " would need about ", needed.Text(), "; this worker's device has ",
@@ -174,7 +190,8 @@ bool IsPretrained(const TaskSpec& spec) { return TextSetting(spec, "preset") == 
 std::unique_ptr<Sd35Backbone> NewPretrained(TaskContext& context, const TaskSpec& spec,
                                             const LabelTable& labels, int64_t images) {
   return FromFolder<std::unique_ptr<Sd35Backbone>>(context, [&] {
-    return std::make_unique<Sd35Backbone>(BaseOf(context, spec, images), ImagesOf(spec, labels));
+    return std::make_unique<Sd35Backbone>(BaseOf(context, spec, WorkOf(context, spec, images)),
+                                          ImagesOf(spec, labels));
   });
 }
 
@@ -183,8 +200,31 @@ std::unique_ptr<Sd35Backbone> LoadPretrained(TaskContext& context, const TaskSpe
                                              const LabelTable& labels, int64_t images,
                                              std::map<std::string, std::string>* metadata) {
   const auto base = FromFolder<std::shared_ptr<const Sd35Base>>(
-      context, [&] { return BaseOf(context, spec, images); });
+      context, [&] { return BaseOf(context, spec, WorkOf(context, spec, images)); });
   return Sd35Backbone::Load(file, base, ImagesOf(spec, labels), metadata);
+}
+
+std::unique_ptr<Sd35MaskFlow> NewPretrainedMaskFlow(TaskContext& context, const TaskSpec& spec,
+                                                    const LabelTable& labels) {
+  return FromFolder<std::unique_ptr<Sd35MaskFlow>>(context, [&] {
+    const Sd35Work work = WorkOf(context, spec, /*images=*/0);
+    // The last stream, which no step takes.
+    const at::Generator random =
+        RandomStream(IntegerSetting(spec, "seed"), RandomUse::kFitMasksStep, UINT64_MAX);
+    return std::make_unique<Sd35MaskFlow>(BaseOf(context, spec, work), ImagesOf(spec, labels),
+                                          work.adapter_rank, random);
+  });
+}
+
+std::unique_ptr<Sd35MaskFlow> LoadPretrainedMaskFlow(TaskContext& context, const TaskSpec& spec,
+                                                     const std::filesystem::path& file,
+                                                     const LabelTable& labels,
+                                                     std::map<std::string, std::string>* metadata) {
+  Sd35Work work = WorkOf(context, spec, /*images=*/0);
+  work.adapter_rank = Sd35MaskFlow::AdapterRank(file);
+  const auto base = FromFolder<std::shared_ptr<const Sd35Base>>(
+      context, [&] { return BaseOf(context, spec, work); });
+  return Sd35MaskFlow::Load(file, base, ImagesOf(spec, labels), metadata);
 }
 
 std::shared_ptr<const FeatureExtractor> LoadDinoV3(TaskContext& context, const TaskSpec& spec) {

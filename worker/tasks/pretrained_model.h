@@ -8,6 +8,7 @@
 
 #include "worker/alignment/feature_extractor.h"
 #include "worker/data/label_table.h"
+#include "worker/masks/sd35_mask_flow.h"
 #include "worker/models/sd35_backbone.h"
 #include "worker/models/sd35_memory.h"
 #include "worker/tasks/task.h"
@@ -34,6 +35,15 @@ std::unique_ptr<Sd35Backbone> LoadPretrained(TaskContext& context, const TaskSpe
                                              const std::filesystem::path& file,
                                              const LabelTable& labels, int64_t images,
                                              std::map<std::string, std::string>* metadata);
+
+// The same of mask models: a new one, with adapters as masks.adapter_rank says, and one from a file
+// that Sd35MaskFlow::Save wrote.
+std::unique_ptr<Sd35MaskFlow> NewPretrainedMaskFlow(TaskContext& context, const TaskSpec& spec,
+                                                    const LabelTable& labels);
+std::unique_ptr<Sd35MaskFlow> LoadPretrainedMaskFlow(TaskContext& context, const TaskSpec& spec,
+                                                     const std::filesystem::path& file,
+                                                     const LabelTable& labels,
+                                                     std::map<std::string, std::string>* metadata);
 
 // The folder's dinov3/, frozen; null if there is none.
 std::shared_ptr<const FeatureExtractor> LoadDinoV3(TaskContext& context, const TaskSpec& spec);

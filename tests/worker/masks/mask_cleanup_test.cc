@@ -6,8 +6,8 @@
 
 #include "worker/masks/mask_choice.h"
 #include "worker/masks/mask_figures.h"
-#include "worker/masks/mask_flow.h"
 #include "worker/masks/mask_regions.h"
+#include "worker/masks/unet_mask_flow.h"
 #include "worker/training/random_stream.h"
 
 namespace alignflow {
@@ -161,7 +161,8 @@ TEST(MaskFlowTest, PlanesAndClassesAreEachOthersInverse) {
   EXPECT_EQ(planes.sizes(), (std::vector<int64_t>{8, 3, kSide, kSide}));
   EXPECT_EQ(planes.abs().min().item<float>(), 1);
   EXPECT_TRUE(at::equal(ClassesOfPlanes(planes), classes));
-  EXPECT_THROW(MaskFlowConfig(100, 3), std::invalid_argument);
+  EXPECT_THROW(UNetMaskFlow(at::zeros({2, 100, 100}, at::kByte), 3, /*seed=*/0, at::kCPU),
+               std::invalid_argument);
 }
 
 TEST(MaskFiguresTest, WassersteinIsTheMeanShiftOfSortedValues) {

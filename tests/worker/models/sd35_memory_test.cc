@@ -65,6 +65,27 @@ TEST_F(Sd35MemoryTest, WeightsAreCountedExactly) {
   EXPECT_EQ(PartOf(Estimate({.size = 64, .batch = 2}), "optimiser"), 0) << "sampling";
 }
 
+TEST_F(Sd35MemoryTest, AMaskModelIsAnotherTransformerOrAdapters) {
+  const int64_t transformer = NumbersIn("transformer/diffusion_pytorch_model.safetensors");
+  const Sd35Work whole{.kind = Kind::kFitMasks, .size = 64, .batch = 2};
+  const MemoryEstimate fit = Estimate(whole, at::kBFloat16);
+  EXPECT_EQ(PartOf(fit, "transformer"), 2 * transformer) << "the base, which others share";
+  EXPECT_EQ(PartOf(fit, "mask model"), 4 * transformer);
+  EXPECT_EQ(PartOf(fit, "optimiser"), 12 * (transformer - 8 * 8 * 16));
+  EXPECT_EQ(PartOf(fit, "ControlNet"), 0);
+  Sd35Work adapters = whole;
+  adapters.adapter_rank = 2;
+  // The tiny transformer of width 16 has a dual block of 12 such layers, and one where the text
+  // ends, of 7.
+  EXPECT_EQ(PartOf(Estimate(adapters), "adapters"), 4 * 19 * 2 * 2 * 16);
+  EXPECT_EQ(PartOf(Estimate(adapters), "optimiser"), 12 * 19 * 2 * 2 * 16);
+  EXPECT_EQ(PartOf(Estimate(adapters), "mask model"), 0);
+  const MemoryEstimate sampling =
+      Estimate({.kind = Kind::kMasks, .size = 64, .batch = 2}, at::kBFloat16);
+  EXPECT_EQ(PartOf(sampling, "mask model"), 2 * transformer);
+  EXPECT_EQ(PartOf(sampling, "optimiser"), 0);
+}
+
 TEST_F(Sd35MemoryTest, ItGrowsWithTheWork) {
   const auto total = [this](const Sd35Work& work) { return Estimate(work).Total(); };
   const int64_t fit = total({.kind = Kind::kFit, .size = 64, .batch = 2});
@@ -108,6 +129,12 @@ TEST_F(Sd35MemoryTest, AtFullSizeThePositionTablesAreCountedAndStage1TakesTensOf
       Estimate({.kind = Kind::kAlign, .size = 512, .batch = 4}, at::kBFloat16);
   EXPECT_GT(align.Total(), fit.Total());
   EXPECT_LT(align.Total(), 70 * kGibibyte) << align.Text();
+  // The preset's default learns masks on a GPU of 80 GB, adapters on one of 24.
+  Sd35Work masks{.kind = Kind::kFitMasks, .size = 512, .batch = 4};
+  EXPECT_GT(Estimate(masks, at::kBFloat16).Total(), 38 * kGibibyte);
+  EXPECT_LT(Estimate(masks, at::kBFloat16).Total(), 60 * kGibibyte);
+  masks.adapter_rank = 16;
+  EXPECT_LT(Estimate(masks, at::kBFloat16).Total(), 18 * kGibibyte);
 }
 
 // T5-XXL is let go before the rest is read; on its own it may need the most.

@@ -7,6 +7,7 @@
 #include "tests/worker/models/tiny_sd35.h"
 #include "tests/worker/tasks/task_fixture.h"
 #include "worker/models/safetensors.h"
+#include "worker/tasks/mask_list.h"
 #include "worker/tasks/pair_list.h"
 #include "worker/tasks/pretrained_model.h"
 
@@ -36,14 +37,17 @@ class PretrainedTest : public TaskFixture {
                         {"align.batch", "2"},      {"align.pool", "4"},
                         {"align.weight", "0.001"}, {"generate.steps", "2"},
                         {"figures.samples", "16"}, {"seed", "5"},
-                        {"gates.enabled", "off"}};
+                        {"masks.iterations", "3"}, {"masks.batch", "2"},
+                        {"masks.candidates", "1"}, {"gates.enabled", "off"}};
     for (const auto& [name, value] : given) settings[name] = value;
     const auto resolved = ResolveSettings("sd3.5-medium", settings);
     EXPECT_TRUE(resolved.ok()) << resolved.status();
     TaskSpec spec{.kind = kind,
                   .settings = SettingsOfKind(kind, "sd3.5-medium", *resolved),
                   .inputs = std::move(inputs)};
-    if (kind == "generate") spec.settings.insert({{"first_pair", "1"}, {"last_pair", "2"}});
+    if (kind == "generate" || kind == "masks") {
+      spec.settings.insert({{"first_pair", "1"}, {"last_pair", "2"}});
+    }
     return spec;
   }
 
@@ -58,6 +62,23 @@ class PretrainedTest : public TaskFixture {
     return outputs.ok() ? outputs->at(role) : "";
   }
   std::string Fitted() { return Output(PretrainedSpec("fit", {{"source", source_}}), "model"); }
+
+  // A task that is cancelled after its first step goes on to the bytes that it makes in one go.
+  void ExpectTheSameAfterACancel(const TaskSpec& spec) {
+    const std::string whole = Output(spec, "model");
+    const auto stopped = NewContext();
+    stopped->models = models();
+    stopped->cancel_at = 1;
+    EXPECT_EQ(RunTask(spec, *stopped).status().code(), absl::StatusCode::kCancelled);
+    ASSERT_TRUE(stopped->checkpoint);
+    const auto resumed = NewContext();
+    resumed->models = models();
+    resumed->checkpoint = stopped->checkpoint;
+    const auto outputs = RunTask(spec, *resumed);
+    ASSERT_TRUE(outputs.ok()) << outputs.status();
+    EXPECT_EQ(outputs->at("model"), whole);
+    EXPECT_EQ(resumed->reports.front().step, 2);
+  }
 
   // Of a fit, which must fail before its first step.
   std::string ErrorOfFit() {
@@ -122,20 +143,47 @@ TEST_F(PretrainedTest, AModelIsTheControlNetAloneAndItsBaseTheFolders) {
 }
 
 TEST_F(PretrainedTest, FitResumedAfterACancelGivesTheSameBytes) {
-  const TaskSpec spec = PretrainedSpec("fit", {{"source", source_}});
-  const std::string whole = Output(spec, "model");
-  const auto stopped = NewContext();
-  stopped->models = models();
-  stopped->cancel_at = 1;
-  EXPECT_EQ(RunTask(spec, *stopped).status().code(), absl::StatusCode::kCancelled);
-  ASSERT_TRUE(stopped->checkpoint);
-  const auto resumed = NewContext();
-  resumed->models = models();
-  resumed->checkpoint = stopped->checkpoint;
-  const auto outputs = RunTask(spec, *resumed);
-  ASSERT_TRUE(outputs.ok()) << outputs.status();
-  EXPECT_EQ(outputs->at("model"), whole);
-  EXPECT_EQ(resumed->reports.front().step, 2);
+  ExpectTheSameAfterACancel(PretrainedSpec("fit", {{"source", source_}}));
+}
+
+TEST_F(PretrainedTest, FitMasksResumedAfterACancelGivesTheSameBytes) {
+  for (const char* rank : {"0", "2"}) {
+    ExpectTheSameAfterACancel(
+        PretrainedSpec("fit-masks", {{"source", source_}}, {{"masks.adapter_rank", rank}}));
+  }
+}
+
+TEST_F(PretrainedTest, PairsOfNewMasksComeFromTheWholeModelAndFromAdapters) {
+  const DatasetManifest manifest = *ParseManifest(blobs_->Read(source_));
+  const std::string stage1 = Fitted();
+  for (const char* rank : {"0", "2"}) {
+    const SettingMap given{{"masks.adapter_rank", rank}, {"masks.kind", "synthetic"}};
+    const std::string model =
+        Output(PretrainedSpec("fit-masks", {{"source", source_}}, given), "model");
+    const SafetensorsFile file(blobs_->PathOf(model));
+    EXPECT_EQ(file.Has("proj_out.weight"), std::string(rank) == "0");
+    EXPECT_EQ(file.metadata().at("labels"), "polyp=255,background=0");
+    const std::string masks =
+        Output(PretrainedSpec("masks", {{"source", source_}, {"model", model}}, given), "masks");
+    const auto context = NewContext();
+    const MaskList list = LoadMasks(*context, masks, manifest.labels);
+    for (int64_t pair = 1; pair <= 2; ++pair) {
+      ASSERT_NE(list.Find(pair), nullptr);
+      EXPECT_GT(list.Find(pair)->classes.sum().item<int64_t>(), 0);
+    }
+    const std::string generated =
+        Output(PretrainedSpec("generate",
+                              {{"source", source_}, {"model", stage1}, {"masks", masks}}, given),
+               "pairs");
+    const auto line = nlohmann::json::parse(
+        blobs_->Read(generated).substr(0, blobs_->Read(generated).find('\n')));
+    EXPECT_EQ(line.at("record").at("mask_kind"), "synthetic");
+  }
+}
+
+TEST_F(PretrainedTest, AModelOfImagesMakesNoMasks) {
+  const auto outputs = Try(PretrainedSpec("masks", {{"source", source_}, {"model", Fitted()}}));
+  EXPECT_THAT(std::string(outputs.status().message()), HasSubstr("not an AlignFlow mask model"));
 }
 
 TEST_F(PretrainedTest, WithoutDinoV3TheRewardIsTheFilterBankAndSaysSo) {
@@ -188,6 +236,8 @@ TEST(CheckMemoryTest, TheNumberAndTheRemedyAreSaid) {
   EXPECT_THAT(std::string(refused.message()),
               AllOf(HasSubstr("20.0 GiB: transformer 5.0, optimiser 15.0"), HasSubstr("12.0 GiB"),
                     HasSubstr("fit.batch"), HasSubstr("fit.accumulate")));
+  EXPECT_THAT(std::string(CheckMemory(needed, 12 * gib, "fit-masks").message()),
+              AllOf(HasSubstr("masks.batch"), HasSubstr("masks.adapter_rank")));
 }
 
 TEST_F(PretrainedTest, TheStyleHeadOfTheSmallPresetsIsRefused) {
