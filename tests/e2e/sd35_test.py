@@ -60,6 +60,17 @@ def test_job_runs_from_fit_to_figures(service, tmp_path):
     assert json.loads(header["__metadata__"]["config.json"])["_class_name"] == "SD3ControlNetModel"
 
 
+def test_job_makes_pairs_of_new_masks(service, tmp_path):
+    job = start(service, tmp_path / "data", {**SETTINGS, "masks.kind": "synthetic", "masks.iterations": "3",
+                                             "masks.batch": "2", "masks.candidates": "1", "masks.adapter_rank": "2"})
+    assert job["state"] == "JOB_STATE_SUCCEEDED"
+    assert {"fit-masks", "masks"} <= {stage["id"] for stage in job["stages"]}
+    service.afctl("pairs", "pull", job["name"], tmp_path / "pairs")
+    check_pulled(tmp_path / "pairs", PAIRS)
+    for line in (tmp_path / "pairs" / "manifest.jsonl").read_text().splitlines():
+        assert json.loads(line)["record"]["mask_kind"] == "synthetic"
+
+
 def test_missing_weights_fail_the_job_by_name(service, tmp_path):
     error = start(service, tmp_path / "data", {**SETTINGS, "weights": "absent"}, expect=1)
     text = json.dumps(error)
