@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
-#include <sstream>
 
 #include "tests/worker/tasks/task_fixture.h"
 
@@ -29,9 +28,10 @@ class GenerateGatesTest : public TaskFixture {
     }
     inputs.insert(
         {{"source", source_}, {"references", references_}, {"model", model_}, {"judge", judge_}});
-    std::istringstream stream(blobs_->Read(Run(Spec("generate", inputs, given))["pairs"]));
     std::vector<json> lines;
-    for (std::string line; std::getline(stream, line);) lines.push_back(json::parse(line));
+    for (const std::string& line : LinesOf(Run(Spec("generate", inputs, given))["pairs"])) {
+      lines.push_back(json::parse(line));
+    }
     return lines;
   }
 

@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
-#include <sstream>
 
 #include "tests/worker/tasks/task_fixture.h"
 
@@ -19,11 +18,7 @@ class GenerateTaskTest : public TaskFixture {
     given["first_pair"] = std::to_string(first);
     given["last_pair"] = std::to_string(last);
     given.insert({"generate.steps", "1"});
-    std::istringstream stream(blobs_->Read(
-        Run(Spec("generate", {{"source", source_}, {"model", model_}}, given))["pairs"]));
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(stream, line);) lines.push_back(line);
-    return lines;
+    return LinesOf(Run(Spec("generate", {{"source", source_}, {"model", model_}}, given))["pairs"]);
   }
 
   std::string source_;
@@ -31,14 +26,7 @@ class GenerateTaskTest : public TaskFixture {
 };
 
 TEST_F(GenerateTaskTest, APairIsTheSameWhicheverShardMakesIt) {
-  const std::vector<std::string> whole = Lines(1, 18);
-  ASSERT_EQ(whole.size(), 18u);
-  std::vector<std::string> shards = Lines(1, 3);
-  for (const auto& [first, last] : {std::pair{4, 17}, {18, 18}}) {
-    const std::vector<std::string> shard = Lines(first, last);
-    shards.insert(shards.end(), shard.begin(), shard.end());
-  }
-  EXPECT_EQ(shards, whole);
+  ExpectSameWhicheverShard([&](int64_t first, int64_t last) { return Lines(first, last); });
 }
 
 TEST_F(GenerateTaskTest, ARecordTellsWhereAPairComesFrom) {

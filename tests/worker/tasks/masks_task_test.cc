@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
 #include <set>
-#include <sstream>
 
 #include "tests/worker/tasks/task_fixture.h"
 #include "worker/tasks/mask_list.h"
@@ -27,24 +26,14 @@ class MasksTaskTest : public TaskFixture {
                      {"masks.candidates", "1"}}))["masks"];
   }
   std::vector<std::string> Lines(int64_t first, int64_t last) {
-    std::istringstream stream(blobs_->Read(Masks(first, last)));
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(stream, line);) lines.push_back(line);
-    return lines;
+    return LinesOf(Masks(first, last));
   }
 
   std::string source_, model_;
 };
 
 TEST_F(MasksTaskTest, AMaskIsTheSameWhicheverShardMakesIt) {
-  const std::vector<std::string> whole = Lines(1, 18);
-  ASSERT_EQ(whole.size(), 18u);
-  std::vector<std::string> shards = Lines(1, 3);
-  for (const auto& [first, last] : {std::pair{4, 17}, {18, 18}}) {
-    const std::vector<std::string> shard = Lines(first, last);
-    shards.insert(shards.end(), shard.begin(), shard.end());
-  }
-  EXPECT_EQ(shards, whole);
+  ExpectSameWhicheverShard([&](int64_t first, int64_t last) { return Lines(first, last); });
 }
 
 TEST_F(MasksTaskTest, MasksHaveTheSourcesClassesAndAreNoneOfItsMasks) {
@@ -75,20 +64,9 @@ TEST_F(MasksTaskTest, TheOriginIsThatOfThePairsOwnImage) {
   EXPECT_EQ(nlohmann::json::parse(Lines(5, 5).at(0)).at("origin"), pair.at("record").at("mask"));
 }
 
-TEST_F(MasksTaskTest, AFitGoesOnAfterACancelToTheSameBytes) {
-  const SettingMap given{{"masks.iterations", "4"}, {"masks.batch", "2"}};
-  const TaskOutputs whole = Fit(given);
-  const TaskSpec spec = Spec("fit-masks", {{"source", source_}}, given);
-  const auto context = NewContext();
-  context->cancel_at = 2;
-  EXPECT_EQ(RunTask(spec, *context).status().code(), absl::StatusCode::kCancelled);
-  const auto next = NewContext();
-  next->checkpoint = context->checkpoint;
-  ASSERT_TRUE(next->checkpoint);
-  const auto resumed = RunTask(spec, *next);
-  ASSERT_TRUE(resumed.ok()) << resumed.status();
-  EXPECT_EQ(*resumed, whole);
-  EXPECT_EQ(nlohmann::json::parse(blobs_->Read(whole.at("curve.json"))).at("name"), "fit-masks");
+TEST_F(MasksTaskTest, AFitTellsItsCurve) {
+  const TaskOutputs outputs = Fit({{"masks.iterations", "4"}, {"masks.batch", "2"}});
+  EXPECT_EQ(nlohmann::json::parse(blobs_->Read(outputs.at("curve.json"))).at("name"), "fit-masks");
 }
 
 TEST_F(MasksTaskTest, AModelOfImagesIsRefused) {

@@ -37,6 +37,12 @@ TEST_F(ResumeTest, FitResumedAfterACancelGivesTheSameBytes) {
   ExpectSameAfterCancel(Spec("fit", {{"source", source_}}), 2);
 }
 
+TEST_F(ResumeTest, FitMasksResumedAfterACancelGivesTheSameBytes) {
+  ExpectSameAfterCancel(
+      Spec("fit-masks", {{"source", source_}}, {{"masks.iterations", "4"}, {"masks.batch", "2"}}),
+      2);
+}
+
 TEST_F(ResumeTest, AlignResumedAfterACancelGivesTheSameBytes) {
   const std::string model =
       Run(Spec("fit", {{"source", source_}}, {{"fit.iterations", "1"}}))["model"];

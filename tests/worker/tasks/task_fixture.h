@@ -4,8 +4,12 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
+#include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/settings/settings.h"
 #include "tests/worker/tasks/fake_context.h"
@@ -76,6 +80,26 @@ class TaskFixture : public ::testing::Test {
     const auto outputs = RunTask(spec, *context);
     EXPECT_TRUE(outputs.ok()) << spec.kind << ": " << outputs.status();
     return outputs.ok() ? *outputs : TaskOutputs{};
+  }
+
+  std::vector<std::string> LinesOf(const std::string& digest) const {
+    std::istringstream stream(blobs_->Read(digest));
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  }
+  // lines(first, last): those of the pairs that a shard makes. Two groups of pairs, whole and cut
+  // within a group.
+  static void ExpectSameWhicheverShard(
+      const std::function<std::vector<std::string>(int64_t first, int64_t last)>& lines) {
+    const std::vector<std::string> whole = lines(1, 18);
+    ASSERT_EQ(whole.size(), 18u);
+    std::vector<std::string> shards = lines(1, 3);
+    for (const auto& [first, last] : {std::pair{4, 17}, {18, 18}}) {
+      const std::vector<std::string> shard = lines(first, last);
+      shards.insert(shards.end(), shard.begin(), shard.end());
+    }
+    EXPECT_EQ(shards, whole);
   }
 
   std::filesystem::path folder_;
