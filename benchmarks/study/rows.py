@@ -1,18 +1,22 @@
 """The rows of a study: a name and the settings that make it. A group is a table."""
 
 # What each method is called in the tables, and how its pairs are made.
+# AlignFlow's rows are generated images alone; a preset's default may mix recoloured ones in.
+ALONE = {"generate.recoloured": "0"}
 METHODS = {
     "Reinhard": {"method": "reinhard"},
     "FDA": {"method": "fda"},
     "ControlNet-FM": {"method": "controlnet-fm"},
-    "AlignFlow(SKL)": {"align.reward": "skl"},
-    "AlignFlow": {},
-    "AlignFlow(Mask)": {"masks.kind": "both"},
+    "AlignFlow(SKL)": {**ALONE, "align.reward": "skl"},
+    "AlignFlow": ALONE,
+    "AlignFlow(Mask)": {**ALONE, "masks.kind": "both"},
+    "AlignFlow + Reinhard": {"generate.recoloured": "0.5"},
 }
-# From pairs spread over the way between both looks to the references' look in all of them.
-STYLE = {f"least style {share}": {"generate.least_style": share} for share in ("0", "0.3", "0.6", "1")}
+# From images spread over the way between both looks to the references' look in all of them.
+STYLE = {f"least style {share}": {**ALONE, "generate.least_style": share} for share in ("0", "0.3", "0.6", "1")}
 # The paper's own choices, where a preset's differ from them.
 LITERAL = {
+    **ALONE,
     "align.tune": "control",
     "generate.path": "aligned",
     "generate.strength": "1",

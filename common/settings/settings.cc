@@ -185,7 +185,7 @@ const std::vector<Setting>& AllSettings() {
            "AdamW's peak rate in stage 1, after warm-up and before cosine decay (paper: 1e-5)"),
       Real("fit.ema", 0, 0.99999, {"fit"},
            "Decay per step of stage 1's running average of the weights; 0: none"),
-      Integer("align.references", 0, 10000, {"align", "transfer"},
+      Integer("align.references", 0, 10000, {"align", "generate", "transfer"},
               "References that are learned from, equally spaced among those given; 0: all (paper: "
               "10, Table 4)"),
       Choice("align.reward", {"mmd", "skl"}, {"align"},
@@ -246,6 +246,10 @@ const std::vector<Setting>& AllSettings() {
       Real("generate.least_style", 0, 1, {"generate"},
            "With align.tune=style: every pair takes a share of the references' style drawn between "
            "this and 1; below 1 the pairs span the way from the source's look to the references'"),
+      Real(
+          "generate.recoloured", 0, 1, {"generate"},
+          "With generate.strength below 1: share of the pairs whose image is the mask's own source "
+          "image with the references' colours (Reinhard's transfer) instead of a generated one"),
       Choice("gates.enabled", {"on", "off"}, {"generate", "figures"},
              "Whether each pair must pass mask agreement and memorization before it is handed out"),
       Real("gates.mask_agreement", 0, 1, {"generate", "figures"},

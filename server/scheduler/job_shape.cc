@@ -27,6 +27,7 @@ JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
   shape.rolls_out = shape.aligns && value("align.rollout", "pool") != "fresh";
   shape.makes_masks = !shape.transfers && value("masks.kind", "real") != "real";
   shape.has_gates = !shape.transfers && value("gates.enabled", "off") == "on";
+  shape.recolours = shape.aligns && value("generate.recoloured", "0") != "0";
   if (has_target && value("evaluate.segmenter", "none") != "none") {
     shape.evaluation_runs = static_cast<int>(number("evaluate.seeds", 1));
   }

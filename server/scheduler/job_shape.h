@@ -16,6 +16,7 @@ struct JobShape {
   bool rolls_out = false;    // a pool of rollouts for stage 2
   bool makes_masks = false;  // new masks
   bool has_gates = false;    // pairs must pass before they are handed out
+  bool recolours = false;    // some pairs are source images in the references' colours
   int evaluation_runs = 0;   // segmentation models on each side; 0: no downstream evaluation
   int shards = 0;            // of all pairs
   int compared_pairs = 0;    // pairs that the figures look at

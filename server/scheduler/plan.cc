@@ -76,7 +76,9 @@ void GiveMasks(const JobShape& shape, OutputReader& outputs, std::vector<TaskSpe
 std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
                                     OutputReader& outputs) {
   TaskSpec task = SourceTask(job, shape.transfers ? "transfer" : "generate");
-  if (shape.transfers || shape.has_gates) task.inputs["references"] = job.references_digest;
+  if (shape.transfers || shape.has_gates || shape.recolours) {
+    task.inputs["references"] = job.references_digest;
+  }
   if (shape.has_gates) task.inputs["judge"] = outputs.Get({"judge", 0}, "segmenter");
   if (!shape.transfers) {
     const std::string stage1 = outputs.Get({"fit", 0}, "model");
@@ -91,6 +93,7 @@ std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
 // What stage 1's images do not depend on.
 bool IsOfStage2(absl::string_view setting) {
   return absl::StartsWith(setting, "gates.") || setting == "generate.least_style" ||
+         setting == "generate.recoloured" || setting == "align.references" ||
          setting == "align.tune";
 }
 
@@ -135,7 +138,7 @@ TaskSpec FiguresTask(const PlanInput& job, const JobShape& shape, OutputReader& 
   task.inputs["references"] = job.references_digest;
   if (!job.target_digest.empty()) task.inputs["target"] = job.target_digest;
   if (shape.aligns) outputs.GetAll("compare", shape.compared_shards, "pairs", "stage1", task);
-  outputs.GetAll("generate", shape.shards, "pairs", "stage2", task);
+  outputs.GetAll("generate", shape.compared_shards, "pairs", "stage2", task);
   outputs.GetAll("baseline", shape.evaluation_runs, "scores", "real", task);
   outputs.GetAll("evaluate", shape.evaluation_runs, "scores", "both", task);
   return task;

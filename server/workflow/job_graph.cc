@@ -99,7 +99,12 @@ absl::Status NameStage(Sql& sql, BlobStore& blobs, JobRecord& job, const std::st
   const auto inputs = InputsOfStage(sql, job, stage);
   if (!inputs) return absl::OkStatus();
   absl::StatusOr<std::vector<TaskSpec>> tasks = StageTasks(PlanOf(job), stage, *inputs);
-  if (!tasks.ok()) return tasks.status();
+  if (!tasks.ok()) {
+    // The job alone fails: the task whose end led here is done and must not be computed again.
+    const std::string error =
+        absl::StrCat("stage ", stage, " cannot be planned: ", tasks.status().message());
+    return EndJob(sql, JobState::kFailed, error, job, now);
+  }
   int reused = 0;
   for (size_t i = 0; i < tasks->size(); ++i) {
     JobTaskRecord place;
@@ -159,7 +164,7 @@ absl::Status Advance(Sql& sql, BlobStore& blobs, const std::string& id, absl::Ti
   // In order, so that a stage whose results are all reused makes way for those after it.
   for (const std::string& stage : UnnamedStages(sql, id)) {
     absl::Status named = NameStage(sql, blobs, job, stage, now);
-    if (!named.ok()) return named;
+    if (!named.ok() || IsFinal(job.state)) return named;
   }
   if (!AllTasksDone(sql, id)) {
     AddEvent(sql, id, now);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -16,6 +17,7 @@
 #include "worker/tasks/task_progress.h"
 #include "worker/tasks/task_spec.h"
 #include "worker/training/epoch_order.h"
+#include "worker/transfer/colour_transfer.h"
 
 namespace alignflow {
 namespace {
@@ -32,15 +34,24 @@ struct Draft {
   int64_t number = 0;  // from 1
   int64_t item = 0;    // of the source: whose mask it is, or is made after
   bool new_mask = false;
-  double similarity = 0;  // of a new mask to the item's
-  at::Tensor classes;     // uint8 [S,S]
-  at::Tensor image;       // uint8 [3,S,S]
-  double style = 1;       // share of the references' style
+  bool recoloured = false;  // the item's own image, not a generated one
+  double similarity = 0;    // of a new mask to the item's
+  at::Tensor classes;       // uint8 [S,S]
+  at::Tensor image;         // uint8 [3,S,S]
+  double style = 1;         // share of the references' style
   std::optional<GateVerdict> verdict;
   int64_t attempts = 1;
 
   bool failed() const { return verdict && !verdict->passed; }
 };
+
+// Of the pairs with a source image, those that are recoloured: none from stage 1, and none where
+// pairs are made from noise.
+double RecolouredShare(const TaskSpec& spec) {
+  const bool restyles =
+      spec.inputs.contains("stage1") && RealSetting(spec, "generate.strength") < 1;
+  return restyles ? RealSetting(spec, "generate.recoloured") : 0;
+}
 
 class PairGroup {
  public:
@@ -49,6 +60,7 @@ class PairGroup {
         masks_(masks),
         half_(TextSetting(spec, "masks.kind") == "both"),
         least_style_(RealSetting(spec, "generate.least_style")),
+        recoloured_(RecolouredShare(spec)),
         seed_(IntegerSetting(spec, "seed")),
         order_(source.size(), seed_, RandomUse::kPairMask) {}
 
@@ -67,7 +79,12 @@ class PairGroup {
                         at::rand({1}, RandomStream(seed_, RandomUse::kPairStyle, draft.number - 1))
                             .item<double>();
       draft.new_mask = masks_ != nullptr && (!half_ || draft.number % 2 == 0);
-      if (!draft.new_mask) continue;
+      if (!draft.new_mask) {
+        // Evenly among the pairs that have a source image.
+        const auto index = static_cast<double>(half_ ? (draft.number - 1) / 2 : draft.number - 1);
+        draft.recoloured = std::floor((index + 1) * recoloured_) > std::floor(index * recoloured_);
+        continue;
+      }
       // Pairs of the group that this shard does not make have no mask here. A real one keeps the
       // batch as large as in the shard that makes them.
       const GeneratedMask* mask = masks_->Find(draft.number);
@@ -83,11 +100,13 @@ class PairGroup {
   const MaskList* masks_;
   bool half_;
   double least_style_;
+  double recoloured_;
   uint64_t seed_;
   EpochOrder order_;
 };
 
-// Makes the first attempt's images of a whole group: rows with a source image, then those without.
+// Makes the first attempt's images of a whole group: rows that start from a source image, then
+// those that start from noise.
 void MakeImages(const PairMaker& maker, std::vector<Draft>& drafts) {
   for (const bool new_mask : {false, true}) {
     std::vector<Draft*> rows;
@@ -95,7 +114,7 @@ void MakeImages(const PairMaker& maker, std::vector<Draft>& drafts) {
     std::vector<at::Tensor> classes;
     PairMaker::Request request{.items = {}, .classes = {}, .from_noise = new_mask, .noise = {}};
     for (Draft& draft : drafts) {
-      if (draft.new_mask != new_mask) continue;
+      if (draft.new_mask != new_mask || draft.recoloured) continue;
       rows.push_back(&draft);
       items.push_back(draft.item);
       classes.push_back(draft.classes);
@@ -112,9 +131,19 @@ void MakeImages(const PairMaker& maker, std::vector<Draft>& drafts) {
   }
 }
 
-// A further attempt at one pair, with noise of its own.
+// The drafts that are to be recoloured get their source image in the references' colours.
+void Recolour(const ImageSet& source, const ColourMoments& references, std::vector<Draft>& drafts) {
+  for (Draft& draft : drafts) {
+    if (!draft.recoloured) continue;
+    const ImageBatch origin = TakeBatch(source, at::tensor({draft.item}, at::kLong), at::kCPU);
+    draft.image = BytesFromImages(TransferReinhard(origin.images, references))[0];
+  }
+}
+
+// A further attempt at one pair, with noise of its own. Recolouring would give the same again.
 void MakeAgain(const PairMaker& maker, Draft& draft) {
   ++draft.attempts;
+  draft.recoloured = false;
   draft.image = maker.Images({.items = at::tensor({draft.item}, at::kLong),
                               .classes = draft.classes.unsqueeze(0),
                               .from_noise = draft.new_mask,
@@ -143,7 +172,15 @@ nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const Imag
                         {"mask", source.names[draft.item]},
                         {"mask_kind", draft.new_mask ? "synthetic" : "real"},
                         {"synthetic", true}};
-  if (maker.shares_style()) record["style"] = draft.style;
+  if (draft.recoloured) {
+    record["method"] = "reinhard";
+    for (const char* name :
+         {"model", "steps", "solver", "guidance", "strength", "detail", "path"}) {
+      record.erase(name);
+    }
+  } else if (maker.shares_style()) {
+    record["style"] = draft.style;
+  }
   if (draft.new_mask) record["mask_similarity"] = draft.similarity;
   for (const char* name : {"weights", "prompt"}) {  // of pretrained models
     if (spec.settings.contains(name)) record[name] = TextSetting(spec, name);
@@ -185,11 +222,17 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
     attempts = IntegerSetting(spec, "gates.attempts");
   }
 
+  std::optional<ColourMoments> colours;
+  if (RecolouredShare(spec) > 0) {
+    colours = MomentsInView(ImagesFromBytes(LoadReferences(context, spec).images));
+  }
+
   PairGroup group(spec, source, masks ? &*masks : nullptr);
   std::string lines;
   for (int64_t begin = (first - 1) / kGroup * kGroup; begin < last; begin += kGroup) {
     std::vector<Draft> drafts = group.Begin(begin);
     MakeImages(maker, drafts);
+    if (colours) Recolour(source, *colours, drafts);
     for (Draft& draft : drafts) {
       if (draft.number < first || draft.number > last) continue;
       if (gates) Judge(*gates, draft);

@@ -31,7 +31,8 @@ namespace alignflow {
 //     pair: {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a PNG>","record":{provenance}}
 //     or, if it failed the gates in every attempt, {"pair":1,"left_out":"mask agreement 0.21",
 //     "record":{...}}. record.gates, if they ran, is {"mask_agreement":0.83,"memorization":0.61,
-//     "nearest":"<stem>","nearest_in":"source","near_copy":false,"attempts":1,"passed":true}.
+//     "nearest":"<stem>","nearest_in":"source","near_copy":false,"attempts":1,"passed":true};
+//     record.method is "reinhard" where the image is a recoloured one (generate.recoloured).
 //   transfer: source, references -> pairs. As generate, by colour transfer (method).
 //   evaluate: source, target, pairs/NNNNNN (optional) -> scores. A segmentation model trained on
 //     the source and the pairs, tested on the target. Settings run (1, 2, ...: its seed). JSON:

@@ -103,6 +103,36 @@ TEST_F(GenerateGatesTest, APairWithANewMaskIsTheSameWhicheverShardMakesIt) {
             std::vector<json>(whole.begin() + 2, whole.end()));
 }
 
+TEST_F(GenerateGatesTest, RecolouredPairsAreThoseOfColourTransfer) {
+  const auto with = [&](const char* share, const char* strength) {
+    return Lines(
+        {{"generate.recoloured", share}, {"generate.strength", strength}, {"gates.enabled", "off"}},
+        {{"stage1", model_}});
+  };
+  const auto transferred = LinesOf(
+      Run(Spec("transfer", {{"source", source_}, {"references", references_}},
+               {{"method", "reinhard"}, {"first_pair", "1"}, {"last_pair", "4"}}))["pairs"]);
+  const std::vector<json> half = with("0.5", "0.3"), none = with("0", "0.3");
+  for (size_t i = 0; i < half.size(); ++i) {
+    const bool recoloured = i % 2 == 1;
+    EXPECT_EQ(half[i].at("record").contains("method"), recoloured);
+    EXPECT_EQ(half[i].at("image"),
+              recoloured ? json::parse(transferred[i]).at("image") : none[i].at("image"));
+  }
+  EXPECT_EQ(with("0.5", "1"), with("0", "1")) << "from noise no pair is a source image";
+}
+
+TEST_F(GenerateGatesTest, ARecolouredPairThatFailsIsGeneratedInstead) {
+  const std::vector<json> lines =
+      Lines({{"generate.recoloured", "1"}, {"gates.mask_agreement", "1"}, {"gates.attempts", "2"}},
+            {{"stage1", model_}});
+  for (const json& line : lines) {
+    EXPECT_TRUE(line.contains("left_out"));
+    EXPECT_FALSE(line.at("record").contains("method"));
+    EXPECT_EQ(line.at("record").at("gates").at("attempts"), 2);
+  }
+}
+
 TEST_F(GenerateGatesTest, SharesOfTheStyleLieBetweenBothStages) {
   const std::string pool = Run(Spec("rollout", {{"source", source_}, {"model", model_}}))["pool"];
   const std::string aligned = Run(Spec("align", {{"source", source_},
@@ -110,8 +140,9 @@ TEST_F(GenerateGatesTest, SharesOfTheStyleLieBetweenBothStages) {
                                                  {"references", references_},
                                                  {"pool", pool}}))["model"];
   const auto with = [&](const char* least) {
-    return Lines({{"generate.least_style", least}, {"gates.enabled", "off"}},
-                 {{"model", aligned}, {"stage1", model_}});
+    return Lines(
+        {{"generate.least_style", least}, {"generate.recoloured", "0"}, {"gates.enabled", "off"}},
+        {{"model", aligned}, {"stage1", model_}});
   };
   const std::vector<json> full = with("1"), shared = with("0");
   const std::vector<json> none = Lines({{"gates.enabled", "off"}});
