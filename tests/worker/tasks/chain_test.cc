@@ -29,8 +29,10 @@ TEST_F(ChainTest, TheTasksOfAJobMakePairsAndFigures) {
   const SettingMap pairs{{"first_pair", "1"}, {"last_pair", "5"}};
   const std::string compare =
       Run(Spec("generate", {{"source", source}, {"model", stage1}}, pairs))["pairs"];
-  const std::string generated = Run(Spec(
-      "generate", {{"source", source}, {"model", stage2}, {"stage1", stage1}}, pairs))["pairs"];
+  const std::string generated = Run(
+      Spec("generate",
+           {{"source", source}, {"model", stage2}, {"stage1", stage1}, {"references", references}},
+           pairs))["pairs"];
 
   const std::vector<PairLine> first = ParsePairLines(blobs_->Read(compare));
   const std::vector<PairLine> second = ParsePairLines(blobs_->Read(generated));
