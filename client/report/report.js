@@ -156,7 +156,7 @@ function sampleCard(sample) {
     sample.mask_origin ? el('span', {}, `mask from ${sample.mask_origin}`) : null, texts.map(text => el('span', {class: 'small'}, text)),
     gates.passed === false ? el('span', {class: 'badge poor'}, '\u2717 left out') : null),
     el('div', {class: 'pictures'}, picture('Mask', `Mask of pair ${sample.pair}`, null, mask), picture('Source image', about('Source image'), of('source').png, of('source').mask || mask),
-      picture('Stage 1', about('Stage 1'), of('stage 1').png, of('stage 1').mask || mask), picture(made === 'pairs' ? 'The pair\u2019s image' : 'Stage 2: the pair\u2019s image', about('Image'), of(made).png, mask),
+      picture('Stage 1', about('Stage 1'), of('stage 1').png, of('stage 1').mask || mask), picture(`${made === 'pairs' || sample.method ? 'The' : 'Stage 2: the'} pair\u2019s image${sample.method ? ': the source image in the references\u2019 colours' : ''}`, about('Image'), of(made).png, mask),
       picture(nearest, `Nearest real image to pair ${sample.pair}`, of('nearest').png, of('nearest').mask)));
 }
 

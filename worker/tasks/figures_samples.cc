@@ -100,6 +100,7 @@ std::string SamplesJson(const FigureSets& sets) {
     AddNamed(sets.source().set, made.pairs.origins[row], "source", images);
     nlohmann::json sample{{"pair", made.pairs.pairs[row]},
                           {"mask_origin", made.pairs.origins[row]}};
+    if (record.contains("method")) sample["method"] = record["method"];
     if (record.contains("gates")) {
       sample["gates"] = record["gates"];
       const bool reference = record["gates"].value("nearest_in", "") == "references";

@@ -47,7 +47,8 @@ namespace alignflow {
 //       figure is not available, and the note says why.
 //     verdicts.json: [{"name":"alignment","verdict":"good"|"poor"|"not measured","reason":"..."}]
 //     samples.json: [{"pair":1,"mask_origin":"<stem>","images":{"stage 2":{"png":"<base64>",
-//       "mask":"<base64>"},"stage 1":...,"source":...,"nearest":...},"gates":{...}},...]
+//       "mask":"<base64>"},"stage 1":...,"source":...,"nearest":...},"gates":{...}},...];
+//       "method" as in the record
 //     embedding.json: [{"subject":"source","x":0.1,"y":-3.2},...] (t-SNE)
 //   curve.json: {"name":"align","x":"step","series":[{"name":"alignment","points":[[25,3.1],...]}],
 //     "events":[{"step":150,"text":"..."}]}

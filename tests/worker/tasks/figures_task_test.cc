@@ -235,13 +235,16 @@ TEST_F(FiguresTaskTest, SegmentersAreComparedRunByRun) {
 }
 
 TEST_F(FiguresTaskTest, SamplesStandBesideTheirSourceAndNearestImage) {
-  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA, Gates(0.8, false)));
+  Json record = Gates(0.8, false);
+  record["method"] = "reinhard";
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA, record));
   inputs["stage1/000001"] = PutOwnPairs(PhantomDomain::kSource);
   const TaskOutputs outputs = Run(Spec("figures", inputs));
   const Json samples = Output(outputs, "samples.json");
   ASSERT_EQ(samples.size(), static_cast<size_t>(kCount));
   const Json& first = samples[0];
   EXPECT_EQ(first.at("mask_origin"), "item-100");
+  EXPECT_EQ(first.at("method"), "reinhard");
   for (const char* name : {"stage 2", "stage 1", "source", "nearest"}) {
     std::string png;
     ASSERT_TRUE(
