@@ -151,12 +151,14 @@ function sampleCard(sample) {
   if (isNumber(gates.memorization)) texts.push(`distance to nearest real image ${numberText(gates.memorization, 2)} (at least ${settings['gates.memorization']})`);
   if (gates.attempts > 1) texts.push(`${gates.attempts} attempts`);
   const nearest = gates.nearest ? `Nearest real image: ${gates.nearest}${gates.nearest_in ? `, ${gates.nearest_in}` : ''}` : 'Nearest real image';
+  let caption = made === 'pairs' ? 'The pair\u2019s image' : 'Stage 2: the pair\u2019s image';
+  if (sample.method) caption = 'The pair\u2019s image: the source image recoloured';
   const about = name => `${name} of pair ${sample.pair}, with the mask's outline`;
   return el('article', {class: 'sample'}, el('div', {class: 'head'}, el('span', {class: 'name'}, `Pair ${sample.pair}`),
     sample.mask_origin ? el('span', {}, `mask from ${sample.mask_origin}`) : null, texts.map(text => el('span', {class: 'small'}, text)),
     gates.passed === false ? el('span', {class: 'badge poor'}, '\u2717 left out') : null),
     el('div', {class: 'pictures'}, picture('Mask', `Mask of pair ${sample.pair}`, null, mask), picture('Source image', about('Source image'), of('source').png, of('source').mask || mask),
-      picture('Stage 1', about('Stage 1'), of('stage 1').png, of('stage 1').mask || mask), picture(`${made === 'pairs' || sample.method ? 'The' : 'Stage 2: the'} pair\u2019s image${sample.method ? ': the source image in the references\u2019 colours' : ''}`, about('Image'), of(made).png, mask),
+      picture('Stage 1', about('Stage 1'), of('stage 1').png, of('stage 1').mask || mask), picture(caption, about('Image'), of(made).png, mask),
       picture(nearest, `Nearest real image to pair ${sample.pair}`, of('nearest').png, of('nearest').mask)));
 }
 

@@ -19,6 +19,8 @@ constexpr char kFormat[] = "sd35-masks-1";
 constexpr char kBaseKey[] = "alignflow.base";
 constexpr char kRankKey[] = "alignflow.adapter_rank";
 constexpr int64_t kSteps = 28;  // the paper's for images
+constexpr int64_t kMostRank =
+    256;  // as masks.adapter_rank; a file's number sizes what is allocated
 
 int64_t RankIn(const SafetensorsFile& file, const std::filesystem::path& path) {
   const auto value = [&file](const char* key) {
@@ -28,7 +30,7 @@ int64_t RankIn(const SafetensorsFile& file, const std::filesystem::path& path) {
   const std::string text = value(kRankKey);
   int64_t rank = -1;
   std::from_chars(text.data(), text.data() + text.size(), rank);
-  if (value(kFormatKey) != kFormat || rank < 0) {
+  if (value(kFormatKey) != kFormat || rank < 0 || rank > kMostRank) {
     throw std::runtime_error(path.string() + ": not an AlignFlow mask model for SD 3.5");
   }
   return rank;

@@ -153,6 +153,35 @@ TEST_P(Sd35MaskFlowTest, AFileHoldsNothingButWhatHasTrained) {
   }
 }
 
+TEST_P(Sd35MaskFlowTest, ACutOrForgedFileIsRefusedByName) {
+  const auto base = Base();
+  const std::filesystem::path file = folder_.path() / "model.safetensors";
+  const auto expect_refused = [&](const char* what) {
+    std::map<std::string, std::string> metadata;
+    try {
+      Sd35MaskFlow::Load(file, base, Images(), &metadata);
+      FAIL() << what;
+    } catch (const std::runtime_error& error) {
+      EXPECT_THAT(error.what(), HasSubstr(file.string())) << what;
+    }
+  };
+  const auto flow = Flow(base);
+  flow->Save(file, {});
+  const SafetensorsFile whole(file);
+  std::map<std::string, at::Tensor> tensors;
+  for (const std::string& name : whole.Names()) tensors[name] = whole.Get(name).clone();
+  std::map<std::string, std::string> strings = whole.metadata();
+
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  expect_refused("cut");
+  strings["alignflow.adapter_rank"] = "1000000000";
+  WriteSafetensors(file, tensors, strings);
+  expect_refused("a rank that would fill the memory");
+  strings["alignflow.adapter_rank"] = GetParam() > 0 ? "0" : "2";
+  WriteSafetensors(file, tensors, strings);
+  expect_refused("the other kind of model");
+}
+
 TEST_P(Sd35MaskFlowTest, WhatItMakesOfNoiseAreMasksOfItsClasses) {
   const auto flow = Flow(Base());
   const at::NoGradGuard no_grad;
