@@ -162,24 +162,20 @@ nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const Imag
   nlohmann::json record{{"pair", draft.number},
                         {"seed", IntegerSetting(spec, "seed")},
                         {"preset", TextSetting(spec, "preset")},
-                        {"model", Input(spec, "model")},
-                        {"steps", IntegerSetting(spec, "generate.steps")},
-                        {"solver", TextSetting(spec, "generate.solver")},
-                        {"guidance", RealSetting(spec, "generate.guidance")},
-                        {"strength", draft.new_mask ? 1.0 : RealSetting(spec, "generate.strength")},
-                        {"detail", draft.new_mask ? 0.0 : RealSetting(spec, "generate.detail")},
-                        {"path", maker.handover() ? "handover" : "aligned"},
                         {"mask", source.names[draft.item]},
                         {"mask_kind", draft.new_mask ? "synthetic" : "real"},
                         {"synthetic", true}};
   if (draft.recoloured) {
     record["method"] = "reinhard";
-    for (const char* name :
-         {"model", "steps", "solver", "guidance", "strength", "detail", "path"}) {
-      record.erase(name);
-    }
-  } else if (maker.shares_style()) {
-    record["style"] = draft.style;
+  } else {
+    record.update({{"model", Input(spec, "model")},
+                   {"steps", IntegerSetting(spec, "generate.steps")},
+                   {"solver", TextSetting(spec, "generate.solver")},
+                   {"guidance", RealSetting(spec, "generate.guidance")},
+                   {"strength", draft.new_mask ? 1.0 : RealSetting(spec, "generate.strength")},
+                   {"detail", draft.new_mask ? 0.0 : RealSetting(spec, "generate.detail")},
+                   {"path", maker.handover() ? "handover" : "aligned"}});
+    if (maker.shares_style()) record["style"] = draft.style;
   }
   if (draft.new_mask) record["mask_similarity"] = draft.similarity;
   for (const char* name : {"weights", "prompt"}) {  // of pretrained models
