@@ -12,17 +12,17 @@
 #include <opencv2/imgproc.hpp>
 #include <set>
 
+#include "common/data/manifest.h"
 #include "common/settings/settings.h"
 #include "tests/worker/tasks/fake_context.h"
 #include "worker/data/contact_sheet.h"
 #include "worker/data/image_decode.h"
 #include "worker/data/image_folder.h"
-#include "worker/data/manifest.h"
 #include "worker/masks/mask_cleanup.h"
 #include "worker/masks/mask_figures.h"
-#include "worker/tasks/image_set.h"
-#include "worker/tasks/mask_list.h"
-#include "worker/tasks/model_file.h"
+#include "worker/pairs/mask_list.h"
+#include "worker/sets/image_set.h"
+#include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 
 namespace alignflow {

@@ -15,7 +15,7 @@
 #include "worker/alignment/filter_bank.h"
 #include "worker/alignment/mmd.h"
 #include "worker/alignment/rollout.h"
-#include "worker/models/unet_backbone.h"
+#include "worker/models/unet/backbone.h"
 #include "worker/training/epoch_order.h"
 #include "worker/training/training_loop.h"
 #include "worker/training/velocity_loss.h"

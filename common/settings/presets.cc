@@ -11,19 +11,12 @@ namespace {
 // A preset's values. The small presets' were chosen by measurement on two CPU cores;
 // docs/benchmarks.md tells how.
 const std::vector<std::pair<std::string, SettingMap>>& Presets() {
-  static const SettingMap unet_64{
+  // What every preset starts from.
+  static const SettingMap shared{
       {"method", "alignflow"},
       {"seed", "0"},
-      {"fit.iterations", "900"},
-      {"fit.batch", "16"},
-      {"fit.learning_rate", "0.002"},
-      {"fit.ema", "0.995"},
-      {"align.iterations", "300"},
-      {"align.batch", "32"},
-      {"align.learning_rate", "0.0005"},
       {"align.weight", "1"},
       {"align.start_index", "18"},
-      {"align.tune", "style"},
       {"align.rollout", "pool"},
       {"align.references", "0"},
       {"align.reward", "mmd"},
@@ -33,32 +26,47 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"align.diversity_floor", "0.5"},
       {"align.pool", "256"},
       {"masks.kind", "real"},
+      {"masks.candidates", "4"},
+      {"generate.solver", "euler"},
+      {"gates.enabled", "on"},
+      {"gates.mask_agreement", "0.4"},
+      {"gates.memorization", "0.5"},
+      {"gates.attempts", "3"},
+      {"gates.diversity", "0.6"},
+      {"evaluate.segmenter", "unet"},
+      {"evaluate.seeds", "3"},
+      {"evaluate.batch", "16"},
+      {"evaluate.synthetic_share", "0.5"},
+      {"figures.samples", "128"},
+  };
+  // `values` and, where they say nothing, the shared ones.
+  const auto preset = [&](SettingMap values) {
+    values.insert(shared.begin(), shared.end());
+    return values;
+  };
+  static const SettingMap unet_64 = preset({
+      {"fit.iterations", "900"},
+      {"fit.batch", "16"},
+      {"fit.learning_rate", "0.002"},
+      {"fit.ema", "0.995"},
+      {"align.iterations", "300"},
+      {"align.batch", "32"},
+      {"align.learning_rate", "0.0005"},
+      {"align.tune", "style"},
       {"masks.iterations", "900"},
       {"masks.batch", "16"},
       {"masks.learning_rate", "0.002"},
-      {"masks.candidates", "4"},
       {"generate.strength", "0.3"},
       {"generate.detail", "1"},
       {"generate.least_style", "0"},
       {"generate.recoloured", "0.5"},
       {"generate.path", "handover"},
       {"generate.steps", "20"},
-      {"generate.solver", "euler"},
       {"generate.guidance", "1"},
-      {"gates.enabled", "on"},
-      {"gates.mask_agreement", "0.4"},
-      {"gates.memorization", "0.5"},
-      {"gates.attempts", "3"},
-      {"gates.diversity", "0.6"},
       {"judge.iterations", "900"},
-      {"evaluate.segmenter", "unet"},
-      {"evaluate.seeds", "3"},
       {"evaluate.iterations", "600"},
-      {"evaluate.batch", "16"},
       {"evaluate.learning_rate", "0.002"},
-      {"evaluate.synthetic_share", "0.5"},
-      {"figures.samples", "128"},
-  };
+  });
   // Four times the pixels, so half the images in a step.
   static const SettingMap unet_128 = [] {
     SettingMap values = unet_64;
@@ -66,9 +74,7 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
     return values;
   }();
   // The paper's own model and values.
-  static const SettingMap sd35_medium{
-      {"method", "alignflow"},
-      {"seed", "0"},
+  static const SettingMap sd35_medium = preset({
       {"weights", "stable-diffusion-3.5-medium"},
       {"prompt", "An image from a medical examination"},
       {"size", "512"},
@@ -80,45 +86,22 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"align.iterations", "500"},
       {"align.batch", "4"},
       {"align.learning_rate", "0.00001"},
-      {"align.weight", "1"},
-      {"align.start_index", "18"},
       {"align.tune", "control"},
-      {"align.rollout", "pool"},
-      {"align.references", "0"},
-      {"align.reward", "mmd"},
-      {"align.left_out", "0.2"},
-      {"align.check_interval", "25"},
-      {"align.patience", "4"},
-      {"align.diversity_floor", "0.5"},
-      {"align.pool", "256"},
-      {"masks.kind", "real"},
       {"masks.iterations", "2000"},
       {"masks.batch", "4"},
       {"masks.learning_rate", "0.00001"},
       {"masks.adapter_rank", "0"},
-      {"masks.candidates", "4"},
       {"generate.strength", "1"},
       {"generate.detail", "0"},
       {"generate.least_style", "1"},
       {"generate.recoloured", "0"},
       {"generate.path", "aligned"},
       {"generate.steps", "28"},
-      {"generate.solver", "euler"},
       {"generate.guidance", "7"},
-      {"gates.enabled", "on"},
-      {"gates.mask_agreement", "0.4"},
-      {"gates.memorization", "0.5"},
-      {"gates.attempts", "3"},
-      {"gates.diversity", "0.6"},
       {"judge.iterations", "4000"},
-      {"evaluate.segmenter", "unet"},
-      {"evaluate.seeds", "3"},
       {"evaluate.iterations", "4000"},
-      {"evaluate.batch", "16"},
       {"evaluate.learning_rate", "0.001"},
-      {"evaluate.synthetic_share", "0.5"},
-      {"figures.samples", "128"},
-  };
+  });
   static const auto* const presets = new std::vector<std::pair<std::string, SettingMap>>{
       {"unet-64", unet_64}, {"unet-128", unet_128}, {"sd3.5-medium", sd35_medium}};
   return *presets;

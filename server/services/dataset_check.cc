@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/data/manifest.h"
 #include "common/status_conversion.h"
 #include "server/services/image_check.h"
-#include "worker/data/manifest.h"
 
 namespace alignflow {
 namespace {

@@ -15,7 +15,7 @@ namespace alignflow {
 
 // A manifest that has been checked, in its canonical form.
 struct CheckedDataset {
-  std::string manifest;  // worker/data/manifest.h
+  std::string manifest;  // common/data/manifest.h
   DatasetRecord record;  // but for id, digest and time
   std::vector<DatasetBlobs> items;
 };

@@ -5,11 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/data/label_table.h"
 #include "common/status_conversion.h"
 #include "server/catalog/datasets.h"
 #include "server/services/dataset_check.h"
 #include "server/services/requests.h"
-#include "worker/data/label_table.h"
 
 namespace alignflow {
 namespace {

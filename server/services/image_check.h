@@ -6,8 +6,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "alignflow/v1/blobs.pb.h"
+#include "common/data/image_probe.h"
 #include "server/blobs/blob_store.h"
-#include "worker/data/image_probe.h"
 
 namespace alignflow {
 

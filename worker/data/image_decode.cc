@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "worker/data/image_probe.h"
+#include "common/data/image_probe.h"
 #include "worker/data/jpeg_decode.h"
 
 namespace alignflow {

@@ -10,9 +10,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/data/image_probe.h"
+#include "common/data/manifest.h"
 #include "worker/data/image_decode.h"
-#include "worker/data/image_probe.h"
-#include "worker/data/manifest.h"
 
 namespace alignflow {
 namespace {

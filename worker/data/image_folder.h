@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "worker/data/label_table.h"
+#include "common/data/label_table.h"
 
 // Image folders as a data team has them on disk, checked to the last pixel before anything is
 // uploaded or computed.

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "worker/data/label_table.h"
+#include "common/data/label_table.h"
 
 // Made-up images with masks for demos and tests: nothing in them comes from a patient. What is
 // shown (the anatomy) depends on kind, seed and index alone; the domain is the scanner that looks

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "worker/masks/mask_flow.h"
-#include "worker/models/sd35_backbone.h"
+#include "worker/models/sd35/backbone.h"
 
 namespace alignflow {
 

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "worker/masks/mask_flow.h"
-#include "worker/models/unet_backbone.h"
+#include "worker/models/unet/backbone.h"
 
 namespace alignflow {
 

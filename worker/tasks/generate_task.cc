@@ -6,12 +6,12 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "worker/tasks/image_set.h"
-#include "worker/tasks/mask_list.h"
-#include "worker/tasks/model_file.h"
-#include "worker/tasks/pair_gates.h"
-#include "worker/tasks/pair_list.h"
-#include "worker/tasks/pair_maker.h"
+#include "worker/pairs/mask_list.h"
+#include "worker/pairs/pair_gates.h"
+#include "worker/pairs/pair_list.h"
+#include "worker/pairs/pair_maker.h"
+#include "worker/sets/image_set.h"
+#include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
 #include "worker/tasks/task_progress.h"

@@ -1,10 +1,10 @@
-#include "worker/tasks/image_set.h"
-#include "worker/tasks/model_file.h"
+#include "worker/alignment/stage2/trajectory.h"
+#include "worker/sets/image_set.h"
+#include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
 #include "worker/tasks/task_progress.h"
 #include "worker/tasks/task_spec.h"
-#include "worker/tasks/trajectory.h"
 
 namespace alignflow {
 namespace {

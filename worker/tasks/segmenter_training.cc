@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "worker/tasks/model_file.h"
+#include "worker/stores/model_file.h"
 #include "worker/tasks/training_task.h"
 #include "worker/training/epoch_order.h"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "worker/models/segmenters/segmenter.h"
-#include "worker/tasks/image_set.h"
+#include "worker/sets/image_set.h"
 #include "worker/tasks/task.h"
 #include "worker/tasks/task_progress.h"
 #include "worker/training/random_stream.h"

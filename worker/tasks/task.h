@@ -15,7 +15,7 @@
 namespace alignflow {
 
 // The kinds with their inputs and outputs. Each is a role whose value is the SHA-256 of a blob;
-// manifests are worker/data/manifest.h's JSON.
+// manifests are common/data/manifest.h's JSON.
 //   fit: source -> model, curve.json. Stage 1, net and control branch; safetensors.
 //   rollout: source, model -> pool. Masks and states x_s rolled out by the stage-1 model.
 //   align: source, model, references, pool (unless align.rollout is fresh) -> model, curve.json.

@@ -1,8 +1,8 @@
 #include <nlohmann/json.hpp>
 
-#include "worker/tasks/image_set.h"
-#include "worker/tasks/model_file.h"
-#include "worker/tasks/pair_list.h"
+#include "worker/pairs/pair_list.h"
+#include "worker/sets/image_set.h"
+#include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
 #include "worker/tasks/task_progress.h"

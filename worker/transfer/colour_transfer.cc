@@ -3,7 +3,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "worker/models/field_of_view.h"
+#include "worker/framing/field_of_view.h"
 
 namespace alignflow {
 namespace {

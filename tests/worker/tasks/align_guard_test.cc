@@ -5,8 +5,8 @@
 #include <set>
 
 #include "tests/worker/tasks/task_fixture.h"
+#include "worker/alignment/stage2/trajectory.h"
 #include "worker/models/safetensors.h"
-#include "worker/tasks/trajectory.h"
 
 namespace alignflow {
 namespace {

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "tests/worker/tasks/task_fixture.h"
-#include "worker/tasks/pair_list.h"
+#include "worker/pairs/pair_list.h"
 
 namespace alignflow {
 namespace {

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "tests/worker/tasks/task_fixture.h"
-#include "worker/tasks/pair_gates.h"
-#include "worker/tasks/segmenter_file.h"
+#include "worker/pairs/pair_gates.h"
+#include "worker/stores/segmenter_file.h"
 
 namespace alignflow {
 namespace {

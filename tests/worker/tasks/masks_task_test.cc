@@ -5,7 +5,7 @@
 #include <set>
 
 #include "tests/worker/tasks/task_fixture.h"
-#include "worker/tasks/mask_list.h"
+#include "worker/pairs/mask_list.h"
 
 namespace alignflow {
 namespace {

@@ -7,9 +7,9 @@
 #include "tests/worker/models/tiny_sd35.h"
 #include "tests/worker/tasks/task_fixture.h"
 #include "worker/models/safetensors.h"
-#include "worker/tasks/mask_list.h"
-#include "worker/tasks/pair_list.h"
-#include "worker/tasks/pretrained_model.h"
+#include "worker/pairs/mask_list.h"
+#include "worker/pairs/pair_list.h"
+#include "worker/stores/pretrained_model.h"
 
 namespace alignflow {
 namespace {

@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "common/data/manifest.h"
 #include "common/settings/settings.h"
 #include "tests/worker/tasks/fake_context.h"
 #include "worker/data/image_decode.h"
-#include "worker/data/manifest.h"
 #include "worker/data/phantom.h"
 
 namespace alignflow {

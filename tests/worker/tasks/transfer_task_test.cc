@@ -5,7 +5,7 @@
 
 #include "tests/worker/tasks/task_fixture.h"
 #include "worker/data/image_decode.h"
-#include "worker/tasks/pair_list.h"
+#include "worker/pairs/pair_list.h"
 
 namespace alignflow {
 namespace {

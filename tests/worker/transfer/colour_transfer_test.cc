@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "worker/models/field_of_view.h"
+#include "worker/framing/field_of_view.h"
 #include "worker/training/random_stream.h"
 
 namespace alignflow {

@@ -1,0 +1,40 @@
+#ifndef ALIGNFLOW_COMMON_DATA_BYTE_READER_H_
+#define ALIGNFLOW_COMMON_DATA_BYTE_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace alignflow {
+
+// Integers at any offset of the bytes; nothing where they would reach beyond the end.
+class ByteReader {
+ public:
+  ByteReader(std::string_view bytes, bool big_endian) : bytes_(bytes), big_endian_(big_endian) {}
+
+  std::optional<uint32_t> U8(size_t at) const { return Read(at, 1); }
+  std::optional<uint32_t> U16(size_t at) const { return Read(at, 2); }
+  std::optional<uint32_t> U32(size_t at) const { return Read(at, 4); }
+  bool Holds(uint64_t at, uint64_t count) const {
+    return at <= bytes_.size() && count <= bytes_.size() - at;
+  }
+
+ private:
+  std::optional<uint32_t> Read(size_t at, size_t count) const {
+    if (!Holds(at, count)) return std::nullopt;
+    uint32_t value = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const size_t byte = big_endian_ ? i : count - 1 - i;
+      value = value << 8 | static_cast<uint8_t>(bytes_[at + byte]);
+    }
+    return value;
+  }
+
+  std::string_view bytes_;
+  bool big_endian_;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_COMMON_DATA_BYTE_READER_H_

@@ -1,0 +1,90 @@
+#ifndef ALIGNFLOW_COMMON_DATA_LABEL_TABLE_H_
+#define ALIGNFLOW_COMMON_DATA_LABEL_TABLE_H_
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace alignflow {
+
+// Number of pixels of each grey value, over one mask or many.
+using MaskHistogram = std::array<int64_t, 256>;
+
+void AddToHistogram(std::span<const uint8_t> pixels, MaskHistogram& histogram);
+
+// What the grey values of a mask mean. Class 0 is the background; classes 1..n are the labels in
+// the order in which they were given. Every class has one grey value, and a mask holds no other: a
+// stray value is refused, never guessed at.
+//
+// Text form, as for `--labels`: comma-separated name=value; names of [a-z0-9_-], values 0..255,
+// both unique. The name `background` gives the background's value, at any place in the list.
+// Without it the background is 0, or 255 where 0 is a label's, and an error where both are.
+//
+// Immutable after construction, so safe to share between threads.
+class LabelTable {
+ public:
+  struct Label {
+    std::string name;
+    int value = 0;
+    bool operator==(const Label&) const = default;
+  };
+  static constexpr int kMaxLabels = 255;
+  static constexpr int kMaxInferredValues = 8;
+
+  // No labels, background 0: the table of a set of references.
+  LabelTable();
+
+  // InvalidArgument, naming the entry and the remedy.
+  static absl::StatusOr<LabelTable> Parse(std::string_view text);
+  static absl::StatusOr<LabelTable> Make(std::vector<Label> labels, std::optional<int> background);
+
+  // The table of masks that came without one: the most frequent value (the lower, if two are
+  // equally so) is the background, the others are `class-<value>` in rising order. `values` counts
+  // the pixels of all masks together. InvalidArgument if there are fewer than 2 or more than
+  // kMaxInferredValues values.
+  static absl::StatusOr<LabelTable> Infer(const MaskHistogram& values);
+
+  int classes() const { return 1 + static_cast<int>(labels_.size()); }  // with the background
+  int background() const { return background_; }
+  const std::vector<Label>& labels() const { return labels_; }
+
+  // The grey value of class 0..classes()-1.
+  int ValueOf(int class_index) const;
+  // The class of a grey value 0..255; -1 if no class has it.
+  int ClassOf(int value) const { return class_of_[value]; }
+  // The class of a label's name ("background" is 0); -1 if there is none.
+  int ClassOfName(std::string_view name) const;
+
+  // InvalidArgument naming `mask_name`, the stray value that occurs most, its count and the remedy;
+  // OK if there is none.
+  absl::Status CheckMask(std::span<const uint8_t> pixels, std::string_view mask_name) const;
+  absl::Status CheckHistogram(MaskHistogram pixels, std::string_view mask_name) const;
+
+  // In place, between grey values and class indices. ToClasses: every value must have passed
+  // CheckMask. ToValues: every index must be below classes().
+  void ToClasses(std::span<uint8_t> pixels) const;
+  void ToValues(std::span<uint8_t> pixels) const;
+
+  // The text form, with the background last: "cup=0,disc=128,background=255".
+  std::string ToString() const;
+
+  bool operator==(const LabelTable& other) const {
+    return background_ == other.background_ && labels_ == other.labels_;
+  }
+
+ private:
+  std::vector<Label> labels_;
+  int background_ = 0;
+  std::array<int16_t, 256> class_of_;  // -1 where no class has the value
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_COMMON_DATA_LABEL_TABLE_H_

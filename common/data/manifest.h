@@ -1,0 +1,67 @@
+#ifndef ALIGNFLOW_COMMON_DATA_MANIFEST_H_
+#define ALIGNFLOW_COMMON_DATA_MANIFEST_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/data/label_table.h"
+
+// The manifest of a dataset or of a set of references, as client, coordinator and worker exchange
+// it: one JSON document stored as a blob, whose SHA-256 is the dataset's version. There is one byte
+// sequence per dataset, so the same dataset has the same version wherever it is written: items
+// sorted by name (bytewise), keys sorted, no spaces, ASCII with \u escapes; what Python's
+// json.dumps(manifest, sort_keys=True, separators=(",", ":")) writes.
+//
+//   {"background":0,"items":[{"height":64,"image":"<sha256>","mask":"<sha256>","name":"000001","width":64},...],
+//    "kind":"dataset","labels":[{"name":"polyp","value":255}]}
+//   {"items":[{"height":64,"image":"<sha256>","name":"ref-1","width":64}],"kind":"references"}
+//
+// References have neither masks nor labels nor background. Digests are 64 lower-case hexadecimal
+// digits. All functions are thread-safe. Needs nlohmann-json and absl only.
+namespace alignflow {
+
+enum class DatasetKind { kDataset, kReferences };
+
+struct DatasetItem {
+  std::string name;   // the file's stem; see CheckItemName
+  std::string image;  // SHA-256 of the encoded image file
+  std::string mask;   // SHA-256 of the encoded mask file; empty for references
+  int width = 0;      // pixels of image and mask, 1..kMaxImageSide
+  int height = 0;
+  bool operator==(const DatasetItem&) const = default;
+};
+
+struct DatasetManifest {
+  DatasetKind kind = DatasetKind::kDataset;
+  LabelTable labels;               // the default table for references
+  std::vector<DatasetItem> items;  // sorted by name, names unique, at least one
+  bool operator==(const DatasetManifest&) const = default;
+};
+
+inline constexpr size_t kMaxManifestItems = 1000000;
+inline constexpr size_t kMaxManifestBytes = size_t{512} << 20;
+inline constexpr size_t kMaxItemNameBytes = 200;
+
+// Whether a name can safely become a file name anywhere: 1 to kMaxItemNameBytes bytes of valid
+// UTF-8, no control characters, no '/', '\\' or ':', no leading dot, no "..". InvalidArgument with
+// the reason.
+absl::Status CheckItemName(std::string_view name);
+
+// InvalidArgument, naming the item and the field, if the manifest breaks a rule of the structs
+// above.
+absl::Status CheckManifest(const DatasetManifest& manifest);
+
+// The canonical form. Sorts a copy of the items. The manifest must pass CheckManifest once sorted.
+absl::StatusOr<std::string> WriteManifest(DatasetManifest manifest);
+
+// Strict: unknown, missing and repeated keys, other types, wrong order, anything but the canonical
+// bytes is refused with InvalidArgument that says where and why. Memory is bounded by the size of
+// `json`, however nested it is.
+absl::StatusOr<DatasetManifest> ParseManifest(std::string_view json);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_COMMON_DATA_MANIFEST_H_

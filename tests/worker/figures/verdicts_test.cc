@@ -1,0 +1,100 @@
+#include "worker/figures/verdicts.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+namespace alignflow {
+namespace {
+
+// Findings of a job without fault.
+JobFindings Faultless() {
+  JobFindings found;
+  found.sets = {.source_distance = 4,
+                .made_distance = 1,
+                .gain = {2.5, 3.5},
+                .same_p_value = 0.002,
+                .diversity = 0.9};
+  found.gates = {.ran = true,
+                 .mask_agreement = 0.8,
+                 .judged = 60,
+                 .near_copies = 0,
+                 .left_out_share = 0.05,
+                 .restyled = 0};
+  found.gain = PairedGain{.value = 0.04, .interval = {0.01, 0.07}, .p_value = 0.01, .groups = 60};
+  found.target = "target";
+  found.references = 10;
+  found.diversity_needed = 0.6;
+  found.mask_agreement_needed = 0.4;
+  found.memorization_needed = 0.3;
+  return found;
+}
+
+std::map<std::string, std::string> Verdicts(const JobFindings& found) {
+  std::map<std::string, std::string> verdicts;
+  for (const auto& verdict : nlohmann::json::parse(VerdictsJson(found))) {
+    EXPECT_FALSE(verdict.at("reason").get<std::string>().empty());
+    verdicts[verdict.at("name")] = verdict.at("verdict");
+  }
+  return verdicts;
+}
+
+TEST(FiguresVerdictsTest, AJobWithoutFaultIsGoodThroughout) {
+  const std::map<std::string, std::string> verdicts = Verdicts(Faultless());
+  EXPECT_EQ(verdicts.size(), 5u);
+  for (const auto& [name, verdict] : verdicts) EXPECT_EQ(verdict, "good") << name;
+}
+
+TEST(FiguresVerdictsTest, AlignmentIsGoodOnlyBeyondTheInterval) {
+  JobFindings found = Faultless();
+  found.sets.gain = {-0.1, 3.5};
+  EXPECT_EQ(Verdicts(found)["alignment"], "poor");
+  found.sets.same_p_value = 0.4;
+  EXPECT_EQ(Verdicts(found)["alignment"], "nothing to gain");
+  found.sets.made_distance.reset();
+  EXPECT_EQ(Verdicts(found)["alignment"], "not measured");
+}
+
+TEST(FiguresVerdictsTest, TooLittleDiversityIsPoor) {
+  JobFindings found = Faultless();
+  found.sets.diversity = 0.59;
+  EXPECT_EQ(Verdicts(found)["diversity"], "poor");
+}
+
+TEST(FiguresVerdictsTest, IgnoredMasksArePoorWhetherLeftOutOrHandedOut) {
+  JobFindings found = Faultless();
+  found.gates.left_out_share = 0.5;
+  EXPECT_EQ(Verdicts(found)["mask agreement"], "poor");
+  found = Faultless();
+  found.gates.mask_agreement = 0.3;
+  EXPECT_EQ(Verdicts(found)["mask agreement"], "poor");
+}
+
+TEST(FiguresVerdictsTest, NearCopiesArePoorUnlessTheyAreDeclared) {
+  JobFindings found = Faultless();
+  found.gates.near_copies = 3;
+  EXPECT_EQ(Verdicts(found)["memorization"], "poor");
+  found.gates.restyled = 60;
+  EXPECT_EQ(Verdicts(found)["memorization"], "declared");
+}
+
+TEST(FiguresVerdictsTest, GatesThatDidNotRunAreNotMeasured) {
+  JobFindings found = Faultless();
+  found.gates = {};
+  EXPECT_EQ(Verdicts(found)["mask agreement"], "not measured");
+  EXPECT_EQ(Verdicts(found)["memorization"], "not measured");
+}
+
+TEST(FiguresVerdictsTest, AGainCountsOnlyWhereItsIntervalLeavesOutZero) {
+  JobFindings found = Faultless();
+  found.gain->interval = {-0.01, 0.07};
+  EXPECT_EQ(Verdicts(found)["downstream"], "no difference shown");
+  found.gain->interval = {-0.07, -0.01};
+  EXPECT_EQ(Verdicts(found)["downstream"], "poor");
+  found.gain.reset();
+  EXPECT_EQ(Verdicts(found)["downstream"], "not measured");
+}
+
+}  // namespace
+}  // namespace alignflow

@@ -1,0 +1,116 @@
+#include "worker/alignment/stage2/trajectory.h"
+
+#include <algorithm>
+#include <optional>
+#include <stdexcept>
+
+#include "worker/alignment/rollout.h"
+#include "worker/flow/path.h"
+#include "worker/models/safetensors.h"
+#include "worker/stores/model_file.h"
+#include "worker/tasks/task_spec.h"
+#include "worker/training/epoch_order.h"
+
+namespace alignflow {
+namespace {
+
+std::vector<double> TimesOf(const TaskSpec& spec) {
+  return RolloutTimes(1 - RealSetting(spec, "generate.strength"));
+}
+
+}  // namespace
+
+int64_t FirstTunableIndex(const TaskSpec& spec) {
+  const int64_t start = kRolloutSteps + 1 - static_cast<int64_t>(TimesOf(spec).size());
+  return std::max(start, IntegerSetting(spec, "align.start_index"));
+}
+
+at::Tensor TrajectoryStart(Backbone& model, const at::Tensor& images, const at::Tensor& noise,
+                           const std::vector<double>& times) {
+  if (times.front() == 0) return noise;
+  const at::Tensor t = at::full({noise.size(0)}, times.front(), noise.options());
+  return PathPoint(model.codec().Encode(images), noise, t);
+}
+
+at::Tensor SourceDetail(Backbone& model, const TaskSpec& spec, const at::Tensor& images,
+                        const at::Tensor& noise, const Condition& condition) {
+  const double share = RealSetting(spec, "generate.detail");
+  if (share == 0 || RealSetting(spec, "generate.strength") == 1) return {};
+  const int64_t last = kRolloutSteps - 1;
+  const at::Tensor state =
+      TrajectoryStart(model, images, noise, {static_cast<double>(last) / kRolloutSteps});
+  return (model.codec().Encode(images) - TunableStep(model, state, last, condition)) * share;
+}
+
+Condition ConditionOf(const Backbone& model, const RolloutPool& pool) {
+  return model.ConditionOn(pool.masks.defined() ? pool.masks.to(model.device())
+                                                : model.EncodeMasks(pool.classes));
+}
+
+RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& spec, int64_t first,
+                    int64_t size, const BeforeStep& before_step) {
+  const at::NoGradGuard no_grad;
+  const uint64_t seed = IntegerSetting(spec, "seed");
+  const std::vector<double> times = TimesOf(spec);
+  at::Generator random = RandomStream(seed, RandomUse::kRollout, first);
+  EpochOrder order(source.size(), seed, RandomUse::kRolloutOrder);
+  const at::Device device = frozen.device();
+  const ImageBatch batch =
+      TakeBatch(source, order.Items(first, size), device,
+                frozen.pretrained() ? std::nullopt : std::optional<at::Generator>(random));
+  const at::Tensor masks = frozen.EncodeMasks(batch.classes);
+  const Condition condition = frozen.ConditionOn(masks);
+  const at::Tensor noise = DrawNoise(frozen, size, random, device);
+  const at::Tensor start = TrajectoryStart(frozen, batch.images, noise, times);
+  const int64_t from = FirstTunableIndex(spec);
+  return {.states = FrozenRollout(frozen, start, times, from, condition, before_step),
+          .detail = SourceDetail(frozen, spec, batch.images, noise, condition),
+          .classes = batch.classes,
+          .masks = frozen.pretrained() ? masks : at::Tensor(),
+          .from = from};
+}
+
+RolloutPool Rows(const RolloutPool& pool, const at::Tensor& rows) {
+  return {.states = pool.states.index_select(0, rows),
+          .detail = pool.detail.defined() ? pool.detail.index_select(0, rows) : at::Tensor(),
+          .classes = pool.classes.index_select(0, rows),
+          .masks = pool.masks.defined() ? pool.masks.index_select(0, rows) : at::Tensor(),
+          .from = pool.from};
+}
+
+RolloutPool Joined(const std::vector<RolloutPool>& pools) {
+  std::vector<at::Tensor> states, detail, classes, masks;
+  for (const RolloutPool& pool : pools) {
+    states.push_back(pool.states.cpu());
+    if (pool.detail.defined()) detail.push_back(pool.detail.cpu());
+    classes.push_back(pool.classes);
+    if (pool.masks.defined()) masks.push_back(pool.masks.cpu());
+  }
+  return {.states = at::cat(states),
+          .detail = detail.empty() ? at::Tensor() : at::cat(detail),
+          .classes = at::cat(classes),
+          .masks = masks.empty() ? at::Tensor() : at::cat(masks),
+          .from = pools.front().from};
+}
+
+void SavePool(const RolloutPool& pool, const std::filesystem::path& file) {
+  std::map<std::string, at::Tensor> tensors{{"states", pool.states}, {"classes", pool.classes}};
+  if (pool.detail.defined()) tensors.emplace("detail", pool.detail);
+  if (pool.masks.defined()) tensors.emplace("masks", pool.masks);
+  WriteSafetensors(file, tensors, {{"from", std::to_string(pool.from)}});
+}
+
+RolloutPool LoadPool(const std::filesystem::path& file) {
+  const SafetensorsFile saved(file);
+  const auto from = saved.metadata().find("from");
+  if (from == saved.metadata().end()) {
+    throw std::runtime_error(file.string() + " is not a pool of rollouts");
+  }
+  return {.states = saved.Get("states").clone(),
+          .detail = saved.Has("detail") ? saved.Get("detail").clone() : at::Tensor(),
+          .classes = saved.Get("classes").clone(),
+          .masks = saved.Has("masks") ? saved.Get("masks").clone() : at::Tensor(),
+          .from = std::stoll(from->second)};
+}
+
+}  // namespace alignflow

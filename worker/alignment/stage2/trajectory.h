@@ -1,0 +1,60 @@
+#ifndef ALIGNFLOW_WORKER_ALIGNMENT_STAGE2_TRAJECTORY_H_
+#define ALIGNFLOW_WORKER_ALIGNMENT_STAGE2_TRAJECTORY_H_
+
+#include <filesystem>
+
+#include "worker/flow/solver.h"
+#include "worker/models/backbone.h"
+#include "worker/sets/image_set.h"
+#include "worker/tasks/task.h"
+
+namespace alignflow {
+
+// Rolled-out trajectories of the frozen stage-1 model with their masks: what stage 2 starts its
+// tunable steps from. Depends on the model, the source and the seed, not on the references.
+struct RolloutPool {
+  at::Tensor states;   // float [P,20-from,C,h,w]
+  at::Tensor detail;   // float [P,C,h,w], SourceDetail of each; undefined with strength 1
+  at::Tensor classes;  // uint8 [P,S,S]
+  at::Tensor masks;    // [P,...] encoded by a pretrained model; undefined for others
+  int64_t from = 0;    // index of the first state
+
+  int64_t size() const { return states.size(0); }
+};
+
+// The first tunable index that a task's settings lead to: align.start_index, but not before the
+// trajectories' own start under generate.strength.
+int64_t FirstTunableIndex(const TaskSpec& spec);
+
+// Where trajectories start that are made anew with `strength`: x = s x1 + (1-s) eps at the first of
+// `times`, with x1 the encoded image; noise: [B,C,h,w]. With strength 1 it is the noise itself.
+at::Tensor TrajectoryStart(Backbone& model, const at::Tensor& images, const at::Tensor& noise,
+                           const std::vector<double>& times);
+
+// What the model cannot draw of the images that trajectories start from, as latents [B,C,h,w] to
+// add to their ends: x1 - x1hat(x_s, s) at s = 19/20, with x1 the encoded images and x_s made with
+// the trajectories' own noise. It is the fine texture that a small model smooths away. `model` is
+// of stage 1: an aligned one's x1hat has another style. Times generate.detail; undefined where that
+// is 0 or generate.strength is 1.
+at::Tensor SourceDetail(Backbone& model, const TaskSpec& spec, const at::Tensor& images,
+                        const at::Tensor& noise, const Condition& condition);
+
+// The condition on the trajectories' masks.
+Condition ConditionOf(const Backbone& model, const RolloutPool& pool);
+
+// Rolls out trajectories number first, ..., first + size - 1 of a seed, whose masks (and images)
+// are drawn from the source and, unless the model is pretrained, flipped at random.
+RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& spec, int64_t first,
+                    int64_t size, const BeforeStep& before_step);
+
+// The trajectories `rows` (int64), and several pools as one in the CPU's memory.
+RolloutPool Rows(const RolloutPool& pool, const at::Tensor& rows);
+RolloutPool Joined(const std::vector<RolloutPool>& pools);
+
+// As a safetensors file. Throws std::runtime_error naming the file.
+void SavePool(const RolloutPool& pool, const std::filesystem::path& file);
+RolloutPool LoadPool(const std::filesystem::path& file);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_ALIGNMENT_STAGE2_TRAJECTORY_H_

@@ -1,0 +1,143 @@
+#include "worker/figures/downstream.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "worker/tasks/task_error.h"
+#include "worker/tasks/task_spec.h"
+
+namespace alignflow {
+namespace {
+
+constexpr int64_t kResamples = 2000;
+
+// The scores of one side: runs by the end of their role, such as "000001".
+struct Side {
+  std::vector<std::string> runs;
+  std::vector<std::string> classes, images, sequences;
+  at::Tensor dice, iou;  // double [R,I,C], NaN where a class does not count
+};
+
+// Rows of numbers or null to [I,C].
+at::Tensor Rows(const nlohmann::json& images, const char* field, int64_t classes) {
+  at::Tensor rows = at::full({static_cast<int64_t>(images.size()), classes}, NAN, at::kDouble);
+  auto numbers = rows.accessor<double, 2>();
+  for (int64_t i = 0; i < rows.size(0); ++i) {
+    const nlohmann::json& row = images.at(i).at(field);
+    for (int64_t c = 0; c < classes; ++c) {
+      if (!row.at(c).is_null()) numbers[i][c] = row.at(c).get<double>();
+    }
+  }
+  return rows;
+}
+
+Side LoadSide(TaskContext& context, const TaskSpec& spec, const std::string& prefix) {
+  Side side;
+  std::vector<at::Tensor> dice, iou;
+  for (const auto& [role, digest] : spec.inputs) {
+    if (!role.starts_with(prefix + "/")) continue;
+    try {
+      const nlohmann::json scores = nlohmann::json::parse(FetchBytes(context, digest));
+      std::vector<std::string> images, sequences;
+      for (const nlohmann::json& image : scores.at("images")) {
+        images.push_back(image.at("name"));
+        sequences.push_back(image.value("sequence", ""));
+      }
+      const std::vector<std::string> classes = scores.at("classes");
+      if (!side.runs.empty() && (images != side.images || classes != side.classes)) {
+        throw TaskError(absl::InvalidArgumentError(
+            absl::StrCat(role, ": the runs were tested on different images or classes")));
+      }
+      side.images = std::move(images);
+      side.sequences = std::move(sequences);
+      side.classes = classes;
+      const auto count = static_cast<int64_t>(classes.size());
+      dice.push_back(Rows(scores.at("images"), "dice", count));
+      iou.push_back(Rows(scores.at("images"), "iou", count));
+      side.runs.push_back(role.substr(prefix.size() + 1));
+    } catch (const nlohmann::json::exception& error) {
+      throw TaskError(absl::InvalidArgumentError(
+          absl::StrCat("the scores ", role, " can't be read: ", error.what())));
+    }
+  }
+  if (!dice.empty()) {
+    side.dice = at::stack(dice);
+    side.iou = at::stack(iou);
+  }
+  return side;
+}
+
+class Downstream {
+ public:
+  Downstream(const Side& side, const std::string& subject, FigureTable& table)
+      : side_(side), subject_(subject), table_(table), groups_(GroupNumbers(side.sequences)) {}
+
+  void AddScores() {
+    AddScore("mdice on target (percent)", side_.dice);
+    AddScore("miou on target (percent)", side_.iou);
+    if (side_.classes.size() < 2) return;
+    for (size_t i = 0; i < side_.classes.size(); ++i) {
+      const auto at = static_cast<int64_t>(i);
+      AddScore(absl::StrCat("dice of ", side_.classes[i], " on target (percent)"),
+               side_.dice.slice(2, at, at + 1));
+      AddScore(absl::StrCat("iou of ", side_.classes[i], " on target (percent)"),
+               side_.iou.slice(2, at, at + 1));
+    }
+  }
+
+  PairedGain AddGain(const Side& before) {
+    const PairedGain gain =
+        CompareRuns(before.dice, side_.dice, groups_, kResamples, table_.NextStream());
+    table_.Add({.name = "mdice gain (points)",
+                .subject = subject_,
+                .value = 100 * gain.value,
+                .interval = Interval{100 * gain.interval.low, 100 * gain.interval.high},
+                .better = "higher",
+                .unit = "points",
+                .note = absl::StrFormat("p = %.3g; %d runs, %d images in %d groups", gain.p_value,
+                                        side_.dice.size(0), side_.dice.size(1), gain.groups),
+                .sample_count = side_.dice.size(1)});
+    return gain;
+  }
+
+ private:
+  void AddScore(const std::string& name, const at::Tensor& scores) {
+    const MeanScore score = ScoreOfRuns(scores, groups_, kResamples, table_.NextStream());
+    table_.Add({.name = name,
+                .subject = subject_,
+                .value = 100 * score.value,
+                .interval = Interval{100 * score.interval.low, 100 * score.interval.high},
+                .better = "higher",
+                .unit = "percent",
+                .note = "",
+                .sample_count = scores.size(1)});
+  }
+
+  const Side& side_;
+  std::string subject_;
+  FigureTable& table_;
+  at::Tensor groups_;
+};
+
+}  // namespace
+
+std::optional<PairedGain> AddDownstream(TaskContext& context, const TaskSpec& spec,
+                                        FigureTable& table) {
+  const Side real = LoadSide(context, spec, "real"), both = LoadSide(context, spec, "both");
+  if (!real.runs.empty()) Downstream(real, "real only", table).AddScores();
+  if (both.runs.empty()) return std::nullopt;
+  Downstream with_pairs(both, "real + pairs", table);
+  with_pairs.AddScores();
+  if (real.runs.empty()) return std::nullopt;
+  if (real.runs != both.runs || real.images != both.images || real.classes != both.classes) {
+    throw TaskError(absl::InvalidArgumentError(
+        "the models with and without pairs differ in runs, images or classes"));
+  }
+  return with_pairs.AddGain(real);
+}
+
+}  // namespace alignflow

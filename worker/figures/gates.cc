@@ -1,0 +1,64 @@
+#include "worker/figures/gates.h"
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+namespace alignflow {
+namespace {
+
+constexpr int64_t kResamples = 500;
+
+}  // namespace
+
+std::optional<double> MaskAgreementOf(const FigureSubject& made, int64_t row) {
+  const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
+  if (!record.contains("gates")) return std::nullopt;
+  return record["gates"].at("mask_agreement").get<double>();
+}
+
+GateFindings AddGateFigures(const FigureSets& sets, FigureTable& table) {
+  const FigureSubject& made = sets.made();
+  GateFindings found;
+  std::vector<double> agreements, copies;
+  for (int64_t row = 0; row < made.size(); ++row) {
+    const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
+    if (record.value("strength", 1.0) < 1 || record.contains("method")) ++found.restyled;
+    if (!record.contains("gates")) continue;
+    agreements.push_back(record["gates"].at("mask_agreement"));
+    copies.push_back(record["gates"].value("near_copy", false) ? 1 : 0);
+    if (copies.back() > 0) ++found.near_copies;
+  }
+  found.judged = static_cast<int64_t>(agreements.size());
+  found.ran = found.judged > 0;
+  const auto add = [&](const char* name, const std::vector<double>& by_pair, double scale,
+                       const char* better, const char* unit) {
+    Figure figure{.name = name,
+                  .subject = made.name,
+                  .value = {},
+                  .interval = {},
+                  .better = better,
+                  .unit = unit,
+                  .note = "not available: the gates were off",
+                  .sample_count = made.size()};
+    if (!by_pair.empty()) {
+      const at::Tensor values = at::tensor(by_pair, at::kDouble) * scale;
+      figure.value = values.mean().item<double>();
+      figure.interval = IntervalOfMean(values, kResamples, table.NextStream());
+      figure.note.clear();
+      figure.sample_count = found.judged;
+    }
+    table.Add(figure);
+    return figure.value.value_or(0);
+  };
+  found.mask_agreement = add("mask agreement", agreements, 1, "higher", "Dice");
+  add("near copies (percent)", copies, 100, "lower", "percent");
+  std::vector<double> outcomes;
+  if (found.ran) {
+    outcomes.assign(sets.made().pairs.handed_out, 0);
+    outcomes.insert(outcomes.end(), sets.made().pairs.left_out, 1);
+  }
+  found.left_out_share = add("left out (percent)", outcomes, 100, "lower", "percent") / 100;
+  return found;
+}
+
+}  // namespace alignflow

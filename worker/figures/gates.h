@@ -1,0 +1,32 @@
+#ifndef ALIGNFLOW_WORKER_FIGURES_GATES_H_
+#define ALIGNFLOW_WORKER_FIGURES_GATES_H_
+
+#include <cstdint>
+#include <optional>
+
+#include "worker/figures/subjects.h"
+#include "worker/figures/table.h"
+
+namespace alignflow {
+
+// What the gates said about the pairs that are handed out, from their records.
+struct GateFindings {
+  bool ran = false;
+  double mask_agreement = 0;  // mean
+  int64_t judged = 0;         // pairs whose records have the gates' verdict
+  int64_t near_copies = 0;    // of these
+  double left_out_share = 0;  // of all pairs asked for
+  // Pairs that are a source image restyled: made from a partly noised source image or by a colour
+  // transfer.
+  int64_t restyled = 0;
+};
+
+// "mask agreement", "near copies (percent)" and "left out (percent)".
+GateFindings AddGateFigures(const FigureSets& sets, FigureTable& table);
+
+// record.gates.mask_agreement of a pair; nothing if the gates were off.
+std::optional<double> MaskAgreementOf(const FigureSubject& made, int64_t row);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_FIGURES_GATES_H_

@@ -1,0 +1,147 @@
+#include "worker/figures/samples.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "worker/data/contact_sheet.h"
+#include "worker/data/image_decode.h"
+#include "worker/figures/gates.h"
+#include "worker/sets/pixels.h"
+#include "worker/tasks/task_error.h"
+
+namespace alignflow {
+namespace {
+
+constexpr int64_t kSamples = 12;
+constexpr int64_t kNearMisses = 4;
+constexpr int kLargestSide = 256;
+constexpr int64_t kSheetRows = 8;
+constexpr int kSheetTile = 128;
+
+std::string Base64Png(const cv::Mat& pixels, int interpolation) {
+  cv::Mat small = pixels;
+  if (pixels.cols > kLargestSide) {
+    cv::resize(pixels, small, cv::Size(kLargestSide, kLargestSide), 0, 0, interpolation);
+  }
+  return absl::Base64Escape(ValueOrThrow(EncodePng(small)));
+}
+
+nlohmann::json PictureOf(const ImageSet& set, int64_t row) {
+  nlohmann::json picture{{"png", Base64Png(ImageOfTensor(set.images[row]), cv::INTER_AREA)}};
+  if (set.classes.defined()) {
+    picture["mask"] = Base64Png(MaskOfTensor(set.classes[row], set.labels), cv::INTER_NEAREST);
+  }
+  return picture;
+}
+
+// Rows of the pairs to show, in order.
+std::vector<int64_t> RowsToShow(const FigureSubject& made) {
+  std::vector<int64_t> rows;
+  const int64_t spread = std::min(made.size(), kSamples);
+  for (int64_t i = 0; i < spread; ++i) rows.push_back(i * made.size() / spread);
+  std::vector<std::pair<double, int64_t>> agreements;
+  for (int64_t row = 0; row < made.size(); ++row) {
+    const std::optional<double> agreement = MaskAgreementOf(made, row);
+    if (agreement && !std::ranges::binary_search(rows, row))
+      agreements.emplace_back(*agreement, row);
+  }
+  std::ranges::sort(agreements);
+  const auto misses = std::min<size_t>(agreements.size(), kNearMisses);
+  for (size_t i = 0; i < misses; ++i) rows.push_back(agreements[i].second);
+  std::ranges::sort(rows);
+  return rows;
+}
+
+void AddNamed(const ImageSet& set, const std::string& name, const char* as,
+              nlohmann::json& images) {
+  const auto found = std::ranges::find(set.names, name);
+  if (found != set.names.end()) images[as] = PictureOf(set, found - set.names.begin());
+}
+
+// The first images of a set for the sheet, or, spread, some from all over it: neighbours may be
+// frames of one video.
+ContactSheetColumn ColumnOf(const std::string& title, const ImageSet& set, int background,
+                            const std::vector<int64_t>& rows) {
+  ContactSheetColumn column;
+  column.title = title;
+  for (const int64_t row : rows) {
+    column.images.push_back(ImageOfTensor(set.images[row]));
+    if (!set.classes.defined()) continue;
+    // The sheet outlines all values but one, so every table's background becomes the same.
+    cv::Mat mask = MaskOfTensor(set.classes[row], set.labels);
+    mask.setTo(background, mask == set.labels.background());
+    column.masks.push_back(mask);
+  }
+  return column;
+}
+
+std::vector<int64_t> Spread(const FigureSubject& subject) {
+  const int64_t count = std::min(subject.size(), kSheetRows);
+  std::vector<int64_t> rows;
+  for (int64_t i = 0; i < count; ++i) rows.push_back(i * subject.size() / count);
+  return rows;
+}
+
+}  // namespace
+
+std::string SamplesJson(const FigureSets& sets) {
+  const FigureSubject& made = sets.made();
+  const FigureSubject* stage1 = sets.Find("stage 1");
+  nlohmann::json samples = nlohmann::json::array();
+  for (const int64_t row : RowsToShow(made)) {
+    const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
+    nlohmann::json images{{made.name, PictureOf(made.set, row)}};
+    if (stage1) AddNamed(stage1->set, made.set.names[row], "stage 1", images);
+    AddNamed(sets.source().set, made.pairs.origins[row], "source", images);
+    nlohmann::json sample{{"pair", made.pairs.pairs[row]},
+                          {"mask_origin", made.pairs.origins[row]}};
+    if (record.contains("method")) sample["method"] = record["method"];
+    if (record.contains("gates")) {
+      sample["gates"] = record["gates"];
+      const bool reference = record["gates"].value("nearest_in", "") == "references";
+      AddNamed(reference ? sets.references.set : sets.source().set,
+               record["gates"].value("nearest", ""), "nearest", images);
+    }
+    sample["images"] = std::move(images);
+    samples.push_back(std::move(sample));
+  }
+  return samples.dump();
+}
+
+cv::Mat FiguresSheet(const FigureSets& sets) {
+  const FigureSubject &made = sets.made(), &source = sets.source();
+  const int background = source.set.labels.background();
+  std::vector<int64_t> first, origins;
+  for (int64_t row = 0; row < std::min(made.size(), kSheetRows); ++row) {
+    first.push_back(row);
+    const auto found = std::ranges::find(source.set.names, made.pairs.origins[row]);
+    if (found != source.set.names.end()) origins.push_back(found - source.set.names.begin());
+  }
+  if (origins.size() < first.size())
+    origins = Spread(source);  // a row beside another's origin misleads
+  std::vector<ContactSheetColumn> columns{
+      ColumnOf("source", source.set, background, origins),
+      ColumnOf("references", sets.references.set, background, Spread(sets.references))};
+  for (const FigureSubject& subject : sets.subjects) {
+    if (!subject.generated()) continue;
+    // The same pairs of both stages, where stage 1 has them.
+    std::vector<int64_t> rows;
+    for (const int64_t row : first) {
+      const auto found = std::ranges::find(subject.pairs.pairs, made.pairs.pairs[row]);
+      if (found != subject.pairs.pairs.end()) rows.push_back(found - subject.pairs.pairs.begin());
+    }
+    columns.push_back(ColumnOf(subject.name, subject.set, background, rows));
+  }
+  if (sets.held_out) {
+    columns.push_back(ColumnOf("target", sets.target.set, background, Spread(sets.target)));
+  }
+  return ContactSheet(
+      columns, {.title = "", .footer = "", .tile = kSheetTile, .mask_background = background});
+}
+
+}  // namespace alignflow

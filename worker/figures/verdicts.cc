@@ -1,0 +1,110 @@
+#include "worker/figures/verdicts.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace alignflow {
+namespace {
+
+constexpr double kSame = 0.05;        // p-value from which source and references are one
+constexpr double kMostLeftOut = 0.2;  // share of pairs that may fail the gates
+
+struct Verdict {
+  std::string verdict;
+  std::string reason;
+};
+
+Verdict Alignment(const JobFindings& found) {
+  const SetFindings& sets = found.sets;
+  if (!sets.made_distance || !sets.same_p_value) {
+    return {"not measured", absl::StrCat("there are too few images of ", found.target)};
+  }
+  if (*sets.same_p_value >= kSame) {
+    return {"nothing to gain",
+            absl::StrFormat("the source images cannot be told from the %d references (p = %.2g)",
+                            found.references, *sets.same_p_value)};
+  }
+  const std::string numbers = absl::StrFormat(
+      "the MMD to the %s is %.3g with the pairs and %.3g with the source images (difference "
+      "%.3g, 95 %% interval %.3g to %.3g)",
+      found.target, *sets.made_distance, *sets.source_distance,
+      *sets.source_distance - *sets.made_distance, sets.gain.low, sets.gain.high);
+  if (sets.gain.low > 0) return {"good", absl::StrCat("the pairs are nearer: ", numbers)};
+  return {"poor", absl::StrCat("the pairs are not clearly nearer: ", numbers)};
+}
+
+Verdict Diversity(const JobFindings& found) {
+  if (!found.sets.diversity) return {"not measured", "there are too few images"};
+  const double share = *found.sets.diversity;
+  return {share >= found.diversity_needed ? "good" : "poor",
+          absl::StrFormat(
+              "the pairs differ from one another %.0f %% as much as the %s images; "
+              "gates.diversity asks for %.0f %%",
+              100 * share,
+              found.sets.diversity_of == "references" ? "reference" : found.sets.diversity_of,
+              100 * found.diversity_needed)};
+}
+
+Verdict MaskAgreement(const JobFindings& found) {
+  const GateFindings& gates = found.gates;
+  if (!gates.ran) return {"not measured", "the gates were off"};
+  const bool good =
+      gates.left_out_share <= kMostLeftOut && gates.mask_agreement >= found.mask_agreement_needed;
+  return {good ? "good" : "poor",
+          absl::StrFormat("a segmenter trained on the source sees the asked masks in the pairs "
+                          "with a mean Dice of %.2f; %.1f %% of the pairs were left out",
+                          gates.mask_agreement, 100 * gates.left_out_share)};
+}
+
+Verdict Memorization(const JobFindings& found) {
+  const GateFindings& gates = found.gates;
+  if (gates.restyled > 0) {
+    return {"declared",
+            absl::StrFormat("%d pairs are source images restyled (%d near copies): they must not "
+                            "be released where the source images may not",
+                            gates.restyled, gates.near_copies)};
+  }
+  if (!gates.ran) return {"not measured", "the gates were off"};
+  if (found.memorization_needed == 0) return {"not measured", "gates.memorization is 0"};
+  if (gates.near_copies == 0) {
+    return {"good",
+            absl::StrFormat("none of %d pairs is a near copy of a real image", gates.judged)};
+  }
+  return {"poor", absl::StrFormat("%d of %d pairs are near copies of real images",
+                                  gates.near_copies, gates.judged)};
+}
+
+Verdict Downstream(const JobFindings& found) {
+  if (!found.gain) {
+    return {"not measured",
+            "no segmentation models were compared: that takes a target with masks and "
+            "evaluate.segmenter"};
+  }
+  const PairedGain& gain = *found.gain;
+  const std::string numbers = absl::StrFormat(
+      "training with the pairs changes mDice on the target by %+.1f points (95 %% "
+      "interval %+.1f to %+.1f, p = %.2g)",
+      100 * gain.value, 100 * gain.interval.low, 100 * gain.interval.high, gain.p_value);
+  if (gain.interval.low > 0) return {"good", numbers};
+  if (gain.interval.high < 0) return {"poor", numbers};
+  return {"no difference shown", numbers};
+}
+
+}  // namespace
+
+std::string VerdictsJson(const JobFindings& found) {
+  nlohmann::json verdicts = nlohmann::json::array();
+  const auto add = [&](const char* name, const Verdict& verdict) {
+    verdicts.push_back({{"name", name}, {"verdict", verdict.verdict}, {"reason", verdict.reason}});
+  };
+  add("alignment", Alignment(found));
+  add("diversity", Diversity(found));
+  add("mask agreement", MaskAgreement(found));
+  add("memorization", Memorization(found));
+  add("downstream", Downstream(found));
+  return verdicts.dump();
+}
+
+}  // namespace alignflow

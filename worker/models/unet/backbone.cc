@@ -1,0 +1,202 @@
+#include "worker/models/unet/backbone.h"
+
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "worker/flow/guidance.h"
+#include "worker/models/safetensors.h"
+#include "worker/models/scoped_autocast.h"
+#include "worker/models/scoped_seed.h"
+#include "worker/models/unet/merged_model.h"
+
+namespace alignflow {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kFormatKey[] = "alignflow.format";
+constexpr char kFormat[] = "unet-2";
+constexpr char kConfigKey[] = "alignflow.config";
+constexpr double kLeastRest = 1e-3;  // of 1 - t, where the velocity is divided by it
+
+json ToJson(const UNetBackboneConfig& config) {
+  return {{"preset", config.preset},
+          {"image_size", config.image_size},
+          {"image_channels", config.image_channels},
+          {"block", config.block},
+          {"unet", ToJson(config.unet)}};
+}
+
+UNetBackboneConfig ConfigFromJson(const json& source) {
+  UNetBackboneConfig config;
+  source.at("preset").get_to(config.preset);
+  source.at("image_size").get_to(config.image_size);
+  source.at("image_channels").get_to(config.image_channels);
+  source.at("block").get_to(config.block);
+  config.unet = UNetConfigFromJson(source.at("unet"));
+  return config;
+}
+
+}  // namespace
+
+std::vector<std::string> UNetPresetNames() { return {"unet-64", "unet-128"}; }
+
+UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes) {
+  UNetBackboneConfig config;
+  config.preset = preset;
+  UNetConfig& unet = config.unet;
+  if (preset == "unet-64") {
+    config.image_size = 64;
+  } else if (preset == "unet-128") {
+    config.image_size = 128;
+  } else {
+    throw std::invalid_argument("unknown preset '" + preset + "': known are unet-64 and unet-128");
+  }
+  config.block = 4;
+  unet.num_channels = {64, 96, 128};
+  unet.num_res_blocks = {1, 1, 1};
+  unet.attention_levels = {false, false, false};
+  unet.num_head_channels = {32, 32, 32};
+  unet.norm_num_groups = 8;
+  unet.in_channels = unet.out_channels = config.image_channels * config.block * config.block;
+  unet.mask_conditioning = true;
+  unet.conditioning_embedding_in_channels = classes * config.block * config.block;
+  unet.conditioning_embedding_num_channels = {unet.num_channels[0]};
+  unet.integer_timesteps = false;
+  unet.Validate();
+  return config;
+}
+
+UNetBackbone::UNetBackbone(const UNetBackboneConfig& config, uint64_t seed, at::Device device)
+    : config_(config), codec_(config.image_channels, config.block, config.unet.spatial_dims) {
+  if (config.unet.in_channels != codec_.blocks().latent_channels() ||
+      config.unet.out_channels != codec_.blocks().latent_channels()) {
+    throw std::invalid_argument("the U-Net's in_channels and out_channels must be the codec's " +
+                                std::to_string(codec_.blocks().latent_channels()));
+  }
+  if (config.image_size < 1 || config.image_size % (config.block * config.unet.Downscale()) != 0) {
+    throw std::invalid_argument("image_size must be a multiple of " +
+                                std::to_string(config.block * config.unet.Downscale()));
+  }
+  const ScopedSeed scope(seed);
+  model_ = std::make_shared<MergedModel>(config.unet);
+  model_->to(device);
+  codec_.To(device);
+}
+
+UNetBackbone::~UNetBackbone() = default;
+
+std::unique_ptr<UNetBackbone> UNetBackbone::Load(const std::filesystem::path& path,
+                                                 at::Device device,
+                                                 std::map<std::string, std::string>* metadata) {
+  const SafetensorsFile file(path);
+  std::map<std::string, std::string> strings = file.metadata();
+  std::unique_ptr<UNetBackbone> model;
+  try {
+    if (strings[kFormatKey] != kFormat) throw std::invalid_argument("not an AlignFlow U-Net model");
+    model =
+        std::make_unique<UNetBackbone>(ConfigFromJson(json::parse(strings[kConfigKey])), 0, device);
+  } catch (const std::exception& error) {
+    throw std::runtime_error(path.string() + ": " + error.what());
+  }
+  std::map<std::string, at::Tensor> tensors;
+  for (const std::string& name : file.Names()) tensors.emplace(name, file.Get(name));
+  CopyState(tensors, model->state(), path.string());
+  if (metadata) {
+    strings.erase(kFormatKey);
+    strings.erase(kConfigKey);
+    *metadata = std::move(strings);
+  }
+  return model;
+}
+
+at::Tensor UNetBackbone::Velocity(const at::Tensor& x, const at::Tensor& t,
+                                  const Condition& condition) {
+  Condition inner = condition;
+  if (condition.mask.defined()) {
+    inner.mask = BlocksToChannels(condition.mask, config_.block).mul(2).sub(1);
+  }
+  // The variance of x_t = t x1 + (1-t) eps, where x1 has the codec's deviation per channel and eps
+  // is standard normal.
+  std::vector<int64_t> per_sample(x.dim(), 1), per_channel(x.dim(), 1);
+  per_sample[0] = t.numel();
+  per_channel[1] = x.size(1);
+  const at::Tensor time = t.reshape(per_sample);
+  const at::Tensor rest = 1 - time;
+  const at::Tensor deviation = codec_.blocks().deviation().reshape(per_channel);
+  const at::Tensor input = x * ((time * deviation).square() + rest.square()).rsqrt();
+  at::Tensor output;
+  if (compute_dtype_ == at::kFloat) {
+    output = model_->Velocity(input, t, inner);
+  } else {
+    const ScopedAutocast scope(x.device().type(), compute_dtype_);
+    output = model_->Velocity(input, t, inner);
+  }
+  return (output * deviation - x) / rest.clamp_min(kLeastRest);
+}
+
+std::vector<int64_t> UNetBackbone::latent_shape() const {
+  std::vector<int64_t> shape(1 + config_.unet.spatial_dims, config_.image_size / config_.block);
+  shape[0] = codec_.blocks().latent_channels();
+  return shape;
+}
+
+at::Device UNetBackbone::device() const { return codec_.blocks().deviation().device(); }
+
+at::Tensor UNetBackbone::EncodeMasks(const at::Tensor& classes) const {
+  const int64_t count =
+      config_.unet.conditioning_embedding_in_channels / (config_.block * config_.block);
+  const at::Tensor numbers = at::arange(count, at::TensorOptions(device()).dtype(at::kByte));
+  return classes.to(device()).unsqueeze(1).eq(numbers.view({1, count, 1, 1})).to(at::kFloat);
+}
+
+Condition UNetBackbone::ConditionOn(const at::Tensor& encoded_masks) const {
+  Condition condition;
+  condition.mask = encoded_masks;
+  return condition;
+}
+
+std::unique_ptr<VelocityModel> UNetBackbone::Guided(double scale) {
+  return std::make_unique<GuidedVelocity>(*this, scale);
+}
+
+std::vector<at::Tensor> UNetBackbone::fit_parameters() { return model_->parameters(); }
+
+std::vector<at::Tensor> UNetBackbone::align_parameters() {
+  return model_->controlnet() ? model_->controlnet()->parameters() : std::vector<at::Tensor>();
+}
+
+std::map<std::string, at::Tensor> UNetBackbone::state() {
+  std::map<std::string, at::Tensor> state = StateOf(*model_);
+  for (const auto& [name, tensor] : codec_.state()) state.emplace("codec." + name, tensor);
+  return state;
+}
+
+std::unique_ptr<Backbone> UNetBackbone::Clone() {
+  auto copy = std::make_unique<UNetBackbone>(config_, 0, device());
+  CopyState(state(), copy->state(), "the copy");
+  copy->compute_dtype_ = compute_dtype_;
+  copy->Freeze();
+  return copy;
+}
+
+void UNetBackbone::Save(const std::filesystem::path& file,
+                        const std::map<std::string, std::string>& metadata) {
+  std::map<std::string, std::string> strings = metadata;
+  strings[kFormatKey] = kFormat;
+  strings[kConfigKey] = ToJson(config_).dump();
+  WriteSafetensors(file, state(), strings);
+}
+
+void UNetBackbone::Freeze() { model_->Freeze(); }
+
+void UNetBackbone::set_compute_dtype(at::ScalarType dtype) {
+  if (dtype != at::kFloat && dtype != at::kBFloat16) {
+    throw std::invalid_argument("the compute type must be float32 or bfloat16");
+  }
+  const bool slow = device().is_cpu() && !CpuHasBfloat16();
+  compute_dtype_ = slow ? at::kFloat : dtype;
+}
+
+}  // namespace alignflow

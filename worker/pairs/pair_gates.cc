@@ -1,0 +1,102 @@
+#include "worker/pairs/pair_gates.h"
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "worker/alignment/filter_bank.h"
+#include "worker/gates/mask_agreement.h"
+#include "worker/gates/memorization.h"
+#include "worker/stores/model_file.h"
+#include "worker/stores/segmenter_file.h"
+#include "worker/tasks/task_spec.h"
+
+namespace alignflow {
+namespace {
+
+// Whatever features stage 2 learns by, memorization is measured by these, so that its threshold
+// means the same everywhere.
+std::shared_ptr<const FeatureExtractor> Features(const ImageSet& source, at::Device device) {
+  auto filter_bank = std::make_shared<FilterBank>();
+  filter_bank->Fit(SampleImages(source, kStatisticsImages, device));
+  return filter_bank;
+}
+
+}  // namespace
+
+struct PairGates::State {
+  double least_agreement;
+  double least_distance;
+  bool from_noise;  // whether a pair must not even resemble a source image
+  int64_t classes;
+  at::Device device;
+  std::shared_ptr<Segmenter> judge;
+  std::optional<MemorizationIndex> index;       // unless least_distance is 0
+  std::vector<std::vector<std::string>> names;  // of the index's sets
+
+  void CheckMemorization(const at::Tensor& image, bool noise, GateVerdict& verdict) const;
+};
+
+// The nearest image of all sets, but a near copy of a reference before anything of the source: it
+// is what must not be.
+void PairGates::State::CheckMemorization(const at::Tensor& image, bool noise,
+                                         GateVerdict& verdict) const {
+  static constexpr const char* kSets[] = {"source", "references"};
+  for (size_t set = 0; set < names.size(); ++set) {
+    const NearestImage nearest = index->Nearest(image, static_cast<int64_t>(set)).front();
+    const bool near = nearest.ratio < least_distance;
+    if (set > 0 && !near && nearest.ratio >= verdict.memorization) continue;
+    verdict.memorization = nearest.ratio;
+    verdict.nearest = names[set][nearest.item];
+    verdict.nearest_in = kSets[set];
+    verdict.near_copy = near;
+  }
+  if (!verdict.near_copy || (!from_noise && !noise && verdict.nearest_in == kSets[0])) return;
+  verdict.passed = false;
+  verdict.reason = absl::StrFormat("near copy of %s %s (%.2f)",
+                                   verdict.nearest_in == kSets[0] ? "the source's" : "reference",
+                                   verdict.nearest, verdict.memorization);
+}
+
+PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet& source,
+                     const ImageSet& references)
+    : state_(std::make_unique<State>(State{
+          .least_agreement = RealSetting(spec, "gates.mask_agreement"),
+          .least_distance = RealSetting(spec, "gates.memorization"),
+          .from_noise = RealSetting(spec, "generate.strength") >= 1,
+          .classes = source.labels.classes(),
+          .device = DeviceOf(context),
+          .judge = LoadJudge(context, Input(spec, "judge"), source.labels, source.images.size(2)),
+          .index = std::nullopt,
+          .names = {}})) {
+  if (state_->least_distance == 0) return;
+  state_->index.emplace(Features(source, state_->device), state_->device, source.images);
+  state_->names.push_back(source.names);
+  if (references.images.defined() && references.size() > 0) {
+    state_->index->Add(references.images);
+    state_->names.push_back(references.names);
+  }
+}
+
+PairGates::~PairGates() = default;
+
+std::vector<GateVerdict> PairGates::Judge(const at::Tensor& images, const at::Tensor& classes,
+                                          bool from_noise) const {
+  std::vector<GateVerdict> verdicts(images.size(0));
+  // One by one: the last bits may depend on the batch, and a verdict must not.
+  for (int64_t i = 0; i < images.size(0); ++i) {
+    GateVerdict& verdict = verdicts[i];
+    const at::Tensor image = images.narrow(0, i, 1);
+    const at::Tensor seen = Segment(*state_->judge, image, state_->device);
+    verdict.mask_agreement =
+        MaskAgreement(seen, classes.narrow(0, i, 1), state_->classes).item<double>();
+    verdict.passed = true;
+    if (state_->index) state_->CheckMemorization(image, from_noise, verdict);
+    if (verdict.mask_agreement < state_->least_agreement) {
+      verdict.passed = false;
+      verdict.reason = absl::StrFormat("mask agreement %.2f", verdict.mask_agreement);
+    }
+  }
+  return verdicts;
+}
+
+}  // namespace alignflow

@@ -1,0 +1,54 @@
+#ifndef ALIGNFLOW_WORKER_PAIRS_PAIR_GATES_H_
+#define ALIGNFLOW_WORKER_PAIRS_PAIR_GATES_H_
+
+#include <ATen/ATen.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "worker/sets/image_set.h"
+#include "worker/tasks/task.h"
+
+namespace alignflow {
+
+// What the gates say about one pair.
+struct GateVerdict {
+  double mask_agreement = 0;  // Dice, 0 to 1
+  double memorization = 0;    // distance to the nearest real image, 0: a copy, about 1: a new image
+  std::string nearest;        // that image's stem
+  std::string nearest_in;     // "source" or "references"
+  bool near_copy = false;     // memorization is below gates.memorization
+  bool passed = false;
+  std::string reason;  // why not, such as "mask agreement 0.21"; empty if passed
+};
+
+// The gates that a generated pair passes before it is handed out. A pair fails
+//   - when mask agreement is below gates.mask_agreement: a segmenter trained on the source's real
+//     pairs (input judge) does not see the asked mask in the image;
+//   - when it is a near copy of one of the references, or, with generate.strength 1, of a source
+//     image. With a smaller strength a pair is its source image restyled: the near copy is declared
+//     and passes.
+// Verdicts on a pair depend on that pair alone. Used from the task's thread.
+class PairGates {
+ public:
+  // Reads the settings and the input judge of a generate task. `references` may be empty (size 0 or
+  // undefined images). Throws TaskError with InvalidArgument if the judge was trained on masks of
+  // other classes than the source's.
+  PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet& source,
+            const ImageSet& references);
+  ~PairGates();
+
+  // images: uint8 [B,3,S,S] RGB; classes: uint8 [B,S,S]; both on the CPU. One verdict a row.
+  // from_noise: there is no source image that they restyle, whatever generate.strength is.
+  std::vector<GateVerdict> Judge(const at::Tensor& images, const at::Tensor& classes,
+                                 bool from_noise = false) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_PAIRS_PAIR_GATES_H_

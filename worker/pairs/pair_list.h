@@ -1,0 +1,55 @@
+#ifndef ALIGNFLOW_WORKER_PAIRS_PAIR_LIST_H_
+#define ALIGNFLOW_WORKER_PAIRS_PAIR_LIST_H_
+
+#include <ATen/ATen.h>
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "common/data/label_table.h"
+#include "worker/sets/image_set.h"
+#include "worker/tasks/task.h"
+
+namespace alignflow {
+
+// The pairs [first, last] that a task makes, counted from 1. Throws TaskError with InvalidArgument
+// unless 1 <= first <= last.
+struct PairNumbers {
+  int64_t first = 0, last = 0;
+};
+PairNumbers PairNumbersOf(const TaskSpec& spec);
+
+// Stores a pair's PNGs and returns its line (see task.h), ended. image: uint8 [3,S,S]; classes:
+// uint8 [S,S]; the record has "pair".
+std::string StorePair(TaskContext& context, const at::Tensor& image, const at::Tensor& classes,
+                      const LabelTable& labels, nlohmann::json record);
+
+// The pairs of a generate task: JSON lines, see task.h.
+struct PairLine {
+  int64_t pair = 0;
+  std::string image;  // digests of PNGs; empty in a pair that was left out
+  std::string mask;
+  std::string origin;    // the stem of the source item whose mask it is, or is made after
+  std::string left_out;  // why
+  std::string record;    // JSON
+};
+
+// Throws TaskError with InvalidArgument naming the line that is not a pair.
+std::vector<PairLine> ParsePairLines(const std::string& lines);
+
+// The first `most` pairs of the inputs prefix/000001, prefix/000002, ... in order, without those
+// left out. Throws TaskError with InvalidArgument if there is none.
+struct GeneratedSet {
+  ImageSet set;                          // named "pair N"
+  std::vector<int64_t> pairs;            // their numbers
+  std::vector<std::string> origins;      // stems of the source items whose masks they have
+  std::vector<std::string> records;      // provenance, as JSON
+  int64_t handed_out = 0, left_out = 0;  // pairs in these inputs, beyond `most` too
+};
+GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
+                       const LabelTable& labels, int64_t most);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_PAIRS_PAIR_LIST_H_

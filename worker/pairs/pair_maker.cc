@@ -1,0 +1,81 @@
+#include "worker/pairs/pair_maker.h"
+
+#include <algorithm>
+
+#include "worker/alignment/rollout.h"
+#include "worker/alignment/stage2/trajectory.h"
+#include "worker/flow/solver.h"
+#include "worker/stores/model_file.h"
+#include "worker/tasks/task_spec.h"
+
+namespace alignflow {
+
+PairMaker::PairMaker(TaskContext& context, const TaskSpec& spec, const ImageSet& source,
+                     std::function<void()> unless_cancelled)
+    : spec_(spec),
+      source_(source),
+      unless_cancelled_(std::move(unless_cancelled)),
+      device_(DeviceOf(context)),
+      model_(LoadModel(context, spec, Input(spec, "model"), source)) {
+  model_->Freeze();
+  const double guidance = RealSetting(spec, "generate.guidance");
+  velocity_ = model_->Guided(guidance);
+  // The hand-over: the stage-1 model leads up to where stage 2 began to tune, and the aligned model
+  // takes the one step from there that it was trained for. On every step it would change the style
+  // again and again.
+  const bool has_stage1 = spec.inputs.contains("stage1");
+  const bool hands_over = has_stage1 && TextSetting(spec, "generate.path") == "handover";
+  const bool gives_detail =
+      RealSetting(spec, "generate.detail") > 0 && RealSetting(spec, "generate.strength") < 1;
+  // A style head is the only thing that tells an aligned U-Net model from its stage-1 model.
+  shares_style_ = has_stage1 && RealSetting(spec, "generate.least_style") < 1 &&
+                  TextSetting(spec, "align.tune") == "style";
+  if (hands_over || (has_stage1 && gives_detail) || shares_style_) {
+    stage1_ = LoadModel(context, spec, Input(spec, "stage1"), source);
+    stage1_->Freeze();
+  }
+  if (hands_over) lead_ = stage1_->Guided(guidance);
+}
+
+std::vector<double> PairMaker::Times(double strength) const {
+  std::vector<double> times =
+      model_->SamplingTimes(IntegerSetting(spec_, "generate.steps"), 1 - strength);
+  if (!lead_) return times;
+  const double last = static_cast<double>(FirstTunableIndex(spec_)) / kRolloutSteps;
+  std::erase_if(times, [&](double time) { return time > last - 0.25 / kRolloutSteps; });
+  if (times.empty()) times = {last};
+  if (times.back() < last) times.push_back(last);
+  return times;
+}
+
+at::Tensor PairMaker::Images(const Request& request) const {
+  const at::NoGradGuard no_grad;
+  const uint64_t seed = IntegerSetting(spec_, "seed");
+  const std::vector<double> times =
+      Times(request.from_noise ? 1 : RealSetting(spec_, "generate.strength"));
+  const at::Tensor origins = TakeBatch(source_, request.items, device_).images;
+  const Condition condition = model_->ConditionOn(model_->EncodeMasks(request.classes));
+  std::vector<at::Tensor> noises;
+  for (const uint64_t number : request.noise) {
+    noises.push_back(DrawNoise(*model_, 1, RandomStream(seed, request.use, number), device_));
+  }
+  const at::Tensor noise = at::cat(noises);
+  at::Tensor latent =
+      Solve(SolverNamed(TextSetting(spec_, "generate.solver")), lead_ ? *lead_ : *velocity_,
+            TrajectoryStart(*model_, origins, noise, times), times, condition,
+            [&](int64_t) { unless_cancelled_(); });
+  if (lead_) latent = EulerStep(*velocity_, latent, times.back(), 1, condition);
+  if (!request.from_noise) {
+    const at::Tensor detail =
+        SourceDetail(stage1_ ? *stage1_ : *model_, spec_, origins, noise, condition);
+    if (detail.defined()) latent = latent + detail;
+  }
+  at::Tensor images = model_->codec().Decode(latent);
+  if (shares_style_ && !request.style.empty()) {
+    const at::Tensor share = at::tensor(request.style, images.options()).view({-1, 1, 1, 1});
+    images = at::lerp(stage1_->codec().Decode(latent), images, share);
+  }
+  return BytesFromImages(images);
+}
+
+}  // namespace alignflow

@@ -1,0 +1,36 @@
+#ifndef ALIGNFLOW_WORKER_SETS_TRAINING_SOURCE_H_
+#define ALIGNFLOW_WORKER_SETS_TRAINING_SOURCE_H_
+
+#include <functional>
+
+#include "worker/models/backbone.h"
+#include "worker/sets/image_set.h"
+
+namespace alignflow {
+
+// The source's latents and conditions for the diffusion loss. For a pretrained model all are
+// encoded once and kept in the CPU's memory; they are not flipped, because its codec's latent of a
+// flipped image is not the flipped latent. For others each batch is flipped at random and encoded
+// anew. Model and images must outlive it.
+class TrainingSource {
+ public:
+  // unless_cancelled is called every few images while they are encoded; what it throws ends that.
+  TrainingSource(Backbone& model, const ImageSet& images,
+                 const std::function<void()>& unless_cancelled);
+
+  struct Batch {
+    at::Tensor latents;   // [B,C,h,w] on the model's device
+    Condition condition;  // with dropped prompts
+  };
+  // items: int64 [B].
+  Batch Take(const at::Tensor& items, at::Generator random) const;
+
+ private:
+  Backbone& model_;
+  const ImageSet& images_;
+  at::Tensor latents_, masks_;  // of all images; undefined unless the model is pretrained
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_SETS_TRAINING_SOURCE_H_

@@ -1,0 +1,72 @@
+#include "worker/stores/model_file.h"
+
+#include "absl/strings/str_cat.h"
+#include "worker/models/unet/backbone.h"
+#include "worker/stores/pretrained_model.h"
+#include "worker/tasks/task_error.h"
+#include "worker/tasks/task_spec.h"
+
+namespace alignflow {
+namespace {
+
+constexpr char kLabels[] = "labels";
+constexpr char kStage[] = "stage";
+
+}  // namespace
+
+at::Device DeviceOf(const TaskContext& context) { return at::Device(context.device()); }
+
+int64_t ImageSize(const TaskSpec& spec) {
+  if (IsPretrained(spec)) return IntegerSetting(spec, "size");
+  return UNetPreset(TextSetting(spec, "preset"), 2).image_size;
+}
+
+std::unique_ptr<Backbone> NewModel(TaskContext& context, const TaskSpec& spec,
+                                   const ImageSet& source) {
+  if (IsPretrained(spec)) return NewPretrained(context, spec, source.labels, source.size());
+  const at::Device device = DeviceOf(context);
+  auto model = std::make_unique<UNetBackbone>(
+      UNetPreset(TextSetting(spec, "preset"), source.labels.classes()),
+      IntegerSetting(spec, "seed"), device);
+  model->codec().blocks().Fit(SampleImages(source, kStatisticsImages, device));
+  model->set_compute_dtype(at::kBFloat16);
+  return model;
+}
+
+std::unique_ptr<Backbone> LoadModel(TaskContext& context, const TaskSpec& spec,
+                                    const std::string& digest, const ImageSet& source) {
+  const LabelTable& labels = source.labels;
+  const std::filesystem::path file = ValueOrThrow(context.Fetch(digest));
+  std::map<std::string, std::string> metadata;
+  std::unique_ptr<Backbone> model;
+  if (IsPretrained(spec)) {
+    model = LoadPretrained(context, spec, file, labels, source.size(), &metadata);
+  } else {
+    auto unet = UNetBackbone::Load(file, DeviceOf(context), &metadata);
+    unet->set_compute_dtype(at::kBFloat16);
+    model = std::move(unet);
+  }
+  RequireLabels(metadata, labels);
+  return model;
+}
+
+std::string StoreModel(TaskContext& context, Backbone& model, const LabelTable& labels, int stage) {
+  const std::filesystem::path file = context.scratch() / "model.safetensors";
+  model.Save(file, ModelStrings(labels, stage));
+  return ValueOrThrow(context.StoreFile(file));
+}
+
+std::map<std::string, std::string> ModelStrings(const LabelTable& labels, int stage) {
+  return {{kLabels, labels.ToString()}, {kStage, std::to_string(stage)}};
+}
+
+void RequireLabels(const std::map<std::string, std::string>& strings, const LabelTable& labels) {
+  const auto entry = strings.find(kLabels);
+  const std::string fitted = entry == strings.end() ? "" : entry->second;
+  if (fitted == labels.ToString()) return;
+  throw TaskError(absl::InvalidArgumentError(
+      absl::StrCat("the model was fitted to masks with the labels ", fitted,
+                   ", but the dataset's are ", labels.ToString())));
+}
+
+}  // namespace alignflow
