@@ -4,6 +4,7 @@
 // measured: the seconds of each round, the most memory held (bytes), and a value to compare.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 
 #include <chrono>
 #include <filesystem>

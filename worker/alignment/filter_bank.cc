@@ -1,5 +1,7 @@
 #include "worker/alignment/filter_bank.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <stdexcept>
 

@@ -1,5 +1,7 @@
 #include "worker/alignment/rollout.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <stdexcept>
 #include <string>
 

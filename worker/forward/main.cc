@@ -1,5 +1,7 @@
 // alignflow-forward: runs one component of a model folder on tensors from a file, so that anyone
 // can hold a checkpoint against a reference.
+#include <ATen/core/grad_mode.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>

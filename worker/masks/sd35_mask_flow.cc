@@ -1,5 +1,7 @@
 #include "worker/masks/sd35_mask_flow.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <charconv>
 #include <optional>
 #include <stdexcept>

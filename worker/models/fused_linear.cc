@@ -1,6 +1,7 @@
 #include "worker/models/fused_linear.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 

@@ -1,5 +1,7 @@
 #include "worker/pairs/pair_maker.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 
 #include "worker/alignment/rollout.h"

@@ -1,5 +1,7 @@
 #include "worker/sets/training_source.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <vector>
 

@@ -1,5 +1,7 @@
 #include "worker/stores/segmenter_file.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <map>
 
 #include "absl/strings/str_cat.h"

@@ -1,3 +1,5 @@
+#include <ATen/core/grad_mode.h>
+
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"

@@ -1,5 +1,7 @@
 #include "worker/tasks/segmenter_training.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <cmath>
 #include <optional>

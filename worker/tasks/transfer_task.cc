@@ -1,3 +1,5 @@
+#include <ATen/core/grad_mode.h>
+
 #include <nlohmann/json.hpp>
 
 #include "worker/pairs/pair_list.h"

@@ -1,5 +1,7 @@
 #include "worker/training/checkpoint.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <charconv>
 #include <map>
 #include <stdexcept>

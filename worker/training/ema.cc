@@ -1,5 +1,7 @@
 #include "worker/training/ema.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 
 namespace alignflow {

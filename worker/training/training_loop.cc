@@ -1,5 +1,7 @@
 #include "worker/training/training_loop.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>

@@ -1,5 +1,6 @@
 #include "worker/alignment/mmd.h"
 
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,5 +1,6 @@
 #include "worker/masks/sd35_mask_flow.h"
 
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

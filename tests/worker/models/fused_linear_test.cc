@@ -1,5 +1,6 @@
 #include "worker/models/fused_linear.h"
 
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include "worker/models/unet/merged_model.h"

@@ -1,5 +1,6 @@
 #include "worker/models/recompute.h"
 
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <memory>

@@ -1,5 +1,7 @@
 #include "worker/alignment/stage2/align_watch.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>

@@ -1,5 +1,7 @@
 #include "worker/alignment/stage2/trajectory.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <optional>
 #include <stdexcept>

@@ -1,5 +1,7 @@
 #include "worker/models/inception/inception_v3.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <stdexcept>
 
 namespace alignflow {

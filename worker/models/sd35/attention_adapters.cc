@@ -1,5 +1,6 @@
 #include "worker/models/sd35/attention_adapters.h"
 
+#include <ATen/core/grad_mode.h>
 #include <torch/nn/modules/container/modulelist.h>
 
 #include <cmath>

@@ -1,5 +1,7 @@
 #include "worker/models/sd35/codec.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <utility>
 #include <vector>
 

@@ -1,5 +1,7 @@
 #include "worker/models/sd35/text_embedding.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <stdexcept>
 #include <string>

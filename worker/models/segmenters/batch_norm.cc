@@ -1,5 +1,7 @@
 #include "worker/models/segmenters/batch_norm.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 
 namespace alignflow {

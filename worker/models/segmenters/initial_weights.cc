@@ -1,6 +1,7 @@
 #include "worker/models/segmenters/initial_weights.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 

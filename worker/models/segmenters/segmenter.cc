@@ -1,5 +1,7 @@
 #include "worker/models/segmenters/segmenter.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <algorithm>
 #include <optional>
 #include <stdexcept>

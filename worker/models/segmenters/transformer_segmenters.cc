@@ -1,6 +1,7 @@
 #include "worker/models/segmenters/transformer_segmenters.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <map>
 #include <stdexcept>

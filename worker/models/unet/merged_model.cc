@@ -1,6 +1,7 @@
 #include "worker/models/unet/merged_model.h"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <stdexcept>
 

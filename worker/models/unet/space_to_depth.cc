@@ -1,5 +1,7 @@
 #include "worker/models/unet/space_to_depth.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <cmath>
 #include <stdexcept>
 #include <vector>

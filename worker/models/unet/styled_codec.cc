@@ -1,5 +1,7 @@
 #include "worker/models/unet/styled_codec.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include <cmath>
 #include <utility>
 

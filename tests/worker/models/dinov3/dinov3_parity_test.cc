@@ -1,4 +1,5 @@
 // DINOv3 against transformers' own outputs and gradients (tests/reference/make_dinov3_fixtures.py).
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 
 #include "tests/worker/models/reference_fixture.h"

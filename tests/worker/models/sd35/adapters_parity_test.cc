@@ -1,4 +1,5 @@
 // Low-rank adapters on the MM-DiT-X against peft's on diffusers' (make_sd3_adapter_fixture.py).
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include "tests/worker/models/reference_fixture.h"

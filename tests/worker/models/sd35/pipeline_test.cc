@@ -2,6 +2,7 @@
 // (tests/reference/make_sd3_fixtures.py).
 #include "worker/models/sd35/pipeline.h"
 
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include "tests/worker/models/reference_fixture.h"

@@ -2,6 +2,7 @@
 // transformer has.
 #include "worker/models/sd35/transformer.h"
 
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 
 #include "worker/models/hf/config.h"

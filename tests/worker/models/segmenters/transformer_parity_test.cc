@@ -1,5 +1,6 @@
 // SegFormer and DPT against transformers' own outputs and gradients
 // (tests/reference/make_segmenter_fixtures.py).
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 
 #include "tests/worker/models/reference_fixture.h"

@@ -1,6 +1,7 @@
 #include "worker/models/segmenters/unet_segmenter.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include <stdexcept>

@@ -1,5 +1,6 @@
 #include "worker/models/unet/backbone.h"
 
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 
 #include <filesystem>

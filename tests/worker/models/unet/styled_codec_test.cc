@@ -1,6 +1,7 @@
 #include "worker/models/unet/styled_codec.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
 #include "worker/framing/field_of_view.h"
