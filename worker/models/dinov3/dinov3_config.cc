@@ -39,11 +39,10 @@ DinoV3Config ParseDinoV3(HfConfig& config) {
   out.layer_norm_eps = config.Double("layer_norm_eps", out.layer_norm_eps);
   out.rope_theta = config.Double("rope_theta", out.rope_theta);
   // Initial values, what happens in training alone, and what other classes than the model read.
-  config.WithoutEffect({"image_size", "initializer_range", "layerscale_value", "attention_dropout",
-                        "drop_path_rate", "pos_embed_shift", "pos_embed_jitter",
+  config.WithoutEffect({"image_size", "layerscale_value", "pos_embed_shift", "pos_embed_jitter",
                         "pos_embed_rescale", "apply_layernorm", "reshape_hidden_states",
                         "return_class_token", "out_features", "out_indices", "stage_names"});
-  config.Finish();
+  config.Finish(HfFile::kModel);
   return out;
 }
 
@@ -65,11 +64,8 @@ DinoV3Preprocessing ParseDinoV3Preprocessing(HfConfig& config) {
   }
   out.mean = Rgb(config, "image_mean", out.mean);
   out.deviation = Rgb(config, "image_std", out.deviation);
-  // Forms of input and output, and sizes of steps that are not taken.
-  config.WithoutEffect({"crop_size", "pad_size", "do_convert_rgb", "data_format",
-                        "input_data_format", "return_tensors", "device", "disable_grouping",
-                        "default_to_square", "image_seq_length", "processor_class"});
-  config.Finish();
+  config.WithoutEffect({"crop_size", "pad_size"});  // of steps that are not taken
+  config.Finish(HfFile::kImageProcessor);
   return out;
 }
 

@@ -13,12 +13,15 @@ namespace {
 using nlohmann::json;
 
 constexpr uintmax_t kMaxBytes = 16 << 20;
+constexpr int kMaxDepth = 32;      // of brackets; json's own functions go into them recursively
+constexpr size_t kMaxValue = 200;  // bytes of a value in an error
 
 std::string ReadAll(const std::filesystem::path& file) {
   std::error_code error;
   const uintmax_t size = std::filesystem::file_size(file, error);
   if (error) throw std::runtime_error(file.string() + ": cannot be read: " + error.message());
-  if (size > kMaxBytes) throw std::runtime_error(file.string() + ": too long for a config.json");
+  if (size > kMaxBytes)
+    throw std::runtime_error(file.string() + ": longer than any file of its kind (16 MiB)");
   std::ifstream stream(file, std::ios::binary);
   std::string text(size, '\0');
   if (!stream.read(text.data(), static_cast<std::streamsize>(size))) {
@@ -27,15 +30,38 @@ std::string ReadAll(const std::filesystem::path& file) {
   return text;
 }
 
-std::shared_ptr<const json> Parse(const std::string& text, const std::string& file) {
-  json fields = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!fields.is_object()) throw std::runtime_error(file + ": is not a JSON object");
-  return std::make_shared<const json>(std::move(fields));
+// "line 3, column 7" of the byte with this number, counted from 1.
+std::string PlaceOf(const std::string& text, size_t byte) {
+  const std::string_view before = std::string_view(text).substr(0, byte == 0 ? 0 : byte - 1);
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const size_t last_break = before.rfind('\n');  // npos + 1 is 0
+  return "line " + std::to_string(line) + ", column " +
+         std::to_string(before.size() - (last_break + 1) + 1);
 }
 
-bool IsKnown(const std::string& name) {
-  return name.starts_with('_') || name == "architectures" || name == "dtype" ||
-         name == "torch_dtype" || name == "transformers_version";
+std::shared_ptr<const json> Parse(const std::string& text, const std::string& file) {
+  if (text.starts_with("version https://git-lfs")) {
+    throw std::runtime_error(file +
+                             ": is a pointer of Git LFS instead of the file itself; fetch that, "
+                             "for example with git lfs pull");
+  }
+  bool is_deep = false;
+  const auto look = [&is_deep](int depth, json::parse_event_t, json&) {
+    is_deep = is_deep || depth > kMaxDepth;
+    return !is_deep;  // what is deeper is let go
+  };
+  json fields;
+  try {
+    fields = json::parse(text, look);
+  } catch (const json::parse_error& error) {
+    throw std::runtime_error(file + ": is not JSON from " + PlaceOf(text, error.byte) +
+                             " on; fetch the file again, it may be cut short");
+  } catch (const json::exception& error) {
+    throw std::runtime_error(file + ": is not JSON: " + error.what());
+  }
+  if (is_deep) throw std::runtime_error(file + ": is nested more than 32 deep");
+  if (!fields.is_object()) throw std::runtime_error(file + ": is not a JSON object");
+  return std::make_shared<const json>(std::move(fields));
 }
 
 // Whether the JSON value has this type as it stands: no rounding, no bool as a number.
@@ -170,14 +196,31 @@ std::vector<std::string> HfConfig::NullableStringList(const std::string& name) {
   return StringList(name, {});
 }
 
+HfConfig& HfConfig::Nested(const std::string& name, const json& value) {
+  std::unique_ptr<HfConfig>& nested = objects_[name];
+  if (!nested) {
+    // Shares the whole file's fields.
+    nested.reset(
+        new HfConfig(file_, prefix_ + name + ".", std::shared_ptr<const json>(fields_, &value)));
+  }
+  return *nested;
+}
+
 HfConfig& HfConfig::Object(const std::string& name) {
   const json& value = Get(name);
   if (!value.is_object()) Refuse(name, "an object is expected");
-  std::unique_ptr<HfConfig>& nested = objects_[name];
-  if (!nested) {
-    nested.reset(new HfConfig(file_, prefix_ + name + ".", std::make_shared<const json>(value)));
+  return Nested(name, value);
+}
+
+std::vector<HfConfig*> HfConfig::Objects(const std::string& name) {
+  const json& value = Get(name);
+  std::vector<HfConfig*> objects;
+  if (!value.is_array()) Refuse(name, "a list of objects is expected");
+  for (const json& item : value) {
+    if (!item.is_object()) Refuse(name, "a list of objects is expected");
+    objects.push_back(&Nested(name + "[" + std::to_string(objects.size()) + "]", item));
   }
-  return *nested;
+  return objects;
 }
 
 void HfConfig::RequireJson(const std::string& name, const json& value) {
@@ -207,33 +250,37 @@ void HfConfig::WithoutEffect(std::initializer_list<const char*> names) {
   for (const char* name : names) read_.insert(name);
 }
 
-void HfConfig::Refuse(const std::string& name, const std::string& message) const {
+std::string HfConfig::ValueText(const std::string& name) const {
   const auto found = fields_->find(name);
-  const std::string value = found == fields_->end() ? "absent"
-                                                    : found->dump(-1, ' ', /*ensure_ascii=*/false,
-                                                                  json::error_handler_t::replace);
-  throw std::runtime_error(file_ + ": field '" + prefix_ + name + "' is " +
-                           (value.size() > 200 ? value.substr(0, 200) + "..." : value) + ": " +
+  if (found == fields_->end()) return "absent";
+  std::string text = found->dump(-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace);
+  if (text.size() <= kMaxValue) return text;
+  size_t end = kMaxValue;  // not within a character
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
+
+void HfConfig::Refuse(const std::string& name, const std::string& message) const {
+  throw std::runtime_error(file_ + ": field '" + prefix_ + name + "' is " + ValueText(name) + ": " +
                            message);
 }
 
-void HfConfig::CollectUnread(std::string* unread) const {
+void HfConfig::CollectUnread(HfFile kind, std::string* unread) const {
   for (const auto& [name, value] : fields_->items()) {
-    if (read_.contains(name) || IsKnown(name)) continue;
-    *unread += (unread->empty() ? "'" : ", '") + prefix_ + name + "'";
+    if (read_.contains(name) || MayLeaveAside(kind, name, value)) continue;
+    *unread += (unread->empty() ? "'" : ", '") + prefix_ + name + "' is " + ValueText(name);
   }
-  for (const auto& [name, nested] : objects_) nested->CollectUnread(unread);
+  for (const auto& [name, nested] : objects_) nested->CollectUnread(kind, unread);
 }
 
-void HfConfig::Finish() const {
+void HfConfig::Finish(HfFile kind) const {
   std::string unread;
-  CollectUnread(&unread);
-  if (!unread.empty()) {
-    throw std::runtime_error(file_ +
-                             ": fields that are not known here, so that what they ask for "
-                             "cannot be done: " +
-                             unread);
-  }
+  CollectUnread(kind, &unread);
+  if (unread.empty()) return;
+  throw std::runtime_error(
+      file_ + ": fields that are not known here and may change what is computed: " + unread +
+      ". If they change nothing in this model, set them to null or take them "
+      "out of the file");
 }
 
 }  // namespace alignflow

@@ -11,20 +11,23 @@
 #include <string>
 #include <vector>
 
+#include "worker/models/hf/field_rule.h"
+
 namespace alignflow {
 
-// A config.json of diffusers or transformers, of which every field is honoured or refused: each
-// getter marks its field as read, and Finish throws for those that are left. So a checkpoint that
-// asks for something that is not built here is never computed as if it had not asked.
+// A JSON file of diffusers or transformers, of which every field is honoured, refused, or left
+// aside by the rule of its kind (field_rule.h): each getter marks its field as read, and Finish
+// throws for those that are left and may not be. So a checkpoint that asks for something that is
+// not built here is never computed as if it had not asked.
 //   HfConfig config(folder / "config.json");
 //   layers = config.Int("num_layers", 24);
 //   config.Require("qk_norm", "rms_norm");
-//   config.Finish();
+//   config.Finish(HfFile::kModel);
 // All errors are std::runtime_error that name file and field. A field that is null counts as absent
 // in the getters with a default. Not thread-safe.
 class HfConfig {
  public:
-  // Reads a file of at most 16 MiB.
+  // Reads a file of at most 16 MiB, nested at most 32 deep.
   explicit HfConfig(const std::filesystem::path& file);
   // From JSON text; `name` stands in for the file in errors.
   static HfConfig FromText(const std::string& text, const std::string& name = "config");
@@ -59,6 +62,10 @@ class HfConfig {
 
   // The nested configuration {"name": {...}}, which Finish checks, too. Lives as long as this.
   HfConfig& Object(const std::string& name);
+  // Those of {"name": [{...}, ...]}.
+  std::vector<HfConfig*> Objects(const std::string& name);
+  // A field as it stands, for vocabularies; it must be there.
+  const nlohmann::json& Value(const std::string& name) { return Get(name); }
 
   // Refuses every value but this one, saying which is supported; an absent field is fine, so
   // `value` has to be the reference's default. nullptr stands for null.
@@ -73,16 +80,15 @@ class HfConfig {
   // A string field with a few supported values; absent or null: the first of them.
   std::string OneOf(const std::string& name, const std::vector<std::string>& supported);
 
-  // Fields that change nothing in what is computed here, whatever their values: initial values and
-  // dropout of training, token ids that other files repeat, caching of generated text.
+  // Fields that change nothing in what is computed by this model in particular, whatever their
+  // values. What holds for all files of a kind is in field_rule.cc.
   void WithoutEffect(std::initializer_list<const char*> names);
 
   // Refuses with a message about one field: "FILE: field 'NAME' is VALUE: MESSAGE".
   [[noreturn]] void Refuse(const std::string& name, const std::string& message) const;
 
-  // Throws listing every field that nobody read. Known without reading: what begins with '_',
-  // architectures, dtype, torch_dtype, transformers_version.
-  void Finish() const;
+  // Throws listing every field that nobody read and that may not be left aside, with its value.
+  void Finish(HfFile kind) const;
 
  private:
   HfConfig(std::string file, std::string prefix, std::shared_ptr<const nlohmann::json> fields);
@@ -91,7 +97,9 @@ class HfConfig {
   const nlohmann::json* Find(const std::string& name);
   const nlohmann::json& Get(const std::string& name);
   void RequireJson(const std::string& name, const nlohmann::json& value);
-  void CollectUnread(std::string* unread) const;
+  HfConfig& Nested(const std::string& name, const nlohmann::json& value);
+  std::string ValueText(const std::string& name) const;  // for errors
+  void CollectUnread(HfFile kind, std::string* unread) const;
 
   std::string file_;
   std::string prefix_;  // of field names in errors: "rope_parameters."

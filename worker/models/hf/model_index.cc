@@ -22,9 +22,17 @@ const std::vector<Component>& Components() {
       {"text_encoder", {"CLIPTextModelWithProjection"}, false},
       {"text_encoder_2", {"CLIPTextModelWithProjection"}, false},
       {"text_encoder_3", {"T5EncoderModel"}, true},
-      {"tokenizer", {"CLIPTokenizer", "CLIPTokenizerFast"}, false},
-      {"tokenizer_2", {"CLIPTokenizer", "CLIPTokenizerFast"}, false},
-      {"tokenizer_3", {"T5Tokenizer", "T5TokenizerFast"}, true},
+      // Their own files say which tokenizers they are; classes without a name of their own read
+      // tokenizer.json.
+      {"tokenizer",
+       {"CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"},
+       false},
+      {"tokenizer_2",
+       {"CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"},
+       false},
+      {"tokenizer_3",
+       {"T5Tokenizer", "T5TokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"},
+       true},
       {"transformer", {"SD3Transformer2DModel"}, false},
       {"vae", {"AutoencoderKL"}, false}};
   return components;
@@ -54,10 +62,11 @@ Sd35ModelIndex::Sd35ModelIndex(const std::filesystem::path& folder) : folder_(fo
   if (Has("text_encoder_3") != Has("tokenizer_3")) {
     index.Refuse("tokenizer_3", "must be there exactly if text_encoder_3 is");
   }
-  for (const char* name : {"feature_extractor", "image_encoder"}) {  // of the IP adapter
-    if (!index.NullableStringList(name).empty()) index.Refuse(name, "is not supported");
+  if (!index.NullableStringList("image_encoder").empty()) {
+    index.Refuse("image_encoder", "IP adapters are not supported; write [null, null] there");
   }
-  index.Finish();
+  index.NullableStringList("feature_extractor");  // the image encoder's
+  index.Finish(HfFile::kPipeline);
 }
 
 }  // namespace alignflow

@@ -19,6 +19,7 @@ void RequireBlocks(HfConfig& config, const char* field, const std::string& type,
 
 AutoencoderConfig ParseAutoencoderConfig(HfConfig& config) {
   AutoencoderConfig out;
+  config.Require("_class_name", "AutoencoderKL");
   const auto positive = [&config](const char* name, int64_t otherwise) {
     const int64_t value = config.Int(name, otherwise);
     if (value < 1) config.Refuse(name, "must be at least 1");
@@ -51,7 +52,7 @@ AutoencoderConfig ParseAutoencoderConfig(HfConfig& config) {
   config.Require("latents_std", nullptr);
   // Tile sizes and the reference pipeline's precision.
   config.WithoutEffect({"sample_size", "force_upcast"});
-  config.Finish();
+  config.Finish(HfFile::kModel);
   return out;
 }
 

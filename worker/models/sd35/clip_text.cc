@@ -29,10 +29,7 @@ ClipTextConfig ParseClipTextConfig(HfConfig& config) {
   out.hidden_act = config.OneOf("hidden_act", {"quick_gelu", "gelu"});
   out.layer_norm_eps = config.Double("layer_norm_eps", out.layer_norm_eps);
   out.eos_token_id = config.Int("eos_token_id", out.eos_token_id);
-  // What the tokenizer's own files say, and what matters in training or to text generation only.
-  config.WithoutEffect({"attention_dropout", "bos_token_id", "dropout", "initializer_factor",
-                        "initializer_range", "pad_token_id"});
-  config.Finish();
+  config.Finish(HfFile::kModel);
   return out;
 }
 

@@ -28,6 +28,7 @@ std::vector<double> FlowMatchSchedule::Times(int64_t steps) const {
 
 FlowMatchSchedule ParseFlowMatchSchedule(HfConfig& config) {
   FlowMatchSchedule schedule;
+  config.Require("_class_name", "FlowMatchEulerDiscreteScheduler");
   schedule.shift = config.Double("shift", 1.0);
   if (!(schedule.shift > 0)) config.Refuse("shift", "a positive number is expected");
   config.Require("num_train_timesteps", kTrainSteps);
@@ -41,7 +42,7 @@ FlowMatchSchedule ParseFlowMatchSchedule(HfConfig& config) {
   // Read with dynamic shifting only.
   config.WithoutEffect(
       {"base_shift", "max_shift", "base_image_seq_len", "max_image_seq_len", "time_shift_type"});
-  config.Finish();
+  config.Finish(HfFile::kScheduler);
   return schedule;
 }
 

@@ -39,13 +39,10 @@ T5Config ParseT5Config(HfConfig& config) {
   config.Require("dense_act_fn", out.gated_gelu ? "gelu_new" : "relu");
   config.Require("is_gated_act", out.gated_gelu);
   config.Require("is_decoder", false);
-  // The decoder's, training's and text generation's.
-  config.WithoutEffect({"classifier_dropout", "decoder_start_token_id", "dropout_rate",
-                        "eos_token_id", "initializer_factor", "is_encoder_decoder",
-                        "num_decoder_layers", "output_past", "pad_token_id", "task_specific_params",
-                        "n_positions", "scale_decoder_outputs", "tie_word_embeddings",
-                        "use_cache"});
-  config.Finish();
+  // The decoder's, and a length that nothing is limited to.
+  config.WithoutEffect({"is_encoder_decoder", "num_decoder_layers", "output_past", "n_positions",
+                        "scale_decoder_outputs", "tie_word_embeddings"});
+  config.Finish(HfFile::kModel);
   return out;
 }
 

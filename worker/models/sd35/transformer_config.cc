@@ -45,13 +45,15 @@ bool SD3TransformerConfig::IsDual(int64_t layer) const {
 
 SD3TransformerConfig ParseSD3Transformer(HfConfig& config) {
   SD3TransformerConfig out;
+  config.Require("_class_name", "SD3Transformer2DModel");
   ReadShared(config, out);
-  config.Finish();
+  config.Finish(HfFile::kModel);
   return out;
 }
 
 SD3ControlNetConfig ParseSD3ControlNet(HfConfig& config) {
   SD3ControlNetConfig out;
+  config.Require("_class_name", "SD3ControlNetModel");
   ReadShared(config, out);
   out.extra_conditioning_channels = config.Int("extra_conditioning_channels", 0);
   if (out.extra_conditioning_channels < 0) {
@@ -63,7 +65,7 @@ SD3ControlNetConfig ParseSD3ControlNet(HfConfig& config) {
   // the transformer and no text.
   config.Require("pos_embed_type", "sincos");
   config.Require("use_pos_embed", true);
-  config.Finish();
+  config.Finish(HfFile::kModel);
   return out;
 }
 

@@ -49,13 +49,11 @@ DptConfig ParseDpt(HfConfig& config) {
   out.use_batch_norm_in_fusion_residual = config.Bool("use_batch_norm_in_fusion_residual", false);
   out.use_bias_in_fusion_residual =
       config.Bool("use_bias_in_fusion_residual", !out.use_batch_norm_in_fusion_residual);
-  // Initial values, what happens in training alone, class names, other heads, and the hybrid's.
-  config.WithoutEffect({"attention_probs_dropout_prob", "hidden_dropout_prob", "initializer_range",
-                        "semantic_loss_ignore_index", "semantic_classifier_dropout",
-                        "use_auxiliary_head", "auxiliary_loss_weight", "add_projection",
-                        "pooler_act", "pooler_output_size", "id2label", "label2id", "num_labels",
+  // What happens in training alone, other heads, and the hybrid's.
+  config.WithoutEffect({"semantic_loss_ignore_index", "use_auxiliary_head", "auxiliary_loss_weight",
+                        "add_projection", "pooler_act", "pooler_output_size",
                         "backbone_featmap_shape", "neck_ignore_stages"});
-  config.Finish();
+  config.Finish(HfFile::kModel);
   return out;
 }
 

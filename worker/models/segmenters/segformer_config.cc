@@ -45,13 +45,11 @@ SegFormerConfig ParseSegFormer(HfConfig& config) {
   }
   out.decoder_hidden_size = config.Int("decoder_hidden_size", out.decoder_hidden_size);
   if (out.decoder_hidden_size < 1) config.Refuse("decoder_hidden_size", "must be positive");
-  // Initial values, what happens in training alone, class names, what older releases wrote, and an
-  // epsilon that the reference does not read either.
-  config.WithoutEffect({"attention_probs_dropout_prob", "classifier_dropout_prob",
-                        "hidden_dropout_prob", "drop_path_rate", "initializer_range",
-                        "layer_norm_eps", "semantic_loss_ignore_index", "id2label", "label2id",
-                        "num_labels", "image_size", "downsampling_rates"});
-  config.Finish();
+  // What happens in training alone, what older releases wrote, and an epsilon that the reference
+  // does not read either.
+  config.WithoutEffect(
+      {"layer_norm_eps", "semantic_loss_ignore_index", "image_size", "downsampling_rates"});
+  config.Finish(HfFile::kModel);
   return out;
 }
 
