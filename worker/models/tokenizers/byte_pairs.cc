@@ -15,14 +15,26 @@ using nlohmann::json;
 
 constexpr const char* kWordEnd = "</w>";
 
-[[noreturn]] void Fail(const std::filesystem::path& file, const std::string& what) {
-  throw std::runtime_error(file.string() + ": " + what);
+[[noreturn]] void Fail(const std::string& file, const std::string& what) {
+  throw std::runtime_error(file + ": " + what);
 }
 
-std::ifstream Open(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream) Fail(file, "cannot be read");
-  return stream;
+std::unordered_map<std::string, int64_t> ReadIds(HfConfig& tokens) {
+  std::unordered_map<std::string, int64_t> ids;
+  for (const std::string& token : tokens.Names()) {
+    const int64_t id = tokens.Int(token);
+    if (id < 0 || id >= INT32_MAX) tokens.Refuse(token, "an id of at least 0 is expected");
+    ids.emplace(token, id);
+  }
+  return ids;
+}
+
+// False unless it is "LEFT RIGHT".
+bool ReadMerge(const std::string& line, std::pair<std::string, std::string>* merge) {
+  const size_t space = line.find(' ');
+  if (space == line.npos || line.find(' ', space + 1) != line.npos) return false;
+  *merge = {line.substr(0, space), line.substr(space + 1)};
+  return true;
 }
 
 uint64_t PairKey(int64_t left, int64_t right) {
@@ -42,35 +54,90 @@ std::array<std::string, 256> ByteNames() {
 
 }  // namespace
 
-BytePairs::BytePairs(const std::filesystem::path& vocabulary, const std::filesystem::path& merges)
-    : file_(vocabulary.string()) {
-  std::ifstream vocabulary_stream = Open(vocabulary);
-  const json ids = json::parse(vocabulary_stream, nullptr, /*allow_exceptions=*/false);
-  if (!ids.is_object()) Fail(vocabulary, "is not a JSON object");
-  for (const auto& [token, id] : ids.items()) {
-    if (!id.is_number_unsigned() || id.get<uint64_t>() > uint64_t{INT32_MAX}) {
-      Fail(vocabulary, "token '" + token + "': its id must be an integer of at least 0");
-    }
-    ids_.emplace(token, id.get<int64_t>());
-  }
-  std::ifstream merges_stream = Open(merges);
+std::string BytePairTable::PlaceOf(size_t merge) const {
+  return ids_file == merges_file ? "field 'model.merges', number " + std::to_string(merge + 1)
+                                 : "line " + std::to_string(lines[merge]);
+}
+
+BytePairTable ReadBytePairFiles(const std::filesystem::path& vocabulary,
+                                const std::filesystem::path& merges) {
+  BytePairTable table{vocabulary.string(), merges.string(), {}, {}, {}};
+  HfConfig ids(vocabulary);
+  table.ids = ReadIds(ids);
+  std::ifstream stream(merges, std::ios::binary);
+  if (!stream) Fail(table.merges_file, "cannot be read");
   std::string line;
-  for (int number = 1; std::getline(merges_stream, line); ++number) {
+  for (int number = 1; std::getline(stream, line); ++number) {
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty() || line.starts_with("#version")) continue;
-    const size_t space = line.find(' ');
-    const auto id = [&](const std::string& token) {
-      const auto found = ids_.find(token);
-      if (space == line.npos || line.find(' ', space + 1) != line.npos || found == ids_.end()) {
-        Fail(merges, "line " + std::to_string(number) +
-                         " is not two tokens of the vocabulary that make a third");
-      }
-      return found->second;
-    };
-    const std::string left = line.substr(0, space);
-    const std::string right = space == line.npos ? "" : line.substr(space + 1);
-    merges_.try_emplace(PairKey(id(left), id(right)),
-                        Merge{static_cast<int64_t>(merges_.size()), id(left + right)});
+    table.lines.push_back(number);
+    if (!ReadMerge(line, &table.merges.emplace_back())) {
+      Fail(table.merges_file, table.PlaceOf(table.merges.size() - 1) + " is not a pair of tokens");
+    }
+  }
+  return table;
+}
+
+BytePairTable ReadBytePairModel(HfConfig& model) {
+  BytePairTable table{model.file(), model.file(), {}, {}, {}};
+  model.Require("type", "BPE");
+  if (model.Double("dropout", 0) != 0) model.Refuse("dropout", "only null is supported");
+  if (!model.String("continuing_subword_prefix", "").empty()) {
+    model.Refuse("continuing_subword_prefix", "only \"\" is supported");
+  }
+  if (model.String("end_of_word_suffix") != kWordEnd) {
+    model.Refuse("end_of_word_suffix", "only \"</w>\" is supported");
+  }
+  for (const char* name : {"fuse_unk", "byte_fallback", "ignore_merges"}) {
+    model.Require(name, false);
+  }
+  table.ids = ReadIds(model.Object("vocab"));
+  const json& merges = model.Value("merges");
+  if (!merges.is_array()) model.Refuse("merges", "a list of pairs of tokens is expected");
+  for (const json& merge : merges) {
+    auto& pair = table.merges.emplace_back();
+    if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
+      pair = {merge[0].get<std::string>(), merge[1].get<std::string>()};
+    } else if (!merge.is_string() || !ReadMerge(merge.get<std::string>(), &pair)) {
+      Fail(table.merges_file, table.PlaceOf(table.merges.size() - 1) + " is not a pair of tokens");
+    }
+  }
+  return table;
+}
+
+void RequireSame(const BytePairTable& whole, const BytePairTable& other) {
+  const std::string remedy =
+      "; the files are not of one tokenizer. Take away those that are not the model's: " +
+      whole.ids_file + " alone is enough, and so are vocab.json and merges.txt";
+  for (const auto& [token, id] : other.ids) {
+    const auto found = whole.ids.find(token);
+    if (found == whole.ids.end() || found->second != id) {
+      Fail(other.ids_file,
+           "token '" + token + "' has the id " + std::to_string(id) + ", in " + whole.ids_file +
+               (found == whole.ids.end() ? " there is none" : " " + std::to_string(found->second)) +
+               remedy);
+    }
+  }
+  for (size_t i = 0; i < std::max(whole.merges.size(), other.merges.size()); ++i) {
+    if (i < whole.merges.size() && i < other.merges.size() && whole.merges[i] == other.merges[i]) {
+      continue;
+    }
+    Fail(other.merges_file,
+         "merge number " + std::to_string(i + 1) + " is not that of " + whole.merges_file + remedy);
+  }
+}
+
+BytePairs::BytePairs(const BytePairTable& table) : ids_(table.ids) {
+  for (const auto& [token, id] : ids_) size_ = std::max(size_, id + 1);
+  for (size_t i = 0; i < table.merges.size(); ++i) {
+    const auto& [left, right] = table.merges[i];
+    const int64_t left_id = IdOf(left), right_id = IdOf(right), id = IdOf(left + right);
+    if (left_id < 0 || right_id < 0 || id < 0) {
+      Fail(table.merges_file,
+           table.PlaceOf(i) + " is not two tokens of the vocabulary that make a third");
+    }
+    // Of two that are equal the last one counts, as in the reference.
+    merges_.insert_or_assign(PairKey(left_id, right_id), Merge{static_cast<int64_t>(i), id});
   }
 }
 
@@ -81,7 +148,8 @@ std::vector<int64_t> BytePairs::Encode(std::string_view word, int64_t unknown) c
     std::string symbol = kByteNames[static_cast<unsigned char>(word[i])];
     if (i + 1 == word.size()) symbol += kWordEnd;
     const auto found = ids_.find(symbol);
-    ids.push_back(found == ids_.end() ? unknown : found->second);
+    const int64_t id = found == ids_.end() ? unknown : found->second;
+    if (id >= 0) ids.push_back(id);
   }
   while (true) {
     const Merge* best = nullptr;
@@ -101,8 +169,7 @@ std::vector<int64_t> BytePairs::Encode(std::string_view word, int64_t unknown) c
 
 int64_t BytePairs::IdOf(const std::string& token) const {
   const auto found = ids_.find(token);
-  if (found == ids_.end()) throw std::runtime_error(file_ + ": has no token '" + token + "'");
-  return found->second;
+  return found == ids_.end() ? -1 : found->second;
 }
 
 }  // namespace alignflow

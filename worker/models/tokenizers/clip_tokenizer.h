@@ -3,19 +3,24 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "worker/models/tokenizers/added_tokens.h"
 #include "worker/models/tokenizers/byte_pairs.h"
+#include "worker/models/tokenizers/tokenizer_json.h"
 
 namespace alignflow {
 
-// transformers' CLIPTokenizer, from a folder with vocab.json, merges.txt and tokenizer_config.json.
-// The text is brought to normalization form C and lower case and cut into runs of letters, single
-// digits, runs of other signs and English contractions; each is a word for BytePairs. Immutable and
-// thread-safe.
+struct TokenizerConfig;
+
+// transformers' CLIPTokenizer, from a folder with tokenizer_config.json and tokenizer.json, or else
+// vocab.json and merges.txt. Where both are there, tokenizer.json counts, as in the reference, and
+// both must have the same tokens and merges. The text is brought to normalization form C and lower
+// case and cut into runs of letters, single digits, runs of other signs and English contractions;
+// each is a word for BytePairs. Immutable and thread-safe.
 class ClipTokenizer {
  public:
   // Throws std::runtime_error naming file and field.
@@ -30,13 +35,18 @@ class ClipTokenizer {
   int64_t model_max_length() const { return model_max_length_; }
 
  private:
+  // Throws where there is no such token.
+  int64_t IdOf(const std::string& token) const;
+  // What tokenizer.json says beside the table of byte pairs.
+  void ReadJson(TokenizerJson& json, const TokenizerConfig& config);
   void EncodeText(std::string_view text, std::vector<int64_t>* ids) const;
 
-  BytePairs pairs_;
-  AddedTokens raw_;         // looked for in the text as it stands
-  AddedTokens normalized_;  // looked for in the normalized text
+  std::string file_;  // that the tokens are from
+  std::unique_ptr<BytePairs> pairs_;
+  AddedTokens added_;
+  TokenizerJson::Frame frame_;
   int64_t model_max_length_ = 0;
-  int64_t begin_ = 0, end_ = 0, pad_ = 0, unknown_ = 0;
+  int64_t pad_ = 0, unknown_ = 0;
 };
 
 }  // namespace alignflow

@@ -1,11 +1,11 @@
 #ifndef ALIGNFLOW_WORKER_MODELS_TOKENIZERS_PIECE_NORMALIZER_H_
 #define ALIGNFLOW_WORKER_MODELS_TOKENIZERS_PIECE_NORMALIZER_H_
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
+
+#include "worker/models/tokenizers/charsmap.h"
 
 namespace alignflow {
 
@@ -16,10 +16,11 @@ class PieceNormalizer {
  public:
   static constexpr std::string_view kSpace = "\xE2\x96\x81";  // U+2581
 
-  // charsmap: the size of a double-array trie, its units of 4 bytes, and the replacements, each
-  // ended by a zero; or empty. Throws std::runtime_error where it is broken.
-  PieceNormalizer(const std::string& charsmap, bool add_dummy_prefix,
-                  bool remove_extra_whitespaces);
+  // charsmap: as Charsmap takes it. Throws std::runtime_error where it is broken.
+  PieceNormalizer(const std::string& charsmap, bool add_dummy_prefix, bool remove_extra_whitespaces)
+      : charsmap_(charsmap),
+        add_dummy_prefix_(add_dummy_prefix),
+        remove_extra_whitespaces_(remove_extra_whitespaces) {}
 
   // text: UTF-8.
   std::string Normalize(std::string_view text) const;
@@ -28,13 +29,9 @@ class PieceNormalizer {
   // What the beginning of a text becomes, and how many of its bytes that replaces.
   std::pair<std::string_view, size_t> NormalizePrefix(std::string_view text) const;
 
+  Charsmap charsmap_;
   bool add_dummy_prefix_, remove_extra_whitespaces_;
-  std::vector<uint32_t> trie_;
-  std::string replacements_;
 };
-
-// The length in bytes of the character of UTF-8 that begins with this byte.
-size_t Utf8Length(char first);
 
 }  // namespace alignflow
 

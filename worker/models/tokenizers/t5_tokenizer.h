@@ -3,16 +3,20 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "worker/models/tokenizers/added_tokens.h"
-#include "worker/models/tokenizers/sentence_pieces.h"
+#include "worker/models/tokenizers/text_pieces.h"
+#include "worker/models/tokenizers/tokenizer_json.h"
 
 namespace alignflow {
 
-// transformers' T5Tokenizer, from a folder with spiece.model and tokenizer_config.json. Immutable
-// and thread-safe.
+// transformers' T5Tokenizer, from a folder with tokenizer_config.json and tokenizer.json, or else
+// spiece.model. Where both are there, tokenizer.json counts, as in the reference, and both must
+// have the same pieces. Immutable and thread-safe.
 class T5Tokenizer {
  public:
   // Throws std::runtime_error naming file and field.
@@ -20,13 +24,17 @@ class T5Tokenizer {
 
   // The text, end-of-text, and padding up to `length` ids; a text that is too long is cut before
   // the end-of-text. Throws std::invalid_argument for a text that is not UTF-8 and for a length
-  // below 1.
+  // that has no room for its ends.
   std::vector<int64_t> Encode(std::string_view text, int64_t length) const;
 
  private:
-  SentencePieces pieces_;
+  int64_t IdOf(const std::string& token) const;
+
+  std::string file_;  // that the pieces are from
+  std::unique_ptr<TextPieces> pieces_;
   AddedTokens added_;
-  int64_t end_ = 0, pad_ = 0;
+  TokenizerJson::Frame frame_;
+  int64_t pad_ = 0;
 };
 
 }  // namespace alignflow

@@ -31,6 +31,23 @@ std::string EncodeUtf8(std::u32string_view text) {
   return out;
 }
 
+std::vector<std::string_view> Graphemes(std::string_view text) {
+  std::vector<std::string_view> out;
+  utf8proc_int32_t state = 0, before = 0;
+  size_t begin = 0, at = 0;
+  for (const char32_t c : DecodeUtf8(text)) {
+    const auto character = static_cast<utf8proc_int32_t>(c);
+    if (at > 0 && utf8proc_grapheme_break_stateful(before, character, &state)) {
+      out.push_back(text.substr(begin, at - begin));
+      begin = at;
+    }
+    before = character;
+    at += Utf8Length(text[at]);
+  }
+  if (at > begin) out.push_back(text.substr(begin));
+  return out;
+}
+
 std::u32string ComposeNfc(std::u32string_view text) {
   const std::string bytes = EncodeUtf8(text);
   utf8proc_uint8_t* mapped = nullptr;

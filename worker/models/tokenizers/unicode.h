@@ -1,8 +1,10 @@
 #ifndef ALIGNFLOW_WORKER_MODELS_TOKENIZERS_UNICODE_H_
 #define ALIGNFLOW_WORKER_MODELS_TOKENIZERS_UNICODE_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // The few properties of Unicode that tokenizers ask for. Thread-safe.
 namespace alignflow {
@@ -10,6 +12,16 @@ namespace alignflow {
 // Throws std::invalid_argument for bytes that are not UTF-8.
 std::u32string DecodeUtf8(std::string_view text);
 std::string EncodeUtf8(std::u32string_view text);
+
+// The length in bytes of the character of UTF-8 that begins with this byte.
+inline size_t Utf8Length(char first) {
+  const auto byte = static_cast<unsigned char>(first);
+  return byte < 0xC0 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+}
+
+// What a reader takes for one character (extended grapheme clusters): views of `text`, which is
+// UTF-8.
+std::vector<std::string_view> Graphemes(std::string_view text);
 
 // Normalization form C.
 std::u32string ComposeNfc(std::u32string_view text);

@@ -118,6 +118,8 @@ TEST(TokenizersTest, ErrorsNameFileAndField) {
   };
   EXPECT_THAT(open(), HasSubstr("vocab.json"));
   EXPECT_EQ(spoil("merges.txt", "", ""), "");
+  // What a constructor was called with and that no id depends on.
+  EXPECT_EQ(spoil("tokenizer_config.json", "\"errors\"", "\"local_files_only\""), "");
   EXPECT_THAT(spoil("merges.txt", "\n", "\nnothing here\n"),
               AllOf(HasSubstr("merges.txt"), HasSubstr("line 2")));
   EXPECT_THAT(spoil("merges.txt", "\n", "\nlonely\n"), HasSubstr("line 2"));
@@ -127,8 +129,9 @@ TEST(TokenizersTest, ErrorsNameFileAndField) {
               AllOf(HasSubstr("tokenizer_config.json"), HasSubstr("'do_lower_case'")));
   EXPECT_THAT(spoil("tokenizer_config.json", "\"lstrip\": false", "\"lstrip\": true"),
               HasSubstr("lstrip"));
-  EXPECT_THAT(spoil("tokenizer_config.json", "\"errors\"", "\"surprise\""),
-              HasSubstr("'surprise'"));
+  EXPECT_THAT(
+      spoil("tokenizer_config.json", "\"errors\": \"replace\"", "\"padding_side\": \"left\""),
+      AllOf(HasSubstr("'padding_side'"), HasSubstr("only \"right\" is supported")));
   EXPECT_THAT(spoil("tokenizer_config.json", "CLIPTokenizer", "GPT2Tokenizer"),
               HasSubstr("'tokenizer_class'"));
   EXPECT_THAT(
