@@ -43,5 +43,39 @@ TEST(FuzzTest, NoSentencePieceModelReadsOutsideItsBytes) {
   RunTarget("fuzz_sentence_pieces", model, 100000);
 }
 
+TEST(FuzzTest, EveryModelConfigIsReadOrRefused) {
+  RunTarget("fuzz_model_config",
+            R"({"_class_name": "SD3Transformer2DModel", "num_layers": 2, "attention_head_dim": 8,)"
+            R"( "num_attention_heads": 2, "caption_projection_dim": 16, "qk_norm": "rms_norm",)"
+            R"( "dual_attention_layers": [0], "out_channels": null, "size": {"height": 4}})",
+            20000);
+}
+
+TEST(FuzzTest, EveryTokenizerJsonIsReadOrRefused) {
+  const std::string clip =
+      R"({"version":"1.0","truncation":null,"padding":{"direction":"Right"},"added_tokens":[{"id":6,)"
+      R"("content":"</s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":true}],)"
+      R"("normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Replace","pattern":)"
+      R"({"Regex":"\\s+"},"content":" "},{"type":"Lowercase"}]},"pre_tokenizer":{"type":"Sequence",)"
+      R"("pretokenizers":[{"type":"Split","pattern":{"Regex":"'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|)"
+      R"([\\p{N}]|[^\\s\\p{L}\\p{N}]+"},"behavior":"Removed","invert":true},{"type":"ByteLevel",)"
+      R"("add_prefix_space":false}]},"post_processor":{"type":"RobertaProcessing","sep":)"
+      R"(["<|endoftext|>",1],"cls":["<|startoftext|>",0]},"model":{"end_of_word_suffix":"</w>",)"
+      R"("vocab":{"<|startoftext|>":0,"<|endoftext|>":1,"p":2,"o</w>":3,"po</w>":5},)"
+      R"("merges":["p o</w>"]}})";
+  RunTarget("fuzz_tokenizer_json", clip, 3000);
+  const std::string t5 =
+      R"({"version":"1.0","added_tokens":[{"id":5,"content":"<extra_id_0>","normalized":true}],)"
+      R"("normalizer":{"type":"Sequence","normalizers":[{"type":"Precompiled",)"
+      R"("precompiled_charsmap":"CAAAAAAEAABhAAAAeAA="},{"type":"Strip","strip_left":false},)"
+      R"({"type":"Replace","pattern":{"Regex":" {2,}"},"content":" "}]},"pre_tokenizer":)"
+      R"({"type":"Metaspace","replacement":"\u2581","prepend_scheme":"always"},"post_processor":)"
+      R"({"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}},{"SpecialToken":)"
+      R"({"id":"</s>"}}],"special_tokens":{"</s>":{"ids":[1],"tokens":["</s>"]}}},"model":)"
+      R"({"type":"Unigram","unk_id":2,"vocab":[["<pad>",0],["</s>",0],["<unk>",0],["\u2581a",-1],)"
+      R"(["p",-2]]}})";
+  RunTarget("fuzz_tokenizer_json", t5, 3000);
+}
+
 }  // namespace
 }  // namespace alignflow
