@@ -1,5 +1,6 @@
 """The whole job on a pretrained model: a small random SD 3.5 in a folder of the worker's --models-dir."""
 
+import base64
 import json
 import shutil
 
@@ -16,14 +17,51 @@ SETTINGS = {
 }
 
 
+def field(message, number):
+    """The bytes of this field of a protocol buffer."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            at += 1
+            value |= (message[at - 1] & 127) << shift
+            shift += 7
+            if message[at - 1] < 128:
+                return value
+
+    while at < len(message):
+        tag = varint()
+        size = {1: 8, 5: 4}.get(tag & 7) or varint()
+        if tag & 7 == 0:
+            continue
+        if tag >> 3 == number:
+            return message[at:at + size]
+        at += size
+    raise KeyError(number)
+
+
+def put_tokenizers(release, folder):
+    """As that release of transformers saves them (tests/reference/make_release_fixtures.py)."""
+    data = ROOT / "tests" / "data" / "releases"
+    for file in (data / release).glob("tokenizer*/*"):
+        (folder / file.parent.name).mkdir(exist_ok=True)
+        shutil.copy(file, folder / file.parent.name)
+    pieces = (ROOT / "tests" / "data" / "sd35" / "tokenizers" / "tokenizer_3" / "spiece.model").read_bytes()
+    table = base64.b64encode(field(field(pieces, 3), 2)).decode()
+    for path, name in json.loads((data / release / "shared.json").read_text()).items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text((data / "shared" / name).read_text().replace("CHARSMAP", table))
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """A models folder with the model `tiny`."""
+    """A models folder with the model `tiny`, its tokenizers as a current transformers saves them: tokenizer.json alone."""
     folder = tmp_path_factory.mktemp("models")
-    data = ROOT / "tests" / "data" / "sd35"
-    shutil.copytree(data / "tiny", folder / "tiny")
-    for name in ("tokenizer", "tokenizer_2", "tokenizer_3"):
-        shutil.copytree(data / "tokenizers" / name, folder / "tiny" / name)
+    shutil.copytree(ROOT / "tests" / "data" / "sd35" / "tiny", folder / "tiny")
+    put_tokenizers("transformers-5.24.0-diffusers-0.42.1", folder / "tiny")
+    assert not list(folder.glob("**/vocab.json")) and not list(folder.glob("**/spiece.model"))
     return folder
 
 

@@ -31,6 +31,8 @@ const Names& Models() {
       "length_penalty", "max_length", "min_length", "no_repeat_ngram_size", "num_beam_groups",
       "num_beams", "num_return_sequences", "prefix", "remove_invalid_values", "repetition_penalty",
       "suppress_tokens", "task_specific_params", "temperature", "top_k", "top_p", "typical_p",
+      // The head of a language model, of which there is none here.
+      "tie_encoder_decoder", "tie_word_embeddings",
       // Token ids that the tokenizer's own files say, and its class.
       "bos_token_id", "eos_token_id", "pad_token_id", "sep_token_id", "tokenizer_class",
       // Training; the last ones are of diffusers' moving average.

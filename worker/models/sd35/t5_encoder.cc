@@ -41,7 +41,7 @@ T5Config ParseT5Config(HfConfig& config) {
   config.Require("is_decoder", false);
   // The decoder's, and a length that nothing is limited to.
   config.WithoutEffect({"is_encoder_decoder", "num_decoder_layers", "output_past", "n_positions",
-                        "scale_decoder_outputs", "tie_word_embeddings"});
+                        "scale_decoder_outputs"});
   config.Finish(HfFile::kModel);
   return out;
 }

@@ -1,12 +1,14 @@
 // Our tokenizers against transformers' (tests/reference/make_tokenizer_fixtures.py).
 #include <gmock/gmock.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 
 #include "tests/common/temp_folder.h"
+#include "tests/worker/models/tokenizers/release_folder.h"
 #include "worker/models/tokenizers/clip_tokenizer.h"
 #include "worker/models/tokenizers/prompt_tokenizer.h"
 #include "worker/models/tokenizers/t5_tokenizer.h"
@@ -140,6 +142,99 @@ TEST(TokenizersTest, ErrorsNameFileAndField) {
   EXPECT_THAT(ErrorOf([&] { const T5Tokenizer tokenizer(folder); }), HasSubstr("spiece.model"));
   WriteFile(folder / "spiece.model", "not a model");
   EXPECT_THAT(ErrorOf([&] { const T5Tokenizer tokenizer(folder); }), HasSubstr("spiece.model"));
+}
+
+// A folder of transformers 5.24, in which tokenizer.json is all there is beside its config.
+class TokenizerJsonTest : public testing::Test {
+ protected:
+  static constexpr char kRelease[] = "transformers-5.24.0-diffusers-0.42.1";
+
+  // What opening the folder says once `from` in its tokenizer.json is `to`.
+  template <typename Tokenizer>
+  std::string Spoil(const std::string& folder, const std::string& from, const std::string& to) {
+    const ReleaseFolder release(kRelease);
+    const fs::path file = release.path() / folder / "tokenizer.json";
+    std::string text = ReadFile(file);
+    const size_t place = text.find(from);
+    EXPECT_NE(place, text.npos) << from;
+    WriteFile(file, text.replace(place, from.size(), to));
+    return ErrorOf([&] { const Tokenizer tokenizer(file.parent_path()); });
+  }
+  std::string Clip(const std::string& from, const std::string& to) {
+    return Spoil<ClipTokenizer>("tokenizer", from, to);
+  }
+  std::string T5(const std::string& from, const std::string& to) {
+    return Spoil<T5Tokenizer>("tokenizer_3", from, to);
+  }
+};
+
+TEST_F(TokenizerJsonTest, EveryPartThatIdsDependOnIsRefusedByNameAndValueWhereItIsAnother) {
+  const std::vector<std::array<const char*, 3>> clip = {
+      {"\"NFC\"", "\"NFKC\"", "'normalizer.normalizers[0].type' is \"NFKC\""},
+      {"\"Lowercase\"", "\"StripAccents\"", "normalizers[2].type"},
+      {"[\\\\p{N}]|", "[\\\\p{N}]+|", "pattern.Regex"},
+      {"\"Removed\"", "\"Isolated\"", "behavior"},
+      {"\"invert\": true", "\"invert\": false", "invert"},
+      {"\"dropout\": null", "\"dropout\": 0.1", "'model.dropout' is 0.1"},
+      {"\"</w>\",", "\"\",", "end_of_word_suffix"},
+      {"\"fuse_unk\": false", "\"fuse_unk\": true", "fuse_unk"},
+      {"\"ignore_merges\": false", "\"ignore_merges\": true", "ignore_merges"},
+      {"\"byte_fallback\": false", "\"byte_fallback\": true", "byte_fallback"},
+      {"\"lstrip\": false", "\"lstrip\": true", "'added_tokens[0].lstrip' is true"},
+      {"\"id\": 772", "\"id\": 771", "'<|startoftext|>' has the id 771"},
+      {"\"RobertaProcessing\"", "\"Ours\"", "'post_processor.type' is \"Ours\""},
+      {"\"padding\": null", "\"padding\": {\"direction\": \"Left\"}", "'padding.direction'"},
+      {"\"version\": \"1.0\"", "\"version\": \"2.0\"", "'version' is \"2.0\""},
+      {"\"padding\": null", "\"of_tomorrow\": 3", "'of_tomorrow' is 3"},
+      {"\"BPE\"", "\"WordPiece\"", "'model.type'"}};
+  for (const auto& [from, to, expected] : clip) {
+    EXPECT_THAT(Clip(from, to), AllOf(HasSubstr("tokenizer.json"), HasSubstr(expected))) << to;
+  }
+  const std::vector<std::array<const char*, 3>> t5 = {
+      {"\"Precompiled\"", "\"Lowercase\"", "'normalizer.type'"},
+      {"\"precompiled_charsmap\": \"", "\"precompiled_charsmap\": \"?", "base64"},
+      {"\"WhitespaceSplit\"", "\"Digits\"", "pretokenizers[0].type"},
+      {"\"prepend_scheme\": \"always\"", "\"prepend_scheme\": \"first\"", "prepend_scheme"},
+      {"\"split\": true", "\"split\": false", "split"},
+      {"\"Unigram\"", "\"BPE\"", "'model.type' is \"BPE\""},
+      {"\"unk_id\": 2", "\"unk_id\": 200000", "unknown"},
+      {"\"byte_fallback\": false", "\"byte_fallback\": true", "byte_fallback"}};
+  for (const auto& [from, to, expected] : t5) {
+    EXPECT_THAT(T5(from, to), AllOf(HasSubstr("tokenizer.json"), HasSubstr(expected))) << to;
+  }
+}
+
+TEST_F(TokenizerJsonTest, WhatNoIdDependsOnIsLeftAside) {
+  EXPECT_EQ(Clip("\"trim_offsets\": true", "\"trim_offsets\": false"), "");
+  EXPECT_EQ(Clip("\"padding\": null",
+                 "\"padding\": {\"direction\": \"Right\", \"strategy\": {\"Fixed\": 7}}"),
+            "");
+  EXPECT_EQ(Clip("\"padding\": null", "\"of_tomorrow\": false"), "");
+}
+
+// A folder patched from two sources.
+TEST_F(TokenizerJsonTest, BothFormsMustBeOneTokenizer) {
+  const ReleaseFolder release("transformers-4.57.6-diffusers-0.36.0");
+  const fs::path clip = release.path() / "tokenizer.CLIPTokenizerFast";
+  const auto open_clip = [&] { return ErrorOf([&] { const ClipTokenizer tokenizer(clip); }); };
+  EXPECT_EQ(open_clip(), "");
+  const std::string merges = ReadFile(clip / "merges.txt");
+  WriteFile(clip / "merges.txt", merges.substr(0, merges.rfind('\n', merges.size() - 2) + 1));
+  EXPECT_THAT(open_clip(),
+              AllOf(HasSubstr("merges.txt"), HasSubstr("tokenizer.json"), HasSubstr("Take away")));
+  WriteFile(clip / "merges.txt", merges);
+  fs::copy_file(release.path() / "tokenizer_2" / "tokenizer_config.json",
+                clip / "tokenizer_config.json", fs::copy_options::overwrite_existing);
+  EXPECT_THAT(open_clip(), HasSubstr("'pad_token'"));  // special_tokens_map.json says otherwise
+
+  const fs::path t5 = release.path() / "tokenizer_3";
+  std::string json = ReadFile(t5 / "tokenizer.json");
+  const std::string piece = "\u2581image";
+  const size_t place = json.find(piece);
+  ASSERT_NE(place, json.npos);
+  WriteFile(t5 / "tokenizer.json", json.replace(place, piece.size(), "\u2581emagi"));
+  EXPECT_THAT(ErrorOf([&] { const T5Tokenizer tokenizer(t5); }),
+              AllOf(HasSubstr("spiece.model"), HasSubstr("image"), HasSubstr("Take away")));
 }
 
 TEST(UnicodeTest, PropertiesAreTheStandards) {
