@@ -12,8 +12,17 @@
 namespace alignflow {
 namespace {
 
-// [B,L] int64 on the device.
-at::Tensor IdTensor(const std::vector<std::vector<int64_t>>& ids, at::Device device) {
+// [B,L] int64 on the device. Throws std::runtime_error for ids beyond the encoder's vocabulary.
+at::Tensor IdTensor(const std::filesystem::path& encoder, int64_t vocab_size,
+                    const std::vector<std::vector<int64_t>>& ids, at::Device device) {
+  for (const std::vector<int64_t>& row : ids) {
+    const int64_t greatest = *std::ranges::max_element(row);
+    if (greatest < vocab_size) continue;
+    throw std::runtime_error((encoder / "config.json").string() + ": field 'vocab_size' is " +
+                             std::to_string(vocab_size) + ": the tokenizer gives the id " +
+                             std::to_string(greatest) +
+                             "; it is another model's, fetch both again");
+  }
   const auto length = static_cast<int64_t>(ids.front().size());
   at::Tensor out = at::empty({static_cast<int64_t>(ids.size()), length}, at::kLong);
   auto* data = out.mutable_data_ptr<int64_t>();
@@ -46,15 +55,17 @@ TextEmbedding EmbedPrompts(const std::filesystem::path& model_folder, const Prom
   if (prompts.clip_l.empty()) throw std::invalid_argument("there is no prompt to embed");
   const at::NoGradGuard no_grad;
   const auto clip = [&](const char* name, const std::vector<std::vector<int64_t>>& ids) {
-    return ClipTextModel::Load(model_folder / name, options)
-        ->Forward(IdTensor(ids, options.device()));
+    const auto model = ClipTextModel::Load(model_folder / name, options);
+    return model->Forward(
+        IdTensor(model_folder / name, model->config().vocab_size, ids, options.device()));
   };
   const ClipTextModel::Output l = clip("text_encoder", prompts.clip_l);
   const ClipTextModel::Output g = clip("text_encoder_2", prompts.clip_g);
   at::Tensor t5;
   if (!prompts.t5.empty()) {
-    t5 = T5Encoder::Load(model_folder / "text_encoder_3", options)
-             ->Forward(IdTensor(prompts.t5, options.device()));
+    const auto folder = model_folder / "text_encoder_3";
+    const auto model = T5Encoder::Load(folder, options);
+    t5 = model->Forward(IdTensor(folder, model->config().vocab_size, prompts.t5, options.device()));
   }
   return JoinTextEmbedding(l, g, t5, joint_attention_dim);
 }

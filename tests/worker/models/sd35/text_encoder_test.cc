@@ -2,7 +2,9 @@
 // make_t5_fixtures.py).
 #include <gmock/gmock.h>
 
+#include "tests/common/temp_folder.h"
 #include "tests/worker/models/reference_fixture.h"
+#include "tests/worker/models/tiny_sd35.h"
 #include "worker/models/sd35/clip_text.h"
 #include "worker/models/sd35/t5_encoder.h"
 #include "worker/models/sd35/text_embedding.h"
@@ -124,6 +126,24 @@ TEST(TextEmbeddingTest, RefusesEncodersThatDoNotFitTheTransformer) {
   const ClipTextModel::Output clip = {at::ones({1, 3, 4}), at::ones({1, 5})};
   EXPECT_THROW(JoinTextEmbedding(clip, clip, {}, 7), std::invalid_argument);
   EXPECT_THROW(JoinTextEmbedding(clip, clip, at::ones({1, 8, 9}), 10), std::invalid_argument);
+}
+
+// On a GPU such an id would read whatever lies behind the table.
+TEST(EmbedPromptsTest, IdsBeyondAnEncodersVocabularyAreRefused) {
+  const TempFolder temp;
+  PutTinySd35(temp.path() / "tiny");
+  const auto error_of = [&](int64_t clip_g, int64_t t5) -> std::string {
+    try {
+      EmbedPrompts(temp.path() / "tiny", {{{0, 1}}, {{0, clip_g}}, {{t5, 1}}}, 16,
+                   at::TensorOptions());
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(error_of(773, 269), "");
+  EXPECT_THAT(error_of(774, 0), testing::AllOf(HasSubstr("text_encoder_2"), HasSubstr("774")));
+  EXPECT_THAT(error_of(0, 270), testing::AllOf(HasSubstr("text_encoder_3"), HasSubstr("270")));
 }
 
 }  // namespace
