@@ -132,6 +132,10 @@ def store(output, release, folder):
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             (target / path).write_bytes(content)
     (target / "shared.json").write_text(json.dumps(shared, indent=1) + "\n")
+    used = {name for file in output.glob("*/shared.json") for name in json.loads(file.read_text()).values()}
+    for file in (output / "shared").iterdir():
+        if file.name not in used:
+            file.unlink()
     return target
 
 

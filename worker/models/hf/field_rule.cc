@@ -1,5 +1,6 @@
 #include "worker/models/hf/field_rule.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -105,8 +106,10 @@ bool Contains(HfFile kind, const std::string& name) {
 }
 
 bool AsksForNothing(const nlohmann::json& value) {
-  return value.is_null() || value == false || value == "" ||
-         (value.is_structured() && value.empty());
+  if (value.is_array()) {  // [null, null] is a pipeline's component that was left out
+    return std::ranges::all_of(value, [](const auto& item) { return item.is_null(); });
+  }
+  return value.is_null() || value == false || value == "" || (value.is_object() && value.empty());
 }
 
 }  // namespace

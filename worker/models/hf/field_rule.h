@@ -23,7 +23,7 @@ enum class HfFile {
 //     what begins with '_', versions, floating types, names of classes and files, what happens in
 //     training or in the generation of text alone (the lists are in field_rule.cc);
 //  3. a field that nobody here knows is left aside where its value asks for nothing: null, false,
-//     "", [] and {};
+//     "", [], {} and [null, null];
 //  4. and is refused otherwise, because it may change what is computed. Except in kTokenizerNotes:
 //     their readers ask for every argument of which an effect on ids is known, and what else is in
 //     them came along with whoever saved the folder.

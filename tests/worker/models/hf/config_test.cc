@@ -96,10 +96,10 @@ TEST(HfConfigTest, UnknownFieldsAreLeftAsideOnlyWhereTheyAskForNothing) {
   };
   for (const HfFile kind : {HfFile::kModel, HfFile::kScheduler, HfFile::kPipeline,
                             HfFile::kImageProcessor, HfFile::kTokenizer}) {
-    for (const char* nothing : {"null", "false", "\"\"", "[]", "{}"}) {
+    for (const char* nothing : {"null", "false", "\"\"", "[]", "{}", "[null, null]"}) {
       EXPECT_EQ(error_of(nothing, kind), "") << nothing;
     }
-    for (const char* something : {"true", "0", "1.5", "\"x\"", "[0]", "{\"a\": null}"}) {
+    for (const char* something : {"true", "0", "1.5", "\"x\"", "[null, 0]", "{\"a\": null}"}) {
       EXPECT_THAT(error_of(something, kind), HasSubstr("'field_of_tomorrow'")) << something;
     }
   }
