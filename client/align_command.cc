@@ -9,6 +9,7 @@
 #include "client/job_file.h"
 #include "client/job_text.h"
 #include "client/job_watch.h"
+#include "client/server_words.h"
 #include "client/settings_help.h"
 #include "client/upload.h"
 #include "common/settings/settings.h"
@@ -64,23 +65,32 @@ absl::StatusOr<JobRequest> Gather(const AlignArguments& arguments) {
   return request;
 }
 
-absl::Status AddReferences(const std::string& dir, Session& session, BlobClient& blobs,
-                           v1::AlignSpec& spec) {
+// The references as they were read and sent.
+struct SentReferences {
+  ImageFolder folder;
+  DescribedFolder files;
+};
+
+absl::StatusOr<SentReferences> SendReferences(const std::string& dir, Session& session,
+                                              BlobClient& blobs) {
   Counter counter(session.console);
   auto folder = ScanReferences(dir, CountChecked(counter));
   counter.End();
-  if (!folder.ok()) return Annotate(folder.status(), "references");
-  PrintWarnings(folder->warnings, session.console);
+  if (!folder.ok()) return Annotate(folder.status(), "--references");
+  PrintFindings(*folder, session.console);
   auto files = DescribeFolder(*folder, session.console);
   if (!files.ok()) return files.status();
   auto sent = UploadFolder(*files, blobs, session.console);
-  if (!sent.ok()) return sent.status();
-  for (size_t i = 0; i < folder->items.size(); ++i) {
+  if (!sent.ok()) return InUsersWords(sent.status(), folder->items, *files);
+  return SentReferences{.folder = *std::move(folder), .files = *std::move(files)};
+}
+
+void AddReferences(const SentReferences& sent, v1::AlignSpec& spec) {
+  for (size_t i = 0; i < sent.folder.items.size(); ++i) {
     v1::ReferenceImage* reference = spec.add_references();
-    reference->set_stem(folder->items[i].name);
-    SetDigest(files->images[i].blob, *reference->mutable_image());
+    reference->set_stem(sent.folder.items[i].name);
+    SetDigest(sent.files.images[i].blob, *reference->mutable_image());
   }
-  return absl::OkStatus();
 }
 
 // With a request id of our own, so that a lost answer does not leave a second job.
@@ -110,10 +120,13 @@ absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) 
   spec.set_pairs(*request->pairs);
   spec.set_preset(request->preset.value_or(""));
   spec.mutable_settings()->insert(request->settings.begin(), request->settings.end());
-  absl::Status added = AddReferences(*request->references, session, *stubs->blobs, spec);
-  if (!added.ok()) return added;
+  const auto references = SendReferences(*request->references, session, *stubs->blobs);
+  if (!references.ok()) return references.status();
+  AddReferences(*references, spec);
   auto job = Create(*stubs->jobs, spec);
-  if (!job.ok()) return job.status();
+  if (!job.ok()) {
+    return InUsersWords(job.status(), references->folder.items, references->files);
+  }
   PrintWarnings({job->warnings().begin(), job->warnings().end()}, session.console);
   if (!arguments.wait) {
     return Result{.document = ToJson(*job), .text = absl::StrCat(job->name(), "\n")};

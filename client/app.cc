@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
+#include "client/server_words.h"
 
 namespace alignflow {
 namespace {
@@ -27,7 +28,7 @@ std::string Explain(const absl::Status& status, const std::string& server) {
   if (status.code() == absl::StatusCode::kDeadlineExceeded && !server.empty()) {
     return absl::StrCat("the coordinator at ", server, " took too long: ", status.message());
   }
-  return std::string(status.message());
+  return InUsersWords(std::string(status.message()));
 }
 
 int Finish(const absl::StatusOr<Result>& result, Console& console, bool json,

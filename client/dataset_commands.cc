@@ -78,6 +78,13 @@ absl::StatusOr<Result> Push(Session& session, const PushArguments& arguments) {
   if (!pushed.ok()) return pushed.status();
   Result result = Describe(pushed->dataset);
   result.document["sent_bytes"] = pushed->totals.sent_bytes;
+  for (const LabelRow& row : pushed->labels) {
+    result.document["label_use"].push_back({{"value", row.value},
+                                            {"name", row.name},
+                                            {"class", row.class_index},
+                                            {"pixels", row.pixels},
+                                            {"masks", row.masks}});
+  }
   absl::StrAppend(&result.text, "sent ", BytesText(pushed->totals.sent_bytes), " of ",
                   BytesText(pushed->totals.bytes), "; the rest was there\n");
   return result;
@@ -90,13 +97,19 @@ void AddDatasetCommands(CLI::App& app, Action& chosen) {
   group->require_subcommand(1);
 
   CLI::App* push = group->add_subcommand(
-      "push", "check DIR/images and DIR/masks (same stems), send them and register them as NAME");
+      "push",
+      "check the images and masks of DIR, send them and register them as NAME; all that is wrong "
+      "with them is told at once, and then nothing is sent");
   auto arguments = std::make_shared<PushArguments>();
   push->add_option("name", arguments->name, "lower-case letters, digits, '-' and '_'")->required();
-  push->add_option("dir", arguments->dir, "folder with images/ and masks/")->required();
+  push->add_option("dir", arguments->dir,
+                   "folder with images/ and masks/, the mask of images/a.jpg being masks/a.png (or "
+                   "a_mask.png "
+                   "and the like; see docs/data.md)")
+      ->required();
   push->add_option("--labels", arguments->labels,
                    "grey value of each class, such as cup=0,disc=128 (and background=255, where it "
-                   "is not 0); inferred if not given")
+                   "is not 0); guessed from the masks if not given")
       ->type_name("NAME=VALUE,...");
   push->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return Push(session, *arguments); };

@@ -1,12 +1,14 @@
 #include "client/dataset_push.h"
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "client/call.h"
+#include "client/server_words.h"
+#include "client/text_table.h"
+#include "common/data/resource_id.h"
 #include "worker/data/image_folder.h"
 
 namespace alignflow {
@@ -15,20 +17,6 @@ namespace {
 // Registering has the server read every image's header: about a millisecond each, on a slow disk.
 absl::Duration CreateDeadline(size_t items) {
   return kRpcDeadline + absl::Milliseconds(10) * static_cast<int64_t>(items);
-}
-
-// The server's own rule, asked before a long upload rather than after it.
-absl::Status CheckName(const std::string& name) {
-  const auto allowed = [](char c) {
-    return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-' || c == '_';
-  };
-  const bool good = !name.empty() && name.size() <= 63 && name[0] != '-' && name[0] != '_' &&
-                    std::all_of(name.begin(), name.end(), allowed);
-  if (good) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("dataset name \"", name,
-                   "\": use 1 to 63 lower-case letters, digits, '-' and '_', beginning with a "
-                   "letter or digit"));
 }
 
 v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& files) {
@@ -48,6 +36,26 @@ v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& file
   return manifest;
 }
 
+std::string ShareText(const LabelRow& row) {
+  if (row.pixels > 0 && row.share < 0.0001) return "<0.01 %";
+  return absl::StrFormat("%.2f %%", 100 * row.share);
+}
+
+// Which class each value became, so that a wrong guess or a slip in --labels is seen at once.
+void PrintLabels(const ImageFolder& folder, Console& console) {
+  std::vector<std::vector<std::string>> rows = {
+      {"VALUE", "NAME", "CLASS", "PIXELS", "SHARE", "MASKS"}};
+  for (const LabelRow& row : folder.label_rows) {
+    rows.push_back({absl::StrCat(row.value), row.name, absl::StrCat(row.class_index),
+                    absl::StrCat(row.pixels), ShareText(row),
+                    absl::StrCat(row.masks, " of ", folder.items.size())});
+  }
+  console.err << (folder.labels_guessed
+                      ? "labels, guessed from the masks; name them with --labels NAME=VALUE,...\n"
+                      : "labels, as given with --labels\n")
+              << TableText(rows, {0, 2, 3, 4, 5}) << std::flush;
+}
+
 void WarnOfSizes(const ImageFolder& folder, Console& console) {
   std::set<std::pair<int, int>> sizes;
   for (const FolderItem& item : folder.items) sizes.insert({item.width, item.height});
@@ -61,7 +69,7 @@ void WarnOfSizes(const ImageFolder& folder, Console& console) {
 }  // namespace
 
 absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments& arguments) {
-  absl::Status name = CheckName(arguments.name);
+  absl::Status name = CheckId(arguments.name, "dataset name");
   if (!name.ok()) return name;
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
@@ -75,21 +83,23 @@ absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments&
   auto folder = ScanDataset(arguments.dir, labels, CountChecked(counter));
   counter.End();
   if (!folder.ok()) return folder.status();
-  PrintWarnings(folder->warnings, session.console);
+  PrintFindings(*folder, session.console);
+  PrintLabels(*folder, session.console);
   WarnOfSizes(*folder, session.console);
 
   auto files = DescribeFolder(*folder, session.console);
   if (!files.ok()) return files.status();
   auto totals = UploadFolder(*files, *stubs->blobs, session.console);
-  if (!totals.ok()) return totals.status();
+  if (!totals.ok()) return InUsersWords(totals.status(), folder->items, *files);
 
   v1::CreateDatasetRequest request;
   request.set_dataset_id(arguments.name);
   *request.mutable_manifest() = MakeManifest(*folder, *files);
   auto dataset = Call(*stubs->datasets, &v1::Datasets::StubInterface::CreateDataset, request,
                       CreateDeadline(folder->items.size()));
-  if (!dataset.ok()) return dataset.status();
-  return PushedDataset{.dataset = *std::move(dataset), .totals = *totals};
+  if (!dataset.ok()) return InUsersWords(dataset.status(), folder->items, *files);
+  return PushedDataset{
+      .dataset = *std::move(dataset), .totals = *totals, .labels = std::move(folder->label_rows)};
 }
 
 std::string SizeRange(const v1::Dataset& dataset) {

@@ -2,6 +2,7 @@
 #define ALIGNFLOW_CLIENT_DATASET_PUSH_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "alignflow/v1/datasets.pb.h"
@@ -19,11 +20,12 @@ struct PushArguments {
 struct PushedDataset {
   v1::Dataset dataset;
   UploadTotals totals;
+  std::vector<LabelRow> labels;  // what each label is in the masks
 };
 
 // Checks every file of the folder to its last pixel, then sends what the server lacks and registers
-// the manifest. Nothing is sent for a folder with a mistake in it. Warnings and counters go to
-// `err`.
+// the manifest. Nothing is sent for a folder with a mistake in it. How the folder was read, a table
+// of its labels, warnings and counters go to `err`.
 absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments& arguments);
 
 // "384x288", or "384x288 to 720x576".

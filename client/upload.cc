@@ -1,8 +1,10 @@
 #include "client/upload.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "client/text_table.h"
+#include "common/parallel.h"
 
 namespace alignflow {
 namespace {
@@ -34,22 +36,33 @@ void Counter::End() {
 }
 
 absl::StatusOr<DescribedFolder> DescribeFolder(const ImageFolder& folder, Console& console) {
+  const size_t count = folder.items.size();
+  const bool masks = !folder.items.empty() && !folder.items.front().mask.empty();
   DescribedFolder described;
+  described.images.resize(count);
+  described.masks.resize(masks ? count : 0);
   Counter counter(console);
-  for (size_t i = 0; i < folder.items.size(); ++i) {
+  absl::Mutex mutex;
+  absl::Status result = absl::OkStatus();
+  size_t done = 0;
+  ForEachOnAllCores(count, [&](size_t i) {
     auto image = DescribeFile(folder.items[i].image);
-    if (!image.ok()) return image.status();
+    auto mask = masks ? DescribeFile(folder.items[i].mask) : BlobFile();
+    const absl::MutexLock lock(&mutex);
+    result.Update(image.status());
+    result.Update(mask.status());
+    if (!result.ok()) return false;
     described.image_bytes += image->blob.size_bytes;
-    described.images.push_back(*std::move(image));
-    if (!folder.items[i].mask.empty()) {
-      auto mask = DescribeFile(folder.items[i].mask);
-      if (!mask.ok()) return mask.status();
+    described.images[i] = *std::move(image);
+    if (masks) {
       described.mask_bytes += mask->blob.size_bytes;
-      described.masks.push_back(*std::move(mask));
+      described.masks[i] = *std::move(mask);
     }
-    counter.Show(absl::StrCat("reading ", i + 1, "/", folder.items.size()),
-                 i + 1 == folder.items.size());
-  }
+    ++done;
+    counter.Show(absl::StrCat("reading ", done, "/", count), done == count);
+    return true;
+  });
+  if (!result.ok()) return result;
   return described;
 }
 
@@ -72,6 +85,13 @@ void PrintWarnings(const std::vector<std::string>& warnings, Console& console) {
   for (const std::string& warning : warnings) {
     console.err << "warning: " << Printable(warning) << std::endl;
   }
+}
+
+void PrintFindings(const ImageFolder& folder, Console& console) {
+  for (const std::string& note : folder.notes) {
+    console.err << "note: " << Printable(note) << std::endl;
+  }
+  PrintWarnings(folder.warnings, console);
 }
 
 ScanProgress CountChecked(Counter& counter) {

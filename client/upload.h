@@ -39,7 +39,7 @@ struct DescribedFolder {
   int64_t mask_bytes = 0;
 };
 
-// Reads every file once for its digest.
+// Reads every file once for its digest, on all cores.
 absl::StatusOr<DescribedFolder> DescribeFolder(const ImageFolder& folder, Console& console);
 
 struct UploadTotals {
@@ -53,6 +53,9 @@ absl::StatusOr<UploadTotals> UploadFolder(const DescribedFolder& folder, BlobCli
 
 // Prints each warning on `err`.
 void PrintWarnings(const std::vector<std::string>& warnings, Console& console);
+
+// Prints how a folder was read, and then its warnings, on `err`.
+void PrintFindings(const ImageFolder& folder, Console& console);
 
 // A progress function for ScanDataset and ScanReferences.
 ScanProgress CountChecked(Counter& counter);

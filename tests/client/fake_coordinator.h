@@ -24,6 +24,7 @@ class FakeDatasets : public v1::Datasets::Service {
   grpc::Status CreateDataset(grpc::ServerContext*, const v1::CreateDatasetRequest* request,
                              v1::Dataset* response) override {
     created = *request;
+    if (!refusal.ok()) return refusal;
     response->set_name("datasets/" + request->dataset_id());
     response->set_item_count(request->manifest().items_size());
     response->set_smallest("16x16");
@@ -50,6 +51,7 @@ class FakeDatasets : public v1::Datasets::Service {
   }
 
   v1::CreateDatasetRequest created;
+  grpc::Status refusal;  // what CreateDataset answers
   v1::Dataset dataset;
   std::vector<std::string> stored;
   bool repeat_page = false;
@@ -70,6 +72,7 @@ class FakeJobs : public v1::Jobs::Service {
                          v1::Job* response) override {
     request_ids.push_back(request->request_id());
     if (lose_creations-- > 0) return {grpc::StatusCode::UNAVAILABLE, "lost on purpose"};
+    if (!refusal.ok()) return refusal;
     *job.mutable_spec() = request->spec();
     *response = job;
     return grpc::Status::OK;
@@ -133,6 +136,7 @@ class FakeJobs : public v1::Jobs::Service {
   std::vector<v1::Pair> pairs;
   grpc::Status end_of_pairs;
   v1::Report report;
+  grpc::Status refusal;  // what CreateJob answers
   int breaks = 0;
   int lose_creations = 0;
   std::vector<std::string> request_ids;

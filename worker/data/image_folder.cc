@@ -1,218 +1,209 @@
 #include "worker/data/image_folder.h"
 
 #include <algorithm>
-#include <fstream>
-#include <map>
 #include <set>
-#include <system_error>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "common/data/image_probe.h"
 #include "common/data/manifest.h"
-#include "worker/data/image_decode.h"
+#include "worker/data/file_listing.h"
+#include "worker/data/folder_layout.h"
+#include "worker/data/stem_match.h"
 
 namespace alignflow {
 namespace {
 
 namespace fs = std::filesystem;
-using FilesByStem = std::map<std::string, fs::path>;
+using Paths = std::vector<fs::path>;
 
-absl::Status Bad(const fs::path& path, std::string_view reason, std::string_view remedy) {
-  return absl::InvalidArgumentError(absl::StrFormat("%s: %s; %s", path.string(), reason, remedy));
+// What is found out about a folder on the way.
+struct Scan {
+  explicit Scan(const fs::path& root) : dir(root), left_out(root), faults(root) {}
+
+  fs::path dir;
+  LeftOutList left_out;
+  FaultList faults;
+  ImageFolder folder;
+};
+
+std::vector<std::string> StemsOf(const Paths& files) {
+  std::vector<std::string> stems;
+  stems.reserve(files.size());
+  for (const fs::path& file : files) stems.push_back(file.stem().string());
+  return stems;
 }
 
-bool HasImageExtension(const fs::path& path) {
-  static const std::set<std::string> kExtensions = {".png", ".jpg", ".jpeg",
-                                                    ".bmp", ".tif", ".tiff"};
-  return kExtensions.contains(absl::AsciiStrToLower(path.extension().string()));
+Paths Chosen(const Paths& files, const std::vector<size_t>& indices) {
+  Paths chosen;
+  for (const size_t index : indices) chosen.push_back(files[index]);
+  return chosen;
 }
 
-// Whether the file, links resolved, is a regular file inside of `root`.
-absl::Status CheckInside(const fs::path& path, const fs::path& root) {
-  std::error_code error;
-  const fs::path real = fs::canonical(path, error);
-  if (error) return Bad(path, "the link leads nowhere", "remove it");
-  const fs::path real_root = fs::canonical(root, error);
-  const auto [end, ignored] =
-      std::mismatch(real_root.begin(), real_root.end(), real.begin(), real.end());
-  if (error || end != real_root.end()) {
-    return Bad(path, "the link leads out of the folder", "copy the file into the folder instead");
+// The images of a folder of which some are expected.
+Paths ListSome(const fs::path& folder, Scan& scan) {
+  const size_t faults_before = scan.faults.size();
+  Paths images = ListImages(folder, scan.dir, scan.left_out, scan.faults);
+  if (images.size() > kMaxManifestItems) {
+    scan.faults.Add({.kind = "folders with too many images",
+                     .remedy = "split the dataset",
+                     .path = folder,
+                     .reason = "holds more than 1,000,000 images"});
   }
-  if (!fs::is_regular_file(real, error)) return Bad(path, "not a regular file", "remove it");
-  return absl::OkStatus();
+  // Where there are faults, they say why nothing was found.
+  if (images.empty() && scan.faults.size() == faults_before) {
+    scan.faults.Add({.kind = "folders without images",
+                     .remedy = absl::StrCat("put ", kImageNames, " files there"),
+                     .path = folder,
+                     .reason = "holds no images"});
+  }
+  return images;
 }
 
-// The image files of one folder by stem. `root` is what links may not leave.
-absl::StatusOr<FilesByStem> ListImages(const fs::path& folder, const fs::path& root,
-                                       std::vector<std::string>& warnings) {
-  FilesByStem files;
-  size_t passed_over = 0;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const fs::path& path = it->path();
-    if (!HasImageExtension(path) || path.filename().string().front() == '.') {
-      std::error_code ignored;
-      passed_over += !it->is_directory(ignored);
-      continue;
-    }
-    const std::string stem = path.stem().string();
-    if (absl::Status s = CheckItemName(stem); !s.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(folder.string(), ": ", std::string(s.message())));
-    }
-    if (absl::Status s = CheckInside(path, root); !s.ok()) return s;
-    const auto [other, added] = files.emplace(stem, path);
-    if (!added) {
-      return Bad(std::max(path, other->second),
-                 "has the same stem as " + std::min(path, other->second).filename().string(),
-                 "rename or remove one of them");
-    }
-  }
-  if (error)
-    return absl::PermissionDeniedError(absl::StrCat(folder.string(), ": ", error.message()));
-  if (passed_over > 0) {
-    warnings.push_back(absl::StrFormat("%s: %d file%s not an image and passed over",
-                                       folder.string(), passed_over,
-                                       passed_over == 1 ? " is" : "s are"));
-  }
-  if (files.empty()) {
-    return Bad(folder, "holds no images", "put .png, .jpg, .bmp or .tif files there");
-  }
-  if (files.size() > kMaxManifestItems) {
-    return Bad(folder, "holds more than 1,000,000 images", "split the dataset");
-  }
-  return files;
+// Images and masks of a dataset, in that order.
+std::pair<Paths, Paths> ListDataset(const FolderLayout& layout, Scan& scan) {
+  Paths images = ListSome(layout.images, scan);
+  if (layout.masks != layout.images) return {std::move(images), ListSome(layout.masks, scan)};
+  const std::optional<MarkedMasks> marked = FindMarkedMasks(StemsOf(images));
+  if (!marked) return {std::move(images), Paths()};
+  return {Chosen(images, marked->images), Chosen(images, marked->masks)};
 }
 
-absl::Status CheckFolder(const fs::path& dir) {
-  std::error_code error;
-  if (fs::is_directory(dir, error)) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrFormat("%s: no such folder; check the path", dir.string()));
+void AddDoubles(const std::vector<std::pair<size_t, size_t>>& doubles, const Paths& files,
+                Scan& scan) {
+  for (const auto& [later, first] : doubles) {
+    const bool same = files[later].stem() == files[first].stem();
+    scan.faults.Add(
+        {.kind = "names that could mean two files",
+         .remedy = "rename or remove one of the two",
+         .path = files[later],
+         .reason = absl::StrCat("has the same stem as ", ShownPath(files[first].filename()),
+                                same ? "" : " by the rule that matches most names")});
+  }
 }
 
-absl::Status CheckPairs(const FilesByStem& images, const FilesByStem& masks, const fs::path& dir) {
-  for (const auto& [stem, path] : images) {
-    if (masks.contains(stem)) continue;
-    return Bad(path, "has no mask",
-               absl::StrCat("add ", (dir / "masks" / stem).string(), ".png, or remove the image"));
-  }
-  for (const auto& [stem, path] : masks) {
-    if (images.contains(stem)) continue;
-    return Bad(path, "has no image", "add the image of that name to images/, or remove the mask");
-  }
-  return absl::OkStatus();
+// "the images have masks of ...": how the rest of the set is matched, for a file that is not.
+std::string ByRule(const StemMatch& match) {
+  return match.rule.empty() ? "" : absl::StrCat(" (rule of the other files: ", match.rule, ")");
 }
 
-absl::StatusOr<cv::Mat> ReadDecoded(const fs::path& path, bool mask) {
-  const absl::StatusOr<std::string> bytes = ReadImageFile(path);
-  if (!bytes.ok()) return bytes.status();
-  return mask ? DecodeMask(*bytes, path.string()) : DecodeImage(*bytes, path.string());
+void AddUnmatched(const StemMatch& match, const Paths& images, const Paths& masks,
+                  const FolderLayout& layout, Scan& scan) {
+  for (const size_t index : match.images_alone) {
+    const fs::path wanted = layout.masks / (images[index].stem().string() + ".png");
+    scan.faults.Add({.kind = "images without a mask",
+                     .remedy = "add the masks under names that follow the same rule as the "
+                               "others, or remove the images",
+                     .path = images[index],
+                     .reason = match.rule.empty() ? absl::StrCat("has no mask, such as ",
+                                                                 ShownPath(wanted, scan.dir))
+                                                  : "has no mask" + ByRule(match)});
+  }
+  for (const size_t index : match.masks_alone) {
+    scan.faults.Add({.kind = "masks without an image",
+                     .remedy = "add the images under names that follow the same rule as the "
+                               "others, or remove the masks",
+                     .path = masks[index],
+                     .reason = "has no image of that name" + ByRule(match)});
+  }
 }
 
-// Fills width and height of `item`; `values` counts its mask's pixels.
-absl::Status CheckItem(FolderItem& item, MaskHistogram& values) {
-  const absl::StatusOr<cv::Mat> image = ReadDecoded(item.image, /*mask=*/false);
-  if (!image.ok()) return image.status();
-  item.width = image->cols;
-  item.height = image->rows;
-  if (item.mask.empty()) return absl::OkStatus();
-  const absl::StatusOr<cv::Mat> mask = ReadDecoded(item.mask, /*mask=*/true);
-  if (!mask.ok()) return mask.status();
-  if (mask->size() != image->size()) {
-    return Bad(item.mask,
-               absl::StrFormat("the mask has %dx%d pixels, its image %dx%d", mask->cols, mask->rows,
-                               image->cols, image->rows),
-               "bring both to the same size (nearest neighbour for masks)");
+// The pairs, and files that are left alone, which are checked as well: all faults at once.
+std::vector<FolderItem> MakeItems(const StemMatch& match, const Paths& images, const Paths& masks) {
+  std::vector<FolderItem> items;
+  items.reserve(match.pairs.size());
+  for (const auto& [image, mask] : match.pairs) {
+    items.push_back({images[image].stem().string(), images[image], masks[mask]});
   }
-  for (int row = 0; row < mask->rows; ++row) {
-    AddToHistogram({mask->ptr(row), static_cast<size_t>(mask->cols)}, values);
+  for (const size_t i : match.images_alone) {
+    items.push_back({images[i].stem().string(), images[i], {}});
   }
-  return absl::OkStatus();
+  for (const size_t i : match.masks_alone) {
+    items.push_back({masks[i].stem().string(), {}, masks[i]});
+  }
+  std::ranges::stable_sort(items, {}, &FolderItem::name);
+  return items;
+}
+
+// Sets the folder's labels, its rows and warnings, or adds faults.
+void JudgeLabels(const std::optional<LabelTable>& given, const LabelUse& use,
+                 const FolderLayout& layout, Scan& scan) {
+  ImageFolder& folder = scan.folder;
+  const MaskPath path = [&folder](size_t index) { return folder.items[index].mask; };
+  folder.labels_guessed = !given;
+  if (given) {
+    AddStrayValues(*given, use, path, scan.faults);
+    folder.labels = *given;
+  } else if (use.masks() > 0) {
+    const auto guess = GuessLabels(use, layout.masks, path, scan.faults);
+    if (guess) folder.labels = *guess;
+  }
+  if (!scan.faults.empty()) return;
+  folder.label_rows = LabelRows(folder.labels, use);
+  for (std::string& warning : LabelWarnings(folder.labels, use)) {
+    folder.warnings.push_back(std::move(warning));
+  }
+}
+
+absl::StatusOr<ImageFolder> Finish(Scan& scan) {
+  if (!scan.faults.empty()) return scan.faults.ToStatus();
+  std::vector<std::string> left_out = scan.left_out.Sentences();
+  scan.folder.warnings.insert(scan.folder.warnings.begin(), left_out.begin(), left_out.end());
+  return std::move(scan.folder);
 }
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadImageFile(const fs::path& path) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  if (error) return absl::PermissionDeniedError(absl::StrCat(path.string(), ": ", error.message()));
-  if (size > static_cast<uintmax_t>(kMaxImageFileBytes)) {
-    return Bad(path, absl::StrFormat("the file has %d bytes, the limit is 256 MiB", size),
-               "store it compressed, or leave it out");
-  }
-  std::string bytes(size, '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(bytes.data(), static_cast<std::streamsize>(size))) {
-    return absl::PermissionDeniedError(
-        absl::StrFormat("%s: cannot be read; check its permissions", path.string()));
-  }
-  return bytes;
-}
-
 absl::StatusOr<ImageFolder> ScanDataset(const fs::path& dir,
                                         const std::optional<LabelTable>& labels,
                                         const ScanProgress& progress) {
-  ImageFolder folder;
-  for (const fs::path& needed : {dir, dir / "images", dir / "masks"}) {
-    if (absl::Status s = CheckFolder(needed); !s.ok()) return s;
-  }
-  const auto images = ListImages(dir / "images", dir, folder.warnings);
-  if (!images.ok()) return images.status();
-  const auto masks = ListImages(dir / "masks", dir, folder.warnings);
-  if (!masks.ok()) return masks.status();
-  if (absl::Status s = CheckPairs(*images, *masks, dir); !s.ok()) return s;
+  Scan scan(dir);
+  const auto layout = FindDatasetLayout(dir, scan.left_out, scan.faults);
+  if (!layout.ok()) return layout.status();
+  if (!layout->note.empty()) scan.folder.notes.push_back(layout->note);
 
-  MaskHistogram all{};
-  for (const auto& [stem, image] : *images) {
-    FolderItem item{stem, image, masks->at(stem), 0, 0};
-    MaskHistogram values{};
-    if (absl::Status s = CheckItem(item, values); !s.ok()) return s;
-    if (labels) {
-      if (absl::Status s = labels->CheckHistogram(values, item.mask.string()); !s.ok()) return s;
-    }
-    for (size_t value = 0; value < all.size(); ++value) all[value] += values[value];
-    folder.items.push_back(std::move(item));
-    if (progress && !progress(folder.items.size(), images->size())) {
-      return absl::CancelledError("stopped while checking the images");
-    }
+  const auto [images, masks] = ListDataset(*layout, scan);
+  const StemMatch match = MatchStems(StemsOf(images), StemsOf(masks));
+  AddDoubles(match.image_doubles, images, scan);
+  AddDoubles(match.mask_doubles, masks, scan);
+  // Without any files on one side, that is the fault.
+  if (!images.empty() && !masks.empty()) AddUnmatched(match, images, masks, *layout, scan);
+  if (!match.rule.empty()) {
+    scan.folder.notes.push_back(absl::StrCat("images and masks are matched by this rule: ",
+                                             match.rule, " (", match.pairs.size(), " pairs)"));
   }
-  if (labels) {
-    folder.labels = *labels;
-    return folder;
-  }
-  absl::StatusOr<LabelTable> inferred = LabelTable::Infer(all);
-  if (!inferred.ok())
-    return Bad(dir / "masks", std::string(inferred.status().message()), "see --labels");
-  folder.labels = *std::move(inferred);
-  folder.warnings.push_back(absl::StrFormat(
-      "no label table was given; the masks' values were read as %s", folder.labels.ToString()));
-  return folder;
+
+  scan.folder.items = MakeItems(match, images, masks);
+  LabelUse use;
+  absl::Status checked = CheckItems(scan.folder.items, progress, use, scan.left_out, scan.faults);
+  if (!checked.ok()) return checked;
+  JudgeLabels(labels, use, *layout, scan);
+  return Finish(scan);
 }
 
 absl::StatusOr<ImageFolder> ScanReferences(const fs::path& dir, const ScanProgress& progress) {
-  ImageFolder folder;
-  if (absl::Status s = CheckFolder(dir); !s.ok()) return s;
-  std::error_code error;
-  const bool nested = fs::is_directory(dir / "images", error);
-  const auto images = ListImages(nested ? dir / "images" : dir, dir, folder.warnings);
-  if (!images.ok()) return images.status();
-  for (const auto& [stem, image] : *images) {
-    FolderItem item{stem, image, {}, 0, 0};
-    MaskHistogram none{};
-    if (absl::Status s = CheckItem(item, none); !s.ok()) return s;
-    folder.items.push_back(std::move(item));
-    if (progress && !progress(folder.items.size(), images->size())) {
-      return absl::CancelledError("stopped while checking the images");
+  Scan scan(dir);
+  const auto layout = FindReferenceLayout(dir, scan.left_out, scan.faults);
+  if (!layout.ok()) return layout.status();
+  if (!layout->note.empty()) scan.folder.notes.push_back(layout->note);
+  Paths images = ListSome(layout->images, scan);
+  if (const auto marked = FindMarkedMasks(StemsOf(images))) {
+    for (const size_t i : marked->masks) {
+      scan.left_out.Add(images[i], absl::StrCat("masks by their names (", marked->mark,
+                                                "): of references, only the images are read"));
     }
+    images = Chosen(images, marked->images);
   }
-  if (folder.items.size() == 1) {
-    folder.warnings.push_back(
+  const StemMatch alone = MatchStems(StemsOf(images), {});
+  AddDoubles(alone.image_doubles, images, scan);
+  scan.folder.items = MakeItems(alone, images, {});
+  LabelUse none;
+  absl::Status checked = CheckItems(scan.folder.items, progress, none, scan.left_out, scan.faults);
+  if (!checked.ok()) return checked;
+  if (scan.folder.items.size() == 1) {
+    scan.folder.warnings.push_back(
         "there is a single reference image: the result may be biased to it; the paper uses 10");
   }
-  return folder;
+  return Finish(scan);
 }
 
 }  // namespace alignflow

@@ -1,11 +1,13 @@
 #include "worker/data/image_folder.h"
 
+#include "absl/strings/str_cat.h"
 #include "tests/worker/data/test_images.h"
 
 namespace alignflow {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -41,11 +43,19 @@ TEST_F(ScanDatasetTest, PairsAreFoundByStemAndSorted) {
   EXPECT_THAT(folder->warnings, IsEmpty());
 }
 
-TEST_F(ScanDatasetTest, LabelsAreInferredWithAWarning) {
+TEST_F(ScanDatasetTest, LabelsAreGuessedAndWhatTheyAreIsCounted) {
   const auto folder = ScanDataset(folder_.path(), std::nullopt);
   ASSERT_TRUE(folder.ok()) << folder.status();
   EXPECT_EQ(folder->labels.ToString(), "class-255=255,background=0");
-  EXPECT_THAT(folder->warnings, ElementsAre(HasSubstr("class-255=255")));
+  EXPECT_TRUE(folder->labels_guessed);
+  ASSERT_EQ(folder->label_rows.size(), 2u);
+  EXPECT_EQ(folder->label_rows[1].name, "class-255");
+  EXPECT_EQ(folder->label_rows[1].class_index, 1);
+  EXPECT_EQ(folder->label_rows[1].pixels, 12 * 8 + 16 * 16 + 4 * 4);
+  EXPECT_DOUBLE_EQ(folder->label_rows[1].share,
+                   (12 * 8 + 16 * 16 + 4 * 4) / (24.0 * 16 + 32 * 32 + 8 * 8));
+  EXPECT_EQ(folder->label_rows[1].masks, 3u);
+  EXPECT_THAT(folder->warnings, IsEmpty());
 }
 
 TEST_F(ScanDatasetTest, OtherFilesArePassedOverWithAWarning) {
@@ -53,7 +63,8 @@ TEST_F(ScanDatasetTest, OtherFilesArePassedOverWithAWarning) {
   folder_.Write("images/.hidden.png", "x");
   const auto folder = ScanDataset(folder_.path(), Polyp());
   ASSERT_TRUE(folder.ok()) << folder.status();
-  EXPECT_THAT(folder->warnings, ElementsAre(HasSubstr("2 files")));
+  EXPECT_THAT(folder->warnings, ElementsAre(AllOf(HasSubstr("hidden"), HasSubstr(".hidden.png")),
+                                            AllOf(HasSubstr("text"), HasSubstr("notes.txt"))));
 }
 
 TEST_F(ScanDatasetTest, ImageWithoutMaskIsRefused) {
@@ -128,7 +139,7 @@ TEST_F(ScanDatasetTest, LinkedImagesFolderElsewhereIsRefused) {
   TestFolder elsewhere;
   fs::rename(folder_.path() / "images", elsewhere.path() / "images");
   fs::create_directory_symlink(elsewhere.path() / "images", folder_.path() / "images");
-  ExpectRefused(Scan(), {"images/", "leads out of the folder"});
+  ExpectRefused(Scan(), {"/images: the link leads out of the folder"});
 }
 
 TEST_F(ScanDatasetTest, LinkWithinTheFolderIsFollowed) {
@@ -165,15 +176,30 @@ TEST_F(ScanDatasetTest, EmptyFolderIsRefused) {
 }
 
 TEST_F(ScanDatasetTest, MissingFolderIsNotFound) {
-  fs::remove_all(folder_.path() / "masks");
-  const absl::Status status = Scan();
+  const absl::Status status = ScanDataset(folder_.path() / "none", Polyp()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("masks: no such folder"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("none: no such folder"));
+}
+
+TEST_F(ScanDatasetTest, FolderWithoutMasksSaysWhatIsThereAndWhatIsExpected) {
+  fs::remove_all(folder_.path() / "masks");
+  ExpectRefused(Scan(), {"no folder of masks", "images/ (3 images)", "DIR/masks"});
+}
+
+TEST_F(ScanDatasetTest, ItemsAndFaultsAreTheSameHoweverManyCoresDecodeThem) {
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = absl::StrCat("n", 100 + i, ".png");
+    folder_.Write("images/" + name, i % 3 == 0 ? "bad" : Encode(".png", Clutter(8, 8)));
+    folder_.Write("masks/" + name, Encode(".png", SquareMask(8, 8, 255)));
+  }
+  const absl::Status first = Scan();
+  ExpectRefused(first, {"14 faults", "images that cannot be used (14)"});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Scan(), first);
 }
 
 TEST_F(ScanDatasetTest, ProgressCountsAndStops) {
   std::vector<size_t> seen;
-  const auto stop_after_two = [&](size_t done, size_t total) {
+  const auto stop_after_two = [&](size_t done, size_t total) {  // one call at a time
     EXPECT_EQ(total, 3u);
     seen.push_back(done);
     return done < 2;

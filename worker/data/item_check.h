@@ -1,0 +1,39 @@
+#ifndef ALIGNFLOW_WORKER_DATA_ITEM_CHECK_H_
+#define ALIGNFLOW_WORKER_DATA_ITEM_CHECK_H_
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "worker/data/fault_list.h"
+#include "worker/data/label_use.h"
+
+namespace alignflow {
+
+struct FolderItem {
+  std::string name;             // the image's stem
+  std::filesystem::path image;  // empty for a mask without an image
+  std::filesystem::path mask;   // empty for references
+  int width = 0;                // pixels, of image and mask alike
+  int height = 0;
+};
+
+// Called after each item checked with (items checked, items in all), from one thread at a time; may
+// be empty. Return false to stop (Cancelled).
+using ScanProgress = std::function<bool(size_t done, size_t total)>;
+
+// Decodes every file of the items to its last pixel, on all cores, and fills in width and height.
+// Memory is bounded: pictures that are decoded at the same time have about kDecodeBytes together,
+// or there is one of them. A bad file does not stop it: files that are damaged, empty or not
+// readable and masks of another size than their image become faults, in the order of the items.
+// Values of good masks are added to `use`; further pages of a TIFF are left out. Cancelled if
+// `progress` says so, nothing else.
+inline constexpr size_t kDecodeBytes = size_t{1} << 30;
+absl::Status CheckItems(std::vector<FolderItem>& items, const ScanProgress& progress, LabelUse& use,
+                        LeftOutList& left_out, FaultList& faults);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_DATA_ITEM_CHECK_H_
