@@ -1,16 +1,13 @@
 #include "worker/data/folder_layout.h"
 
 #include <algorithm>
-#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "worker/data/file_listing.h"
+#include "worker/data/folder_names.h"
 #include "worker/data/image_file.h"
 #include "worker/data/stem_match.h"
 
@@ -22,54 +19,6 @@ namespace fs = std::filesystem;
 constexpr char kExpected[] =
     "afctl reads DIR/images and DIR/masks, with a mask of the same name for each image "
     "(images/a.jpg, masks/a.png)";
-
-// How surely a folder's name says what it holds; the surest is taken.
-enum class Sureness { kExact, kKnown, kEnding, kNone };
-
-// Lower-case letters and digits alone, without a format at the end: "Masks_PNG" is "masks".
-std::string PlainName(const fs::path& folder) {
-  std::string name;
-  for (const char c : folder.filename().string()) {
-    if (absl::ascii_isalnum(static_cast<unsigned char>(c))) name += absl::ascii_tolower(c);
-  }
-  for (const char* format : {"png", "jpg", "jpeg", "bmp", "tiff", "tif"}) {
-    if (name.size() > std::string(format).size() && absl::EndsWith(name, format)) {
-      return std::string(absl::StripSuffix(name, format));
-    }
-  }
-  return name;
-}
-
-struct Role {
-  const char* exact;
-  std::set<std::string> names;  // plain
-};
-
-const Role& Images() {
-  static const auto* const kRole =
-      new Role{"images",
-               {"images", "image", "img", "imgs", "original", "originals", "photo", "photos",
-                "picture", "pictures", "frames", "input", "inputs", "jpegimages", "rgb"}};
-  return *kRole;
-}
-
-const Role& Masks() {
-  static const auto* const kRole =
-      new Role{"masks",
-               {"masks", "mask", "label", "labels", "annotation", "annotations", "groundtruth",
-                "groundtruths", "gt", "gts", "seg", "segs", "segmentation", "segmentations",
-                "manual", "manual1", "1stmanual", "segmentationclass"}};
-  return *kRole;
-}
-
-Sureness SurenessOf(const fs::path& folder, const Role& role) {
-  if (folder.filename() == role.exact) return Sureness::kExact;
-  const std::string name = PlainName(folder);
-  if (role.names.contains(name)) return Sureness::kKnown;
-  const bool ending = std::ranges::any_of(
-      role.names, [&](const auto& known) { return known.size() >= 4 && name.ends_with(known); });
-  return ending ? Sureness::kEnding : Sureness::kNone;
-}
 
 // What lies directly in DIR.
 struct Contents {
@@ -134,7 +83,7 @@ absl::StatusOr<Contents> Look(const fs::path& dir) {
 
 // The folders that could play a role, of the greatest sureness that there is. A folder with images
 // comes before one without, whatever its name.
-std::vector<fs::path> Candidates(const Contents& contents, const Role& role) {
+std::vector<fs::path> Candidates(const Contents& contents, FolderRole role) {
   for (const bool filled : {true, false}) {
     for (const Sureness wanted : {Sureness::kExact, Sureness::kKnown, Sureness::kEnding}) {
       std::vector<fs::path> found;
@@ -150,15 +99,16 @@ std::vector<fs::path> Candidates(const Contents& contents, const Role& role) {
 }
 
 // The folder of a role, empty if there is none; refused where two could be meant.
-absl::StatusOr<fs::path> Pick(const fs::path& dir, const Contents& contents, const Role& role) {
+absl::StatusOr<fs::path> Pick(const fs::path& dir, const Contents& contents, FolderRole role) {
   const std::vector<fs::path> candidates = Candidates(contents, role);
   if (candidates.empty()) return fs::path();
   if (candidates.size() == 1) return candidates.front();
   std::vector<std::string> names;
   for (const fs::path& path : candidates) names.push_back(ShownPath(path, dir) + "/");
   return Refuse(
-      dir, absl::StrCat("each of ", FirstTen(names, names.size()), " could be the ", role.exact),
-      absl::StrCat("name the right one ", role.exact,
+      dir,
+      absl::StrCat("each of ", FirstTen(names, names.size()), " could be the ", RoleName(role)),
+      absl::StrCat("name the right one ", RoleName(role),
                    " and move the others out, or push each part from a folder of its "
                    "own"));
 }
@@ -179,8 +129,8 @@ std::string Seen(const fs::path& dir, const Contents& contents) {
 // Whether a folder by itself could be pushed.
 bool LooksLikeDataset(const fs::path& folder) {
   const absl::StatusOr<Contents> contents = Look(folder);
-  return contents.ok() && !Candidates(*contents, Images()).empty() &&
-         !Candidates(*contents, Masks()).empty();
+  return contents.ok() && !Candidates(*contents, FolderRole::kImages).empty() &&
+         !Candidates(*contents, FolderRole::kMasks).empty();
 }
 
 // Where nothing was recognised: the remedy that fits what is there.
@@ -191,7 +141,8 @@ std::string Remedy(const fs::path& dir, const Contents& contents) {
                         ShownPath(folder.path));
   }
   const fs::path above = fs::weakly_canonical(dir).parent_path();
-  if (contents.images > 0 && SurenessOf(fs::weakly_canonical(dir), Images()) != Sureness::kNone &&
+  if (contents.images > 0 &&
+      SurenessOf(fs::weakly_canonical(dir), FolderRole::kImages) != Sureness::kNone &&
       LooksLikeDataset(above)) {
     return absl::StrCat("give the folder above, which holds the masks, too: ", ShownPath(above));
   }
@@ -207,7 +158,7 @@ void TellTheRest(const fs::path& dir, const Contents& contents, const FolderLayo
       left_out.Add(folder.path, kNoImages);
       continue;
     }
-    if (layout.masks.empty() && SurenessOf(folder.path, Masks()) != Sureness::kNone) {
+    if (layout.masks.empty() && SurenessOf(folder.path, FolderRole::kMasks) != Sureness::kNone) {
       left_out.Add(folder.path, "masks: of references, only the images are read");
       continue;
     }
@@ -242,9 +193,10 @@ bool HasMarkedMasks(const fs::path& folder) {
 // The folder of images. Images that lie in DIR say more than a folder without any, or one whose
 // name merely ends like "images".
 absl::StatusOr<fs::path> PickImages(const fs::path& dir, const Contents& contents) {
-  absl::StatusOr<fs::path> images = Pick(dir, contents, Images());
+  absl::StatusOr<fs::path> images = Pick(dir, contents, FolderRole::kImages);
   if (!images.ok() || contents.images == 0) return images;
-  const bool sure = !images->empty() && SurenessOf(*images, Images()) != Sureness::kEnding &&
+  const bool sure = !images->empty() &&
+                    SurenessOf(*images, FolderRole::kImages) != Sureness::kEnding &&
                     CountImagesBelow(*images) > 0;
   return sure ? *images : dir;
 }
@@ -274,7 +226,7 @@ absl::StatusOr<FolderLayout> FindDatasetLayout(const fs::path& dir, LeftOutList&
   if (!contents.ok()) return contents.status();
   absl::StatusOr<fs::path> images = PickImages(dir, *contents);
   if (!images.ok()) return images.status();
-  absl::StatusOr<fs::path> masks = Pick(dir, *contents, Masks());
+  absl::StatusOr<fs::path> masks = Pick(dir, *contents, FolderRole::kMasks);
   if (!masks.ok()) return masks.status();
   FolderLayout layout{.images = *images, .masks = *masks, .note = ""};
   if (layout.images.empty()) {
