@@ -9,7 +9,10 @@
 #include <opencv2/imgproc.hpp>
 #include <set>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "tests/client/fake_coordinator.h"
 #include "tests/worker/data/test_images.h"
@@ -114,9 +117,7 @@ TEST_F(FolderTest, OfManyFilesTheFirstTenAreNamedAndTheRestIsCounted) {
 
 TEST_F(FolderTest, FurtherPagesOfATiffAreCounted) {
   AddThreePairs();
-  std::vector<uint8_t> bytes;
-  ASSERT_TRUE(cv::imencodemulti(".tif", std::vector<cv::Mat>(3, Clutter(16, 16)), bytes));
-  folder_.Write("images/d.tif", std::string(bytes.begin(), bytes.end()));
+  ASSERT_TRUE(cv::imwrite(path() / "images" / "d.tif", std::vector(3, Clutter(16, 16))));
   Add("masks/d.png");
   const auto outcome = Push();
   ASSERT_EQ(outcome.exit, 0) << outcome.err;
@@ -142,6 +143,15 @@ TEST_F(FolderTest, ASecondFolderOfImagesBesideTheFirstIsRefused) {
   ExpectRefusedPush({"overlays: holds 1 image, but only images/ is read with masks/", "move"});
 }
 
+TEST_F(FolderTest, AFolderOfAnotherFormatSaysWhatToDo) {
+  for (int i = 10; i < 25; ++i) folder_.Write(absl::StrCat("images/s", i, ".dcm"), "x");
+  Add("masks/s10.png");
+  folder_.Write("masks/s.json", "x");
+  ExpectRefusedPush(
+      {"images: holds no images; 15 left out (DICOM is not read: export it as PNG): "
+       "s10.dcm"});
+}
+
 // --- Folders by other names ---
 
 TEST_F(FolderTest, FoldersThatSayTheSameInOtherWordsAreReadAndNamed) {
@@ -153,7 +163,6 @@ TEST_F(FolderTest, FoldersThatSayTheSameInOtherWordsAreReadAndNamed) {
                                                        {"images", "annotations-mask"},
                                                        {"train_images", "train_masks"}};
   for (const auto& [images, masks] : cases) {
-    FolderTest::TearDown();
     const TestFolder folder;
     for (const std::string name : {"a", "b"}) {
       folder.Write(absl::StrCat(images, "/", name, ".png"), Encode(".png", Clutter(16, 16)));
@@ -360,16 +369,22 @@ class PermissionTest : public FolderTest {
     if (geteuid() == 0) root_ = seteuid(65534) == 0;
   }
   void TearDown() override {
-    if (root_) ASSERT_EQ(seteuid(0), 0);
+    if (root_) {
+      ASSERT_EQ(seteuid(0), 0);
+    }
     for (const auto& entry : fs::directory_iterator(path())) {
       fs::permissions(entry.path(), fs::perms::owner_all);
     }
   }
   // Done by the owner of the files.
   void Permit(const std::string& name, fs::perms perms) const {
-    if (root_) ASSERT_EQ(seteuid(0), 0);
+    if (root_) {
+      ASSERT_EQ(seteuid(0), 0);
+    }
     fs::permissions(path() / name, perms);
-    if (root_) ASSERT_EQ(seteuid(65534), 0);
+    if (root_) {
+      ASSERT_EQ(seteuid(65534), 0);
+    }
   }
   bool root_ = false;
 };

@@ -80,11 +80,24 @@ void LeftOutList::Add(const fs::path& path, std::string_view reason, std::string
 std::vector<std::string> LeftOutList::Sentences() const {
   std::vector<std::string> sentences;
   for (const auto& [key, group] : groups_) {
-    const auto& [folder, reason] = key;
-    sentences.push_back(absl::StrCat(folder, ": ", group.count, " left out (", reason,
-                                     "): ", FirstTen(group.names, group.count)));
+    sentences.push_back(absl::StrCat(key.first, ": ", Sentence(key.second, group)));
   }
   return sentences;
+}
+
+std::vector<std::string> LeftOutList::SentencesOf(const fs::path& folder) const {
+  std::vector<std::string> sentences;
+  const std::string name = ShownPath(folder, root_);
+  for (auto it = groups_.lower_bound({name, ""}); it != groups_.end() && it->first.first == name;
+       ++it) {
+    sentences.push_back(Sentence(it->first.second, it->second));
+  }
+  return sentences;
+}
+
+std::string LeftOutList::Sentence(const std::string& reason, const Group& group) {
+  return absl::StrCat(group.count, " left out (", reason,
+                      "): ", FirstTen(group.names, group.count));
 }
 
 }  // namespace alignflow

@@ -70,12 +70,15 @@ class LeftOutList {
   // A sentence for each folder and reason: "images/: 12 left out (hidden files): .a, .b and 10
   // more".
   std::vector<std::string> Sentences() const;
+  // Of one folder, without its name: "12 left out (hidden files): .a, .b and 10 more".
+  std::vector<std::string> SentencesOf(const std::filesystem::path& folder) const;
 
  private:
   struct Group {
     std::vector<std::string> names;  // at most ten
     size_t count = 0;
   };
+  static std::string Sentence(const std::string& reason, const Group& group);
 
   std::filesystem::path root_;
   std::map<std::pair<std::string, std::string>, Group> groups_;  // by folder and reason

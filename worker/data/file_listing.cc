@@ -166,7 +166,7 @@ std::vector<fs::path> ListImages(const fs::path& folder, const fs::path& root,
                   .remedy = "rename, and try again",
                   .path = path,
                   .reason = text.substr(0, text.rfind("; rename it"))});
-    } else if (CheckInside(path, root, faults)) {
+    } else if (!fs::is_symlink(path, ignored) || CheckInside(path, root, faults)) {
       if (fs::is_regular_file(path, ignored)) {
         images.push_back(path);
       } else {

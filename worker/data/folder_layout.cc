@@ -162,16 +162,17 @@ void TellTheRest(const fs::path& dir, const Contents& contents, const FolderLayo
       left_out.Add(folder.path, "masks: of references, only the images are read");
       continue;
     }
-    faults.Add(
-        {.kind = "folders that hold images and would be left out",
-         .remedy = "move what is not meant out of the folder, or push it as a dataset of "
-                   "its own (afctl dataset push NAME DIR)",
-         .path = folder.path,
-         .reason = absl::StrCat("holds ", Counted(folder.images), ", but only ",
-                                ShownPath(layout.images, dir), "/ is read",
-                                layout.masks.empty() || layout.masks == layout.images
-                                    ? ""
-                                    : absl::StrCat(" with ", ShownPath(layout.masks, dir), "/"))});
+    const bool references = layout.masks.empty();
+    const bool apart = !references && layout.masks != layout.images;
+    faults.Add({.kind = "folders that hold images and would be left out",
+                .remedy = references ? "give that folder as --references, or move the images that "
+                                       "are meant into one folder"
+                                     : "move what is not meant out of the folder, or push it as a "
+                                       "dataset of its own (afctl dataset push NAME DIR)",
+                .path = folder.path,
+                .reason = absl::StrCat(
+                    "holds ", Counted(folder.images), ", but only ", ShownPath(layout.images, dir),
+                    "/ is read", apart ? " with " + ShownPath(layout.masks, dir) + "/" : "")});
   }
   if (layout.images == dir) return;  // its files are listed later
   for (const fs::path& file : contents.files) {

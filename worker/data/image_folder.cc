@@ -51,10 +51,14 @@ Paths ListSome(const fs::path& folder, Scan& scan) {
   }
   // Where there are faults, they say why nothing was found.
   if (images.empty() && scan.faults.size() == faults_before) {
+    std::string reason = "holds no images";
+    for (const std::string& other : scan.left_out.SentencesOf(folder)) {
+      absl::StrAppend(&reason, "; ", other);
+    }
     scan.faults.Add({.kind = "folders without images",
                      .remedy = absl::StrCat("put ", kImageNames, " files there"),
                      .path = folder,
-                     .reason = "holds no images"});
+                     .reason = std::move(reason)});
   }
   return images;
 }
