@@ -9,7 +9,7 @@
 #include "client/job_file.h"
 #include "client/job_text.h"
 #include "client/job_watch.h"
-#include "client/server_words.h"
+#include "client/sent_files.h"
 #include "client/settings_help.h"
 #include "client/upload.h"
 #include "common/settings/settings.h"
@@ -81,7 +81,7 @@ absl::StatusOr<SentReferences> SendReferences(const std::string& dir, Session& s
   auto files = DescribeFolder(*folder, session.console);
   if (!files.ok()) return files.status();
   auto sent = UploadFolder(*files, blobs, session.console);
-  if (!sent.ok()) return InUsersWords(sent.status(), folder->items, *files);
+  if (!sent.ok()) return WithPaths(sent.status(), folder->items, *files);
   return SentReferences{.folder = *std::move(folder), .files = *std::move(files)};
 }
 
@@ -125,7 +125,7 @@ absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) 
   AddReferences(*references, spec);
   auto job = Create(*stubs->jobs, spec);
   if (!job.ok()) {
-    return InUsersWords(job.status(), references->folder.items, references->files);
+    return WithPaths(job.status(), references->folder.items, references->files);
   }
   PrintWarnings({job->warnings().begin(), job->warnings().end()}, session.console);
   if (!arguments.wait) {

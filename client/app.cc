@@ -28,7 +28,7 @@ std::string Explain(const absl::Status& status, const std::string& server) {
   if (status.code() == absl::StatusCode::kDeadlineExceeded && !server.empty()) {
     return absl::StrCat("the coordinator at ", server, " took too long: ", status.message());
   }
-  return InUsersWords(std::string(status.message()));
+  return InUsersWords(status);
 }
 
 int Finish(const absl::StatusOr<Result>& result, Console& console, bool json,

@@ -6,9 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/call.h"
-#include "client/server_words.h"
+#include "client/sent_files.h"
 #include "client/text_table.h"
-#include "common/data/resource_id.h"
+#include "common/resource_name.h"
 #include "worker/data/image_folder.h"
 
 namespace alignflow {
@@ -17,6 +17,15 @@ namespace {
 // Registering has the server read every image's header: about a millisecond each, on a slow disk.
 absl::Duration CreateDeadline(size_t items) {
   return kRpcDeadline + absl::Milliseconds(10) * static_cast<int64_t>(items);
+}
+
+// The server's own rule, asked before a long upload rather than after it.
+absl::Status CheckName(const std::string& name) {
+  if (IsResourceId(name)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("dataset name '", Printable(name),
+                   "': use 1 to 63 lower-case letters, digits, '-' and '_', beginning with a "
+                   "letter or digit"));
 }
 
 v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& files) {
@@ -69,7 +78,7 @@ void WarnOfSizes(const ImageFolder& folder, Console& console) {
 }  // namespace
 
 absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments& arguments) {
-  absl::Status name = CheckId(arguments.name, "dataset name");
+  absl::Status name = CheckName(arguments.name);
   if (!name.ok()) return name;
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
@@ -90,14 +99,14 @@ absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments&
   auto files = DescribeFolder(*folder, session.console);
   if (!files.ok()) return files.status();
   auto totals = UploadFolder(*files, *stubs->blobs, session.console);
-  if (!totals.ok()) return InUsersWords(totals.status(), folder->items, *files);
+  if (!totals.ok()) return WithPaths(totals.status(), folder->items, *files);
 
   v1::CreateDatasetRequest request;
   request.set_dataset_id(arguments.name);
   *request.mutable_manifest() = MakeManifest(*folder, *files);
   auto dataset = Call(*stubs->datasets, &v1::Datasets::StubInterface::CreateDataset, request,
                       CreateDeadline(folder->items.size()));
-  if (!dataset.ok()) return InUsersWords(dataset.status(), folder->items, *files);
+  if (!dataset.ok()) return WithPaths(dataset.status(), folder->items, *files);
   return PushedDataset{
       .dataset = *std::move(dataset), .totals = *totals, .labels = std::move(folder->label_rows)};
 }

@@ -1,108 +1,56 @@
 #include "client/server_words.h"
 
-#include <map>
+#include <array>
+#include <string_view>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "common/digest.h"
 
 namespace alignflow {
 namespace {
 
-constexpr size_t kDigestDigits = 64;
+// Fields at the beginning of a message.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kFields = {{
+    {"spec.source", "--source"},
+    {"spec.target", "--target"},
+    {"spec.references", "--references"},
+    {"spec.pairs", "--pairs"},
+    {"spec.preset", "--preset"},
+    {"spec.settings", "--set"},
+    {"manifest.labels", "--labels"},
+    {"manifest.items", "the folder's file"},
+    {"dataset_id", "the dataset's name"},
+}};
 
-// Takes `text` away from the start of `rest`, if it is there.
-bool Take(std::string_view& rest, std::string_view text) {
-  if (!rest.starts_with(text)) return false;
-  rest.remove_prefix(text.size());
-  return true;
+// What follows the name of a field that lists files: "[3] 'stem', image: ..." and
+// "[3].stem: ..." without the number, which tells the user nothing.
+std::string_view WithoutNumber(std::string_view rest) {
+  const size_t bracket = rest.find(']');
+  if (!rest.starts_with('[') || bracket == std::string_view::npos) return rest;
+  rest.remove_prefix(bracket + 1);
+  if (rest.starts_with(".stem")) rest.remove_prefix(5);
+  return rest;
 }
 
-// The path of the item that `rest` begins with an index of, "3] 'a', mask: ...", and takes it away;
-// empty, and nothing is taken, where there is no such item.
-std::string TakeItem(std::string_view& rest, const std::vector<FolderItem>& items) {
-  std::string_view left = rest;
-  const size_t digits = left.find(']');
-  size_t index = 0;
-  if (digits == std::string_view::npos ||
-      !absl::SimpleAtoi(std::string(left.substr(0, digits)), &index) || index >= items.size()) {
-    return "";
+std::string FieldWords(std::string_view message) {
+  for (const auto& [field, words] : kFields) {
+    if (!message.starts_with(field)) continue;
+    return std::string(words).append(WithoutNumber(message.substr(field.size())));
   }
-  left.remove_prefix(digits + 1);
-  Take(left, absl::StrCat(" '", items[index].name, "'"));
-  const bool mask = Take(left, ", mask") || Take(left, ".mask");
-  if (!mask)
-    static_cast<void>(Take(left, ", image") || Take(left, ".image") || Take(left, ".stem"));
-  rest = left;
-  return ShownPath(mask ? items[index].mask : items[index].image);
+  return std::string(message);
 }
 
-std::map<std::string, std::string> PathsByDigest(const DescribedFolder& files) {
-  std::map<std::string, std::string> paths;
-  for (const auto* list : {&files.images, &files.masks}) {
-    for (const BlobFile& file : *list) paths.emplace(file.blob.sha256, ShownPath(file.file));
-  }
-  return paths;
-}
-
-std::string NameFiles(std::string_view rest, const std::vector<FolderItem>& items,
-                      const DescribedFolder& files) {
-  std::map<std::string, std::string> paths;  // made when the first blob is met
-  std::string text;
-  while (!rest.empty()) {
-    if (std::string_view after = rest;
-        Take(after, "manifest.items[") || Take(after, "spec.references[")) {
-      if (const std::string path = TakeItem(after, items); !path.empty()) {
-        absl::StrAppend(&text, path);
-        rest = after;
-        continue;
-      }
-    }
-    if (std::string_view after = rest;
-        Take(after, "blob ") && IsSha256Hex(after.substr(0, kDigestDigits))) {
-      if (paths.empty()) paths = PathsByDigest(files);
-      const auto found = paths.find(std::string(after.substr(0, kDigestDigits)));
-      if (found != paths.end()) {
-        // "PATH: blob X is gone" names the file once.
-        const bool named = absl::EndsWith(text, found->second + ": ");
-        absl::StrAppend(&text, named ? "the file" : found->second);
-        rest = after.substr(kDigestDigits);
-        continue;
-      }
-    }
-    text += rest.front();
-    rest.remove_prefix(1);
-  }
-  return text;
+// Methods that list resources, as the commands that call them.
+std::string CommandWords(const std::string& message) {
+  return absl::StrReplaceAll(message, {{"ListDatasets names", "`afctl dataset list` names"},
+                                       {"ListJobs names", "`afctl job list` names"},
+                                       {"ListModels names", "`afctl model list` names"}});
 }
 
 }  // namespace
 
-std::string InUsersWords(std::string text) {
-  return absl::StrReplaceAll(text, {{"manifest.labels", "--labels"},
-                                    {"manifest.items", "the folder"},
-                                    {"dataset_id", "dataset name"},
-                                    {"spec.references", "--references"},
-                                    {"spec.source", "--source"},
-                                    {"spec.target", "--target"},
-                                    {"spec.pairs", "--pairs"},
-                                    {"spec.preset", "--preset"},
-                                    {"spec.settings", "--set"},
-                                    {"push it first", "push it first with `afctl dataset push`"},
-                                    {"write it, then try again", "run the command again"},
-                                    {"ListDatasets names", "`afctl dataset list` names"},
-                                    {"ListJobs names", "`afctl job list` names"},
-                                    {"ListModels names", "`afctl model list` names"}});
-}
-
-absl::Status InUsersWords(const absl::Status& status, const std::vector<FolderItem>& items,
-                          const DescribedFolder& files) {
-  if (status.ok()) return status;
-  const std::string text(status.message());
-  return absl::Status(status.code(), InUsersWords(NameFiles(text, items, files)));
+std::string InUsersWords(const absl::Status& status) {
+  return CommandWords(FieldWords(std::string(status.message())));
 }
 
 }  // namespace alignflow

@@ -2,24 +2,16 @@
 #define ALIGNFLOW_CLIENT_SERVER_WORDS_H_
 
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "client/upload.h"
-#include "worker/data/image_folder.h"
 
 namespace alignflow {
 
-// The coordinator's messages name the fields and calls of its API, for the programs that use it.
-// These make them speak of what a user of afctl gave: files, options and commands.
-
-// "spec.target: ..." as "--target: ...", "ListDatasets names them" as "`afctl dataset list` ...".
-std::string InUsersWords(std::string text);
-
-// The same for an answer to what was sent from a folder: "manifest.items[3] 'a', mask" and "blob
-// 1f3..." become the paths of the files. The code is kept.
-absl::Status InUsersWords(const absl::Status& status, const std::vector<FolderItem>& items,
-                          const DescribedFolder& files);
+// The message of an error in the words of afctl's user. The coordinator speaks to every client of
+// its API and names fields of messages; where afctl fills those from an option, a file or a name,
+// the user knows that: "spec.pairs: is 0" becomes "--pairs: is 0". Methods of the API become the
+// commands that call them. Pure.
+std::string InUsersWords(const absl::Status& status);
 
 }  // namespace alignflow
 

@@ -6,7 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "common/data/resource_id.h"
+#include "common/resource_name.h"
 
 namespace alignflow {
 namespace {
@@ -14,12 +14,29 @@ namespace {
 constexpr int kDefaultPage = 100;
 constexpr int kMaxPage = 1000;
 
+// Only the start of a text that may be long or unprintable.
+std::string Quoted(const std::string& text) {
+  std::string start = text.substr(0, 80);
+  for (char& c : start) {
+    if (c < 0x20 || c == 0x7f) c = '?';
+  }
+  return absl::StrCat("'", start, start.size() < text.size() ? "...'" : "'");
+}
+
 }  // namespace
+
+absl::Status CheckId(const std::string& id, const std::string& field) {
+  if (IsResourceId(id)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": ", Quoted(id),
+                   " is no name; take 1 to 63 lower-case letters, digits, '-' and '_', beginning "
+                   "with a letter or digit"));
+}
 
 absl::StatusOr<std::string> ParseName(const std::string& name, const std::string& collection,
                                       const std::string& field) {
   const std::string prefix = absl::StrCat(collection, "/");
-  if (name.starts_with(prefix) && IsId(name.substr(prefix.size()))) {
+  if (name.starts_with(prefix) && IsResourceId(name.substr(prefix.size()))) {
     return name.substr(prefix.size());
   }
   return absl::InvalidArgumentError(

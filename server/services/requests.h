@@ -6,7 +6,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "common/data/resource_id.h"
 #include "google/protobuf/timestamp.pb.h"
 
 // What requests of several services have in common. Pure.
@@ -17,6 +16,8 @@ namespace alignflow {
 // is "datasets", `field` names the request's field.
 absl::StatusOr<std::string> ParseName(const std::string& name, const std::string& collection,
                                       const std::string& field);
+// The same for the bare id.
+absl::Status CheckId(const std::string& id, const std::string& field);
 
 // One page of a list, newest first: at most `size` entries with a sequence below `before`.
 struct Page {

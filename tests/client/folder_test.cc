@@ -420,8 +420,8 @@ TEST_F(FolderTest, ARefusalByTheCoordinatorSpeaksOfFilesAndOptions) {
       {"manifest.items[1] 'b', image: not a PNG", "images/b.png: not a PNG"},
       {"manifest.items[2] 'c', mask: is missing", "masks/c.png: is missing"},
       {"manifest.items[0].stem: bad", "images/a.png: bad"},
-      {"manifest.labels: twice", "INVALID_ARGUMENT: --labels: twice"},
-      {"dataset_id: taken", "INVALID_ARGUMENT: dataset name: taken"}};
+      {"manifest.labels: twice", ": --labels: twice"},
+      {"dataset_id: taken", ": the dataset's name: taken"}};
   for (const auto& [said, heard] : cases) {
     coordinator_.datasets.refusal = {grpc::StatusCode::INVALID_ARGUMENT, said};
     EXPECT_THAT(Push().err, AllOf(HasSubstr(heard), Not(HasSubstr("manifest"))));
