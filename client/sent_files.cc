@@ -52,11 +52,12 @@ std::map<std::string, std::string> PathsByDigest(const DescribedFolder& files) {
 std::string NameFiles(std::string_view rest, const std::vector<FolderItem>& items,
                       const DescribedFolder& files) {
   std::map<std::string, std::string> paths;  // made when the first blob is met
-  std::string text;
+  std::string text, item;                    // `item`: the path written last
   while (!rest.empty()) {
     if (std::string_view after = rest;
         Take(after, "manifest.items[") || Take(after, "spec.references[")) {
       if (const std::string path = TakeItem(after, items); !path.empty()) {
+        item = path;
         absl::StrAppend(&text, path);
         rest = after;
         continue;
@@ -67,8 +68,8 @@ std::string NameFiles(std::string_view rest, const std::vector<FolderItem>& item
       if (paths.empty()) paths = PathsByDigest(files);
       const auto found = paths.find(std::string(after.substr(0, kDigestDigits)));
       if (found != paths.end()) {
-        // "PATH: blob X is gone" names the file once.
-        const bool named = absl::EndsWith(text, found->second + ": ");
+        // "PATH: blob X is gone" names the file once; several files may have the same bytes.
+        const bool named = !item.empty() && absl::EndsWith(text, item + ": ");
         absl::StrAppend(&text, named ? "the file" : found->second);
         rest = after.substr(kDigestDigits);
         continue;
