@@ -19,15 +19,6 @@ absl::Duration CreateDeadline(size_t items) {
   return kRpcDeadline + absl::Milliseconds(10) * static_cast<int64_t>(items);
 }
 
-// The server's own rule, asked before a long upload rather than after it.
-absl::Status CheckName(const std::string& name) {
-  if (IsResourceId(name)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("dataset name '", Printable(name),
-                   "': use 1 to 63 lower-case letters, digits, '-' and '_', beginning with a "
-                   "letter or digit"));
-}
-
 v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& files) {
   v1::Manifest manifest;
   for (const LabelTable::Label& label : folder.labels.labels()) {
@@ -73,6 +64,15 @@ void WarnOfSizes(const ImageFolder& folder, Console& console) {
       {absl::StrCat("the images have ", sizes.size(),
                     " different sizes; each is brought to the preset's, its aspect kept")},
       console);
+}
+
+// The server's own rule, asked before a long upload rather than after it.
+absl::Status CheckName(const std::string& name) {
+  if (IsResourceId(name)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("dataset name '", Printable(name),
+                   "': use 1 to 63 lower-case letters, digits, '-' and '_', beginning with a "
+                   "letter or digit"));
 }
 
 }  // namespace
