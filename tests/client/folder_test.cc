@@ -386,6 +386,11 @@ class PermissionTest : public FolderTest {
       ASSERT_EQ(seteuid(65534), 0);
     }
   }
+  // For everybody: another user may still be of root's group.
+  static constexpr auto kMayBeListed =
+      fs::perms::owner_read | fs::perms::group_read | fs::perms::others_read;
+  static constexpr auto kMayBeEntered =
+      fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec;
   bool root_ = false;
 };
 
@@ -397,14 +402,14 @@ TEST_F(PermissionTest, AFileWithoutReadPermissionIsSaidToBeThat) {
 }
 
 TEST_F(PermissionTest, AFolderWithoutExecutePermissionIsOneFault) {
-  Permit("images", root_ ? fs::perms::others_read : fs::perms::owner_read);
+  Permit("images", kMayBeListed);
   const auto outcome = Push();
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("/images: the folder has no execute permission"),
                                  HasSubstr("chmod u+rx"), Not(HasSubstr("leads nowhere"))));
 }
 
 TEST_F(PermissionTest, AFolderThatMayNotBeListedIsSaidToBeThat) {
-  Permit("images", root_ ? fs::perms::others_exec : fs::perms::owner_exec);
+  Permit("images", kMayBeEntered);
   EXPECT_THAT(Push().err, HasSubstr("/images: no permission to list the folder; chmod u+rx"));
 }
 

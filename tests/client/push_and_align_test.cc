@@ -47,9 +47,9 @@ TEST_F(PushTest, SendsNothingThatTheServerHas) {
   EXPECT_EQ(again.json()["sent_bytes"], 0);
 }
 
-TEST_F(PushTest, InferredLabelsAreToldOnStderr) {
+TEST_F(PushTest, GuessedLabelsAreToldOnStderr) {
   const auto outcome = Push();
-  EXPECT_NE(outcome.err.find("warning: "), std::string::npos);
+  EXPECT_NE(outcome.err.find("labels, guessed from the masks"), std::string::npos);
   EXPECT_EQ(coordinator_.datasets.created.manifest().labels_size(), 2);
 }
 
