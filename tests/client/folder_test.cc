@@ -290,8 +290,9 @@ TEST_F(FolderTest, MasksAmongReferencesAreNotTakenForImages) {
   const auto outcome = Align();
   ASSERT_EQ(outcome.exit, 0) << outcome.err;
   EXPECT_EQ(coordinator_.jobs.job.spec().references_size(), 2);
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("r1_mask.png, r2_mask.png"), HasSubstr("2 left out"),
-                                 HasSubstr("of references, only the images are read): masks")));
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("r1_mask.png, r2_mask.png"), HasSubstr("2 left out"),
+                    HasSubstr("note: masks/ is passed over: of references, only the")));
 }
 
 TEST_F(FolderTest, ASecondFolderOfReferencesIsRefused) {

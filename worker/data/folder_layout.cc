@@ -158,11 +158,8 @@ void TellTheRest(const fs::path& dir, const Contents& contents, const FolderLayo
       left_out.Add(folder.path, kNoImages);
       continue;
     }
-    if (layout.masks.empty() && SurenessOf(folder.path, FolderRole::kMasks) != Sureness::kNone) {
-      left_out.Add(folder.path, "masks: of references, only the images are read");
-      continue;
-    }
     const bool references = layout.masks.empty();
+    if (references && SurenessOf(folder.path, FolderRole::kMasks) != Sureness::kNone) continue;
     const bool apart = !references && layout.masks != layout.images;
     faults.Add({.kind = "folders that hold images and would be left out",
                 .remedy = references ? "give that folder as --references, or move the images that "
@@ -213,7 +210,8 @@ std::string Note(const fs::path& dir, const FolderLayout& layout) {
     return layout.images == dir ? "" : absl::StrCat("images are read from ", name(layout.images));
   }
   if (layout.images == layout.masks) {
-    return absl::StrCat("images and masks are read from one folder, ", name(layout.images));
+    return absl::StrCat("images and masks are read from one folder",
+                        layout.images == dir ? "" : ", " + name(layout.images));
   }
   return absl::StrCat("images are read from ", name(layout.images), ", masks from ",
                       name(layout.masks));
@@ -254,6 +252,12 @@ absl::StatusOr<FolderLayout> FindReferenceLayout(const fs::path& dir, LeftOutLis
   if (!images.ok()) return images.status();
   FolderLayout layout{.images = images->empty() ? dir : *images, .masks = {}, .note = ""};
   layout.note = Note(dir, layout);
+  for (const auto& folder : contents->folders) {
+    if (folder.images == 0 || SurenessOf(folder.path, FolderRole::kMasks) == Sureness::kNone)
+      continue;
+    absl::StrAppend(&layout.note, layout.note.empty() ? "" : "; ", ShownPath(folder.path, dir),
+                    "/ is passed over: of references, only the images are read");
+  }
   TellTheRest(dir, *contents, layout, left_out, faults);
   return layout;
 }
