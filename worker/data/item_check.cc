@@ -1,7 +1,6 @@
 #include "worker/data/item_check.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <fstream>
 #include <map>
 #include <mutex>
@@ -17,6 +16,7 @@
 #include "common/parallel.h"
 #include "worker/data/image_decode.h"
 #include "worker/data/image_file.h"
+#include "worker/data/memory_gate.h"
 
 namespace alignflow {
 namespace {
@@ -38,28 +38,6 @@ size_t DecodeBytes(const fs::path& path) {
   if (header.ok()) pixels = std::min(pixels, header->width * header->height);
   return size + 8 * static_cast<size_t>(pixels);
 }
-
-// Lets in work while what it needs fits into kDecodeBytes, or nothing else is going on.
-class MemoryGate {
- public:
-  void Enter(size_t bytes) {
-    std::unique_lock lock(mutex_);
-    left_.wait(lock, [&] { return used_ == 0 || used_ + bytes <= kDecodeBytes; });
-    used_ += bytes;
-  }
-  void Leave(size_t bytes) {
-    {
-      const std::scoped_lock lock(mutex_);
-      used_ -= bytes;
-    }
-    left_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable left_;
-  size_t used_ = 0;
-};
 
 // What was found in one item.
 struct Findings {
@@ -139,7 +117,7 @@ void CheckItemWithin(MemoryGate& gate, FolderItem& item, size_t index, LabelUse&
 
 absl::Status CheckItems(std::vector<FolderItem>& items, const ScanProgress& progress, LabelUse& use,
                         LeftOutList& left_out, FaultList& faults) {
-  MemoryGate gate;
+  MemoryGate gate(kDecodeBytes);
   std::mutex mutex;
   std::map<size_t, Findings> findings;  // of the items that have any
   size_t done = 0;
