@@ -1,7 +1,11 @@
 #include "common/data/label_table.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -12,7 +16,10 @@ namespace alignflow {
 namespace {
 
 constexpr char kBackground[] = "background";
-constexpr char kExample[] = "write it as polyp=255 or cup=0,disc=128,background=255";
+constexpr char kExample[] =
+    "write it as polyp=255 or cup=0,disc=128,background=255, or, for masks in colours, "
+    "polyp=#ff0000,background=#000000";
+constexpr uint32_t kWhite = 0xffffff;
 
 absl::Status CheckName(const std::string& name) {
   const bool legal = !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
@@ -29,7 +36,118 @@ absl::Status CheckValue(const std::string& name, int value) {
       absl::StrFormat("label %s=%d: a value is between 0 and 255", name, value));
 }
 
+// The label of a name and a value or a colour; nothing if the value is neither.
+std::optional<LabelTable::Label> ParseValue(const std::string& name, const std::string& text) {
+  if (const auto colour = ParseColour(text)) return LabelTable::Label{name, 0, colour};
+  const bool digits = !text.empty() && text.size() <= 3 &&
+                      std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+  int value = 0;
+  if (!digits || !absl::SimpleAtoi(text, &value)) return std::nullopt;
+  return LabelTable::Label{name, value};
+}
+
+absl::Status CheckNames(const std::vector<LabelTable::Label>& labels) {
+  if (labels.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the label table names nothing but background; ", kExample));
+  }
+  if (labels.size() > LabelTable::kMaxLabels) {
+    return absl::InvalidArgumentError("the label table has more than 255 labels; leave some out");
+  }
+  std::set<std::string> names = {kBackground};
+  for (const LabelTable::Label& label : labels) {
+    if (absl::Status s = CheckName(label.name); !s.ok()) return s;
+    if (!names.insert(label.name).second) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("the label name %s is given twice", label.name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// `codes` are the labels' values or colours, which `text` writes.
+template <typename Code, typename Text>
+absl::Status CheckDistinct(const std::vector<LabelTable::Label>& labels,
+                           const std::vector<Code>& codes, const Text& text) {
+  std::map<Code, size_t> owners;
+  for (size_t i = 0; i < codes.size(); ++i) {
+    const auto [owner, added] = owners.emplace(codes[i], i);
+    if (!added) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("the labels %s and %s have the same value %s; values must differ",
+                          labels[owner->second].name, labels[i].name, text(codes[i])));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The background that was given, or the one of the two usual ones that no label has.
+template <typename Code, typename Text>
+absl::StatusOr<Code> FreeBackground(std::optional<Code> given, const std::vector<Code>& codes,
+                                    Code first, Code second, const Text& text) {
+  if (given) return *given;
+  for (const Code usual : {first, second}) {
+    if (std::ranges::find(codes, usual) == codes.end()) return usual;
+  }
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "both %s and %s are labels, so the background's value is not clear; add background=VALUE",
+      text(first), text(second)));
+}
+
+template <typename Code, typename Text>
+absl::Status CheckBackground(const std::vector<LabelTable::Label>& labels,
+                             const std::vector<Code>& codes, Code background, const Text& text) {
+  const auto owner = std::ranges::find(codes, background);
+  if (owner == codes.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrFormat("the background and the label %s have the same value %s; values must differ",
+                      labels[owner - codes.begin()].name, text(background)));
+}
+
+int64_t CountAround(const MaskHistogram& values, int middle, int reach) {
+  int64_t count = 0;
+  for (int v = std::max(0, middle - reach); v <= std::min(255, middle + reach); ++v) {
+    count += values[v];
+  }
+  return count;
+}
+
+// A histogram of masks stored with loss with each pixel at the peak that it lies near. Edges make a
+// slope of values rather than a peak; these pixels are dropped where they are few, and left as they
+// are where not.
+MaskHistogram OnlyPeaks(const MaskHistogram& values) {
+  constexpr int kPeakWidth = 3;
+  constexpr double kLeastPeak = 0.001;  // of all pixels
+  MaskHistogram rest = values, peaks{};
+  const auto all = static_cast<double>(CountAround(values, 0, 255));
+  for (;;) {
+    const auto top = static_cast<int>(std::ranges::max_element(rest) - rest.begin());
+    const int64_t narrow = CountAround(rest, top, kPeakWidth);
+    const int64_t wide = CountAround(rest, top, LabelTable::kNear);
+    if (static_cast<double>(narrow) < kLeastPeak * all || 2 * narrow < wide) break;
+    peaks[top] = wide;
+    for (int v = std::max(0, top - LabelTable::kNear); v <= std::min(255, top + LabelTable::kNear);
+         ++v) {
+      rest[v] = 0;
+    }
+  }
+  const int64_t far = CountAround(rest, 0, 255);
+  return static_cast<double>(far) < LabelTable::kMostFar * all ? peaks : values;
+}
+
 }  // namespace
+
+std::string ColourText(uint32_t colour) { return absl::StrFormat("#%06x", colour); }
+
+std::optional<uint32_t> ParseColour(std::string_view text) {
+  uint32_t colour = 0;
+  if (text.size() != 7 || text[0] != '#' ||
+      !std::ranges::all_of(text.substr(1), [](char c) { return absl::ascii_isxdigit(c); }) ||
+      !absl::SimpleHexAtoi(std::string(text.substr(1)), &colour)) {
+    return std::nullopt;
+  }
+  return colour;
+}
 
 void AddToHistogram(std::span<const uint8_t> pixels, MaskHistogram& histogram) {
   for (const uint8_t pixel : pixels) ++histogram[pixel];
@@ -42,71 +160,86 @@ LabelTable::LabelTable() {
 
 absl::StatusOr<LabelTable> LabelTable::Parse(std::string_view text) {
   std::vector<Label> labels;
-  std::optional<int> background;
+  std::optional<Label> background;
+  size_t colours = 0, entries = 0;
   for (const std::string& entry :
        std::vector<std::string>(absl::StrSplit(std::string(text), ','))) {
     const std::vector<std::string> parts = absl::StrSplit(entry, '=');
-    int value;
-    const bool digits = parts.size() == 2 && !parts[1].empty() && parts[1].size() <= 3 &&
-                        std::ranges::all_of(parts[1], [](char c) { return c >= '0' && c <= '9'; });
-    if (!digits || !absl::SimpleAtoi(parts[1], &value)) {
+    std::optional<Label> label;
+    if (parts.size() == 2) label = ParseValue(parts[0], parts[1]);
+    if (!label) {
       return absl::InvalidArgumentError(absl::StrFormat(
-          "label '%s' is not name=value with a value of 0 to 255; %s", entry, kExample));
+          "label '%s' is not name=value with a value of 0 to 255 or a colour #rrggbb; %s", entry,
+          kExample));
     }
-    if (parts[0] != kBackground) {
-      labels.push_back({parts[0], value});
+    ++entries;
+    colours += label->colour.has_value();
+    if (label->name != kBackground) {
+      labels.push_back(*std::move(label));
     } else if (background.has_value()) {
       return absl::InvalidArgumentError("the background is given twice; give it once");
     } else {
-      background = value;
+      background = std::move(label);
     }
   }
-  return Make(std::move(labels), background);
+  if (colours == 0) {
+    return Make(std::move(labels), background ? std::optional(background->value) : std::nullopt);
+  }
+  if (colours < entries) {
+    return absl::InvalidArgumentError(
+        "some labels are given as grey values and some as colours; give all as one or the other");
+  }
+  return MakeColoured(std::move(labels), background ? background->colour : std::nullopt);
 }
 
 absl::StatusOr<LabelTable> LabelTable::Make(std::vector<Label> labels,
                                             std::optional<int> background) {
-  if (labels.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the label table names nothing but background; ", kExample));
+  std::vector<int> values;
+  for (const Label& label : labels) {
+    if (absl::Status s = CheckValue(label.name, label.value); !s.ok()) return s;
+    values.push_back(label.value);
   }
-  LabelTable table;
-  table.class_of_.fill(-1);
-  for (size_t i = 0; i < labels.size(); ++i) {
-    const auto& [name, value] = labels[i];
-    if (absl::Status s = CheckName(name); !s.ok()) return s;
-    if (absl::Status s = CheckValue(name, value); !s.ok()) return s;
-    if (name == kBackground || table.ClassOfName(name) >= 0) {
-      return absl::InvalidArgumentError(absl::StrFormat("the label name %s is given twice", name));
-    }
-    if (const int other = table.class_of_[value]; other >= 0) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("the labels %s and %s have the same value %d; values must differ",
-                          labels[other - 1].name, name, value));
-    }
-    table.class_of_[value] = static_cast<int16_t>(i + 1);
-    table.labels_.push_back(labels[i]);
-  }
-  if (!background.has_value()) {
-    if (table.class_of_[0] >= 0 && table.class_of_[255] >= 0) {
-      return absl::InvalidArgumentError(
-          "both 0 and 255 are labels, so the background's value is not clear; add "
-          "background=VALUE");
-    }
-    background = table.class_of_[0] < 0 ? 0 : 255;
-  }
-  if (absl::Status s = CheckValue(kBackground, *background); !s.ok()) return s;
-  if (const int other = table.class_of_[*background]; other >= 0) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "the background and the label %s have the same value %d; values must differ",
-        labels[other - 1].name, *background));
-  }
-  table.background_ = *background;
-  table.class_of_[*background] = 0;
-  return table;
+  const auto text = [](int value) { return absl::StrCat(value); };
+  if (absl::Status s = CheckNames(labels); !s.ok()) return s;
+  if (absl::Status s = CheckDistinct(labels, values, text); !s.ok()) return s;
+  absl::StatusOr<int> free = FreeBackground(background, values, 0, 255, text);
+  if (!free.ok()) return free.status();
+  if (absl::Status s = CheckValue(kBackground, *free); !s.ok()) return s;
+  if (absl::Status s = CheckBackground(labels, values, *free, text); !s.ok()) return s;
+  return LabelTable(std::move(labels), *free, std::nullopt);
 }
 
-absl::StatusOr<LabelTable> LabelTable::Infer(const MaskHistogram& values) {
+absl::StatusOr<LabelTable> LabelTable::MakeColoured(std::vector<Label> labels,
+                                                    std::optional<uint32_t> background) {
+  std::vector<uint32_t> colours;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (!labels[i].colour || *labels[i].colour > kWhite) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "the label %s has no colour #rrggbb, but others have; give all as colours",
+          labels[i].name));
+    }
+    colours.push_back(*labels[i].colour);
+    labels[i].value = static_cast<int>(i) + 1;
+  }
+  if (absl::Status s = CheckNames(labels); !s.ok()) return s;
+  if (absl::Status s = CheckDistinct(labels, colours, ColourText); !s.ok()) return s;
+  absl::StatusOr<uint32_t> free = FreeBackground(background, colours, 0u, kWhite, ColourText);
+  if (!free.ok()) return free.status();
+  if (absl::Status s = CheckBackground(labels, colours, *free, ColourText); !s.ok()) return s;
+  return LabelTable(std::move(labels), 0, *free);
+}
+
+LabelTable::LabelTable(std::vector<Label> labels, int background, std::optional<uint32_t> colour)
+    : labels_(std::move(labels)), background_(background), background_colour_(colour) {
+  class_of_.fill(-1);
+  class_of_[background_] = 0;
+  for (size_t i = 0; i < labels_.size(); ++i) {
+    class_of_[labels_[i].value] = static_cast<int16_t>(i + 1);
+  }
+}
+
+absl::StatusOr<LabelTable> LabelTable::Infer(const MaskHistogram& stored, bool lossy) {
+  const MaskHistogram values = lossy ? OnlyPeaks(stored) : stored;
   const auto distinct = std::ranges::count_if(values, [](int64_t count) { return count > 0; });
   if (distinct < 2) {
     return absl::InvalidArgumentError(
@@ -134,6 +267,10 @@ absl::StatusOr<LabelTable> LabelTable::Infer(const MaskHistogram& values) {
 
 int LabelTable::ValueOf(int class_index) const {
   return class_index == 0 ? background_ : labels_[class_index - 1].value;
+}
+
+uint32_t LabelTable::ColourOf(int class_index) const {
+  return class_index == 0 ? *background_colour_ : *labels_[class_index - 1].colour;
 }
 
 int LabelTable::ClassOfName(std::string_view name) const {
@@ -170,10 +307,16 @@ void LabelTable::ToValues(std::span<uint8_t> pixels) const {
   for (uint8_t& pixel : pixels) pixel = static_cast<uint8_t>(ValueOf(pixel));
 }
 
+std::string LabelTable::CodeText(int class_index) const {
+  return coloured() ? ColourText(ColourOf(class_index)) : absl::StrCat(ValueOf(class_index));
+}
+
 std::string LabelTable::ToString() const {
   std::string text;
-  for (const Label& label : labels_) absl::StrAppend(&text, label.name, "=", label.value, ",");
-  return absl::StrCat(text, kBackground, "=", background_);
+  for (int label = 1; label <= static_cast<int>(labels_.size()); ++label) {
+    absl::StrAppend(&text, labels_[label - 1].name, "=", CodeText(label), ",");
+  }
+  return absl::StrCat(text, kBackground, "=", CodeText(0));
 }
 
 }  // namespace alignflow

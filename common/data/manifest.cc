@@ -60,6 +60,8 @@ class ManifestReader : public nlohmann::json_sax<Json> {
     const int number = static_cast<int>(value);
     if (place_ == Place::kTop && key_ == "background") {
       background_ = number;
+    } else if (place_ == Place::kTop && key_ == "sample_bits") {
+      sample_bits_ = number;
     } else if (place_ == Place::kLabel && key_ == "value") {
       labels_.back().value = number;
     } else if (place_ == Place::kItem && key_ == "width") {
@@ -76,6 +78,12 @@ class ManifestReader : public nlohmann::json_sax<Json> {
     if (value.size() > kMaxItemNameBytes) return Refuse("too long a text");
     if (place_ == Place::kTop && key_ == "kind") {
       kind_ = std::move(value);
+    } else if (place_ == Place::kTop && key_ == "background_colour") {
+      background_colour_ = ParseColour(value);
+      if (!background_colour_) return Refuse("a text that is no colour");
+    } else if (place_ == Place::kLabel && key_ == "colour") {
+      labels_.back().colour = ParseColour(value);
+      if (!labels_.back().colour) return Refuse("a text that is no colour");
     } else if (place_ == Place::kLabel && key_ == "name") {
       labels_.back().name = std::move(value);
     } else if (place_ == Place::kItem && key_ == "name") {
@@ -139,13 +147,19 @@ class ManifestReader : public nlohmann::json_sax<Json> {
   absl::StatusOr<DatasetManifest> Finish() && {
     DatasetManifest manifest;
     manifest.items = std::move(items_);
+    manifest.sample_bits = sample_bits_;
     if (kind_ == "references") {
       manifest.kind = DatasetKind::kReferences;
       return manifest;
     }
     if (kind_ != "dataset") return Invalid("kind must be dataset or references");
     if (!background_) return Invalid("background is missing");
-    absl::StatusOr<LabelTable> labels = LabelTable::Make(std::move(labels_), background_);
+    const bool coloured = background_colour_ || std::ranges::any_of(labels_, [](const auto& label) {
+                            return label.colour.has_value();
+                          });
+    absl::StatusOr<LabelTable> labels =
+        coloured ? LabelTable::MakeColoured(std::move(labels_), background_colour_)
+                 : LabelTable::Make(std::move(labels_), background_);
     if (!labels.ok()) return Invalid(std::string(labels.status().message()));
     manifest.labels = *std::move(labels);
     return manifest;
@@ -176,6 +190,8 @@ class ManifestReader : public nlohmann::json_sax<Json> {
   std::string error_;
   std::string kind_;
   std::optional<int> background_;
+  std::optional<uint32_t> background_colour_;
+  int sample_bits_ = kAllSampleBits;
   std::vector<LabelTable::Label> labels_;
   std::vector<DatasetItem> items_;
 };
@@ -186,8 +202,12 @@ void AppendText(std::string_view text, std::string& out) {
 
 std::string Canonical(const DatasetManifest& manifest) {
   const bool references = manifest.kind == DatasetKind::kReferences;
+  const LabelTable& labels = manifest.labels;
   std::string out = "{";
-  if (!references) absl::StrAppend(&out, "\"background\":", manifest.labels.background(), ",");
+  if (!references) absl::StrAppend(&out, "\"background\":", labels.background(), ",");
+  if (labels.coloured()) {
+    absl::StrAppend(&out, "\"background_colour\":\"", labels.CodeText(0), "\",");
+  }
   out += "\"items\":[";
   for (const DatasetItem& item : manifest.items) {
     if (&item != manifest.items.data()) out += ",";
@@ -197,13 +217,17 @@ std::string Canonical(const DatasetManifest& manifest) {
     AppendText(item.name, out);
     absl::StrAppend(&out, ",\"width\":", item.width, "}");
   }
-  if (references) return out + "],\"kind\":\"references\"}";
-  out += "],\"kind\":\"dataset\",\"labels\":[";
-  for (const LabelTable::Label& label : manifest.labels.labels()) {
-    if (&label != manifest.labels.labels().data()) out += ",";
-    absl::StrAppend(&out, "{\"name\":\"", label.name, "\",\"value\":", label.value, "}");
+  out += references ? "],\"kind\":\"references\"" : "],\"kind\":\"dataset\",\"labels\":[";
+  for (const LabelTable::Label& label : labels.labels()) {
+    out += &label == labels.labels().data() ? "{" : ",{";
+    if (label.colour) absl::StrAppend(&out, "\"colour\":\"", ColourText(*label.colour), "\",");
+    absl::StrAppend(&out, "\"name\":\"", label.name, "\",\"value\":", label.value, "}");
   }
-  return out + "]}";
+  if (!references) out += "]";
+  if (manifest.sample_bits != kAllSampleBits) {
+    absl::StrAppend(&out, ",\"sample_bits\":", manifest.sample_bits);
+  }
+  return out + "}";
 }
 
 }  // namespace
@@ -233,6 +257,9 @@ absl::Status CheckManifest(const DatasetManifest& manifest) {
   const bool references = manifest.kind == DatasetKind::kReferences;
   if (references != manifest.labels.labels().empty()) {
     return Invalid(references ? "references have no labels" : "a dataset has at least one label");
+  }
+  if (manifest.sample_bits < 1 || manifest.sample_bits > kAllSampleBits) {
+    return Invalid("sample_bits must be between 1 and 16");
   }
   for (size_t i = 0; i < manifest.items.size(); ++i) {
     const DatasetItem& item = manifest.items[i];

@@ -19,8 +19,11 @@
 //    "kind":"dataset","labels":[{"name":"polyp","value":255}]}
 //   {"items":[{"height":64,"image":"<sha256>","name":"ref-1","width":64}],"kind":"references"}
 //
-// References have neither masks nor labels nor background. Digests are 64 lower-case hexadecimal
-// digits. All functions are thread-safe. Needs nlohmann-json and absl only.
+// References have neither masks nor labels nor background. Two things are written only where they
+// differ from the default: "sample_bits":12, after the labels, where 16-bit images use fewer than
+// 16 bits, and, where masks are stored in colours, "background_colour":"#000000", after the
+// background, and "colour":"#ff0000", before each label's name. Digests are 64 lower-case
+// hexadecimal digits. All functions are thread-safe. Needs nlohmann-json and absl only.
 namespace alignflow {
 
 enum class DatasetKind { kDataset, kReferences };
@@ -34,14 +37,19 @@ struct DatasetItem {
   bool operator==(const DatasetItem&) const = default;
 };
 
+// Of images with 16 bits per sample, unless a set uses fewer.
+inline constexpr int kAllSampleBits = 16;
+
 struct DatasetManifest {
   DatasetKind kind = DatasetKind::kDataset;
-  LabelTable labels;               // the default table for references
-  std::vector<DatasetItem> items;  // sorted by name, names unique, at least one
+  LabelTable labels;                 // the default table for references
+  std::vector<DatasetItem> items;    // sorted by name, names unique, at least one
+  int sample_bits = kAllSampleBits;  // 1 to 16: 2^sample_bits - 1 is the white of 16-bit images
   bool operator==(const DatasetManifest&) const = default;
 };
 
 inline constexpr size_t kMaxManifestItems = 1000000;
+inline constexpr int kMaxReferences = 10000;
 inline constexpr size_t kMaxManifestBytes = size_t{512} << 20;
 inline constexpr size_t kMaxItemNameBytes = 200;
 

@@ -3,14 +3,16 @@
 #include <memory>
 #include <string>
 
-#include "tests/worker/data/test_images.h"
+#include "common/data/byte_reader.h"
+#include "tests/worker/data/format_kinds.h"
 
 namespace alignflow {
 namespace {
 
 std::vector<std::string> OneOfEachFormat() {
   return {Encode(".png", Clutter(21, 13)), Encode(".jpg", Clutter(21, 13)),
-          Encode(".bmp", Clutter(21, 13)), Encode(".tif", Clutter(21, 13))};
+          Encode(".bmp", Clutter(21, 13)), Encode(".tif", Clutter(21, 13)),
+          WebpOf(Clutter(21, 13))};
 }
 
 // The bytes alone on the heap, so that the sanitizer sees a read beyond them.
@@ -45,6 +47,24 @@ TEST(ImageProbeTest, ReadsGreyAndSixteenBits) {
   ASSERT_TRUE(deep.ok());
   EXPECT_EQ(deep->channels, 1);
   EXPECT_EQ(deep->bits, 16);
+}
+
+TEST(ImageProbeTest, PagesAreCountedWithoutThumbnails) {
+  const auto pages = [](const TiffWriting& writing) {
+    return ProbeImage(TiffOf(KindImage(CV_8UC1), writing))->pictures;
+  };
+  EXPECT_EQ(pages({}), 1);
+  EXPECT_EQ(pages({.pages = 3}), 3);
+  EXPECT_EQ(pages({.pages = 2, .big = true}), 2);
+  EXPECT_EQ(pages({.pages = 3, .thumbnails = true}), 1);
+}
+
+TEST(ImageProbeTest, AChainOfPagesInACircleEnds) {
+  std::string file = TiffOf(KindImage(CV_8UC1), {});
+  const size_t at = ByteReader(file, false).U32(4).value();
+  const size_t entries = ByteReader(file, false).U16(at).value();
+  file.replace(at + 2 + 12 * entries, 4, Number(static_cast<uint32_t>(at), 4, false));
+  EXPECT_EQ(ProbeImage(file)->pictures, kMostPictures);
 }
 
 TEST(ImageProbeTest, EveryTruncationIsRefusedWithoutReadingBeyond) {
@@ -105,9 +125,12 @@ TEST(ImageProbeTest, LimitsAreInclusive) {
   ExpectRefused(CheckImageSize(header, 1), {"65535"});
 }
 
-TEST(ImageProbeTest, NoPixelsAndOtherFilesAreRefused) {
-  ExpectRefused(ProbeImage("").status(), {"empty"});
-  ExpectRefused(ProbeImage("GIF89a and so on").status(), {"not a PNG"});
+TEST(ImageProbeTest, NoPixelsAndOtherFilesAreRefusedEachWithItsRemedy) {
+  ExpectRefused(ProbeImage("").status(), {"empty", "copy it again"});
+  ExpectRefused(ProbeImage("GIF89a and so on").status(), {"a GIF", "not a PNG", "export"});
+  ExpectRefused(ProbeImage("version https://git-lfs.github.com/spec/v1").status(),
+                {"git lfs pull"});
+  ExpectRefused(ProbeImage("what").status(), {"not a PNG"});
   std::string flat = Encode(".png", Clutter(8, 8));
   flat.replace(16, 4, std::string(4, '\0'));
   ExpectRefused(ProbeImage(flat).status(), {"0x8"});

@@ -44,6 +44,28 @@ TEST(LabelTableTest, TextFormRoundTrips) {
   }
 }
 
+TEST(ColourTableTest, ClassesAreNumberedAndColoursRoundTrip) {
+  const auto table = LabelTable::Parse("polyp=#FF0000,tool=#00ff7f,background=#ffffff");
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_TRUE(table->coloured());
+  EXPECT_EQ(table->ValueOf(0), 0);
+  EXPECT_EQ(table->ValueOf(2), 2);
+  EXPECT_EQ(table->ColourOf(0), 0xffffffu);
+  EXPECT_EQ(table->ColourOf(2), 0x00ff7fu);
+  EXPECT_EQ(table->ToString(), "polyp=#ff0000,tool=#00ff7f,background=#ffffff");
+  EXPECT_EQ(*LabelTable::Parse(table->ToString()), *table);
+}
+
+TEST(ColourTableTest, BackgroundIsBlackOrElseWhite) {
+  EXPECT_EQ(LabelTable::Parse("polyp=#ff0000")->ColourOf(0), 0u);
+  EXPECT_EQ(LabelTable::Parse("polyp=#000000")->ColourOf(0), 0xffffffu);
+}
+
+TEST(ColourTableTest, ATableOfGreysIsNotOneOfColours) {
+  EXPECT_FALSE(*LabelTable::Parse("polyp=1") == *LabelTable::Parse("polyp=#010101"));
+  EXPECT_FALSE(LabelTable::Parse("polyp=1")->coloured());
+}
+
 struct BadTable {
   const char* text;
   const char* reason;
@@ -66,7 +88,13 @@ INSTANTIATE_TEST_SUITE_P(
                     BadTable{"background=0", "nothing but background"},
                     BadTable{"a=1,background=0,background=2", "given twice"},
                     BadTable{"a=1,background=1", "same value 1"},
-                    BadTable{"a=0,b=255", "background=VALUE"}));
+                    BadTable{"a=0,b=255", "background=VALUE"},
+                    BadTable{"a=#ff0000,b=7", "as one or the other"},
+                    BadTable{"a=#ff0000,background=0", "as one or the other"},
+                    BadTable{"a=#ff00", "not name=value"}, BadTable{"a=#gg0000", "not name=value"},
+                    BadTable{"a=#ff0000,b=#FF0000", "same value #ff0000"},
+                    BadTable{"a=#ff0000,background=#ff0000", "same value #ff0000"},
+                    BadTable{"a=#000000,b=#ffffff", "background=VALUE"}));
 
 TEST(LabelTableTest, InferenceTakesTheMostFrequentValueAsBackground) {
   MaskHistogram values{};
@@ -90,6 +118,32 @@ TEST(LabelTableTest, InferenceRefusesSmoothedMasks) {
   EXPECT_TRUE(LabelTable::Infer(values).ok());
   values[8] = 1;
   ExpectRefused(LabelTable::Infer(values).status(), {"9 different values", "threshold"});
+}
+
+TEST(LabelTableTest, InferenceOfLossyMasksTakesThePeaks) {
+  MaskHistogram values{};
+  values[0] = 90000;
+  values[1] = 3000;
+  values[3] = 800;
+  values[255] = 9000;
+  values[253] = 700;
+  for (int edge = 20; edge < 240; ++edge) values[edge] = 4;
+  EXPECT_FALSE(LabelTable::Infer(values).ok()) << "as if stored without loss";
+  const auto table = LabelTable::Infer(values, /*lossy=*/true);
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_EQ(table->ToString(), "class-255=255,background=0");
+}
+
+TEST(LabelTableTest, InferenceOfLossyMasksKeepsASmallClassAndRefusesAPhotograph) {
+  MaskHistogram values{};
+  values[0] = 90000;
+  values[128] = 700;
+  values[130] = 100;
+  values[255] = 9000;
+  EXPECT_EQ(LabelTable::Infer(values, true)->ToString(),
+            "class-128=128,class-255=255,background=0");
+  values.fill(100);
+  ExpectRefused(LabelTable::Infer(values, true).status(), {"256 different values"});
 }
 
 TEST(LabelTableTest, CheckMaskNamesFileValueCountAndRemedy) {

@@ -49,6 +49,38 @@ TEST(ManifestTest, ParsingGivesBackWhatWasWritten) {
   EXPECT_EQ(*WriteManifest(*parsed), *WriteManifest(Dataset()));
 }
 
+TEST(ManifestTest, ColoursAndSampleBitsAreWrittenOnlyWhereThereAreAny) {
+  DatasetManifest manifest = Dataset();
+  manifest.labels = *LabelTable::Parse("polyp=#ff0000,background=#000000");
+  manifest.sample_bits = 12;
+  const std::string json = *WriteManifest(manifest);
+  EXPECT_THAT(
+      json, testing::StartsWith("{\"background\":0,\"background_colour\":\"#000000\",\"items\":["));
+  EXPECT_THAT(json, testing::EndsWith("],\"kind\":\"dataset\",\"labels\":[{\"colour\":\"#ff0000\","
+                                      "\"name\":\"polyp\",\"value\":1}],\"sample_bits\":12}"));
+  const auto parsed = ParseManifest(json);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->labels, manifest.labels);
+  EXPECT_EQ(parsed->sample_bits, 12);
+  for (const auto& [from, to] : {std::pair("\"sample_bits\":12", "\"sample_bits\":17"),
+                                 {"\"sample_bits\":12", "\"sample_bits\":0"},
+                                 {"\"sample_bits\":12", "\"sample_bits\":16"},
+                                 {"#ff0000", "#FF0000"},
+                                 {"#ff0000", "#ff00"},
+                                 {"\"value\":1", "\"value\":2"},
+                                 {"\"background_colour\":\"#000000\",", ""}}) {
+    EXPECT_FALSE(ParseManifest(Replaced(json, from, to)).ok()) << to;
+  }
+}
+
+TEST(ManifestTest, ReferencesHaveSampleBitsOfTheirOwn) {
+  DatasetManifest manifest{DatasetKind::kReferences, {}, {{"r", kA, "", 8, 9}}, 10};
+  const auto json = WriteManifest(manifest);
+  ASSERT_TRUE(json.ok()) << json.status();
+  EXPECT_THAT(*json, testing::EndsWith("\"kind\":\"references\",\"sample_bits\":10}"));
+  EXPECT_EQ(*ParseManifest(*json), manifest);
+}
+
 TEST(ManifestTest, OneDatasetHasOneByteSequence) {
   const std::string json = *WriteManifest(Dataset());
   for (const std::string& other :
