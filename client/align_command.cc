@@ -91,6 +91,9 @@ void AddReferences(const SentReferences& sent, v1::AlignSpec& spec) {
     reference->set_stem(sent.folder.items[i].name);
     SetDigest(sent.files.images[i].blob, *reference->mutable_image());
   }
+  if (sent.folder.sample_bits != kAllSampleBits) {
+    spec.set_reference_sample_bits(sent.folder.sample_bits);
+  }
 }
 
 // With a request id of our own, so that a lost answer does not leave a second job.

@@ -12,8 +12,6 @@
 namespace alignflow {
 namespace {
 
-constexpr int kMaxReferences = 10000;
-
 absl::Status CheckStem(const std::string& stem, const std::string& what,
                        std::set<std::string>& seen) {
   absl::Status status = CheckItemName(stem);
@@ -23,6 +21,13 @@ absl::Status CheckStem(const std::string& stem, const std::string& what,
       absl::StrCat(what, ".stem: '", stem, "' is there twice; rename one of the files"));
 }
 
+// Zero, as in a request that does not give it, is all 16.
+absl::StatusOr<int> CheckSampleBits(int bits, const std::string& field) {
+  if (bits == 0) return kAllSampleBits;
+  if (bits >= 1 && bits <= kAllSampleBits) return bits;
+  return absl::InvalidArgumentError(absl::StrCat(field, ": is ", bits, "; give 1 to 16, or none"));
+}
+
 // "manifest.items[3] 'stem'" for messages about what belongs to a named item.
 std::string Where(const std::string& what, const std::string& stem) {
   return absl::StrCat(what, " '", stem, "'");
@@ -30,8 +35,19 @@ std::string Where(const std::string& what, const std::string& stem) {
 
 absl::StatusOr<LabelTable> CheckLabels(const v1::Manifest& manifest) {
   std::vector<LabelTable::Label> labels;
-  for (const v1::Label& label : manifest.labels()) labels.push_back({label.name(), label.value()});
-  absl::StatusOr<LabelTable> table = LabelTable::Make(std::move(labels), manifest.background());
+  bool coloured = false;
+  for (const v1::Label& label : manifest.labels()) {
+    labels.push_back({label.name(), label.value(), ParseColour(label.colour())});
+    if (!label.colour().empty() && !labels.back().colour) {
+      return absl::InvalidArgumentError(absl::StrCat("manifest.labels: the colour of ",
+                                                     label.name(), " is not written as #rrggbb"));
+    }
+    coloured = coloured || labels.back().colour;
+  }
+  absl::StatusOr<LabelTable> table =
+      coloured
+          ? LabelTable::MakeColoured(std::move(labels), ParseColour(manifest.background_colour()))
+          : LabelTable::Make(std::move(labels), manifest.background());
   if (!table.ok()) return Annotate(table.status(), "manifest.labels");
   return table;
 }
@@ -39,17 +55,17 @@ absl::StatusOr<LabelTable> CheckLabels(const v1::Manifest& manifest) {
 absl::StatusOr<DatasetItem> CheckItem(const v1::DatasetItem& item, const std::string& where,
                                       BlobStore& blobs) {
   absl::StatusOr<ImageHeader> image =
-      CheckImage(blobs, item.image(), absl::StrCat(where, ", image"));
+      CheckImage(blobs, item.image(), FileRole::kImage, absl::StrCat(where, ", image"));
   if (!image.ok()) return image.status();
   if (item.mask().sha256().empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(where, ", mask: is missing; every image needs a mask with the same stem"));
   }
   const std::string mask_name = absl::StrCat(where, ", mask");
-  absl::StatusOr<ImageHeader> mask = CheckImage(blobs, item.mask(), mask_name);
+  absl::StatusOr<ImageHeader> mask = CheckImage(blobs, item.mask(), FileRole::kMask, mask_name);
   if (!mask.ok()) return mask.status();
-  absl::Status fits = CheckMaskFits(*mask, *image, mask_name);
-  if (!fits.ok()) return fits;
+  absl::Status fits = JudgePair(*image, *mask).status();
+  if (!fits.ok()) return Annotate(fits, mask_name);
   return DatasetItem{.name = item.stem(),
                      .image = item.image().sha256(),
                      .mask = item.mask().sha256(),
@@ -76,9 +92,12 @@ absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::Manifest& manifest
   }
   absl::StatusOr<LabelTable> labels = CheckLabels(manifest);
   if (!labels.ok()) return labels.status();
+  absl::StatusOr<int> sample_bits = CheckSampleBits(manifest.sample_bits(), "manifest.sample_bits");
+  if (!sample_bits.ok()) return sample_bits.status();
   CheckedDataset checked;
   DatasetManifest document;
   document.labels = *labels;
+  document.sample_bits = *sample_bits;
   std::set<std::string> stems;
   for (int i = 0; i < manifest.items_size(); ++i) {
     if (cancelled()) return absl::CancelledError("the client has gone");
@@ -108,8 +127,12 @@ absl::StatusOr<std::string> CheckReferences(const v1::AlignSpec& spec, BlobStore
         absl::StrCat("spec.references: there are ", spec.references_size(),
                      "; give 1 to 10,000 images of the target domain (about 10 is good)"));
   }
+  absl::StatusOr<int> sample_bits =
+      CheckSampleBits(spec.reference_sample_bits(), "spec.reference_sample_bits");
+  if (!sample_bits.ok()) return sample_bits.status();
   DatasetManifest document;
   document.kind = DatasetKind::kReferences;
+  document.sample_bits = *sample_bits;
   std::set<std::string> stems;
   for (int i = 0; i < spec.references_size(); ++i) {
     if (cancelled()) return absl::CancelledError("the client has gone");
@@ -117,8 +140,9 @@ absl::StatusOr<std::string> CheckReferences(const v1::AlignSpec& spec, BlobStore
     const std::string what = absl::StrCat("spec.references[", i, "]");
     absl::Status stem = CheckStem(reference.stem(), what, stems);
     if (!stem.ok()) return stem;
-    absl::StatusOr<ImageHeader> image = CheckImage(
-        blobs, reference.image(), absl::StrCat(Where(what, reference.stem()), ", image"));
+    absl::StatusOr<ImageHeader> image =
+        CheckImage(blobs, reference.image(), FileRole::kImage,
+                   absl::StrCat(Where(what, reference.stem()), ", image"));
     if (!image.ok()) return image.status();
     document.items.push_back({.name = reference.stem(),
                               .image = reference.image().sha256(),

@@ -21,6 +21,7 @@ absl::Status Convert(const DatasetRecord& record, v1::Dataset& dataset) {
   dataset.set_digest(record.digest);
   dataset.set_item_count(record.item_count);
   dataset.set_background(labels->background());
+  if (labels->coloured()) dataset.set_background_colour(ColourText(labels->ColourOf(0)));
   dataset.set_size_bytes(record.size_bytes);
   dataset.set_smallest(record.smallest);
   dataset.set_largest(record.largest);
@@ -29,6 +30,7 @@ absl::Status Convert(const DatasetRecord& record, v1::Dataset& dataset) {
     v1::Label* added = dataset.add_labels();
     added->set_name(label.name);
     added->set_value(label.value);
+    if (label.colour) added->set_colour(ColourText(*label.colour));
   }
   return absl::OkStatus();
 }

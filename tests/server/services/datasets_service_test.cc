@@ -7,6 +7,7 @@
 namespace alignflow {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 class DatasetsServiceTest : public CoordinatorTest {
@@ -170,6 +171,25 @@ TEST_F(DatasetsServiceTest, RefusesLabelsThatContradictEachOther) {
   ExpectRefused([](v1::Manifest& manifest) { manifest.clear_labels(); }, "manifest.labels");
   ExpectRefused([](v1::Manifest& manifest) { manifest.mutable_labels(0)->set_value(256); },
                 "manifest.labels");
+}
+
+TEST_F(DatasetsServiceTest, LabelsInColoursComeBackAsTheyWereGiven) {
+  v1::Manifest manifest = ManifestOf(1);
+  manifest.mutable_labels(0)->clear_value();
+  manifest.mutable_labels(0)->set_colour("#ff0000");
+  manifest.set_sample_bits(12);
+  v1::Dataset dataset;
+  ASSERT_EQ(CreateDataset("polyps", manifest, &dataset), absl::OkStatus());
+  EXPECT_EQ(dataset.labels(0).colour(), "#ff0000");
+  EXPECT_EQ(dataset.background_colour(), "#000000");
+  const std::string stored = blobs_->DownloadBytes(dataset.digest()).value();
+  EXPECT_THAT(stored, AllOf(HasSubstr("\"colour\":\"#ff0000\""), HasSubstr("\"sample_bits\":12")));
+}
+
+TEST_F(DatasetsServiceTest, RefusesColoursAndBitsThatAreNone) {
+  ExpectRefused([](v1::Manifest& manifest) { manifest.mutable_labels(0)->set_colour("red"); },
+                "#rrggbb");
+  ExpectRefused([](v1::Manifest& manifest) { manifest.set_sample_bits(17); }, "sample_bits");
 }
 
 TEST_F(DatasetsServiceTest, ListsNewestFirstPageByPage) {
