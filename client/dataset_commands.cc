@@ -17,8 +17,16 @@ using DatasetStub = v1::Datasets::StubInterface;
 std::string LabelText(const v1::Dataset& dataset) {
   const std::string labels =
       absl::StrJoin(dataset.labels(), ",", [](std::string* text, const v1::Label& label) {
-        absl::StrAppend(text, label.name(), "=", label.value());
+        absl::StrAppend(text, label.name(), "=");
+        if (label.colour().empty()) {
+          absl::StrAppend(text, label.value());
+        } else {
+          absl::StrAppend(text, label.colour());
+        }
       });
+  if (!dataset.background_colour().empty()) {
+    return absl::StrCat(labels, ",background=", dataset.background_colour());
+  }
   return absl::StrCat(labels, ",background=", dataset.background());
 }
 
@@ -80,6 +88,7 @@ absl::StatusOr<Result> Push(Session& session, const PushArguments& arguments) {
   result.document["sent_bytes"] = pushed->totals.sent_bytes;
   for (const LabelRow& row : pushed->labels) {
     result.document["label_use"].push_back({{"value", row.value},
+                                            {"code", row.code},
                                             {"name", row.name},
                                             {"class", row.class_index},
                                             {"pixels", row.pixels},
@@ -109,7 +118,8 @@ void AddDatasetCommands(CLI::App& app, Action& chosen) {
       ->required();
   push->add_option("--labels", arguments->labels,
                    "grey value of each class, such as cup=0,disc=128 (and background=255, where it "
-                   "is not 0); guessed from the masks if not given")
+                   "is not 0), or its colour, such as polyp=#ff0000,background=#000000; guessed "
+                   "from the masks if not given")
       ->type_name("NAME=VALUE,...");
   push->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return Push(session, *arguments); };

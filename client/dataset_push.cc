@@ -19,23 +19,6 @@ absl::Duration CreateDeadline(size_t items) {
   return kRpcDeadline + absl::Milliseconds(10) * static_cast<int64_t>(items);
 }
 
-v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& files) {
-  v1::Manifest manifest;
-  for (const LabelTable::Label& label : folder.labels.labels()) {
-    v1::Label* entry = manifest.add_labels();
-    entry->set_name(label.name);
-    entry->set_value(label.value);
-  }
-  manifest.set_background(folder.labels.background());
-  for (size_t i = 0; i < folder.items.size(); ++i) {
-    v1::DatasetItem* item = manifest.add_items();
-    item->set_stem(folder.items[i].name);
-    SetDigest(files.images[i].blob, *item->mutable_image());
-    SetDigest(files.masks[i].blob, *item->mutable_mask());
-  }
-  return manifest;
-}
-
 std::string ShareText(const LabelRow& row) {
   if (row.pixels > 0 && row.share < 0.0001) return "<0.01 %";
   return absl::StrFormat("%.2f %%", 100 * row.share);
@@ -46,9 +29,8 @@ void PrintLabels(const ImageFolder& folder, Console& console) {
   std::vector<std::vector<std::string>> rows = {
       {"VALUE", "NAME", "CLASS", "PIXELS", "SHARE", "MASKS"}};
   for (const LabelRow& row : folder.label_rows) {
-    rows.push_back({absl::StrCat(row.value), row.name, absl::StrCat(row.class_index),
-                    absl::StrCat(row.pixels), ShareText(row),
-                    absl::StrCat(row.masks, " of ", folder.items.size())});
+    rows.push_back({row.code, row.name, absl::StrCat(row.class_index), absl::StrCat(row.pixels),
+                    ShareText(row), absl::StrCat(row.masks, " of ", folder.items.size())});
   }
   console.err << (folder.labels_guessed
                       ? "labels, guessed from the masks; name them with --labels NAME=VALUE,...\n"
@@ -76,6 +58,28 @@ absl::Status CheckName(const std::string& name) {
 }
 
 }  // namespace
+
+v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& files) {
+  v1::Manifest manifest;
+  for (const LabelTable::Label& label : folder.labels.labels()) {
+    v1::Label* entry = manifest.add_labels();
+    entry->set_name(label.name);
+    entry->set_value(label.value);
+    if (label.colour) entry->set_colour(ColourText(*label.colour));
+  }
+  manifest.set_background(folder.labels.background());
+  if (folder.labels.coloured()) {
+    manifest.set_background_colour(ColourText(folder.labels.ColourOf(0)));
+  }
+  if (folder.sample_bits != kAllSampleBits) manifest.set_sample_bits(folder.sample_bits);
+  for (size_t i = 0; i < folder.items.size(); ++i) {
+    v1::DatasetItem* item = manifest.add_items();
+    item->set_stem(folder.items[i].name);
+    SetDigest(files.images[i].blob, *item->mutable_image());
+    SetDigest(files.masks[i].blob, *item->mutable_mask());
+  }
+  return manifest;
+}
 
 absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments& arguments) {
   absl::Status name = CheckName(arguments.name);

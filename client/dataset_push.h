@@ -28,6 +28,9 @@ struct PushedDataset {
 // of its labels, warnings and counters go to `err`.
 absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments& arguments);
 
+// The manifest of a folder that has been checked, whose files have been named as blobs.
+v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& files);
+
 // "384x288", or "384x288 to 720x576".
 std::string SizeRange(const v1::Dataset& dataset);
 

@@ -1,85 +1,82 @@
 #include "worker/data/image_decode.h"
 
+#include <bit>
 #include <cstdint>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "common/data/image_probe.h"
-#include "worker/data/jpeg_decode.h"
+#include "worker/data/stored_image.h"
 
 namespace alignflow {
 namespace {
 
-absl::Status Bad(std::string_view name, std::string_view reason) {
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "%s: %s; export it again, as PNG with 8 bits, or leave it out", name, reason));
+absl::Status Named(std::string_view name, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrFormat("%s: %s", name, std::string(status.message())));
 }
 
-// Samples as stored: 8 or 16 bits; one channel, BGR or BGRA.
-absl::StatusOr<cv::Mat> DecodeStored(std::string_view bytes, std::string_view name) {
-  const auto header = ProbeImage(bytes);
-  if (!header.ok()) return Bad(name, std::string(header.status().message()));
-  for (const absl::Status& s :
-       {CheckImageSize(*header, static_cast<int64_t>(bytes.size())), CheckImageComplete(bytes)}) {
-    if (!s.ok()) return Bad(name, std::string(s.message()));
-  }
-  cv::Mat image;
-  if (header->format == ImageFormat::kJpeg) {
-    auto decoded = DecodeJpeg(bytes);
-    if (!decoded.ok()) return Bad(name, std::string(decoded.status().message()));
-    image = *std::move(decoded);
+// BGR of any stored channels.
+cv::Mat ToBgr(const cv::Mat& samples) {
+  cv::Mat bgr;
+  if (samples.channels() == 2) {
+    cv::extractChannel(samples, bgr, 0);
+    cv::cvtColor(bgr, bgr, cv::COLOR_GRAY2BGR);
+  } else if (samples.channels() == 1) {
+    cv::cvtColor(samples, bgr, cv::COLOR_GRAY2BGR);
+  } else if (samples.channels() == 4) {
+    cv::cvtColor(samples, bgr, cv::COLOR_BGRA2BGR);
   } else {
-    // OpenCV's decoder only reads the bytes, although its interface takes them as a matrix.
-    const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8U,
-                          const_cast<char*>(bytes.data()));
-    try {
-      image = cv::imdecode(encoded, cv::IMREAD_UNCHANGED);
-    } catch (const std::exception&) {
-      image.release();
-    }
+    bgr = samples;
   }
-  const std::string format(ImageFormatName(header->format));
-  if (image.empty()) return Bad(name, "the " + format + " is damaged: it cannot be decoded");
-  if (image.cols != header->width || image.rows != header->height) {
-    return Bad(name, "the " + format + " is damaged: header and pixels have different sizes");
-  }
-  if ((image.depth() != CV_8U && image.depth() != CV_16U) || image.channels() == 2) {
-    return Bad(name, "the " + format + " has samples of an unknown kind");
-  }
-  return image;
+  return bgr;
 }
 
 }  // namespace
 
-absl::StatusOr<cv::Mat> DecodeImage(std::string_view bytes, std::string_view name) {
-  absl::StatusOr<cv::Mat> stored = DecodeStored(bytes, name);
-  if (!stored.ok()) return stored.status();
-  cv::Mat image = *std::move(stored);
-  if (image.depth() == CV_16U) image.convertTo(image, CV_8U, 1.0 / 257.0);
-  if (image.channels() == 1) cv::cvtColor(image, image, cv::COLOR_GRAY2BGR);
-  if (image.channels() == 4) cv::cvtColor(image, image, cv::COLOR_BGRA2BGR);
-  return image;
+int SampleBits(int greatest_sample) {
+  return greatest_sample == 0 ? kAllSampleBits
+                              : std::bit_width(static_cast<unsigned>(greatest_sample));
 }
 
-absl::StatusOr<cv::Mat> DecodeMask(std::string_view bytes, std::string_view name) {
-  absl::StatusOr<cv::Mat> stored = DecodeStored(bytes, name);
-  if (!stored.ok()) return stored.status();
-  if (stored->depth() != CV_8U) return Bad(name, "the mask has 16 bits, label values have 8");
-  if (stored->channels() == 1) return *std::move(stored);
-  std::vector<cv::Mat> channels;
-  cv::split(*stored, channels);
-  for (const int other : {1, 2}) {
-    const int different = cv::countNonZero(channels[0] != channels[other]);
-    if (different > 0) {
-      return Bad(name,
-                 absl::StrFormat("the mask is coloured (%d pixels), so its label values are not "
-                                 "clear; store it as grey values",
-                                 different));
+absl::StatusOr<DecodedFile> ReadImage(std::string_view bytes, std::string_view name,
+                                      int sample_bits) {
+  absl::StatusOr<ProbedFile> probed = ProbeFile(bytes, FileRole::kImage);
+  if (!probed.ok()) return Named(name, probed.status());
+  const absl::StatusOr<StoredImage> stored = DecodeStored(bytes, probed->header);
+  if (!stored.ok()) return Named(name, stored.status());
+  DecodedFile file{{}, std::move(probed->header), probed->notes, 0};
+  cv::Mat image = stored->palette.empty() ? ToBgr(stored->samples) : LookedUp(*stored);
+  if (image.depth() == CV_16U) {
+    double greatest = 0;
+    cv::minMaxLoc(image.reshape(1), nullptr, &greatest);
+    file.greatest_sample = static_cast<int>(greatest);
+    const int white = (1 << sample_bits) - 1;
+    if (file.greatest_sample > white) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "%s: it has a sample of %d, but the set was said to use %d bits (at most %d); push or "
+          "send the whole set again, so that its depth is found anew",
+          name, file.greatest_sample, sample_bits, white));
     }
+    image.convertTo(image, CV_8U, 255.0 / white);
   }
-  return channels[0];
+  file.pixels = Oriented(image, file.header.orientation);
+  return file;
+}
+
+absl::StatusOr<cv::Mat> DecodeImage(std::string_view bytes, std::string_view name,
+                                    int sample_bits) {
+  absl::StatusOr<DecodedFile> file = ReadImage(bytes, name, sample_bits);
+  if (!file.ok()) return file.status();
+  return std::move(file->pixels);
+}
+
+absl::StatusOr<cv::Mat> DecodeMask(std::string_view bytes, std::string_view name,
+                                   const LabelTable* labels) {
+  absl::StatusOr<DecodedFile> file = ReadMask(bytes, name, labels);
+  if (!file.ok()) return file.status();
+  return std::move(file->pixels);
 }
 
 absl::StatusOr<std::string> EncodePng(const cv::Mat& image) {
@@ -90,6 +87,19 @@ absl::StatusOr<std::string> EncodePng(const cv::Mat& image) {
     return absl::InternalError(absl::StrFormat("encoding a PNG: %s", error.what()));
   }
   return absl::InternalError("encoding a PNG failed");
+}
+
+absl::StatusOr<std::string> EncodeMask(const cv::Mat& values, const LabelTable& labels) {
+  if (!labels.coloured()) return EncodePng(values);
+  cv::Mat coloured(values.size(), CV_8UC3);
+  for (int row = 0; row < values.rows; ++row) {
+    for (int column = 0; column < values.cols; ++column) {
+      const uint32_t colour = labels.ColourOf(labels.ClassOf(values.at<uint8_t>(row, column)));
+      coloured.at<cv::Vec3b>(row, column) =
+          cv::Vec3b(colour & 0xff, colour >> 8 & 0xff, colour >> 16);
+    }
+  }
+  return EncodePng(coloured);
 }
 
 }  // namespace alignflow

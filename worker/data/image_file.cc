@@ -27,7 +27,7 @@ bool IsEnterable(const fs::path& folder) {
 
 bool HasImageName(const fs::path& path) {
   static const auto* const kExtensions = new std::set<std::string>(
-      {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff"});
+      {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp"});
   return kExtensions->contains(absl::AsciiStrToLower(path.extension().string()));
 }
 

@@ -11,8 +11,8 @@ namespace alignflow {
 
 // Whether the name ends like that of an image that is read, in any case: .png .jpg .tif ...
 bool HasImageName(const std::filesystem::path& path);
-// These endings, for messages: ".png, .jpg, .bmp or .tif".
-inline constexpr char kImageNames[] = ".png, .jpg, .bmp or .tif";
+// These endings, for messages: ".png, .jpg, .bmp, .tif or .webp".
+inline constexpr char kImageNames[] = ".png, .jpg, .bmp, .tif or .webp";
 
 // Whether what lies in a folder can be reached, for which it needs its execute permission.
 std::error_code EnterError(const std::filesystem::path& folder);

@@ -8,6 +8,7 @@
 #include "common/data/manifest.h"
 #include "worker/data/file_listing.h"
 #include "worker/data/folder_layout.h"
+#include "worker/data/image_decode.h"
 #include "worker/data/stem_match.h"
 
 namespace alignflow {
@@ -128,18 +129,46 @@ std::vector<FolderItem> MakeItems(const StemMatch& match, const Paths& images, c
   return items;
 }
 
+// Of masks stored with loss the labels had to be guessed before each pixel could be given its own.
+LabelUse ReadMasksAgain(Scan& scan) {
+  std::vector<FolderItem> masks = scan.folder.items;
+  for (FolderItem& item : masks) item.image.clear();
+  LeftOutList known(scan.dir);
+  SetFacts facts;
+  CheckItems(masks, &scan.folder.labels, {}, facts, known, scan.faults).IgnoreError();
+  return facts.labels;
+}
+
+// What the files have told besides of the labels: warnings, and the bits of 16-bit images.
+void Conclude(const SetFacts& facts, ImageFolder& folder) {
+  for (std::string& sentence : facts.notes.Sentences()) {
+    folder.warnings.push_back(std::move(sentence));
+  }
+  folder.sample_bits = SampleBits(facts.greatest_sample);
+  if (facts.greatest_sample == 0) return;
+  folder.warnings.push_back(
+      absl::StrCat("the greatest sample of the 16-bit images is ", facts.greatest_sample,
+                   ", so they are read as ", folder.sample_bits,
+                   " bits: ", (1 << folder.sample_bits) - 1, " becomes white"));
+}
+
 // Sets the folder's labels, its rows and warnings, or adds faults.
-void JudgeLabels(const std::optional<LabelTable>& given, const LabelUse& use,
+void JudgeLabels(const std::optional<LabelTable>& given, const SetFacts& facts,
                  const FolderLayout& layout, Scan& scan) {
   ImageFolder& folder = scan.folder;
+  LabelUse use = facts.labels;
   const MaskPath path = [&folder](size_t index) { return folder.items[index].mask; };
   folder.labels_guessed = !given;
   if (given) {
     AddStrayValues(*given, use, path, scan.faults);
     folder.labels = *given;
   } else if (use.masks() > 0) {
-    const auto guess = GuessLabels(use, layout.masks, path, scan.faults);
+    const auto guess = GuessLabels(use, facts.lossy_masks, layout.masks, path, scan.faults);
     if (guess) folder.labels = *guess;
+    if (guess && facts.lossy_masks) {
+      use = ReadMasksAgain(scan);
+      AddStrayValues(*guess, use, path, scan.faults);
+    }
   }
   if (!scan.faults.empty()) return;
   folder.label_rows = LabelRows(folder.labels, use);
@@ -177,10 +206,13 @@ absl::StatusOr<ImageFolder> ScanDataset(const fs::path& dir,
   }
 
   scan.folder.items = MakeItems(match, images, masks);
-  LabelUse use;
-  absl::Status checked = CheckItems(scan.folder.items, progress, use, scan.left_out, scan.faults);
+  SetFacts facts;
+  const LabelTable* given = labels ? &*labels : nullptr;
+  absl::Status checked =
+      CheckItems(scan.folder.items, given, progress, facts, scan.left_out, scan.faults);
   if (!checked.ok()) return checked;
-  JudgeLabels(labels, use, *layout, scan);
+  Conclude(facts, scan.folder);
+  JudgeLabels(labels, facts, *layout, scan);
   return Finish(scan);
 }
 
@@ -200,9 +232,18 @@ absl::StatusOr<ImageFolder> ScanReferences(const fs::path& dir, const ScanProgre
   const StemMatch alone = MatchStems(StemsOf(images), {});
   AddDoubles(alone.image_doubles, images, scan);
   scan.folder.items = MakeItems(alone, images, {});
-  LabelUse none;
-  absl::Status checked = CheckItems(scan.folder.items, progress, none, scan.left_out, scan.faults);
+  SetFacts facts;
+  absl::Status checked =
+      CheckItems(scan.folder.items, nullptr, progress, facts, scan.left_out, scan.faults);
   if (!checked.ok()) return checked;
+  Conclude(facts, scan.folder);
+  if (scan.folder.items.size() > kMaxReferences) {
+    scan.faults.Add({.kind = "too many references",
+                     .remedy = "take some of them; about 10 from several patients are good",
+                     .path = dir,
+                     .reason = absl::StrCat("holds ", scan.folder.items.size(),
+                                            " references, and at most 10,000 are taken")});
+  }
   if (scan.folder.items.size() == 1) {
     scan.folder.warnings.push_back(
         "there is a single reference image: the result may be biased to it; the paper uses 10");

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/data/label_table.h"
+#include "common/data/manifest.h"
 #include "worker/data/image_file.h"
 #include "worker/data/item_check.h"
 #include "worker/data/label_use.h"
@@ -26,6 +27,7 @@ struct ImageFolder {
   std::vector<FolderItem> items;      // sorted by name (bytewise), at least one
   LabelTable labels;                  // given or guessed; the default table for references
   bool labels_guessed = false;        // none were given
+  int sample_bits = kAllSampleBits;   // that 16-bit images use; see ReadImage
   std::vector<LabelRow> label_rows;   // what each label is in these masks; empty for references
   std::vector<std::string> notes;     // how the folder was read; one sentence each
   std::vector<std::string> warnings;  // what the user should look at; one sentence each

@@ -10,9 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "common/data/image_probe.h"
-#include "common/data/tiff_pages.h"
 #include "common/parallel.h"
 #include "worker/data/image_decode.h"
 #include "worker/data/image_file.h"
@@ -58,52 +56,62 @@ Fault FaultOf(const absl::Status& status, const fs::path& path, std::string_view
           .permission = absl::IsPermissionDenied(status)};
 }
 
-// The decoded pixels; nothing, and a fault, if there are none.
-std::optional<cv::Mat> Decode(const fs::path& path, bool mask, Findings& findings) {
+// The decoded file; nothing, and a fault, if it is not read.
+std::optional<DecodedFile> Decode(const fs::path& path, FileRole role, const LabelTable* labels,
+                                  SetFacts& facts, Findings& findings) {
+  if (path.empty()) return std::nullopt;
+  const bool mask = role == FileRole::kMask;
   const absl::StatusOr<std::string> bytes = ReadImageFile(path);
   if (!bytes.ok()) {
     findings.faults.push_back(FaultOf(bytes.status(), path, "files that cannot be read"));
     return std::nullopt;
   }
   const std::string name = ShownPath(path);
-  absl::StatusOr<cv::Mat> pixels = mask ? DecodeMask(*bytes, name) : DecodeImage(*bytes, name);
-  if (!pixels.ok()) {
+  absl::StatusOr<DecodedFile> file =
+      mask ? ReadMask(*bytes, name, labels) : ReadImage(*bytes, name);
+  if (!file.ok()) {
     findings.faults.push_back(FaultOf(
-        pixels.status(), path, mask ? "masks that cannot be used" : "images that cannot be used"));
+        file.status(), path, mask ? "masks that cannot be used" : "images that cannot be used"));
     return std::nullopt;
   }
-  if (const int pages = CountTiffPages(*bytes); pages > 1) {
-    findings.further_pages.emplace_back(path, pages);
-  }
-  return *std::move(pixels);
+  if (file->header.pictures > 1) findings.further_pages.emplace_back(path, file->header.pictures);
+  ReadNotes notes = file->notes;
+  notes.reset(static_cast<size_t>(ReadNote::kFirstPicture));
+  facts.notes.Add(role, notes);
+  return *std::move(file);
 }
 
-void CheckItem(FolderItem& item, size_t index, LabelUse& use, Findings& findings) {
-  std::optional<cv::Mat> image, mask;
-  if (!item.image.empty()) image = Decode(item.image, /*mask=*/false, findings);
-  if (!item.mask.empty()) mask = Decode(item.mask, /*mask=*/true, findings);
+void CheckItem(FolderItem& item, size_t index, const LabelTable* labels, SetFacts& facts,
+               Findings& findings) {
+  const auto image = Decode(item.image, FileRole::kImage, nullptr, facts, findings);
+  const auto mask = Decode(item.mask, FileRole::kMask, labels, facts, findings);
   if (image) {
-    item.width = image->cols;
-    item.height = image->rows;
+    item.width = image->pixels.cols;
+    item.height = image->pixels.rows;
+    facts.greatest_sample = image->greatest_sample;
   }
-  if (mask && image && mask->size() != image->size()) {
-    findings.faults.push_back(
-        {.kind = "masks of another size than their image",
-         .remedy = "bring both to the same size (nearest neighbour for masks)",
-         .path = item.mask,
-         .reason = absl::StrFormat("the mask has %dx%d pixels, its image %dx%d", mask->cols,
-                                   mask->rows, image->cols, image->rows)});
+  if (mask && image) {
+    const absl::StatusOr<ReadNotes> pair = JudgePair(image->header, mask->header);
+    if (pair.ok()) {
+      facts.notes.Add(FileRole::kMask, *pair);
+    } else {
+      findings.faults.push_back(
+          FaultOf(pair.status(), item.mask, "masks of another size than their image"));
+    }
   }
-  if (mask) use.Add(*mask, index);
+  if (mask) {
+    facts.lossy_masks = mask->header.lossy;
+    facts.labels.Add(mask->pixels, index);
+  }
 }
 
 // As CheckItem; a picture that memory does not hold is a fault, too.
-void CheckItemWithin(MemoryGate& gate, FolderItem& item, size_t index, LabelUse& use,
-                     Findings& findings) {
+void CheckItemWithin(MemoryGate& gate, FolderItem& item, size_t index, const LabelTable* labels,
+                     SetFacts& facts, Findings& findings) {
   const size_t bytes = DecodeBytes(item.image) + DecodeBytes(item.mask);
   gate.Enter(bytes);
   try {
-    CheckItem(item, index, use, findings);
+    CheckItem(item, index, labels, facts, findings);
   } catch (const std::bad_alloc&) {
     findings.faults.push_back({.kind = "images that cannot be used",
                                .remedy = "make the picture smaller, or leave it out",
@@ -115,19 +123,27 @@ void CheckItemWithin(MemoryGate& gate, FolderItem& item, size_t index, LabelUse&
 
 }  // namespace
 
-absl::Status CheckItems(std::vector<FolderItem>& items, const ScanProgress& progress, LabelUse& use,
-                        LeftOutList& left_out, FaultList& faults) {
+void SetFacts::Add(const SetFacts& other) {
+  labels.Add(other.labels);
+  notes.Add(other.notes);
+  greatest_sample = std::max(greatest_sample, other.greatest_sample);
+  lossy_masks = lossy_masks || other.lossy_masks;
+}
+
+absl::Status CheckItems(std::vector<FolderItem>& items, const LabelTable* labels,
+                        const ScanProgress& progress, SetFacts& facts, LeftOutList& left_out,
+                        FaultList& faults) {
   MemoryGate gate(kDecodeBytes);
   std::mutex mutex;
   std::map<size_t, Findings> findings;  // of the items that have any
   size_t done = 0;
   bool stopped = false;
   ForEachOnAllCores(items.size(), [&](size_t i) {
-    LabelUse own;
+    SetFacts own;
     Findings found;
-    CheckItemWithin(gate, items[i], i, own, found);
+    CheckItemWithin(gate, items[i], i, labels, own, found);
     const std::scoped_lock lock(mutex);
-    use.Add(own);
+    facts.Add(own);
     if (!found.faults.empty() || !found.further_pages.empty()) findings[i] = std::move(found);
     if (!stopped && progress) stopped = !progress(++done, items.size());
     return !stopped;
@@ -137,9 +153,10 @@ absl::Status CheckItems(std::vector<FolderItem>& items, const ScanProgress& prog
     for (Fault& fault : found.faults) faults.Add(std::move(fault));
     for (const auto& [path, pages] : found.further_pages) {
       left_out.Add(path,
-                   "further pages of a TIFF, of which the first alone is read: export each page as "
-                   "a file of its own",
-                   absl::StrCat("(", pages - 1, " of ", pages, " pages)"));
+                   "further pages of a TIFF or frames of a picture, of which the first alone is "
+                   "read: export each as a file of its own",
+                   absl::StrCat("(", pages - 1, " of ", pages,
+                                pages == kMostPictures ? " or more" : "", " pages)"));
     }
   }
   return absl::OkStatus();

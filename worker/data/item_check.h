@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/data/image_rule.h"
 #include "worker/data/fault_list.h"
 #include "worker/data/label_use.h"
 
@@ -20,6 +21,16 @@ struct FolderItem {
   int height = 0;
 };
 
+// What the files of a set have told besides.
+struct SetFacts {
+  LabelUse labels;           // of the masks
+  NoteTally notes;           // but for further pictures of a file, which are left out
+  int greatest_sample = 0;   // of 16-bit images
+  bool lossy_masks = false;  // some are stored with loss
+
+  void Add(const SetFacts& other);
+};
+
 // Called after each item checked with (items checked, items in all), from one thread at a time; may
 // be empty. Return false to stop (Cancelled).
 using ScanProgress = std::function<bool(size_t done, size_t total)>;
@@ -28,11 +39,12 @@ using ScanProgress = std::function<bool(size_t done, size_t total)>;
 // Memory is bounded: pictures that are decoded at the same time have about kDecodeBytes together,
 // or there is one of them. A bad file does not stop it: files that are damaged, empty or not
 // readable and masks of another size than their image become faults, in the order of the items.
-// Values of good masks are added to `use`; further pages of a TIFF are left out. Cancelled if
-// `progress` says so, nothing else.
+// Masks are read by `labels` (ReadMask), which may be null. Further pages of a file are left out.
+// Cancelled if `progress` says so, nothing else.
 inline constexpr size_t kDecodeBytes = size_t{1} << 30;
-absl::Status CheckItems(std::vector<FolderItem>& items, const ScanProgress& progress, LabelUse& use,
-                        LeftOutList& left_out, FaultList& faults);
+absl::Status CheckItems(std::vector<FolderItem>& items, const LabelTable* labels,
+                        const ScanProgress& progress, SetFacts& facts, LeftOutList& left_out,
+                        FaultList& faults);
 
 }  // namespace alignflow
 

@@ -1,5 +1,3 @@
-#include "worker/data/jpeg_decode.h"
-
 #include <csetjmp>
 #include <cstdio>
 
@@ -8,6 +6,8 @@
 #include <jpeglib.h>
 
 #include "absl/strings/str_cat.h"
+#include "common/data/format_probes.h"
+#include "worker/data/stored_image.h"
 
 namespace alignflow {
 namespace {
@@ -72,17 +72,17 @@ bool Decode(std::string_view bytes, jpeg_decompress_struct& codec, ErrorManager&
 
 }  // namespace
 
-absl::StatusOr<cv::Mat> DecodeJpeg(std::string_view bytes) {
+absl::StatusOr<StoredImage> DecodeJpeg(std::string_view bytes) {
   jpeg_decompress_struct codec{};
   ErrorManager errors{};
   codec.err = jpeg_std_error(&errors.base);
   errors.base.error_exit = Fail;
   errors.base.emit_message = OnMessage;
-  cv::Mat image;
-  const bool decoded = Decode(bytes, codec, errors, image);
+  StoredImage image;
+  const bool decoded = Decode(bytes, codec, errors, image.samples);
   jpeg_destroy_decompress(&codec);
   if (!decoded) {
-    return absl::InvalidArgumentError(absl::StrCat("the JPEG cannot be decoded: ", errors.message));
+    return DamagedFile(absl::StrCat("the JPEG cannot be decoded: ", errors.message));
   }
   return image;
 }

@@ -40,6 +40,12 @@ std::string NameOf(const LabelTable& table, int value) {
   return absl::StrCat(index == 0 ? "background" : table.labels()[index - 1].name, "=", value);
 }
 
+// How the masks store a value.
+std::string CodeOf(const LabelTable& table, int value) {
+  const int index = table.ClassOf(value);
+  return index < 0 ? absl::StrCat(value) : table.CodeText(index);
+}
+
 // "value 254 (3 pixels in 2 masks: masks/a.png, masks/b.png)".
 std::string Occurrence(const LabelUse& use, int value, const MaskPath& path) {
   std::vector<std::string> names;
@@ -97,6 +103,7 @@ std::vector<LabelRow> LabelRows(const LabelTable& table, const LabelUse& use) {
   for (int index = 0; index < table.classes(); ++index) {
     const int value = table.ValueOf(index);
     rows.push_back({.value = value,
+                    .code = table.CodeText(index),
                     .name = index == 0 ? "background" : table.labels()[index - 1].name,
                     .class_index = index,
                     .pixels = use.pixels(value),
@@ -116,15 +123,15 @@ std::vector<std::string> LabelWarnings(const LabelTable& table, const LabelUse& 
   }
   if (most != table.background()) {
     warnings.push_back(absl::StrFormat(
-        "the background is %d, but along the borders of the masks %d is the most frequent value "
-        "(%.0f %% of them): if that is the background, say so with background=%d in --labels",
-        table.background(), most, 100 * Share(use.border(most), border), most));
+        "the background is %s, but along the borders of the masks %s is the most frequent value "
+        "(%.0f %% of them): if that is the background, say so with background=%s in --labels",
+        table.CodeText(0), CodeOf(table, most), 100 * Share(use.border(most), border),
+        CodeOf(table, most)));
   }
   for (const LabelRow& row : LabelRows(table, use)) {
     if (row.pixels > 0) continue;
-    warnings.push_back(
-        absl::StrFormat("no mask holds a pixel of %s (value %d); check its value in --labels",
-                        row.name, row.value));
+    warnings.push_back(absl::StrFormat(
+        "no mask holds a pixel of %s (value %s); check its value in --labels", row.name, row.code));
   }
   return warnings;
 }
@@ -150,9 +157,10 @@ void AddStrayValues(const LabelTable& table, const LabelUse& use, const MaskPath
   }
 }
 
-std::optional<LabelTable> GuessLabels(const LabelUse& use, const std::filesystem::path& dir,
-                                      const MaskPath& path, FaultList& faults) {
-  absl::StatusOr<LabelTable> guess = LabelTable::Infer(use.histogram());
+std::optional<LabelTable> GuessLabels(const LabelUse& use, bool lossy,
+                                      const std::filesystem::path& dir, const MaskPath& path,
+                                      FaultList& faults) {
+  absl::StatusOr<LabelTable> guess = LabelTable::Infer(use.histogram(), lossy);
   if (!guess.ok()) {
     const std::string text(guess.status().message());
     const size_t end = std::min(text.find("; "), text.size());
@@ -162,6 +170,7 @@ std::optional<LabelTable> GuessLabels(const LabelUse& use, const std::filesystem
                 .reason = text.substr(0, end)});
     return std::nullopt;
   }
+  if (lossy) return *std::move(guess);
   bool slips = false;
   for (int value = 0; value < 256; ++value) {
     if (value <= kLastIndex || use.pixels(value) == 0) continue;

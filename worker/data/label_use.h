@@ -50,6 +50,7 @@ class LabelUse {
 // What became of one class.
 struct LabelRow {
   int value = 0;
+  std::string code;  // as the masks store it: "128", or "#ff0000" in a table of colours
   std::string name;  // "background" for class 0
   int class_index = 0;
   int64_t pixels = 0;
@@ -73,9 +74,11 @@ void AddStrayValues(const LabelTable& table, const LabelUse& use, const MaskPath
 
 // The table of masks that came without one. Nothing, and the faults say why, where
 // LabelTable::Infer refuses or where a value looks like a slip: a handful of pixels beside a
-// frequent value that is almost the same. `dir` is what the fault is about where no mask is.
-std::optional<LabelTable> GuessLabels(const LabelUse& use, const std::filesystem::path& dir,
-                                      const MaskPath& path, FaultList& faults);
+// frequent value that is almost the same. Of masks stored with loss, the peaks of their values are
+// the labels. `dir` is what the fault is about where no mask is.
+std::optional<LabelTable> GuessLabels(const LabelUse& use, bool lossy,
+                                      const std::filesystem::path& dir, const MaskPath& path,
+                                      FaultList& faults);
 
 }  // namespace alignflow
 

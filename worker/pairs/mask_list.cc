@@ -47,7 +47,7 @@ MaskList LoadMasks(TaskContext& context, const std::string& digest, const LabelT
   MaskList list;
   for (const MaskLine& line : lines) {
     const std::string name = absl::StrCat("the mask of pair ", line.pair);
-    cv::Mat mask = ValueOrThrow(DecodeMask(FetchBytes(context, line.mask), name));
+    cv::Mat mask = ValueOrThrow(DecodeMask(FetchBytes(context, line.mask), name, &labels));
     const std::span<uint8_t> pixels(mask.data, mask.total());
     ThrowIfError(labels.CheckMask(pixels, name));
     labels.ToClasses(pixels);

@@ -20,12 +20,12 @@ PairNumbers PairNumbersOf(const TaskSpec& spec) {
 
 std::string StorePair(TaskContext& context, const at::Tensor& image, const at::Tensor& classes,
                       const LabelTable& labels, nlohmann::json record) {
-  const auto store = [&](const cv::Mat& picture) {
-    return ValueOrThrow(context.Store(ValueOrThrow(EncodePng(picture))));
+  const auto store = [&](absl::StatusOr<std::string> png) {
+    return ValueOrThrow(context.Store(ValueOrThrow(std::move(png))));
   };
   const nlohmann::json line{{"pair", record.at("pair")},
-                            {"image", store(ImageOfTensor(image))},
-                            {"mask", store(MaskOfTensor(classes, labels))},
+                            {"image", store(EncodePng(ImageOfTensor(image)))},
+                            {"mask", store(EncodeMask(MaskOfTensor(classes, labels), labels))},
                             {"record", std::move(record)}};
   return line.dump() + "\n";
 }
@@ -82,7 +82,7 @@ GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::st
   for (const PairLine& pair : pairs) {
     const std::string name = absl::StrCat("pair ", pair.pair);
     const cv::Mat image = ValueOrThrow(DecodeImage(FetchBytes(context, pair.image), name));
-    cv::Mat mask = ValueOrThrow(DecodeMask(FetchBytes(context, pair.mask), name));
+    cv::Mat mask = ValueOrThrow(DecodeMask(FetchBytes(context, pair.mask), name, &labels));
     const std::span<uint8_t> pixels(mask.data, mask.total());
     ThrowIfError(labels.CheckMask(pixels, name));
     labels.ToClasses(pixels);

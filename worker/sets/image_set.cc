@@ -43,10 +43,11 @@ absl::Status CheckSize(const cv::Mat& pixels, const DatasetItem& item, const cha
 
 // Decodes, checks and resizes one item into the tensors' rows.
 absl::Status DecodeItem(const DatasetItem& item, const ItemFiles& files, const LabelTable& labels,
-                        const LetterboxPlan& plan, at::Tensor image_row, at::Tensor class_row) {
+                        int sample_bits, const LetterboxPlan& plan, at::Tensor image_row,
+                        at::Tensor class_row) {
   auto bytes = ReadImageFile(files.image);
   if (!bytes.ok()) return bytes.status();
-  auto image = DecodeImage(*bytes, item.name);
+  auto image = DecodeImage(*bytes, item.name, sample_bits);
   if (!image.ok()) return image.status();
   if (absl::Status status = CheckSize(*image, item, "image"); !status.ok()) return status;
   image_row.copy_(TensorOfImage(LetterboxImage(*image, plan)));
@@ -54,7 +55,7 @@ absl::Status DecodeItem(const DatasetItem& item, const ItemFiles& files, const L
   const std::string mask_name = absl::StrCat(item.name, " (mask)");
   auto mask_bytes = ReadImageFile(files.mask);
   if (!mask_bytes.ok()) return mask_bytes.status();
-  auto mask = DecodeMask(*mask_bytes, mask_name);
+  auto mask = DecodeMask(*mask_bytes, mask_name, &labels);
   if (!mask.ok()) return mask.status();
   if (absl::Status status = CheckSize(*mask, item, "mask"); !status.ok()) return status;
   const std::span<const uint8_t> pixels(mask->data, mask->total());
@@ -97,8 +98,9 @@ ImageSet LoadImageSet(TaskContext& context, const std::string& manifest_digest, 
     std::vector<absl::Status> statuses(end - begin);
     at::parallel_for(begin, end, 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
-        statuses[i - begin] = DecodeItem(manifest.items[i], files[i - begin], set.labels, plans[i],
-                                         set.images[i], masks ? set.classes[i] : at::Tensor());
+        statuses[i - begin] =
+            DecodeItem(manifest.items[i], files[i - begin], set.labels, manifest.sample_bits,
+                       plans[i], set.images[i], masks ? set.classes[i] : at::Tensor());
       }
     });
     for (const absl::Status& status : statuses) ThrowIfError(status);

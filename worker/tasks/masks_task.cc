@@ -100,8 +100,8 @@ TaskOutputs RunMasks(const TaskSpec& spec, TaskContext& context) {
             ++moved, " masks are real ones, moved: the mask model made none that could be used"));
       }
       nlohmann::json line{{"pair", i + 1},
-                          {"mask", ValueOrThrow(context.Store(ValueOrThrow(
-                                       EncodePng(MaskOfTensor(choice.mask, source.labels)))))},
+                          {"mask", ValueOrThrow(context.Store(ValueOrThrow(EncodeMask(
+                                       MaskOfTensor(choice.mask, source.labels), source.labels))))},
                           {"origin", source.names[origin]},
                           {"similarity", choice.similarity}};
       if (was_moved) line["moved"] = true;
