@@ -4,23 +4,28 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "tests/common/temp_folder.h"
+#include "tests/worker/data/format_kinds.h"
 
 namespace alignflow {
 namespace {
 
-void RunTarget(const std::string& target, const std::string& seed_input, int runs) {
+void RunTarget(const std::string& target, const std::vector<std::string>& seeds, int runs) {
   const std::filesystem::path program = std::filesystem::path(ALIGNFLOW_BIN_DIR) / target;
   if (!std::filesystem::exists(program)) GTEST_SKIP() << "needs clang++ and its libFuzzer";
   const TempFolder folder;
   const std::filesystem::path corpus = folder.path() / "corpus", log = folder.path() / "log";
   std::filesystem::create_directory(corpus);
-  WriteFile(corpus / "seed", seed_input);
-  const std::string command = "ASAN_OPTIONS=detect_leaks=0 " + program.string() +
-                              " -seed=1 -runs=" + std::to_string(runs) +
-                              " -max_len=1024 -artifact_prefix=" + folder.path().string() + "/ " +
-                              corpus.string() + " >" + log.string() + " 2>&1";
+  for (size_t i = 0; i < seeds.size(); ++i) {
+    WriteFile(corpus / ("seed-" + std::to_string(i)), seeds[i]);
+  }
+  const std::string command =
+      "ASAN_OPTIONS=detect_leaks=0 " + program.string() + " -seed=1 -runs=" + std::to_string(runs) +
+      " -max_len=4096 -rss_limit_mb=4096 -artifact_prefix=" + folder.path().string() + "/ " +
+      corpus.string() + " >" + log.string() + " 2>&1";
   const int status = std::system(command.c_str());
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << ReadFile(log);
 }
@@ -31,7 +36,7 @@ TEST(FuzzTest, NoSafetensorsFileReadsOutsideItsBytes) {
       R"("b":{"dtype":"BF16","shape":[2],"data_offsets":[8,12]}})";
   std::string size(8, '\0');
   size[0] = static_cast<char>(header.size());
-  RunTarget("fuzz_safetensors", size + header + std::string(12, 'x'), 20000);
+  RunTarget("fuzz_safetensors", {size + header + std::string(12, 'x')}, 20000);
 }
 
 TEST(FuzzTest, NoSentencePieceModelReadsOutsideItsBytes) {
@@ -40,14 +45,59 @@ TEST(FuzzTest, NoSentencePieceModelReadsOutsideItsBytes) {
                             std::string("\x0a\x0b\x0a\x04\xE2\x96\x81\x61\x15\0\0\x80\xBF", 13) +
                             std::string("\x0a\x08\x0a\x01p\x15\0\0\0\xC0", 10) +
                             std::string("\x1a\x10\x12\x0e\x08\0\0\0\0\x04\0\0\x61\0\0\0x\0", 18);
-  RunTarget("fuzz_sentence_pieces", model, 100000);
+  RunTarget("fuzz_sentence_pieces", {model}, 100000);
+}
+
+// A small file of every kind that is read or known.
+std::vector<std::string> ImageSeeds() {
+  std::vector<std::string> seeds;
+  for (const FormatKind& kind : AllFormatKinds()) {
+    seeds.push_back(kind.image());
+    seeds.push_back(kind.mask());
+  }
+  return seeds;
+}
+
+TEST(FuzzTest, NoImageHeaderReadsOutsideItsBytes) {
+  RunTarget("fuzz_image_probe", ImageSeeds(), 50000);
+}
+
+TEST(FuzzTest, NoTiffDirectoryReadsOutsideItsBytes) {
+  std::vector<std::string> seeds;
+  for (const FormatKind& kind : TiffKinds()) seeds.push_back(kind.image().substr(4));
+  RunTarget("fuzz_tiff_probe", seeds, 50000);
+}
+
+TEST(FuzzTest, NoImageIsDecodedIntoAnythingButAPictureOrARefusal) {
+  RunTarget("fuzz_decode_image", ImageSeeds(), 10000);
+}
+
+TEST(FuzzTest, NoMaskIsDecodedIntoAnythingButValuesOrARefusal) {
+  RunTarget("fuzz_decode_mask", ImageSeeds(), 10000);
+}
+
+TEST(FuzzTest, NoManifestIsReadThatIsNotWrittenTheSameWay) {
+  const std::string item = R"({"height":64,"image":")" + std::string(64, 'a') + R"(","mask":")" +
+                           std::string(64, 'b') + R"(","name":"000001","width":64})";
+  RunTarget("fuzz_manifest",
+            {R"({"background":0,"items":[)" + item +
+                 R"(],"kind":"dataset","labels":[{"name":"polyp","value":255}],"sample_bits":12})",
+             R"({"background":0,"background_colour":"#000000","items":[)" + item +
+                 R"(],"kind":"dataset","labels":[{"colour":"#ff0000","name":"polyp","value":1}]})"},
+            50000);
+}
+
+TEST(FuzzTest, NoLabelTableIsReadThatItsTextDoesNotGiveBack) {
+  RunTarget("fuzz_label_table",
+            {"polyp=255", "cup=0,disc=128,background=255", "polyp=#ff0000,background=#000000"},
+            100000);
 }
 
 TEST(FuzzTest, EveryModelConfigIsReadOrRefused) {
   RunTarget("fuzz_model_config",
-            R"({"_class_name": "SD3Transformer2DModel", "num_layers": 2, "attention_head_dim": 8,)"
-            R"( "num_attention_heads": 2, "caption_projection_dim": 16, "qk_norm": "rms_norm",)"
-            R"( "dual_attention_layers": [0], "out_channels": null, "size": {"height": 4}})",
+            {R"({"_class_name": "SD3Transformer2DModel", "num_layers": 2, "attention_head_dim": 8,)"
+             R"( "num_attention_heads": 2, "caption_projection_dim": 16, "qk_norm": "rms_norm",)"
+             R"( "dual_attention_layers": [0], "out_channels": null, "size": {"height": 4}})"},
             20000);
 }
 
@@ -63,7 +113,7 @@ TEST(FuzzTest, EveryTokenizerJsonIsReadOrRefused) {
       R"(["<|endoftext|>",1],"cls":["<|startoftext|>",0]},"model":{"end_of_word_suffix":"</w>",)"
       R"("vocab":{"<|startoftext|>":0,"<|endoftext|>":1,"p":2,"o</w>":3,"po</w>":5},)"
       R"("merges":["p o</w>"]}})";
-  RunTarget("fuzz_tokenizer_json", clip, 3000);
+  RunTarget("fuzz_tokenizer_json", {clip}, 3000);
   const std::string t5 =
       R"({"version":"1.0","added_tokens":[{"id":5,"content":"<extra_id_0>","normalized":true}],)"
       R"("normalizer":{"type":"Sequence","normalizers":[{"type":"Precompiled",)"
@@ -74,7 +124,7 @@ TEST(FuzzTest, EveryTokenizerJsonIsReadOrRefused) {
       R"({"id":"</s>"}}],"special_tokens":{"</s>":{"ids":[1],"tokens":["</s>"]}}},"model":)"
       R"({"type":"Unigram","unk_id":2,"vocab":[["<pad>",0],["</s>",0],["<unk>",0],["\u2581a",-1],)"
       R"(["p",-2]]}})";
-  RunTarget("fuzz_tokenizer_json", t5, 3000);
+  RunTarget("fuzz_tokenizer_json", {t5}, 3000);
 }
 
 }  // namespace
