@@ -95,6 +95,7 @@ void CheckItem(FolderItem& item, size_t index, LabelUse& use, Findings& findings
                                    mask->rows, image->cols, image->rows)});
   }
   if (mask) use.Add(*mask, index);
+  if (image) item.facts = FactsOfItem(*image, mask);
 }
 
 // As CheckItem; a picture that memory does not hold is a fault, too.

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "worker/data/fault_list.h"
+#include "worker/data/item_facts.h"
 #include "worker/data/label_use.h"
 
 namespace alignflow {
@@ -18,6 +19,7 @@ struct FolderItem {
   std::filesystem::path mask;   // empty for references
   int width = 0;                // pixels, of image and mask alike
   int height = 0;
+  ItemFacts facts = {};
 };
 
 // Called after each item checked with (items checked, items in all), from one thread at a time; may
