@@ -11,6 +11,7 @@
 #include "server/catalog/datasets.h"
 #include "server/services/dataset_check.h"
 #include "server/services/job_data_check.h"
+#include "server/services/job_images.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -87,10 +88,10 @@ absl::Status CheckMethod(const v1::AlignSpec& spec, const SettingMap& settings) 
       absl::SimpleAtoi(settings.at("evaluate.batch"), &batch) &&
       std::lround(share * static_cast<double>(batch)) == 0) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "spec.settings: with evaluate.synthetic_share ", settings.at("evaluate.synthetic_share"),
-        " no image of a batch of ", batch,
-        " would be synthetic, so both sides would be the same models; raise it, or set "
-        "evaluate.segmenter=none"));
+        "--set evaluate.synthetic_share=", settings.at("evaluate.synthetic_share"),
+        ": no image of a batch of ", batch,
+        " would be synthetic, so both sides would be the same models; raise it, or go without "
+        "the evaluation with --segmenter none"));
   }
   return absl::OkStatus();
 }

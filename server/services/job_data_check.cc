@@ -1,128 +1,21 @@
 #include "server/services/job_data_check.h"
 
 #include <algorithm>
-#include <optional>
 #include <set>
-#include <unordered_map>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "common/data/fingerprint.h"
-#include "common/data/manifest.h"
-#include "common/data/structures.h"
 #include "common/settings/least_numbers.h"
 #include "common/settings/settings.h"
-#include "server/catalog/datasets.h"
 #include "server/scheduler/job_shape.h"
 #include "server/scheduler/plan.h"
 #include "server/services/item_facts.h"
+#include "server/services/job_images.h"
 
 namespace alignflow {
 namespace {
-
-constexpr size_t kMostNamed = 10;
-// Comparisons of fingerprints in one call, a second or two; beyond, files alone are compared.
-constexpr size_t kMostComparisons = 400'000'000;
-
-std::optional<Fingerprint> FromText(const std::string& text) {
-  return FingerprintFromBytes(absl::HexStringToBytes(text));
-}
-
-// One of the job's sets of images. Names come when somebody must be told.
-struct ImagesOfJob {
-  std::string what;  // "--source polyps"
-  std::vector<SetMember> members;
-  std::string manifest;  // digest; empty: the members have their names
-  std::optional<MaskFacts> masks;
-};
-
-absl::StatusOr<ImagesOfJob> ReadDataset(ServiceContext& context, const std::string& option,
-                                        const std::string& id, const std::string& digest) {
-  ImagesOfJob images{
-      .what = absl::StrCat(option, " ", id), .members = {}, .manifest = digest, .masks = {}};
-  std::string facts;
-  std::vector<DatasetBlobs> items;
-  absl::Status status = context.catalog.Transact([&](Sql& sql) -> absl::Status {
-    const std::optional<DatasetRecord> record = FindDataset(sql, id);
-    if (!record || record->digest != digest) {
-      return absl::AbortedError(absl::StrCat(images.what, " was replaced meanwhile; try again"));
-    }
-    facts = record->mask_facts;
-    items = ItemsOfDataset(sql, id);
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
-  for (DatasetBlobs& item : items) {
-    images.members.push_back({"", std::move(item.image), FromText(item.fingerprint)});
-  }
-  if (!facts.empty()) {
-    absl::StatusOr<MaskFacts> masks = ParseMaskFacts(facts);
-    if (!masks.ok()) return absl::InternalError("catalog: a dataset's facts can't be read");
-    images.masks = *std::move(masks);
-  }
-  return images;
-}
-
-ImagesOfJob ReferencesOf(const v1::AlignSpec& spec) {
-  ImagesOfJob images{.what = "--references", .members = {}, .manifest = "", .masks = {}};
-  for (const v1::ReferenceImage& reference : spec.references()) {
-    images.members.push_back({reference.stem(), reference.image().sha256(),
-                              FingerprintFromBytes(reference.fingerprint())});
-  }
-  return images;
-}
-
-absl::Status FillInNames(ServiceContext& context, ImagesOfJob& images) {
-  if (images.manifest.empty()) return absl::OkStatus();
-  absl::StatusOr<std::string> text = context.blobs.Get(images.manifest, kMaxManifestBytes);
-  if (!text.ok()) return text.status();
-  absl::StatusOr<DatasetManifest> manifest = ParseManifest(*text);
-  if (!manifest.ok()) return manifest.status();
-  std::unordered_map<std::string_view, std::string_view> names;
-  for (const DatasetItem& item : manifest->items) names.try_emplace(item.image, item.name);
-  for (SetMember& member : images.members) {
-    if (const auto name = names.find(member.digest); name != names.end()) {
-      member.name = std::string(name->second);
-    }
-  }
-  images.manifest.clear();
-  return absl::OkStatus();
-}
-
-// "a = img-3, b looks like img-4 and 7 more".
-std::string Named(const std::vector<SameMember>& same, const std::vector<SetMember>& of,
-                  const std::vector<SetMember>& in) {
-  std::vector<std::string> names;
-  for (const SameMember& one : same) {
-    if (names.size() == kMostNamed) break;
-    names.push_back(
-        absl::StrCat(of[one.row].name, one.same_file ? " = " : " looks like ", in[one.other].name));
-  }
-  std::string text = absl::StrJoin(names, ", ");
-  if (same.size() > kMostNamed) absl::StrAppend(&text, " and ", same.size() - kMostNamed, " more");
-  return text;
-}
-
-std::vector<SameMember> SameOf(ImagesOfJob& of, ImagesOfJob& in) {
-  if (of.members.size() * in.members.size() <= kMostComparisons) {
-    return FindSame(of.members, in.members);
-  }
-  const auto files = [](const ImagesOfJob& images) {
-    std::vector<SetMember> members = images.members;
-    for (SetMember& member : members) member.fingerprint.reset();
-    return members;
-  };
-  return FindSame(files(of), files(in));
-}
-
-int64_t DistinctFiles(const ImagesOfJob& images) {
-  std::set<std::string_view> digests;
-  for (const SetMember& member : images.members) digests.insert(member.digest);
-  return static_cast<int64_t>(digests.size());
-}
 
 class DataCheck {
  public:
@@ -130,7 +23,7 @@ class DataCheck {
       : context_(context),
         job_(job),
         shape_(ShapeOf(job.settings, !job.target.empty(), job.pairs)),
-        references_(ReferencesOf(spec)) {}
+        references_(ImagesOfReferences(spec)) {}
 
   absl::Status Run() {
     absl::Status status = Read();
@@ -147,12 +40,12 @@ class DataCheck {
 
   absl::Status Read() {
     absl::StatusOr<ImagesOfJob> source =
-        ReadDataset(context_, "--source", job_.source, job_.source_digest);
+        ImagesOfDataset(context_, "--source", job_.source, job_.source_digest);
     if (!source.ok()) return source.status();
     source_ = *std::move(source);
     if (job_.target.empty()) return absl::OkStatus();
     absl::StatusOr<ImagesOfJob> target =
-        ReadDataset(context_, "--target", job_.target, job_.target_digest);
+        ImagesOfDataset(context_, "--target", job_.target, job_.target_digest);
     if (!target.ok()) return target.status();
     target_ = *std::move(target);
     return absl::OkStatus();
@@ -294,31 +187,6 @@ class DataCheck {
 };
 
 }  // namespace
-
-DistinctReferences WithoutRepeatedReferences(const v1::AlignSpec& spec) {
-  DistinctReferences result{.spec = spec, .warnings = {}};
-  std::vector<SetMember> members;
-  for (const v1::ReferenceImage& reference : spec.references()) {
-    members.push_back({reference.stem(), reference.image().sha256(), std::nullopt});
-  }
-  const std::vector<SameMember> repeated = FindRepeated(members);
-  if (repeated.empty()) return result;
-  result.spec.clear_references();
-  size_t next = 0;
-  for (size_t row = 0; row < members.size(); ++row) {
-    if (next < repeated.size() && repeated[next].row == row) {
-      ++next;
-    } else {
-      *result.spec.add_references() = spec.references(static_cast<int>(row));
-    }
-  }
-  result.warnings.push_back(
-      absl::StrCat("--references: ", repeated.size(), " of the ", members.size(), " files ",
-                   repeated.size() == 1 ? "is there" : "are there", " twice (",
-                   Named(repeated, members, members), "): each counts once, so there are ",
-                   members.size() - repeated.size()));
-  return result;
-}
 
 absl::Status CheckJobData(ServiceContext& context, const v1::AlignSpec& spec, JobRecord& job) {
   for (const v1::ReferenceImage& reference : spec.references()) {

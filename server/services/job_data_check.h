@@ -1,21 +1,11 @@
 #ifndef ALIGNFLOW_SERVER_SERVICES_JOB_DATA_CHECK_H_
 #define ALIGNFLOW_SERVER_SERVICES_JOB_DATA_CHECK_H_
 
-#include <string>
-#include <vector>
-
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "alignflow/v1/jobs.pb.h"
 #include "server/services/service_context.h"
 
 namespace alignflow {
-
-// The spec with each file among the references once, and what that took, for people.
-struct DistinctReferences {
-  v1::AlignSpec spec;
-  std::vector<std::string> warnings;
-};
-DistinctReferences WithoutRepeatedReferences(const v1::AlignSpec& spec);
 
 // What a job's source, references and target say about each other and about the preset, before
 // anything is computed. `spec` has distinct references; `job` has its datasets, preset and settings
