@@ -213,7 +213,7 @@ void FillIn(const Kernels& kernels, const FigureSets& sets, const FeaturesByName
   if (sets.source().size() >= 2 && sets.made().size() >= 2) {
     double yardstick = MeanPairwiseDistance(features.at(source));
     found.diversity_of = source;
-    if (sets.target.size() >= 2) {
+    if (sets.target.size() >= kLeastTarget) {
       const double own = MeanPairwiseDistance(features.at(sets.target.name));
       if (own < yardstick) {
         yardstick = own;
