@@ -203,7 +203,7 @@ TEST_F(CatalogTest, WhateverIsStoredAsABlobIsReferredTo) {
     DatasetRecord dataset;
     dataset.id = "set";
     dataset.digest = "manifest";
-    InsertDataset(sql, dataset, {{"image", "mask"}});
+    InsertDataset(sql, dataset, {{"image", "mask", ""}});
     JobRecord job = Job("a");
     job.references_digest = "references";
     InsertJob(sql, job, {{"stem", "reference", 5}});
