@@ -152,8 +152,9 @@ TEST_F(JobDataTest, CopiesOfAReferenceMakeTheSameTasksAsOne) {
   Work(Register());
   const v1::Job job = CreateJob(many).value();
   EXPECT_EQ(job.spec().references_size(), 2) << "the job shows what was asked for";
-  EXPECT_EQ(GetJob(job.name()).state(), v1::JOB_STATE_SUCCEEDED);
-  for (const v1::Stage& stage : GetJob(job.name()).stages()) {
+  const v1::Job done = GetJob(job.name());
+  EXPECT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED);
+  for (const v1::Stage& stage : done.stages()) {
     EXPECT_EQ(stage.tasks_reused(), stage.tasks_total()) << stage.id();
   }
 }
