@@ -21,13 +21,17 @@ bool LosesMost(const ClassStructures& shown, const KeptStructures& kept) {
 std::string Remedy(const ClassStructures& shown, int size, const PresetSizes& sizes) {
   const int64_t lost = shown.structures - shown.kept.at(size).structures;
   const std::pair<std::string, int>* best = nullptr;
+  bool unknown = false;
   for (const auto& preset : sizes) {
     const auto kept = shown.kept.find(preset.second);
-    if (preset.second <= size || kept == shown.kept.end()) continue;
+    if (preset.second <= size) continue;
+    unknown = unknown || kept == shown.kept.end();
+    if (kept == shown.kept.end()) continue;
     if (2 * (shown.structures - kept->second.structures) > lost) continue;
     if (LosesMost(shown, kept->second)) continue;
     if (best == nullptr || preset.second < best->second) best = &preset;
   }
+  if (best == nullptr && unknown) return "; try a larger --preset";
   if (best == nullptr) return "; no preset keeps them: crop the images around the structures";
   return absl::StrCat("; with --preset ", best->first, " ",
                       shown.structures - shown.kept.at(best->second).structures, " vanish");

@@ -15,6 +15,12 @@ constexpr int kFrequencies = 16;    // in each direction
 constexpr int kMostValues = 32;     // in a mask of classes
 constexpr double kLeastSpread = 3;  // grey levels; below, a picture shows nothing
 
+std::vector<int> SizesOfPresets() {
+  std::vector<int> sizes;
+  for (const auto& [preset, size] : PresetSizes()) sizes.push_back(size);
+  return sizes;
+}
+
 }  // namespace
 
 std::optional<Fingerprint> FingerprintOf(const cv::Mat& image) {
@@ -97,19 +103,15 @@ MaskFacts FactsOf(const std::map<int, ClassStructures>& by_value, const LabelTab
 }
 
 ItemFacts FactsOfItem(const cv::Mat& image, const std::optional<cv::Mat>& mask) {
-  static const auto* const sizes = [] {
-    auto* list = new std::vector<int>;
-    for (const auto& [preset, size] : PresetSizes()) list->push_back(size);
-    return list;
-  }();
   ItemFacts facts{.fingerprint = FingerprintOf(image), .structures = {}};
-  if (mask) facts.structures = StructuresByValue(*mask, *sizes);
+  if (mask) facts.structures = StructuresByValue(*mask, SizesOfPresets());
   return facts;
 }
 
 MaskFacts FactsOfMask(const cv::Mat& mask, const LabelTable& labels, int size) {
   std::map<int, ClassStructures> by_value;
-  const int sizes[] = {size};
+  std::vector<int> sizes = SizesOfPresets();
+  if (std::ranges::find(sizes, size) == sizes.end()) sizes.push_back(size);
   for (const LabelTable::Label& label : labels.labels()) {
     by_value[label.value] = StructuresOfValue(mask, label.value, sizes);
   }

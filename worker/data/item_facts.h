@@ -38,7 +38,8 @@ struct ItemFacts {
 };
 ItemFacts FactsOfItem(const cv::Mat& image, const std::optional<cv::Mat>& mask);
 
-// The mask's facts at one size, as a worker that letterboxes it sees them.
+// The mask's facts at the size of a worker that letterboxes it, and at the presets', for the
+// remedy.
 MaskFacts FactsOfMask(const cv::Mat& mask, const LabelTable& labels, int size);
 
 }  // namespace alignflow

@@ -47,6 +47,11 @@ TEST(StructuresTest, WhereNoPresetKeepsThemTheRemedyIsACrop) {
   EXPECT_THAT(LossAt(tiny, 64, kSizes).text, HasSubstr("crop the images around the structures"));
 }
 
+TEST(StructuresTest, NothingIsSaidOfPresetsThatNobodyCountedAt) {
+  EXPECT_THAT(LossAt(Polyps(100, 300, {{64, {3, 9}}}), 64, kSizes).text,
+              HasSubstr("97 vanish at 64 px; try a larger --preset"));
+}
+
 TEST(StructuresTest, MasksOfNothingAreRefusedAndUnknownOnesAreNot) {
   EXPECT_THAT(std::string(CheckStructures({.images = 8, .with_structures = 0, .classes = {}}, 64,
                                           kSizes, "the source")

@@ -127,7 +127,7 @@ TEST(ItemFactsTest, StructuresThatTouchAtACornerAreOneAndClassesAreCountedApart)
   EXPECT_EQ(facts.classes.at("cup").structures, 1);
   EXPECT_EQ(facts.classes.at("disc").structures, 1);
   EXPECT_FALSE(facts.classes.contains("drusen"));
-  EXPECT_EQ(FactsOf(StructuresByValue(mask, std::vector<int>{64}), labels), facts)
+  EXPECT_EQ(FactsOf(StructuresByValue(mask, std::vector<int>{64, 128, 512}), labels), facts)
       << "the client, which may not know the table yet, counts as the worker does";
 }
 
