@@ -90,6 +90,9 @@ void AddReferences(const SentReferences& sent, v1::AlignSpec& spec) {
     v1::ReferenceImage* reference = spec.add_references();
     reference->set_stem(sent.folder.items[i].name);
     SetDigest(sent.files.images[i].blob, *reference->mutable_image());
+    if (const auto& known = sent.folder.items[i].facts.fingerprint) {
+      reference->set_fingerprint(FingerprintBytes(*known));
+    }
   }
   if (sent.folder.sample_bits != kAllSampleBits) {
     spec.set_reference_sample_bits(sent.folder.sample_bits);

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/call.h"
+#include "client/item_facts.h"
 #include "client/sent_files.h"
 #include "client/text_table.h"
 #include "common/resource_name.h"
@@ -77,6 +78,7 @@ v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& file
     item->set_stem(folder.items[i].name);
     SetDigest(files.images[i].blob, *item->mutable_image());
     SetDigest(files.masks[i].blob, *item->mutable_mask());
+    SetFacts(folder.items[i].facts, folder.labels, *item->mutable_facts());
   }
   return manifest;
 }
@@ -99,6 +101,7 @@ absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments&
   PrintFindings(*folder, session.console);
   PrintLabels(*folder, session.console);
   WarnOfSizes(*folder, session.console);
+  PrintWarnings(WarningsOfStructures(*folder), session.console);
 
   auto files = DescribeFolder(*folder, session.console);
   if (!files.ok()) return files.status();

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/settings/settings.h"
 
@@ -107,6 +108,9 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
   return *presets;
 }
 
+// Of the presets without a setting `size`.
+constexpr std::pair<std::string_view, int> kFixedSizes[] = {{"unet-64", 64}, {"unet-128", 128}};
+
 }  // namespace
 
 const std::vector<std::string>& PresetNames() {
@@ -125,6 +129,29 @@ absl::StatusOr<SettingMap> PresetDefaults(std::string_view preset) {
   return absl::InvalidArgumentError(absl::StrCat("there is no preset '", std::string(preset),
                                                  "'; the nearest is ",
                                                  Nearest(preset, PresetNames())));
+}
+
+absl::StatusOr<int> ImageSizeOf(std::string_view preset, const SettingMap& resolved) {
+  for (const auto& [name, size] : kFixedSizes) {
+    if (name == preset) return size;
+  }
+  const auto setting = resolved.find("size");
+  int size = 0;
+  if (setting != resolved.end() && absl::SimpleAtoi(setting->second, &size)) return size;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the preset '", std::string(preset), "' has no size"));
+}
+
+const std::vector<std::pair<std::string, int>>& PresetSizes() {
+  static const auto* const sizes = [] {
+    auto* list = new std::vector<std::pair<std::string, int>>;
+    for (const auto& [name, values] : Presets()) {
+      const absl::StatusOr<int> size = ImageSizeOf(name, values);
+      if (size.ok()) list->emplace_back(name, *size);
+    }
+    return list;
+  }();
+  return *sizes;
 }
 
 }  // namespace alignflow

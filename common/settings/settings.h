@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -13,7 +14,7 @@ namespace alignflow {
 
 // Version of the engine's results. Part of every task's digest: raise it when the same task would
 // give other bytes, and nothing stale is reused.
-inline constexpr int kResultVersion = 3;
+inline constexpr int kResultVersion = 4;
 
 // Pairs in one generate task.
 inline constexpr int kShardPairs = 32;
@@ -55,6 +56,12 @@ absl::StatusOr<SettingMap> PresetDefaults(std::string_view preset);
 // unknown key with the nearest valid one, a key that the preset does not have, a value that is not
 // of its type, and a value out of range with the range.
 absl::StatusOr<SettingMap> ResolveSettings(std::string_view preset, const SettingMap& given);
+
+// The side in pixels of the square that a preset works at, under its settings. InvalidArgument for
+// an unknown preset.
+absl::StatusOr<int> ImageSizeOf(std::string_view preset, const SettingMap& resolved);
+// Every preset with the size of its defaults.
+const std::vector<std::pair<std::string, int>>& PresetSizes();
 
 // The part of `resolved` that a task kind's result depends on, plus "preset". Memoization rests on
 // it.

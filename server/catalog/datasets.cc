@@ -7,8 +7,8 @@ namespace alignflow {
 namespace {
 
 constexpr char kSelect[] =
-    "SELECT id, sequence, digest, labels, item_count, size_bytes, smallest, largest, create_time "
-    "FROM datasets ";
+    "SELECT id, sequence, digest, labels, item_count, size_bytes, smallest, largest, mask_facts, "
+    "create_time FROM datasets ";
 
 std::vector<DatasetRecord> FetchDatasets(Sql& sql, const std::string& where, const auto& value,
                                          int limit) {
@@ -18,7 +18,8 @@ std::vector<DatasetRecord> FetchDatasets(Sql& sql, const std::string& where, con
       (sql.prepare << kSelect << where << " ORDER BY sequence DESC LIMIT " << limit,
        soci::use(value), soci::into(row.id), soci::into(row.sequence), soci::into(row.digest),
        soci::into(row.labels), soci::into(row.item_count), soci::into(row.size_bytes),
-       soci::into(row.smallest), soci::into(row.largest), soci::into(created));
+       soci::into(row.smallest), soci::into(row.largest), soci::into(row.mask_facts),
+       soci::into(created));
   select.execute();
   std::vector<DatasetRecord> rows;
   while (select.fetch()) {
@@ -34,17 +35,19 @@ void InsertDataset(Sql& sql, DatasetRecord& record, const std::vector<DatasetBlo
   sql << "SELECT COALESCE(MAX(sequence), 0) + 1 FROM datasets", soci::into(record.sequence);
   const int64_t created = ToColumn(record.create_time);
   sql << "INSERT INTO datasets (id, sequence, digest, labels, item_count, size_bytes, smallest, "
-         "largest, create_time) VALUES (:id, :sequence, :digest, :labels, :count, :bytes, "
-         ":smallest, :largest, :created)",
+         "largest, mask_facts, create_time) VALUES (:id, :sequence, :digest, :labels, :count, "
+         ":bytes, :smallest, :largest, :facts, :created)",
       soci::use(record.id), soci::use(record.sequence), soci::use(record.digest),
       soci::use(record.labels), soci::use(record.item_count), soci::use(record.size_bytes),
-      soci::use(record.smallest), soci::use(record.largest), soci::use(created);
+      soci::use(record.smallest), soci::use(record.largest), soci::use(record.mask_facts),
+      soci::use(created);
   int64_t ordinal = 0;
   DatasetBlobs item;
   soci::statement insert =
-      (sql.prepare << "INSERT INTO dataset_items (dataset_id, ordinal, image, mask) VALUES (:id, "
-                      ":ordinal, :image, :mask)",
-       soci::use(record.id), soci::use(ordinal), soci::use(item.image), soci::use(item.mask));
+      (sql.prepare << "INSERT INTO dataset_items (dataset_id, ordinal, image, mask, fingerprint) "
+                      "VALUES (:id, :ordinal, :image, :mask, :fingerprint)",
+       soci::use(record.id), soci::use(ordinal), soci::use(item.image), soci::use(item.mask),
+       soci::use(item.fingerprint));
   for (const DatasetBlobs& next : items) {
     item = next;
     insert.execute(true);
@@ -56,6 +59,18 @@ std::optional<DatasetRecord> FindDataset(Sql& sql, const std::string& id) {
   std::vector<DatasetRecord> rows = FetchDatasets(sql, "WHERE id = :id", id, 1);
   if (rows.empty()) return std::nullopt;
   return rows.front();
+}
+
+std::vector<DatasetBlobs> ItemsOfDataset(Sql& sql, const std::string& id) {
+  DatasetBlobs row;
+  soci::statement select =
+      (sql.prepare << "SELECT image, mask, fingerprint FROM dataset_items "
+                      "WHERE dataset_id = :id ORDER BY ordinal",
+       soci::use(id), soci::into(row.image), soci::into(row.mask), soci::into(row.fingerprint));
+  select.execute();
+  std::vector<DatasetBlobs> rows;
+  while (select.fetch()) rows.push_back(row);
+  return rows;
 }
 
 std::vector<DatasetRecord> ListDatasets(Sql& sql, int64_t before, int limit) {

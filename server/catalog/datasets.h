@@ -14,6 +14,8 @@ namespace alignflow {
 // The id must be free. Sets record.sequence.
 void InsertDataset(Sql& sql, DatasetRecord& record, const std::vector<DatasetBlobs>& items);
 std::optional<DatasetRecord> FindDataset(Sql& sql, const std::string& id);
+// In the order in which they were registered.
+std::vector<DatasetBlobs> ItemsOfDataset(Sql& sql, const std::string& id);
 // Newest first, those with a sequence below `before`.
 std::vector<DatasetRecord> ListDatasets(Sql& sql, int64_t before, int limit);
 void DeleteDataset(Sql& sql, const std::string& id);

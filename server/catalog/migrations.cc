@@ -116,6 +116,10 @@ const std::vector<Statements>& Migrations() {
       {
           R"(ALTER TABLE pairs ADD COLUMN left_out TEXT NOT NULL DEFAULT '')",
           R"(ALTER TABLE tasks ADD COLUMN pairs_left_out BIGINT NOT NULL DEFAULT 0)",
+      },
+      {
+          R"(ALTER TABLE datasets ADD COLUMN mask_facts TEXT NOT NULL DEFAULT '')",
+          R"(ALTER TABLE dataset_items ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '')",
       }};
   return *migrations;
 }

@@ -25,12 +25,16 @@ struct DatasetRecord {
   int64_t item_count = 0;
   int64_t size_bytes = 0;
   std::string smallest, largest;  // "WxH"
+  std::string mask_facts;         // common/data/structures.h's JSON; empty: unknown
   absl::Time create_time = absl::UnixEpoch();
 };
 
-// The blobs of one item of a dataset: what garbage collection must keep.
+// The blobs of one item of a dataset, which garbage collection must keep, and how the image is
+// told from others.
 struct DatasetBlobs {
   std::string image, mask;
+  std::string
+      fingerprint;  // common/data/fingerprint.h's bytes as hexadecimal digits; empty: unknown
 };
 
 struct ReferenceRecord {

@@ -8,6 +8,7 @@
 #include "common/data/manifest.h"
 #include "common/status_conversion.h"
 #include "server/services/image_check.h"
+#include "server/services/item_facts.h"
 
 namespace alignflow {
 namespace {
@@ -99,6 +100,7 @@ absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::Manifest& manifest
   document.labels = *labels;
   document.sample_bits = *sample_bits;
   std::set<std::string> stems;
+  FactsOfItems facts(*labels);
   for (int i = 0; i < manifest.items_size(); ++i) {
     if (cancelled()) return absl::CancelledError("the client has gone");
     const v1::DatasetItem& item = manifest.items(i);
@@ -108,11 +110,14 @@ absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::Manifest& manifest
     absl::StatusOr<DatasetItem> probed = CheckItem(item, Where(what, item.stem()), blobs);
     if (!probed.ok()) return probed.status();
     document.items.push_back(*std::move(probed));
-    checked.items.push_back({item.image().sha256(), item.mask().sha256()});
+    checked.items.push_back({item.image().sha256(), item.mask().sha256(), ""});
+    absl::Status added = facts.Add(item.facts(), Where(what, item.stem()), checked.items.back());
+    if (!added.ok()) return added;
     checked.record.size_bytes += item.image().size_bytes() + item.mask().size_bytes();
   }
   checked.record.item_count = manifest.items_size();
   checked.record.labels = labels->ToString();
+  checked.record.mask_facts = facts.MaskFactsText();
   DescribeSizes(document.items, checked.record);
   absl::StatusOr<std::string> text = WriteManifest(std::move(document));
   if (!text.ok()) return text.status();

@@ -1,5 +1,6 @@
 #include "server/services/job_check.h"
 
+#include <cmath>
 #include <optional>
 #include <string>
 
@@ -9,6 +10,8 @@
 #include "common/status_conversion.h"
 #include "server/catalog/datasets.h"
 #include "server/services/dataset_check.h"
+#include "server/services/job_data_check.h"
+#include "server/services/job_images.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -57,15 +60,18 @@ absl::Status ResolvePreset(const v1::AlignSpec& spec, JobRecord& record) {
   return absl::OkStatus();
 }
 
-// What the settings ask for that the job's data can't give.
-absl::Status CheckMethod(const v1::AlignSpec& spec, const SettingMap& settings) {
+absl::Status CheckReferenceCount(int given, const SettingMap& settings) {
   int64_t wanted = 0;
-  const int given = spec.references_size();
-  if (absl::SimpleAtoi(settings.at("align.references"), &wanted) && wanted > given) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "spec.settings: align.references is ", wanted, ", but only ", given,
-        " references are given; give more, or set align.references to at most ", given));
+  if (!absl::SimpleAtoi(settings.at("align.references"), &wanted) || wanted <= given) {
+    return absl::OkStatus();
   }
+  return absl::InvalidArgumentError(
+      absl::StrCat("spec.settings: align.references is ", wanted, ", but only ", given,
+                   " references are given; give more, or set align.references to at most ", given));
+}
+
+// Settings that contradict each other.
+absl::Status CheckMethod(const v1::AlignSpec& spec, const SettingMap& settings) {
   const std::string& method = settings.at("method");
   const std::string& masks = settings.at("masks.kind");
   if ((method == "reinhard" || method == "fda") && masks != "real") {
@@ -74,6 +80,18 @@ absl::Status CheckMethod(const v1::AlignSpec& spec, const SettingMap& settings) 
                                                    "masks.kind can't be ",
                                                    masks,
                                                    "; set it to real, or use another method"));
+  }
+  double share = 0;
+  int64_t batch = 0;
+  const bool evaluates = !spec.target().empty() && settings.at("evaluate.segmenter") != "none";
+  if (evaluates && absl::SimpleAtod(settings.at("evaluate.synthetic_share"), &share) &&
+      absl::SimpleAtoi(settings.at("evaluate.batch"), &batch) &&
+      std::lround(share * static_cast<double>(batch)) == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--set evaluate.synthetic_share=", settings.at("evaluate.synthetic_share"),
+        ": no image of a batch of ", batch,
+        " would be synthetic, so both sides would be the same models; raise it, or go without "
+        "the evaluation with --segmenter none"));
   }
   return absl::OkStatus();
 }
@@ -122,6 +140,15 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
 
   absl::StatusOr<std::string> manifest = CheckReferences(spec, context.blobs, cancelled);
   if (!manifest.ok()) return manifest.status();
+  const DistinctReferences distinct = WithoutRepeatedReferences(spec);
+  if (!distinct.warnings.empty()) {
+    record.warnings = distinct.warnings;
+    manifest = CheckReferences(distinct.spec, context.blobs, cancelled);
+    if (!manifest.ok()) return manifest.status();
+  }
+  status = CheckReferenceCount(distinct.spec.references_size(), record.settings);
+  if (status.ok()) status = CheckJobData(context, distinct.spec, record);
+  if (!status.ok()) return status;
   absl::StatusOr<std::string> digest = context.blobs.Put(*manifest);
   if (!digest.ok()) return digest.status();
   record.references_digest = *digest;
@@ -129,7 +156,7 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
     job.references.push_back(
         {reference.stem(), reference.image().sha256(), reference.image().size_bytes()});
   }
-  if (job.references.size() == 1) record.warnings.push_back(kSingleReference);
+  if (distinct.spec.references_size() == 1) record.warnings.push_back(kSingleReference);
   return job;
 }
 

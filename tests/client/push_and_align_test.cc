@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+#include <set>
+
 #include "tests/client/fake_coordinator.h"
 #include "worker/data/phantom.h"
 
@@ -39,6 +43,44 @@ TEST_F(PushTest, SendsEveryFileAndTheManifestWithItsLabels) {
   EXPECT_EQ(manifest.labels(1).name(), "disc");
   EXPECT_EQ(manifest.labels(1).value(), 128);
   EXPECT_EQ(manifest.background(), 255);
+}
+
+TEST_F(PushTest, SendsAFingerprintOfEachPictureAndTheStructuresOfEachMask) {
+  ASSERT_EQ(Push({"--labels", "cup=0,disc=128"}).exit, 0);
+  std::set<std::string> pictures;
+  for (const v1::DatasetItem& item : coordinator_.datasets.created.manifest().items()) {
+    EXPECT_EQ(item.facts().fingerprint().size(), 32u);
+    pictures.insert(item.facts().fingerprint());
+    EXPECT_TRUE(item.facts().structures_counted());
+    ASSERT_EQ(item.facts().structures_size(), 2) << "cup and disc, not the background";
+    for (const v1::Structures& shown : item.facts().structures()) {
+      EXPECT_GE(shown.structures(), 1);
+      ASSERT_EQ(shown.kept_size(), 3) << "a size each of the presets";
+      for (const v1::KeptStructures& kept : shown.kept()) {
+        EXPECT_EQ(kept.structures(), shown.structures()) << "enlarged, nothing vanishes";
+      }
+    }
+  }
+  EXPECT_EQ(pictures.size(), 3u);
+}
+
+TEST_F(PushTest, WarnsOfStructuresThatVanishAtTheDefaultPresetsSize) {
+  for (const auto& file : std::filesystem::directory_iterator(dir_ / "images")) {
+    cv::Mat image = cv::imread(file.path().string()), mask(640, 640, CV_8U, cv::Scalar(0));
+    cv::resize(image, image, mask.size());
+    // Two of three are large enough for 64 pixels.
+    mask(cv::Rect(100, 100, 80, 80)).setTo(255);
+    mask(cv::Rect(300, 100, 80, 80)).setTo(255);
+    mask(cv::Rect(500, 507, 6, 6)).setTo(255);
+    ASSERT_TRUE(cv::imwrite(file.path().string(), image));
+    ASSERT_TRUE(cv::imwrite((dir_ / "masks" / file.path().filename()).string(), mask));
+  }
+  const auto outcome = Push({"--labels", "lesion=255"});
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("of 9 lesion structures 3 vanish at 64 px; with --preset unet-128 0 "
+                             "vanish"),
+            std::string::npos)
+      << outcome.err;
 }
 
 TEST_F(PushTest, SendsNothingThatTheServerHas) {
@@ -93,6 +135,7 @@ TEST_F(AlignTest, CreatesAJobFromFlags) {
   EXPECT_EQ(spec().settings().at("fit.iterations"), "20");
   EXPECT_EQ(spec().settings().at("seed"), "3");
   ASSERT_EQ(spec().references_size(), 3);
+  EXPECT_EQ(spec().references(0).fingerprint().size(), 32u);
   EXPECT_EQ(coordinator_.blobs.Get(spec().references(0).image().sha256()),
             ReadFile(dir_ / "images" / "000001.png"));
 }

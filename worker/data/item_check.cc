@@ -103,6 +103,10 @@ void CheckItem(FolderItem& item, size_t index, const LabelTable* labels, SetFact
     facts.lossy_masks = mask->header.lossy;
     facts.labels.Add(mask->pixels, index);
   }
+  if (image) {
+    item.facts =
+        FactsOfItem(image->pixels, mask ? std::optional<cv::Mat>(mask->pixels) : std::nullopt);
+  }
 }
 
 // As CheckItem; a picture that memory does not hold is a fault, too.

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "common/data/image_rule.h"
 #include "worker/data/fault_list.h"
+#include "worker/data/item_facts.h"
 #include "worker/data/label_use.h"
 
 namespace alignflow {
@@ -19,6 +20,7 @@ struct FolderItem {
   std::filesystem::path mask;   // empty for references
   int width = 0;                // pixels, of image and mask alike
   int height = 0;
+  ItemFacts facts = {};
 };
 
 // What the files of a set have told besides.

@@ -18,6 +18,9 @@ constexpr int64_t kVendiResamples = 50;    // likewise
 constexpr int64_t kPermutations = 499;
 constexpr int64_t kSubsets = 100;
 constexpr int64_t kLeastTarget = 4;
+// Mean distance, in deviations of the source's features, from which images differ at all: that of a
+// set of different images is about 10.
+constexpr double kLeastDiversity = 0.5;
 constexpr int64_t kFrechetNeeds = 300;
 constexpr int64_t kKernelNeeds = 50;
 constexpr int64_t kManifoldNeeds = 100;
@@ -105,15 +108,22 @@ void AddGapClosed(const Kernels& kernels, const FigureSets& sets, FigureTable& t
   if (!values.contains("stage 1") || !values.contains("stage 2")) return;
   if (!values.contains("references")) return;
   const double gap = values.at("stage 1") - values.at("references");
-  if (gap <= 0) return;
-  table.Add({.name = "gap closed (percent)",
-             .subject = "stage 2",
-             .value = 100 * (values.at("stage 1") - values.at("stage 2")) / gap,
-             .interval = {},
-             .better = "higher",
-             .unit = "percent",
-             .note = "",
-             .sample_count = sets.made().size()});
+  // The share of a gap that may be none says nothing, however large it is.
+  const Interval sure =
+      PercentileInterval(kernels.resamples.at("stage 1") - kernels.resamples.at("references"), gap);
+  Figure figure{.name = "gap closed (percent)",
+                .subject = "stage 2",
+                .value = {},
+                .interval = {},
+                .better = "higher",
+                .unit = "percent",
+                .note = "not available: stage 1 is not clearly further away than the references",
+                .sample_count = sets.made().size()};
+  if (sure.low > 0) {
+    figure.value = 100 * (values.at("stage 1") - values.at("stage 2")) / gap;
+    figure.note.clear();
+  }
+  table.Add(figure);
 }
 
 void AddManifold(const FeatureSpace& space, const FigureSets& sets, const FeaturesByName& features,
@@ -203,14 +213,21 @@ void FillIn(const Kernels& kernels, const FigureSets& sets, const FeaturesByName
   if (sets.source().size() >= 2 && sets.made().size() >= 2) {
     double yardstick = MeanPairwiseDistance(features.at(source));
     found.diversity_of = source;
-    if (sets.target.size() >= 2) {
+    if (sets.target.size() >= kLeastTarget) {
       const double own = MeanPairwiseDistance(features.at(sets.target.name));
       if (own < yardstick) {
         yardstick = own;
         found.diversity_of = sets.target.name;
       }
     }
-    found.diversity = MeanPairwiseDistance(features.at(made)) / std::max(yardstick, 1e-12);
+    if (yardstick >= kLeastDiversity) {
+      found.diversity = MeanPairwiseDistance(features.at(made)) / yardstick;
+    } else {
+      found.no_diversity = absl::StrFormat(
+          "the %s images hardly differ from one another (mean distance %.2g), so "
+          "nothing can be measured by them",
+          found.diversity_of, yardstick);
+    }
   }
 }
 

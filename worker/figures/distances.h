@@ -26,6 +26,7 @@ struct SetFindings {
   // Mean pairwise distance of the pairs over that of the source or of the target (without one: the
   // references), whichever is smaller: a scanner's own images may be more alike than the source's.
   std::optional<double> diversity;
+  std::string no_diversity = "there are too few images";  // why there is none
   std::string diversity_of = "source";
 };
 

@@ -1,7 +1,9 @@
 #include "worker/figures/downstream.h"
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,13 +15,12 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kResamples = 2000;
-
 // The scores of one side: runs by the end of their role, such as "000001".
 struct Side {
   std::vector<std::string> runs;
   std::vector<std::string> classes, images, sequences;
   at::Tensor dice, iou;  // double [R,I,C], NaN where a class does not count
+  int64_t steps = 0;     // of training, the fewest of a run
 };
 
 // Rows of numbers or null to [I,C].
@@ -58,6 +59,8 @@ Side LoadSide(TaskContext& context, const TaskSpec& spec, const std::string& pre
       const auto count = static_cast<int64_t>(classes.size());
       dice.push_back(Rows(scores.at("images"), "dice", count));
       iou.push_back(Rows(scores.at("images"), "iou", count));
+      const int64_t steps = scores.value("iterations", int64_t{0});
+      side.steps = side.runs.empty() ? steps : std::min(side.steps, steps);
       side.runs.push_back(role.substr(prefix.size() + 1));
     } catch (const nlohmann::json::exception& error) {
       throw TaskError(absl::InvalidArgumentError(
@@ -69,6 +72,43 @@ Side LoadSide(TaskContext& context, const TaskSpec& spec, const std::string& pre
     side.iou = at::stack(iou);
   }
   return side;
+}
+
+// Leaves the images that `target` holds.
+void KeepImages(const ImageSet& target, Side& side) {
+  const std::set<std::string> held(target.names.begin(), target.names.end());
+  std::vector<int64_t> rows;
+  for (size_t i = 0; i < side.images.size(); ++i) {
+    if (!held.contains(side.images[i])) continue;
+    side.images[rows.size()] = side.images[i];
+    side.sequences[rows.size()] = side.sequences[i];
+    rows.push_back(static_cast<int64_t>(i));
+  }
+  if (rows.empty()) {
+    throw TaskError(absl::InvalidArgumentError(
+        "the segmentation models were tested on none of the target's images"));
+  }
+  side.images.resize(rows.size());
+  side.sequences.resize(rows.size());
+  side.dice = side.dice.index_select(1, at::tensor(rows, at::kLong));
+  side.iou = side.iou.index_select(1, at::tensor(rows, at::kLong));
+}
+
+// How many images with a structure, and of how many groups these are.
+void CountEvidence(const Side& side, const ImageSet& target, Quantities& known) {
+  std::set<std::string> shown;
+  for (int64_t i = 0; target.classes.defined() && i < target.size(); ++i) {
+    if (target.classes[i].any().item<bool>()) shown.insert(target.names[i]);
+  }
+  std::vector<std::string> groups;
+  for (size_t i = 0; i < side.images.size(); ++i) {
+    if (shown.contains(side.images[i])) groups.push_back(side.sequences[i]);
+  }
+  known[Quantity::kRuns] = static_cast<int64_t>(side.runs.size());
+  known[Quantity::kRunSteps] = side.steps;
+  known[Quantity::kTargetStructures] = static_cast<int64_t>(groups.size());
+  known[Quantity::kTargetGroups] =
+      groups.empty() ? 0 : GroupNumbers(groups).max().item<int64_t>() + 1;
 }
 
 class Downstream {
@@ -90,8 +130,7 @@ class Downstream {
   }
 
   PairedGain AddGain(const Side& before) {
-    const PairedGain gain =
-        CompareRuns(before.dice, side_.dice, groups_, kResamples, table_.NextStream());
+    const PairedGain gain = CompareRuns(before.dice, side_.dice, groups_);
     table_.Add({.name = "mdice gain (points)",
                 .subject = subject_,
                 .value = 100 * gain.value,
@@ -106,14 +145,14 @@ class Downstream {
 
  private:
   void AddScore(const std::string& name, const at::Tensor& scores) {
-    const MeanScore score = ScoreOfRuns(scores, groups_, kResamples, table_.NextStream());
+    const MeanScore score = ScoreOfRuns(scores, groups_);
     table_.Add({.name = name,
                 .subject = subject_,
                 .value = 100 * score.value,
                 .interval = Interval{100 * score.interval.low, 100 * score.interval.high},
                 .better = "higher",
                 .unit = "percent",
-                .note = "",
+                .note = scores.size(0) > 1 ? "" : "of 1 run: the interval does not know others",
                 .sample_count = scores.size(1)});
   }
 
@@ -126,8 +165,12 @@ class Downstream {
 }  // namespace
 
 std::optional<PairedGain> AddDownstream(TaskContext& context, const TaskSpec& spec,
-                                        FigureTable& table) {
-  const Side real = LoadSide(context, spec, "real"), both = LoadSide(context, spec, "both");
+                                        const FigureSubject& target, FigureTable& table,
+                                        Quantities& known) {
+  Side real = LoadSide(context, spec, "real"), both = LoadSide(context, spec, "both");
+  for (Side* side : {&real, &both}) {
+    if (!side->runs.empty()) KeepImages(target.set, *side);
+  }
   if (!real.runs.empty()) Downstream(real, "real only", table).AddScores();
   if (both.runs.empty()) return std::nullopt;
   Downstream with_pairs(both, "real + pairs", table);
@@ -137,6 +180,8 @@ std::optional<PairedGain> AddDownstream(TaskContext& context, const TaskSpec& sp
     throw TaskError(absl::InvalidArgumentError(
         "the models with and without pairs differ in runs, images or classes"));
   }
+  both.steps = std::min(both.steps, real.steps);
+  CountEvidence(both, target.set, known);
   return with_pairs.AddGain(real);
 }
 

@@ -24,11 +24,15 @@ GateFindings AddGateFigures(const FigureSets& sets, FigureTable& table) {
     const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
     if (record.value("strength", 1.0) < 1 || record.contains("method")) ++found.restyled;
     if (!record.contains("gates")) continue;
-    agreements.push_back(record["gates"].at("mask_agreement"));
+    ++found.judged;
+    // A mask of background alone is met by whatever shows nothing.
+    if (made.set.classes[row].any().item<bool>()) {
+      agreements.push_back(record["gates"].at("mask_agreement"));
+    }
     copies.push_back(record["gates"].value("near_copy", false) ? 1 : 0);
     if (copies.back() > 0) ++found.near_copies;
   }
-  found.judged = static_cast<int64_t>(agreements.size());
+  found.with_structures = static_cast<int64_t>(agreements.size());
   found.ran = found.judged > 0;
   const auto add = [&](const char* name, const std::vector<double>& by_pair, double scale,
                        const char* better, const char* unit) {
@@ -38,14 +42,15 @@ GateFindings AddGateFigures(const FigureSets& sets, FigureTable& table) {
                   .interval = {},
                   .better = better,
                   .unit = unit,
-                  .note = "not available: the gates were off",
+                  .note = found.ran ? "not available: no pair's mask shows a structure"
+                                    : "not available: the gates were off",
                   .sample_count = made.size()};
     if (!by_pair.empty()) {
       const at::Tensor values = at::tensor(by_pair, at::kDouble) * scale;
       figure.value = values.mean().item<double>();
       figure.interval = IntervalOfMean(values, kResamples, table.NextStream());
       figure.note.clear();
-      figure.sample_count = found.judged;
+      figure.sample_count = static_cast<int64_t>(by_pair.size());
     }
     table.Add(figure);
     return figure.value.value_or(0);

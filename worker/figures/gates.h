@@ -12,10 +12,11 @@ namespace alignflow {
 // What the gates said about the pairs that are handed out, from their records.
 struct GateFindings {
   bool ran = false;
-  double mask_agreement = 0;  // mean
-  int64_t judged = 0;         // pairs whose records have the gates' verdict
-  int64_t near_copies = 0;    // of these
-  double left_out_share = 0;  // of all pairs asked for
+  double mask_agreement = 0;    // mean over the pairs whose mask shows a structure
+  int64_t with_structures = 0;  // these pairs
+  int64_t judged = 0;           // pairs whose records have the gates' verdict
+  int64_t near_copies = 0;      // of these
+  double left_out_share = 0;    // of all pairs asked for
   // Pairs that are a source image restyled: made from a partly noised source image or by a colour
   // transfer.
   int64_t restyled = 0;

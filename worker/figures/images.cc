@@ -14,6 +14,8 @@ namespace {
 
 constexpr int64_t kResamples = 500;
 constexpr int64_t kLpipsBatch = 16;
+// Rounding to 8 bits alone gives 1.7e-6 where a picture is not flat.
+constexpr double kLeastRoughness = 1e-7;
 
 void AddMean(const std::string& name, const std::string& subject, const at::Tensor& by_image,
              const char* better, const char* unit, FigureTable& table) {
@@ -65,7 +67,20 @@ at::Tensor LpipsOf(const Lpips& net, const at::Tensor& a, const at::Tensor& b, a
 void AddImageFigures(const FigureSets& sets, FigureTable& table) {
   const double fine = RoughnessOf(sets.target.set).mean().item<double>();
   for (const FigureSubject& subject : sets.subjects) {
-    AddMean("roughness (target = 1)", subject.name, RoughnessOf(subject.set) / fine, "", "", table);
+    if (fine >= kLeastRoughness) {
+      AddMean("roughness (target = 1)", subject.name, RoughnessOf(subject.set) / fine, "", "",
+              table);
+    } else if (&subject == &sets.made()) {
+      table.Add({.name = "roughness (target = 1)",
+                 .subject = subject.name,
+                 .value = {},
+                 .interval = {},
+                 .better = "",
+                 .unit = "",
+                 .note = absl::StrCat("not available: the images of the ", sets.target.name,
+                                      " have no fine detail to compare with"),
+                 .sample_count = subject.size()});
+    }
   }
   const auto add_contrast = [&](const FigureSubject& subject) {
     const at::Tensor contrasts = MaskContrasts(subject.set);
@@ -82,7 +97,7 @@ void AddLikeness(const FigureSets& sets, const LpipsModel& lpips, at::Device dev
     if (!subject.generated()) continue;
     std::vector<int64_t> with_origin, origins;
     for (int64_t row = 0; row < subject.size(); ++row) {
-      const std::optional<int64_t> origin = OriginRow(subject, row, sets.source().set);
+      const std::optional<int64_t> origin = OriginRow(subject, row, sets.source());
       if (!origin) continue;
       with_origin.push_back(row);
       origins.push_back(*origin);

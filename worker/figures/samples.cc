@@ -97,15 +97,15 @@ std::string SamplesJson(const FigureSets& sets) {
     const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
     nlohmann::json images{{made.name, PictureOf(made.set, row)}};
     if (stage1) AddNamed(stage1->set, made.set.names[row], "stage 1", images);
-    AddNamed(sets.source().set, made.pairs.origins[row], "source", images);
+    AddNamed(sets.source().set, sets.source().Kept(made.pairs.origins[row]), "source", images);
     nlohmann::json sample{{"pair", made.pairs.pairs[row]},
                           {"mask_origin", made.pairs.origins[row]}};
     if (record.contains("method")) sample["method"] = record["method"];
     if (record.contains("gates")) {
       sample["gates"] = record["gates"];
       const bool reference = record["gates"].value("nearest_in", "") == "references";
-      AddNamed(reference ? sets.references.set : sets.source().set,
-               record["gates"].value("nearest", ""), "nearest", images);
+      const FigureSubject& real = reference ? sets.references : sets.source();
+      AddNamed(real.set, real.Kept(record["gates"].value("nearest", "")), "nearest", images);
     }
     sample["images"] = std::move(images);
     samples.push_back(std::move(sample));
@@ -119,7 +119,7 @@ cv::Mat FiguresSheet(const FigureSets& sets) {
   std::vector<int64_t> first, origins;
   for (int64_t row = 0; row < std::min(made.size(), kSheetRows); ++row) {
     first.push_back(row);
-    const auto found = std::ranges::find(source.set.names, made.pairs.origins[row]);
+    const auto found = std::ranges::find(source.set.names, source.Kept(made.pairs.origins[row]));
     if (found != source.set.names.end()) origins.push_back(found - source.set.names.begin());
   }
   if (origins.size() < first.size())

@@ -4,7 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "worker/figures/overlap.h"
+#include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
+#include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
 
 namespace alignflow {
@@ -37,14 +40,21 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   const int64_t samples = IntegerSetting(spec, "figures.samples");
   const int64_t size = ImageSize(spec);
   const auto real = [&](const std::string& name) {
-    return FigureSubject{.name = name,
-                         .set = LoadImageSet(context, Input(spec, name), size, kMostReal)};
+    FigureSubject subject{.name = name,
+                          .set = LoadImageSet(context, Input(spec, name), size, kMostReal)};
+    KeepDistinct(subject);
+    return subject;
   };
   FigureSets sets;
   sets.held_out = spec.inputs.contains("target");
   sets.subjects.push_back(real("source"));
   sets.references = real("references");
   sets.target = sets.held_out ? real("target") : sets.references;
+  if (sets.held_out) {
+    sets.not_held_out = LeaveOutKnown(context, spec, sets.source(), sets.references, sets.target);
+  }
+  ThrowIfError(CheckLeastNumbers(spec.kind, {{Quantity::kSourceImages, sets.source().size()},
+                                             {Quantity::kReferences, sets.references.size()}}));
   if (sets.held_out) sets.subjects.push_back(sets.references);
   const LabelTable labels = sets.source().set.labels;
   const bool compared = HasInputs(spec, "stage1");
@@ -57,12 +67,27 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   return sets;
 }
 
-std::optional<int64_t> OriginRow(const FigureSubject& made, int64_t row, const ImageSet& source) {
+Quantities QuantitiesOf(const FigureSets& sets) {
+  Quantities known{{Quantity::kSourceImages, sets.source().size()},
+                   {Quantity::kReferences, sets.references.size()},
+                   {Quantity::kTargetImages, sets.target.size()},
+                   {Quantity::kPairs, sets.made().size()},
+                   // A pair that was left out was judged as well.
+                   {Quantity::kPairStructures,
+                    ImagesWithStructures(sets.made().set) + sets.made().pairs.left_out}};
+  if (sets.held_out) known[Quantity::kTargetStructures] = ImagesWithStructures(sets.target.set);
+  return known;
+}
+
+std::optional<int64_t> OriginRow(const FigureSubject& made, int64_t row,
+                                 const FigureSubject& source) {
   const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
   if (record.value("mask_kind", "real") != "real") return std::nullopt;
-  const auto found = std::ranges::find(source.names, made.pairs.origins[row]);
-  if (found == source.names.end()) return std::nullopt;
-  return found - source.names.begin();
+  const std::string& name = source.Kept(made.pairs.origins[row]);
+  const std::vector<std::string>& names = source.set.names;
+  const auto found = std::ranges::find(names, name);
+  if (found == names.end()) return std::nullopt;
+  return found - names.begin();
 }
 
 }  // namespace alignflow

@@ -2,10 +2,12 @@
 #define ALIGNFLOW_WORKER_FIGURES_SUBJECTS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "common/settings/least_numbers.h"
 #include "worker/pairs/pair_list.h"
 #include "worker/sets/image_set.h"
 #include "worker/tasks/task.h"
@@ -18,18 +20,28 @@ struct FigureSubject {
   ImageSet set;
   // Of generated pairs, a row each; empty for real images.
   GeneratedSet pairs = {};  // without its set
+  // Of real images: the name of a picture that was there twice -> the one that is kept.
+  std::map<std::string, std::string> same_as = {};
 
   int64_t size() const { return set.size(); }
+  // The name under which a picture is kept.
+  const std::string& Kept(const std::string& name) const {
+    const auto same = same_as.find(name);
+    return same == same_as.end() ? name : same->second;
+  }
   bool generated() const { return !pairs.pairs.empty(); }
 };
 
-// What a figures task compares. `subjects` begins with "source" and ends with the pairs that the
-// job hands out: "stage 2", or "pairs" where there is no stage 1 to compare them with.
+// What a figures task compares. Every real set holds each picture once (overlap.h), and the target
+// none that is in the source or among the references. `subjects` begins with "source" and ends with
+// the pairs that the job hands out: "stage 2", or "pairs" where there is no stage 1 to compare them
+// with.
 struct FigureSets {
   std::vector<FigureSubject> subjects;  // source, references (with a target), stage 1, stage 2
   FigureSubject target;      // the held-out dataset, or else the references, and named so
   FigureSubject references;  // in any case
   bool held_out = false;     // whether there is a target beside the references
+  int64_t not_held_out = 0;  // target images that were left out
 
   const FigureSubject& source() const { return subjects.front(); }
   const FigureSubject& made() const { return subjects.back(); }
@@ -38,11 +50,17 @@ struct FigureSets {
   std::string To() const { return " to " + target.name; }
 };
 
+// Throws TaskError with InvalidArgument if there are fewer images than figures take
+// (common/settings/least_numbers.h).
 FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec);
+
+// What there is of each, as far as the sets tell.
+Quantities QuantitiesOf(const FigureSets& sets);
 
 // The row of the source image whose mask row `row` of `made` has; nothing if the mask is a new one
 // or the image is not among those loaded.
-std::optional<int64_t> OriginRow(const FigureSubject& made, int64_t row, const ImageSet& source);
+std::optional<int64_t> OriginRow(const FigureSubject& made, int64_t row,
+                                 const FigureSubject& source);
 
 }  // namespace alignflow
 

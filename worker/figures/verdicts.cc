@@ -1,9 +1,12 @@
 #include "worker/figures/verdicts.h"
 
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace alignflow {
 namespace {
@@ -16,7 +19,23 @@ struct Verdict {
   std::string reason;
 };
 
+// What a verdict lacks; nothing where it can be given.
+std::optional<Verdict> Unmeasured(const char* name, const JobFindings& found) {
+  const std::vector<std::string> missing = MissingEvidence(name, found.known);
+  if (missing.empty()) return std::nullopt;
+  return Verdict{"not measured",
+                 absl::StrCat("too little evidence: there are ", absl::StrJoin(missing, "; "))};
+}
+
+// Of figures that are held against the target.
+std::string LeftOut(const JobFindings& found) {
+  if (found.not_held_out == 0) return "";
+  return absl::StrCat("; ", found.not_held_out,
+                      " target images that are in the source or among the references are left out");
+}
+
 Verdict Alignment(const JobFindings& found) {
+  if (const auto missing = Unmeasured("alignment", found)) return *missing;
   const SetFindings& sets = found.sets;
   if (!sets.made_distance || !sets.same_p_value) {
     return {"not measured", absl::StrCat("there are too few images of ", found.target)};
@@ -26,17 +45,20 @@ Verdict Alignment(const JobFindings& found) {
             absl::StrFormat("the source images cannot be told from the %d references (p = %.2g)",
                             found.references, *sets.same_p_value)};
   }
-  const std::string numbers = absl::StrFormat(
-      "the MMD to the %s is %.3g with the pairs and %.3g with the source images (difference "
-      "%.3g, 95 %% interval %.3g to %.3g)",
-      found.target, *sets.made_distance, *sets.source_distance,
-      *sets.source_distance - *sets.made_distance, sets.gain.low, sets.gain.high);
+  const std::string numbers =
+      absl::StrFormat(
+          "the MMD to the %s is %.3g with the pairs and %.3g with the source images (difference "
+          "%.3g, 95 %% interval %.3g to %.3g)",
+          found.target, *sets.made_distance, *sets.source_distance,
+          *sets.source_distance - *sets.made_distance, sets.gain.low, sets.gain.high) +
+      LeftOut(found);
   if (sets.gain.low > 0) return {"good", absl::StrCat("the pairs are nearer: ", numbers)};
   return {"poor", absl::StrCat("the pairs are not clearly nearer: ", numbers)};
 }
 
 Verdict Diversity(const JobFindings& found) {
-  if (!found.sets.diversity) return {"not measured", "there are too few images"};
+  if (const auto missing = Unmeasured("diversity", found)) return *missing;
+  if (!found.sets.diversity) return {"not measured", found.sets.no_diversity};
   const double share = *found.sets.diversity;
   return {share >= found.diversity_needed ? "good" : "poor",
           absl::StrFormat(
@@ -50,6 +72,7 @@ Verdict Diversity(const JobFindings& found) {
 Verdict MaskAgreement(const JobFindings& found) {
   const GateFindings& gates = found.gates;
   if (!gates.ran) return {"not measured", "the gates were off"};
+  if (const auto missing = Unmeasured("mask agreement", found)) return *missing;
   const bool good =
       gates.left_out_share <= kMostLeftOut && gates.mask_agreement >= found.mask_agreement_needed;
   return {good ? "good" : "poor",
@@ -69,6 +92,7 @@ Verdict Memorization(const JobFindings& found) {
   if (!gates.ran) return {"not measured", "the gates were off"};
   if (found.memorization_needed == 0) return {"not measured", "gates.memorization is 0"};
   if (gates.near_copies == 0) {
+    if (const auto missing = Unmeasured("memorization", found)) return *missing;
     return {"good",
             absl::StrFormat("none of %d pairs is a near copy of a real image", gates.judged)};
   }
@@ -82,11 +106,14 @@ Verdict Downstream(const JobFindings& found) {
             "no segmentation models were compared: that takes a target with masks and "
             "evaluate.segmenter"};
   }
+  if (const auto missing = Unmeasured("downstream", found)) return *missing;
   const PairedGain& gain = *found.gain;
-  const std::string numbers = absl::StrFormat(
-      "training with the pairs changes mDice on the target by %+.1f points (95 %% "
-      "interval %+.1f to %+.1f, p = %.2g)",
-      100 * gain.value, 100 * gain.interval.low, 100 * gain.interval.high, gain.p_value);
+  const std::string numbers =
+      absl::StrFormat(
+          "training with the pairs changes mDice on the target by %+.1f points (95 %% "
+          "interval %+.1f to %+.1f, p = %.2g)",
+          100 * gain.value, 100 * gain.interval.low, 100 * gain.interval.high, gain.p_value) +
+      LeftOut(found);
   if (gain.interval.low > 0) return {"good", numbers};
   if (gain.interval.high < 0) return {"poor", numbers};
   return {"no difference shown", numbers};

@@ -17,6 +17,7 @@ constexpr double kTies = 4 / 255.0;  // two grey levels
 // Least units: sets of nothing but copies of one image have no distances to measure by.
 constexpr double kLeastPixelUnit = 0.02;
 constexpr double kLeastUnit = 1e-3;
+constexpr double kCopy = 1e-4;  // a distance at most this is a copy's
 
 at::Tensor ToFloat(const at::Tensor& bytes) { return bytes.to(at::kFloat).div_(127.5).sub_(1); }
 
@@ -47,13 +48,18 @@ at::Tensor PixelDistances(const at::Tensor& a, const at::Tensor& b) {
   return least / std::sqrt(static_cast<double>(b.size(1)));
 }
 
-// No image is its own neighbour.
-at::Tensor WithoutSelf(at::Tensor distances) {
-  return distances.fill_diagonal_(std::numeric_limits<float>::infinity());
+// No image is its own neighbour, and neither is a copy of it: with every image there twice the unit
+// would be 0, and nothing would be near.
+at::Tensor WithoutCopies(at::Tensor distances) {
+  distances.fill_diagonal_(0);
+  return distances.masked_fill_(distances.le(kCopy), std::numeric_limits<float>::infinity());
 }
 
+// 0 if all are copies of one.
 double MedianNearest(const at::Tensor& distances) {
-  return std::get<0>(distances.min(1)).median().item<double>();
+  const at::Tensor nearest = std::get<0>(distances.min(1));
+  const at::Tensor known = nearest.masked_select(nearest.isfinite());
+  return known.size(0) == 0 ? 0 : known.median().item<double>();
 }
 
 }  // namespace
@@ -66,11 +72,11 @@ MemorizationIndex::MemorizationIndex(std::shared_ptr<const FeatureExtractor> ext
   }
   Add(source);
   const Set& set = sets_.front();
-  const at::Tensor pixels = WithoutSelf(PixelDistances(set.pictures, set.pictures));
+  const at::Tensor pixels = WithoutCopies(PixelDistances(set.pictures, set.pictures));
   pixel_unit_ = std::max(kLeastPixelUnit, MedianNearest(pixels));
-  feature_unit_ =
-      std::max(kLeastUnit, MedianNearest(WithoutSelf(at::cdist(set.features, set.features, 2, 2))));
-  unit_ = std::max(kLeastUnit, MedianNearest(WithoutSelf(Distances(set, set))));
+  feature_unit_ = std::max(
+      kLeastUnit, MedianNearest(WithoutCopies(at::cdist(set.features, set.features, 2, 2))));
+  unit_ = std::max(kLeastUnit, MedianNearest(WithoutCopies(Distances(set, set))));
 }
 
 void MemorizationIndex::Add(const at::Tensor& images) { sets_.push_back(Describe(images)); }

@@ -1,13 +1,16 @@
 #include "worker/metrics/paired.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <stdexcept>
+
+#include "worker/metrics/students_t.h"
 
 namespace alignflow {
 namespace {
 
-constexpr int64_t kChunk = 64;  // resamples at a time: [64,I,C] numbers
+constexpr int64_t kChunk = 64;  // scores at a time: [64,I,C] numbers
 
 void Check(const at::Tensor& scores, const at::Tensor& groups) {
   if (scores.dim() != 3 || scores.numel() == 0 || groups.size(0) != scores.size(1)) {
@@ -40,34 +43,72 @@ double Score(const at::Tensor& scores) {
       .item<double>();
 }
 
-// Scores under draws of runs and groups: [resamples], without those that miss every image that
-// counts.
-at::Tensor DrawnScores(const at::Tensor& scores, const at::Tensor& groups, int64_t resamples,
-                       at::Generator generator) {
-  const int64_t group_count = groups.max().item<int64_t>() + 1;
-  const at::Tensor runs = CountsOfRows(ResampleRows(resamples, scores.size(0), generator));
-  const at::Tensor images =
-      CountsOfRows(ResampleRows(resamples, group_count, generator)).index_select(1, groups);
+// A spread of a score over what it was sampled from.
+struct Spread {
+  double variance = 0;  // of the score
+  double degrees = 0;   // of freedom; 0: there is a single one, so nothing is known
+};
+
+// From the scores without one run, or without one group, each: [N].
+Spread SpreadOf(const at::Tensor& without_one) {
+  const at::Tensor values = without_one.masked_select(without_one.isfinite());
+  const auto count = static_cast<double>(values.size(0));
+  if (count < 2) return {};
+  const double squares = (values - values.mean()).square().sum().item<double>();
+  return {squares * (count - 1) / count, count - 1};
+}
+
+Spread SpreadOfRuns(const at::Tensor& scores) {
+  const int64_t runs = scores.size(0);
+  return SpreadOf(WeightedScores(scores, 1 - at::eye(runs, at::kDouble),
+                                 at::ones({runs, scores.size(1)}, at::kDouble)));
+}
+
+// Leaves out one group at a time, kChunk of them together.
+Spread SpreadOfGroups(const at::Tensor& scores, const at::Tensor& groups) {
+  const int64_t count = groups.max().item<int64_t>() + 1;
   std::vector<at::Tensor> values;
-  for (int64_t i = 0; i < resamples; i += kChunk) {
+  for (int64_t first = 0; first < count; first += kChunk) {
+    const at::Tensor left_out = at::arange(first, std::min(first + kChunk, count), at::kLong);
+    const at::Tensor images = left_out.unsqueeze(1).ne(groups.unsqueeze(0)).to(at::kDouble);
     values.push_back(
-        WeightedScores(scores, runs.slice(0, i, i + kChunk), images.slice(0, i, i + kChunk)));
+        WeightedScores(scores, at::ones({images.size(0), scores.size(0)}, at::kDouble), images));
   }
-  const at::Tensor all = at::cat(values);
-  return all.masked_select(all.isfinite());
+  return SpreadOf(at::cat(values));
 }
 
-Interval IntervalOf(const at::Tensor& draws, double value) {
-  return draws.size(0) < 2 ? Interval{value, value} : PercentileInterval(draws, value);
+// The t intervals whose widest counts.
+std::vector<Spread> SpreadsOf(const at::Tensor& scores, const at::Tensor& groups) {
+  std::vector<Spread> spreads;
+  for (const Spread& one : {SpreadOfRuns(scores), SpreadOfGroups(scores, groups)}) {
+    if (one.degrees > 0) spreads.push_back(one);
+  }
+  if (spreads.size() < 2) return spreads;
+  const Spread &runs = spreads[0], &images = spreads[1];
+  const double sum = runs.variance + images.variance;
+  if (sum <= 0) return spreads;
+  const double degrees = sum * sum /
+                         (runs.variance * runs.variance / runs.degrees +
+                          images.variance * images.variance / images.degrees);
+  spreads.push_back({sum, degrees});
+  return spreads;
 }
 
-// Twice the share of the draws, shifted as for the interval, that lie on the other side of 0.
-double PValueOf(const at::Tensor& draws, double value) {
-  if (draws.size(0) < 2) return 1;
-  const at::Tensor shifted = draws + (value - draws.mean().item<double>());
-  const double beyond =
-      (value > 0 ? shifted.le(0) : shifted.ge(0)).sum().item<double>() + 1;  // and the one seen
-  return std::min(1.0, 2 * beyond / static_cast<double>(draws.size(0) + 1));
+Interval IntervalOf(const std::vector<Spread>& spreads, double value) {
+  double half = 0;
+  for (const Spread& one : spreads) {
+    half = std::max(half, std::sqrt(one.variance) * TwoSidedQuantile(0.05, one.degrees));
+  }
+  return {value - half, value + half};
+}
+
+double PValueOf(const std::vector<Spread>& spreads, double value) {
+  if (spreads.empty() || value == 0) return 1;
+  double p = 0;
+  for (const Spread& one : spreads) {
+    p = std::max(p, TwoSidedPValue(value / std::sqrt(one.variance), one.degrees));
+  }
+  return p;
 }
 
 }  // namespace
@@ -88,25 +129,25 @@ at::Tensor GroupNumbers(const std::vector<std::string>& groups) {
   return at::tensor(numbers, at::kLong);
 }
 
-MeanScore ScoreOfRuns(const at::Tensor& scores, const at::Tensor& groups, int64_t resamples,
-                      at::Generator generator) {
+MeanScore ScoreOfRuns(const at::Tensor& scores, const at::Tensor& groups) {
   Check(scores, groups);
   MeanScore score{.value = Score(scores), .interval = {}};
-  score.interval = IntervalOf(DrawnScores(scores, groups, resamples, generator), score.value);
+  score.interval = IntervalOf(SpreadsOf(scores, groups), score.value);
   return score;
 }
 
-PairedGain CompareRuns(const at::Tensor& before, const at::Tensor& after, const at::Tensor& groups,
-                       int64_t resamples, at::Generator generator) {
+PairedGain CompareRuns(const at::Tensor& before, const at::Tensor& after,
+                       const at::Tensor& groups) {
   Check(before, groups);
   if (before.sizes() != after.sizes()) {
     throw std::invalid_argument("scores can only be compared run by run and image by image");
   }
   const at::Tensor gain = after - before;
   PairedGain out{.value = Score(gain), .interval = {}};
-  const at::Tensor draws = DrawnScores(gain, groups, resamples, generator);
-  out.interval = IntervalOf(draws, out.value);
-  out.p_value = PValueOf(draws, out.value);
+  const std::vector<Spread> spreads = SpreadsOf(gain, groups);
+  out.interval = IntervalOf(spreads, out.value);
+  out.p_value = PValueOf(spreads, out.value);
+  out.runs = gain.size(0);
   out.groups = groups.max().item<int64_t>() + 1;
   return out;
 }

@@ -8,6 +8,7 @@
 #include "common/data/manifest.h"
 #include "worker/data/image_decode.h"
 #include "worker/data/image_folder.h"
+#include "worker/data/item_facts.h"
 #include "worker/data/letterbox.h"
 #include "worker/sets/pixels.h"
 #include "worker/stores/model_file.h"
@@ -44,7 +45,7 @@ absl::Status CheckSize(const cv::Mat& pixels, const DatasetItem& item, const cha
 // Decodes, checks and resizes one item into the tensors' rows.
 absl::Status DecodeItem(const DatasetItem& item, const ItemFiles& files, const LabelTable& labels,
                         int sample_bits, const LetterboxPlan& plan, at::Tensor image_row,
-                        at::Tensor class_row) {
+                        at::Tensor class_row, MaskFacts* facts) {
   auto bytes = ReadImageFile(files.image);
   if (!bytes.ok()) return bytes.status();
   auto image = DecodeImage(*bytes, item.name, sample_bits);
@@ -60,6 +61,7 @@ absl::Status DecodeItem(const DatasetItem& item, const ItemFiles& files, const L
   if (absl::Status status = CheckSize(*mask, item, "mask"); !status.ok()) return status;
   const std::span<const uint8_t> pixels(mask->data, mask->total());
   if (absl::Status status = labels.CheckMask(pixels, mask_name); !status.ok()) return status;
+  if (facts) *facts = FactsOfMask(*mask, labels, plan.size);
   cv::Mat boxed = LetterboxMask(*mask, plan, labels.background());
   labels.ToClasses(std::span<uint8_t>(boxed.data, boxed.total()));
   class_row.copy_(TensorOfMask(boxed));
@@ -69,7 +71,7 @@ absl::Status DecodeItem(const DatasetItem& item, const ItemFiles& files, const L
 }  // namespace
 
 ImageSet LoadImageSet(TaskContext& context, const std::string& manifest_digest, int64_t size,
-                      int64_t most) {
+                      int64_t most, MaskFacts* facts) {
   const DatasetManifest manifest = LoadManifest(context, manifest_digest, most);
   const bool masks = manifest.kind == DatasetKind::kDataset;
   std::vector<std::string> digests;
@@ -96,14 +98,19 @@ ImageSet LoadImageSet(TaskContext& context, const std::string& manifest_digest, 
       if (masks) files[i - begin].mask = ValueOrThrow(context.Fetch(manifest.items[i].mask));
     }
     std::vector<absl::Status> statuses(end - begin);
+    std::vector<MaskFacts> shown(end - begin);
     at::parallel_for(begin, end, 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         statuses[i - begin] =
             DecodeItem(manifest.items[i], files[i - begin], set.labels, manifest.sample_bits,
-                       plans[i], set.images[i], masks ? set.classes[i] : at::Tensor());
+                       plans[i], set.images[i], masks ? set.classes[i] : at::Tensor(),
+                       facts ? &shown[i - begin] : nullptr);
       }
     });
     for (const absl::Status& status : statuses) ThrowIfError(status);
+    for (const MaskFacts& part : shown) {
+      if (facts) Add(part, *facts);
+    }
   }
   return set;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/data/label_table.h"
+#include "common/data/structures.h"
 #include "worker/tasks/task.h"
 
 namespace alignflow {
@@ -27,8 +28,9 @@ struct ImageSet {
 // Fetches a manifest's files, checks every one to the last pixel and brings them to size x size
 // pixels. Of more than `most` items, that many, equally spaced, are taken. Throws TaskError:
 // InvalidArgument names the item and the remedy; Cancelled within a few images.
+// `facts`, if given, becomes what the masks show before and after.
 ImageSet LoadImageSet(TaskContext& context, const std::string& manifest_digest, int64_t size,
-                      int64_t most = INT64_MAX);
+                      int64_t most = INT64_MAX, MaskFacts* facts = nullptr);
 
 // The references that a task learns from: align.references of them, equally spaced; 0: all. Throws
 // TaskError with InvalidArgument if more are asked for than given, besides what LoadImageSet does.

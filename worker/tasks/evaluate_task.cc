@@ -5,9 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/settings/least_numbers.h"
 #include "worker/gates/mask_agreement.h"
 #include "worker/pairs/pair_list.h"
 #include "worker/sets/image_set.h"
+#include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/segmenter_training.h"
 #include "worker/tasks/task_error.h"
@@ -102,6 +104,9 @@ TaskOutputs RunEvaluate(const TaskSpec& spec, TaskContext& context) {
   const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
   const ImageSet target = LoadImageSet(context, Input(spec, "target"), size);
   CheckTarget(source, target);
+  ThrowIfError(
+      CheckLeastNumbers(spec.kind, {{Quantity::kSourceStructures, ImagesWithStructures(source)},
+                                    {Quantity::kTargetStructures, ImagesWithStructures(target)}}));
   std::optional<ImageSet> pairs;
   if (HasPairs(spec)) {
     pairs = LoadPairs(context, spec, "pairs", source.labels, INT64_MAX).set;

@@ -80,7 +80,9 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
                     .gates = {},
                     .gain = {},
                     .target = sets.target.name,
+                    .known = QuantitiesOf(sets),
                     .references = sets.references.size(),
+                    .not_held_out = sets.not_held_out,
                     .diversity_needed = RealSetting(spec, "gates.diversity"),
                     .mask_agreement_needed = RealSetting(spec, "gates.mask_agreement"),
                     .memorization_needed = RealSetting(spec, "gates.memorization")};
@@ -99,7 +101,7 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
       sets, LoadLpips(context), device, [&] { progress.ThrowIfCancelled(); }, table);
   advance();
   found.gates = AddGateFigures(sets, table);
-  found.gain = AddDownstream(context, spec, table);
+  found.gain = AddDownstream(context, spec, sets.target, table, found.known);
   advance();
   const std::string embedding = EmbeddingJson(shown, progress);
   advance();

@@ -1,4 +1,5 @@
 #include "worker/sets/image_set.h"
+#include "worker/sets/usable_set.h"
 #include "worker/stores/mask_model.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
@@ -26,6 +27,7 @@ TaskOutputs RunFitMasks(const TaskSpec& spec, TaskContext& context) {
   const int64_t iterations = IntegerSetting(spec, "masks.iterations");
   ProgressReporter progress(context, iterations, "steps");
   const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
+  CheckUsable(spec, source);
   progress.set_note(source.note);
   const auto model = NewMaskFlow(context, spec, source);
   const TrainingOptions options{.iterations = iterations,

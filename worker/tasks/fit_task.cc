@@ -1,5 +1,6 @@
 #include "worker/sets/image_set.h"
 #include "worker/sets/training_source.h"
+#include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
@@ -34,7 +35,10 @@ TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context) {
                                 .accumulate = Accumulated(spec)};
   ProgressReporter progress(context, options.iterations, "steps");
 
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
+  MaskFacts facts;
+  const ImageSet source =
+      LoadImageSet(context, Input(spec, "source"), ImageSize(spec), INT64_MAX, &facts);
+  CheckUsable(spec, source, facts);
   progress.set_note(source.note);
   const auto model = NewModel(context, spec, source);
   const TrainingSource training(*model, source, [&] { progress.ThrowIfCancelled(); });

@@ -1,4 +1,5 @@
 #include "worker/sets/image_set.h"
+#include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/stores/segmenter_file.h"
 #include "worker/tasks/segmenter_training.h"
@@ -21,6 +22,7 @@ TaskOutputs RunJudge(const TaskSpec& spec, TaskContext& context) {
   const int64_t size = ImageSize(spec);
   ProgressReporter progress(context, IntegerSetting(spec, "judge.iterations"), "steps");
   const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
+  CheckUsable(spec, source);
   progress.set_note(source.note);
   const auto model =
       MakeSegmenter(kJudgeSegmenter, source.labels.classes(), size, seed, DeviceOf(context)).model;

@@ -4,6 +4,7 @@
 
 #include "worker/pairs/pair_list.h"
 #include "worker/sets/image_set.h"
+#include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
@@ -30,6 +31,7 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
   const auto [first, last] = PairNumbersOf(spec);
   ProgressReporter progress(context, last - first + 1, "images");
   const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
+  CheckUsable(spec, source);
   const ImageSet references = LoadReferences(context, spec);
   const at::Tensor styles = ImagesFromBytes(references.images);
   const ColourMoments moments = MomentsInView(styles);

@@ -203,7 +203,7 @@ TEST_F(CatalogTest, WhateverIsStoredAsABlobIsReferredTo) {
     DatasetRecord dataset;
     dataset.id = "set";
     dataset.digest = "manifest";
-    InsertDataset(sql, dataset, {{"image", "mask"}});
+    InsertDataset(sql, dataset, {{"image", "mask", ""}});
     JobRecord job = Job("a");
     job.references_digest = "references";
     InsertJob(sql, job, {{"stem", "reference", 5}});
@@ -296,6 +296,8 @@ TEST_F(CatalogTest, ACatalogOfTheFirstVersionKeepsItsPairs) {
     SetPairs(sql, "key", {{1, "image", "mask", "{}", ""}});
     sql << "ALTER TABLE pairs DROP COLUMN left_out";
     sql << "ALTER TABLE tasks DROP COLUMN pairs_left_out";
+    sql << "ALTER TABLE datasets DROP COLUMN mask_facts";
+    sql << "ALTER TABLE dataset_items DROP COLUMN fingerprint";
     sql << "DELETE FROM schema_version WHERE version > 1";
   });
   catalog_.reset();

@@ -1,7 +1,12 @@
 #include "worker/figures/verdicts.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -18,11 +23,17 @@ JobFindings Faultless() {
                 .diversity = 0.9};
   found.gates = {.ran = true,
                  .mask_agreement = 0.8,
+                 .with_structures = 60,
                  .judged = 60,
                  .near_copies = 0,
                  .left_out_share = 0.05,
                  .restyled = 0};
-  found.gain = PairedGain{.value = 0.04, .interval = {0.01, 0.07}, .p_value = 0.01, .groups = 60};
+  found.gain =
+      PairedGain{.value = 0.04, .interval = {0.01, 0.07}, .p_value = 0.01, .runs = 3, .groups = 60};
+  for (const LeastNumber& row : LeastNumbersOfVerdicts()) {
+    int64_t& enough = found.known[row.quantity];
+    enough = std::max(enough, row.least);
+  }
   found.target = "target";
   found.references = 10;
   found.diversity_needed = 0.6;
@@ -44,6 +55,53 @@ TEST(FiguresVerdictsTest, AJobWithoutFaultIsGoodThroughout) {
   const std::map<std::string, std::string> verdicts = Verdicts(Faultless());
   EXPECT_EQ(verdicts.size(), 5u);
   for (const auto& [name, verdict] : verdicts) EXPECT_EQ(verdict, "good") << name;
+}
+
+TEST(FiguresVerdictsTest, WithOneLessThanTheTableSaysAVerdictIsNotMeasuredAndSaysWhatIsMissing) {
+  for (const LeastNumber& row : LeastNumbersOfVerdicts()) {
+    JobFindings found = Faultless();
+    found.known[row.quantity] = row.least - 1;
+    for (const auto& verdict : nlohmann::json::parse(VerdictsJson(found))) {
+      if (verdict.at("name") != row.needed_by) continue;
+      EXPECT_EQ(verdict.at("verdict"), "not measured") << row.needed_by;
+      EXPECT_THAT(verdict.at("reason").get<std::string>(),
+                  testing::HasSubstr("needs " + std::to_string(row.least)));
+    }
+  }
+}
+
+TEST(FiguresVerdictsTest, OneRunOfThreeStepsShowsNoGain) {
+  JobFindings found = Faultless();
+  found.gain->interval = {0.1, 0.2};
+  found.gain->p_value = 0.001;
+  found.known[Quantity::kRuns] = 1;
+  found.known[Quantity::kRunSteps] = 3;
+  EXPECT_EQ(Verdicts(found)["downstream"], "not measured");
+}
+
+TEST(FiguresVerdictsTest, ACopyThatWasFoundCountsHoweverFewWereLookedAt) {
+  JobFindings found = Faultless();
+  found.gates.near_copies = 1;
+  found.known[Quantity::kPairs] = 1;
+  EXPECT_EQ(Verdicts(found)["memorization"], "poor");
+}
+
+TEST(FiguresVerdictsTest, DiversityWithoutAYardstickSaysWhy) {
+  JobFindings found = Faultless();
+  found.sets.diversity.reset();
+  found.sets.no_diversity = "the source images hardly differ";
+  EXPECT_EQ(Verdicts(found)["diversity"], "not measured");
+  EXPECT_THAT(VerdictsJson(found), testing::HasSubstr("the source images hardly differ"));
+}
+
+TEST(FiguresVerdictsTest, TheDocumentHasEveryLeastNumber) {
+  std::ifstream stream(std::filesystem::path(ALIGNFLOW_TEST_DATA) / "../../docs/figures.md");
+  const std::string document{std::istreambuf_iterator<char>(stream), {}};
+  for (const LeastNumber& row : LeastNumbersOfVerdicts()) {
+    const std::string line = "| " + std::string(row.needed_by) + " | " + std::to_string(row.least) +
+                             " | " + std::string(QuantityName(row.quantity)) + " |";
+    EXPECT_THAT(document, testing::HasSubstr(line));
+  }
 }
 
 TEST(FiguresVerdictsTest, AlignmentIsGoodOnlyBeyondTheInterval) {

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <string>
+#include <vector>
+
 namespace alignflow {
 namespace {
-
-constexpr int64_t kResamples = 500;
 
 at::Generator Seeded(uint64_t seed) { return at::detail::createCPUGenerator(seed); }
 at::Tensor Uniform(int64_t runs, int64_t images, int64_t classes, uint64_t seed) {
@@ -16,18 +18,17 @@ at::Tensor Alone(int64_t images) { return at::arange(images, at::kLong); }
 TEST(PairedTest, AClearGainIsFoundAndItsSignIsKept) {
   const at::Tensor before = Uniform(3, 50, 1, 1);
   const at::Tensor after = before + 0.1 + 0.05 * Uniform(3, 50, 1, 2);
-  const PairedGain gain = CompareRuns(before, after, Alone(50), kResamples, Seeded(3));
+  const PairedGain gain = CompareRuns(before, after, Alone(50));
   EXPECT_NEAR(gain.value, 0.125, 0.01);
   EXPECT_GT(gain.interval.low, 0);
   EXPECT_LT(gain.p_value, 0.01);
-  const PairedGain loss = CompareRuns(after, before, Alone(50), kResamples, Seeded(3));
+  const PairedGain loss = CompareRuns(after, before, Alone(50));
   EXPECT_NEAR(loss.value, -gain.value, 1e-12);
   EXPECT_LT(loss.interval.high, 0);
 }
 
 TEST(PairedTest, NoGainIsNotFound) {
-  const PairedGain gain =
-      CompareRuns(Uniform(3, 50, 1, 1), Uniform(3, 50, 1, 2), Alone(50), kResamples, Seeded(3));
+  const PairedGain gain = CompareRuns(Uniform(3, 50, 1, 1), Uniform(3, 50, 1, 2), Alone(50));
   EXPECT_LT(gain.interval.low, 0);
   EXPECT_GT(gain.interval.high, 0);
   EXPECT_GT(gain.p_value, 0.05);
@@ -40,31 +41,97 @@ TEST(PairedTest, FramesOfOneVideoAreNoIndependentEvidence) {
   after.slice(1, 0, 20) += 0.3;
   std::vector<std::string> videos;
   for (int i = 0; i < 60; ++i) videos.push_back("video " + std::to_string(i / 20));
-  const PairedGain alone = CompareRuns(before, after, Alone(60), kResamples, Seeded(3));
-  const PairedGain grouped =
-      CompareRuns(before, after, GroupNumbers(videos), kResamples, Seeded(3));
+  const PairedGain alone = CompareRuns(before, after, Alone(60));
+  const PairedGain grouped = CompareRuns(before, after, GroupNumbers(videos));
   EXPECT_EQ(alone.value, grouped.value);
-  EXPECT_LT(alone.p_value, 0.05);
   EXPECT_GT(grouped.p_value, 0.1);
   EXPECT_EQ(grouped.groups, 3);
   EXPECT_GT(grouped.interval.high - grouped.interval.low, alone.interval.high - alone.interval.low);
+}
+
+TEST(PairedTest, OneRunsIntervalIsOfItsImagesAlone) {
+  const at::Tensor before = Uniform(1, 50, 1, 1);
+  const PairedGain gain = CompareRuns(before, before + 0.1 * Uniform(1, 50, 1, 2), Alone(50));
+  EXPECT_EQ(gain.runs, 1);
+  EXPECT_GT(gain.interval.low, 0);
+  EXPECT_TRUE(std::isfinite(gain.p_value));
+}
+
+TEST(PairedTest, RunsThatDifferMakeAGainOfEveryImageUncertain) {
+  // Every image gains the same, but one run gained all of it.
+  const at::Tensor before = at::full({3, 50, 1}, 0.5, at::kDouble);
+  at::Tensor after = before.clone();
+  after.select(0, 0) += 0.15;
+  const PairedGain gain = CompareRuns(before, after, Alone(50));
+  EXPECT_NEAR(gain.value, 0.05, 1e-12);
+  EXPECT_LT(gain.interval.low, 0);
+  EXPECT_GT(gain.p_value, 0.3);
+}
+
+// Gains without a true effect: of runs (in points), of groups of images and of each image.
+at::Tensor NoTrueGain(int64_t runs, int64_t groups, int64_t in_group, double run_points,
+                      at::Generator random) {
+  const auto normal = [&](at::IntArrayRef shape, double points) {
+    return at::randn(shape, random, at::kDouble) * (points / 100);
+  };
+  const at::Tensor of_groups =
+      normal({1, groups, 1}, 3).expand({1, groups, in_group}).reshape({1, -1});
+  const int64_t images = groups * in_group;
+  const at::Tensor gains = normal({runs, 1}, run_points) + of_groups + normal({1, images}, 3) +
+                           normal({runs, images}, 8);
+  return gains.unsqueeze(2);
+}
+
+TEST(PairedTest, WithoutATrueGainAtMostSixPercentOfVerdictsAreFalseAlarms) {
+  constexpr int kTrials = 1500;
+  at::Generator random = Seeded(11);
+  for (const int64_t runs : {3, 5}) {
+    for (const int64_t in_group : {1, 6}) {
+      constexpr int64_t kGroups = 12;
+      std::vector<std::string> names;
+      for (int64_t i = 0; i < kGroups * in_group; ++i) {
+        names.push_back("video " + std::to_string(i / in_group));
+      }
+      const at::Tensor groups = GroupNumbers(names);
+      for (const double run_points : {2.0, 5.0, 10.0}) {
+        int alarms = 0;
+        for (int trial = 0; trial < kTrials; ++trial) {
+          const at::Tensor gains = NoTrueGain(runs, kGroups, in_group, run_points, random);
+          const PairedGain found = CompareRuns(at::zeros_like(gains), gains, groups);
+          const bool outside = found.interval.low > 0 || found.interval.high < 0;
+          EXPECT_EQ(outside, found.p_value < 0.05);
+          alarms += outside ? 1 : 0;
+        }
+        EXPECT_LE(alarms, 0.06 * kTrials)
+            << runs << " runs, effects of " << run_points << " points, " << in_group << " a group";
+      }
+    }
+  }
+}
+
+TEST(PairedTest, ATrueGainIsFoundWhereRunsAgree) {
+  at::Generator random = Seeded(12);
+  int found = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    const at::Tensor gains = NoTrueGain(3, 40, 1, 2, random) + 0.1;
+    found += CompareRuns(at::zeros_like(gains), gains, Alone(40)).interval.low > 0 ? 1 : 0;
+  }
+  EXPECT_GT(found, 160) << "ten points against runs that differ by two";
 }
 
 TEST(PairedTest, ImagesWithoutAClassDoNotCountForIt) {
   at::Tensor scores = at::full({2, 4, 2}, 0.5, at::kDouble);
   scores.select(2, 1).slice(1, 0, 3).fill_(NAN);  // the second class shows in the last image only
   scores.select(2, 1).select(1, 3).fill_(0.9);
-  const MeanScore score = ScoreOfRuns(scores, Alone(4), kResamples, Seeded(1));
+  const MeanScore score = ScoreOfRuns(scores, Alone(4));
   EXPECT_NEAR(score.value, 0.7, 1e-12);
   EXPECT_TRUE(std::isfinite(score.interval.low));
 }
 
 TEST(PairedTest, ScoresOfOtherImagesAreRefused) {
-  EXPECT_THROW(
-      CompareRuns(Uniform(2, 5, 1, 1), Uniform(2, 6, 1, 1), Alone(5), kResamples, Seeded(1)),
-      std::invalid_argument);
-  EXPECT_THROW(ScoreOfRuns(Uniform(2, 5, 1, 1), Alone(4), kResamples, Seeded(1)),
+  EXPECT_THROW(CompareRuns(Uniform(2, 5, 1, 1), Uniform(2, 6, 1, 1), Alone(5)),
                std::invalid_argument);
+  EXPECT_THROW(ScoreOfRuns(Uniform(2, 5, 1, 1), Alone(4)), std::invalid_argument);
 }
 
 }  // namespace

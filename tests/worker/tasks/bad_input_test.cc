@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <opencv2/imgproc.hpp>
+
 #include "tests/worker/tasks/task_fixture.h"
 
 namespace alignflow {
@@ -47,6 +49,31 @@ TEST_F(BadInputTest, AMaskOfAnotherSizeIsRefusedByName) {
   const std::string error = ErrorOfFit();
   EXPECT_THAT(error, HasSubstr("item-100"));
   EXPECT_THAT(error, HasSubstr("32x32"));
+}
+
+TEST_F(BadInputTest, MasksOfNothingAreRefused) {
+  for (DatasetItem& item : manifest_.items) {
+    item.mask = blobs_->Put(*EncodePng(cv::Mat(64, 64, CV_8U, cv::Scalar(0))));
+  }
+  EXPECT_THAT(ErrorOfFit(), HasSubstr("none of its 3 masks shows anything but background"));
+}
+
+TEST_F(BadInputTest, LesionsThatVanishAtThePresetsSizeAreRefusedWhateverTheClientSaid) {
+  for (DatasetItem& item : manifest_.items) {
+    cv::Mat image, mask(640, 640, CV_8U, cv::Scalar(0));
+    cv::resize(*DecodeImage(blobs_->Read(item.image), "image"), image, mask.size());
+    for (int i = 0; i < 30; ++i) mask(cv::Rect(21 + 20 * i, 21 + 19 * i, 3, 1)).setTo(255);
+    item.image = blobs_->Put(*EncodePng(image));
+    item.mask = blobs_->Put(*EncodePng(mask));
+    item.width = item.height = 640;
+  }
+  const std::string error = ErrorOfFit();
+  EXPECT_THAT(error, HasSubstr("of 90 polyp structures 90 vanish at 64 px; with --preset "));
+}
+
+TEST_F(BadInputTest, CopiesOfOneImageAreRefusedBeforeStage1) {
+  for (DatasetItem& item : manifest_.items) item.image = manifest_.items[0].image;
+  EXPECT_THAT(ErrorOfFit(), HasSubstr("1 different source image"));
 }
 
 TEST_F(BadInputTest, WhatIsNoManifestIsRefused) {

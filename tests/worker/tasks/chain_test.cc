@@ -17,8 +17,8 @@ class ChainTest : public TaskFixture {};
 // fit -> rollout -> align -> generate (both stages) -> figures, as a job runs them.
 TEST_F(ChainTest, TheTasksOfAJobMakePairsAndFigures) {
   const std::string source = PutPhantoms(PhantomDomain::kSource, 6, true);
-  const std::string references = PutPhantoms(PhantomDomain::kTargetA, 3, false);
-  const std::string target = PutPhantoms(PhantomDomain::kTargetA, 6, true);
+  const std::string references = PutPhantoms(PhantomDomain::kTargetA, 3, false, 64, 2);
+  const std::string target = PutPhantoms(PhantomDomain::kTargetA, 6, true, 64, 3);
   const std::string stage1 = Run(Spec("fit", {{"source", source}}))["model"];
   const std::string pool = Run(Spec("rollout", {{"source", source}, {"model", stage1}}))["pool"];
   const std::string stage2 = Run(Spec("align", {{"source", source},

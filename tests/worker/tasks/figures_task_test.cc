@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "absl/strings/escaping.h"
 #include "tests/worker/tasks/task_fixture.h"
@@ -13,6 +14,7 @@
 namespace alignflow {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
@@ -58,12 +60,12 @@ class FiguresTaskTest : public TaskFixture {
               {"passed", true}}}};
   }
 
-  // Scores of a run on six images.
-  std::string PutScores(int run, double dice) {
-    Json scores{{"segmenter", "unet"}, {"run", run}, {"classes", {"polyp"}}};
-    for (int i = 0; i < 6; ++i) {
+  // Scores of a run on the target's images.
+  std::string PutScores(int run, double dice, int steps = 600) {
+    Json scores{{"segmenter", "unet"}, {"run", run}, {"iterations", steps}, {"classes", {"polyp"}}};
+    for (int i = 0; i < kCount; ++i) {
       const double own = dice + 0.01 * i + 0.002 * run;
-      scores["images"].push_back({{"name", "t" + std::to_string(i)},
+      scores["images"].push_back({{"name", "item-" + std::to_string(100 + i)},
                                   {"sequence", ""},
                                   {"dice", {own}},
                                   {"iou", {own - 0.1}}});
@@ -73,22 +75,32 @@ class FiguresTaskTest : public TaskFixture {
 
   std::map<std::string, std::string> Inputs(const std::string& stage2) {
     return {{"source", PutSet(PhantomDomain::kSource, kCount, true)},
-            {"references", PutSet(PhantomDomain::kTargetA, 5, false)},
+            {"references", PutSet(PhantomDomain::kTargetA, 5, false, kCount)},
             {"target", PutSet(PhantomDomain::kTargetA, kCount, true)},
             {"stage2/000001", stage2}};
   }
   // The manifest of the domain's first phantoms, which PutPhantoms would draw again each time.
-  std::string PutSet(PhantomDomain domain, int count, bool masks) {
+  std::string PutSet(PhantomDomain domain, int count, bool masks, int first = 0) {
     DatasetManifest manifest;
     if (masks) manifest.labels = PhantomLabels(PhantomKind::kPolyp);
     manifest.kind = masks ? DatasetKind::kDataset : DatasetKind::kReferences;
     for (int i = 0; i < count; ++i) {
-      const Phantom& phantom = PhantomOf(domain, i);
+      const Phantom& phantom = PhantomOf(domain, first + i);
       manifest.items.push_back({.name = "item-" + std::to_string(100 + i),
                                 .image = blobs_->Put(*EncodePng(phantom.image)),
                                 .mask = masks ? blobs_->Put(*EncodePng(phantom.mask)) : "",
                                 .width = 64,
                                 .height = 64});
+    }
+    return blobs_->Put(*WriteManifest(manifest));
+  }
+  // As many copies of one image, each stored anew.
+  std::string PutCopies(PhantomDomain domain, int count, bool masks, int of = 0) {
+    DatasetManifest manifest = *ParseManifest(blobs_->Read(PutSet(domain, count, masks)));
+    for (int i = 0; i < count; ++i) {
+      cv::Mat brighter;
+      PhantomOf(domain, of).image.convertTo(brighter, -1, 1, i);
+      manifest.items[i].image = blobs_->Put(*EncodePng(brighter));
     }
     return blobs_->Put(*WriteManifest(manifest));
   }
@@ -115,9 +127,13 @@ class FiguresTaskTest : public TaskFixture {
     static auto* const drawn = new std::map<std::pair<PhantomDomain, int>, Phantom>;
     auto& phantom = (*drawn)[{domain, index}];
     if (phantom.image.empty()) {
-      phantom = MakePhantom(
-          {.kind = PhantomKind::kPolyp, .domain = domain, .count = kCount, .seed = 1, .size = 64},
-          index);
+      phantom = MakePhantom({.kind = PhantomKind::kPolyp,
+                             .domain = domain,
+                             .count = 2 * kCount,
+                             // Another hospital has other patients.
+                             .seed = domain == PhantomDomain::kSource ? 1u : 2u,
+                             .size = 64},
+                            index);
     }
     return phantom;
   }
@@ -215,6 +231,86 @@ TEST_F(FiguresTaskTest, PlantedFaultIgnoredMasksAreLeftOutAndCounted) {
   }
 }
 
+TEST_F(FiguresTaskTest, CopiesOfOneSourceImageAreOneImageAndRefused) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  inputs["source"] = PutCopies(PhantomDomain::kSource, kCount, true);
+  const auto context = NewContext();
+  const absl::Status status = RunTask(Spec("figures", inputs), *context).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("1 different source image"));
+}
+
+TEST_F(FiguresTaskTest, TenCopiesOfAReferenceAreOneAndNoRatioIsTakenOverTheirDistance) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA, Gates(0.8, false)));
+  inputs.erase("target");
+  inputs["references"] = PutCopies(PhantomDomain::kTargetA, 10, false, kCount);
+  const TaskOutputs outputs = Run(Spec("figures", inputs));
+  for (const Json& one : Output(outputs, "verdicts.json")) {
+    const std::string reason = one.at("reason");
+    if (one.at("name") == "alignment") {
+      EXPECT_EQ(one.at("verdict"), "not measured");
+      EXPECT_THAT(reason, HasSubstr("1 different reference, needs 3"));
+    }
+    if (one.at("name") == "diversity") {
+      EXPECT_THAT(reason, HasSubstr("as much as the source images"));
+    }
+  }
+}
+
+TEST_F(FiguresTaskTest, TargetImagesThatAreReferencesAreLeftOutOfEveryFigure) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  inputs["references"] = PutSet(PhantomDomain::kTargetA, 5, false);  // the target's first
+  for (const int run : {1, 2, 3}) {
+    inputs["real/00000" + std::to_string(run)] = PutScores(run, 0.5);
+    inputs["both/00000" + std::to_string(run)] = PutScores(run, 0.6);
+  }
+  const TaskOutputs outputs = Run(Spec("figures", inputs));
+  const Json figures = Output(outputs, "figures");
+  EXPECT_EQ(Find(figures, "mean pairwise distance", "target").at("sample_count"), kCount - 5);
+  EXPECT_EQ(Find(figures, "mdice on target (percent)", "real only").at("sample_count"), kCount - 5);
+  for (const Json& one : Output(outputs, "verdicts.json")) {
+    if (one.at("name") != "alignment" && one.at("name") != "downstream") continue;
+    EXPECT_EQ(one.at("verdict"), "not measured") << one;
+  }
+  inputs["target"] = PutCopies(PhantomDomain::kTargetA, kCount, true);
+  const auto context = NewContext();
+  EXPECT_THAT(std::string(RunTask(Spec("figures", inputs), *context).status().message()),
+              HasSubstr("every image of the target is in the source or among the references"));
+}
+
+TEST_F(FiguresTaskTest, EmptyMasksSayNothingOfMaskAgreement) {
+  std::string lines;
+  std::istringstream stream(blobs_->Read(PutOwnPairs(PhantomDomain::kTargetA, Gates(1.0, false))));
+  const std::string empty = blobs_->Put(*EncodePng(cv::Mat(64, 64, CV_8U, cv::Scalar(0))));
+  for (std::string line; std::getline(stream, line);) {
+    Json pair = Json::parse(line);
+    pair["mask"] = empty;
+    lines += pair.dump() + "\n";
+  }
+  const TaskOutputs outputs = Run(Spec("figures", Inputs(blobs_->Put(lines))));
+  const Json figure = Find(Output(outputs, "figures"), "mask agreement", "pairs");
+  EXPECT_TRUE(figure.at("value").is_null());
+  EXPECT_THAT(figure.at("note").get<std::string>(), HasSubstr("no pair's mask shows a structure"));
+  for (const Json& one : Output(outputs, "verdicts.json")) {
+    if (one.at("name") == "mask agreement") {
+      EXPECT_EQ(one.at("verdict"), "not measured");
+    }
+  }
+}
+
+TEST_F(FiguresTaskTest, OneRunOfThreeStepsIsNoEvidence) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  inputs["real/000001"] = PutScores(1, 0.5, 3);
+  inputs["both/000001"] = PutScores(1, 0.7, 3);
+  const TaskOutputs outputs = Run(Spec("figures", inputs));
+  for (const Json& one : Output(outputs, "verdicts.json")) {
+    if (one.at("name") != "downstream") continue;
+    EXPECT_EQ(one.at("verdict"), "not measured");
+    EXPECT_THAT(one.at("reason").get<std::string>(),
+                AllOf(HasSubstr("1 run on each side, needs 3"), HasSubstr("3 training steps")));
+  }
+}
+
 TEST_F(FiguresTaskTest, SegmentersAreComparedRunByRun) {
   auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
   for (const int run : {1, 2, 3}) {
@@ -226,7 +322,7 @@ TEST_F(FiguresTaskTest, SegmentersAreComparedRunByRun) {
   EXPECT_NEAR(gain.at("value").get<double>(), 10, 1e-9);
   EXPECT_THAT(gain.at("note").get<std::string>(), HasSubstr("p = "));
   EXPECT_NEAR(Find(figures, "mdice on target (percent)", "real only").at("value").get<double>(),
-              52.9, 1e-9);
+              53.9, 1e-9);
   EXPECT_EQ(VerdictsOf(inputs)["downstream"], "good");
   inputs.erase("real/000002");
   const auto context = NewContext();

@@ -30,15 +30,20 @@ class TaskFixture : public ::testing::Test {
   }
   ~TaskFixture() override { std::filesystem::remove_all(folder_); }
 
-  // The manifest of `count` phantoms, with masks as a dataset, without as references.
-  std::string PutPhantoms(PhantomDomain domain, int count, bool masks, int size = 64) {
+  // The manifest of `count` phantoms, with masks as a dataset, without as references. Another seed
+  // gives other pictures; another domain the same ones in its look.
+  std::string PutPhantoms(PhantomDomain domain, int count, bool masks, int size = 64,
+                          uint64_t seed = 1) {
     DatasetManifest manifest;
     if (masks) manifest.labels = PhantomLabels(PhantomKind::kPolyp);
     manifest.kind = masks ? DatasetKind::kDataset : DatasetKind::kReferences;
     for (int i = 0; i < count; ++i) {
-      const Phantom phantom = MakePhantom(
-          {.kind = PhantomKind::kPolyp, .domain = domain, .count = count, .seed = 1, .size = size},
-          i);
+      const Phantom phantom = MakePhantom({.kind = PhantomKind::kPolyp,
+                                           .domain = domain,
+                                           .count = count,
+                                           .seed = seed,
+                                           .size = size},
+                                          i);
       manifest.items.push_back({.name = "item-" + std::to_string(100 + i),
                                 .image = blobs_->Put(*EncodePng(phantom.image)),
                                 .mask = masks ? blobs_->Put(*EncodePng(phantom.mask)) : "",

@@ -1,0 +1,200 @@
+#include "server/services/job_data_check.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/settings/least_numbers.h"
+#include "common/settings/settings.h"
+#include "server/scheduler/job_shape.h"
+#include "server/scheduler/plan.h"
+#include "server/services/item_facts.h"
+#include "server/services/job_images.h"
+
+namespace alignflow {
+namespace {
+
+class DataCheck {
+ public:
+  DataCheck(ServiceContext& context, const v1::AlignSpec& spec, JobRecord& job)
+      : context_(context),
+        job_(job),
+        shape_(ShapeOf(job.settings, !job.target.empty(), job.pairs)),
+        references_(ImagesOfReferences(spec)) {}
+
+  absl::Status Run() {
+    absl::Status status = Read();
+    if (status.ok()) status = CheckRepeats();
+    if (status.ok()) status = CheckReferences();
+    if (status.ok()) status = CheckTarget();
+    if (status.ok()) status = CheckMasks();
+    if (status.ok()) status = CheckNumbers();
+    return status;
+  }
+
+ private:
+  bool evaluates() const { return shape_.evaluation_runs > 0; }
+
+  absl::Status Read() {
+    absl::StatusOr<ImagesOfJob> source =
+        ImagesOfDataset(context_, "--source", job_.source, job_.source_digest);
+    if (!source.ok()) return source.status();
+    source_ = *std::move(source);
+    if (job_.target.empty()) return absl::OkStatus();
+    absl::StatusOr<ImagesOfJob> target =
+        ImagesOfDataset(context_, "--target", job_.target, job_.target_digest);
+    if (!target.ok()) return target.status();
+    target_ = *std::move(target);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::string> NamesOf(const std::vector<SameMember>& same, ImagesOfJob& of,
+                                      ImagesOfJob& in) {
+    for (ImagesOfJob* images : {&of, &in}) {
+      if (absl::Status status = FillInNames(context_, *images); !status.ok()) return status;
+    }
+    return Named(same, of.members, in.members);
+  }
+
+  absl::Status CheckRepeats() {
+    for (const ImagesOfJob* images : {&source_, &target_}) {
+      const int64_t repeated =
+          static_cast<int64_t>(images->members.size()) - DistinctFiles(*images);
+      if (repeated == 0) continue;
+      job_.warnings.push_back(absl::StrCat(images->what, ": ", repeated,
+                                           repeated == 1 ? " image is" : " images are",
+                                           " in it twice; figures count them once"));
+    }
+    const std::vector<SameMember> alike = FindRepeated(references_.members);
+    if (alike.empty()) return absl::OkStatus();
+    job_.warnings.push_back(absl::StrCat("--references: ", alike.size(), " of the ",
+                                         references_.members.size(), " images look like another (",
+                                         Named(alike, references_.members, references_.members),
+                                         "): they tell little more than one would"));
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckReferences() {
+    const std::vector<SameMember> same = SameOf(references_, source_);
+    if (same.empty()) return absl::OkStatus();
+    absl::StatusOr<std::string> names = NamesOf(same, references_, source_);
+    if (!names.ok()) return names.status();
+    const std::string what =
+        absl::StrCat("--references: ", same.size(), " of the ", references_.members.size(),
+                     " images are in ", source_.what, " as well (", *names, ")");
+    if (2 * same.size() > references_.members.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, "; give images of the other domain, which the source does not hold"));
+    }
+    job_.warnings.push_back(absl::StrCat(what, ": they show the source's look; remove them"));
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckTarget() {
+    std::set<size_t> rows;
+    std::vector<std::string> texts;
+    for (ImagesOfJob* others : {&source_, &references_}) {
+      const std::vector<SameMember> same = SameOf(target_, *others);
+      if (same.empty()) continue;
+      absl::StatusOr<std::string> names = NamesOf(same, target_, *others);
+      if (!names.ok()) return names.status();
+      texts.push_back(absl::StrCat(same.size(), " in ", others->what, " (", *names, ")"));
+      for (const SameMember& one : same) rows.insert(one.row);
+    }
+    left_in_target_ = DistinctFiles(target_) - static_cast<int64_t>(rows.size());
+    if (rows.empty()) return absl::OkStatus();
+    const std::string what =
+        absl::StrCat(target_.what, ": ", rows.size(), " of the ", target_.members.size(),
+                     " images are no held-out ones: ", absl::StrJoin(texts, ", "));
+    if (2 * rows.size() > target_.members.size()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          what,
+          "; push a target of other images, take them out of the references, or go without "
+          "--target"));
+    }
+    job_.warnings.push_back(absl::StrCat(what, "; figures leave them out"));
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckMasks() {
+    absl::StatusOr<int> size = ImageSizeOf(job_.preset, job_.settings);
+    if (!size.ok()) return size.status();
+    for (const ImagesOfJob* images : {&source_, &target_}) {
+      if (!images->masks || (images == &target_ && !evaluates())) continue;
+      absl::Status status = CheckStructures(*images->masks, *size, PresetSizes(), images->what);
+      if (!status.ok()) return status;
+      const StructureLoss loss = LossAt(*images->masks, *size, PresetSizes());
+      if (loss.loss != Loss::kNone) {
+        job_.warnings.push_back(absl::StrCat(images->what, ": ", loss.text));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckNumbers() {
+    Quantities known{{Quantity::kSourceImages, DistinctFiles(source_)},
+                     {Quantity::kReferences, DistinctFiles(references_)}};
+    if (source_.masks) known[Quantity::kSourceStructures] = source_.masks->with_structures;
+    if (!job_.target.empty()) known[Quantity::kTargetImages] = left_in_target_;
+    if (target_.masks) known[Quantity::kTargetStructures] = target_.masks->with_structures;
+    const PlanInput plan{.source_digest = job_.source_digest,
+                         .references_digest = "",
+                         .target_digest = job_.target_digest,
+                         .pairs = job_.pairs,
+                         .preset = job_.preset,
+                         .settings = job_.settings};
+    for (const std::string& stage : Stages(plan)) {
+      absl::Status status = CheckLeastNumbers(KindOf(stage), known);
+      if (!status.ok()) return status;
+    }
+    if (evaluates()) WarnOfEvidence(known);
+    return absl::OkStatus();
+  }
+
+  std::string KindOf(const std::string& stage) const {
+    if (stage == "compare") return "generate";
+    if (stage == "baseline") return "evaluate";
+    return stage == "generate" && shape_.transfers ? "transfer" : stage;
+  }
+
+  // What is to be trained for a verdict that can't be given.
+  void WarnOfEvidence(Quantities known) {
+    known[Quantity::kRuns] = shape_.evaluation_runs;
+    known.try_emplace(Quantity::kTargetStructures, left_in_target_);
+    known[Quantity::kTargetStructures] =
+        std::min(known[Quantity::kTargetStructures], left_in_target_);
+    // Sequences and steps are seen by who trains; what can be known here is enough to warn.
+    known[Quantity::kTargetGroups] = known[Quantity::kTargetStructures];
+    int64_t steps = 0;
+    if (absl::SimpleAtoi(job_.settings.at("evaluate.iterations"), &steps)) {
+      known[Quantity::kRunSteps] = steps;
+    }
+    const std::vector<std::string> missing = MissingEvidence("downstream", known);
+    if (missing.empty()) return;
+    job_.warnings.push_back(
+        absl::StrCat("the verdict on the downstream task will be `not measured`: ",
+                     absl::StrJoin(missing, "; ")));
+  }
+
+  ServiceContext& context_;
+  JobRecord& job_;
+  JobShape shape_;
+  ImagesOfJob source_, references_, target_;
+  int64_t left_in_target_ = 0;
+};
+
+}  // namespace
+
+absl::Status CheckJobData(ServiceContext& context, const v1::AlignSpec& spec, JobRecord& job) {
+  for (const v1::ReferenceImage& reference : spec.references()) {
+    const auto known = FingerprintText(reference.fingerprint(),
+                                       absl::StrCat("spec.references '", reference.stem(), "'"));
+    if (!known.ok()) return known.status();
+  }
+  return DataCheck(context, spec, job).Run();
+}
+
+}  // namespace alignflow

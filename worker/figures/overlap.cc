@@ -1,0 +1,91 @@
+#include "worker/figures/overlap.h"
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "common/data/fingerprint.h"
+#include "common/data/manifest.h"
+#include "worker/data/item_facts.h"
+#include "worker/sets/pixels.h"
+#include "worker/tasks/task_error.h"
+#include "worker/tasks/task_spec.h"
+
+namespace alignflow {
+namespace {
+
+std::vector<SetMember> MembersOf(const ImageSet& set) {
+  std::vector<SetMember> members;
+  for (int64_t i = 0; i < set.size(); ++i) {
+    members.push_back({set.names[i], "", FingerprintOf(ImageOfTensor(set.images[i]))});
+  }
+  return members;
+}
+
+void Keep(const std::vector<int64_t>& rows, ImageSet& set) {
+  const at::Tensor kept = at::tensor(rows, at::kLong);
+  set.images = set.images.index_select(0, kept);
+  if (set.classes.defined()) set.classes = set.classes.index_select(0, kept);
+  std::vector<std::string> names;
+  for (const int64_t row : rows) names.push_back(std::move(set.names[row]));
+  set.names = std::move(names);
+}
+
+// All rows but `left_out`.
+std::vector<int64_t> Without(const std::set<int64_t>& left_out, int64_t size) {
+  std::vector<int64_t> rows;
+  for (int64_t row = 0; row < size; ++row) {
+    if (!left_out.contains(row)) rows.push_back(row);
+  }
+  return rows;
+}
+
+std::map<std::string, std::string> DigestsByName(TaskContext& context, const std::string& digest) {
+  std::map<std::string, std::string> digests;
+  for (const DatasetItem& item : ValueOrThrow(ParseManifest(FetchBytes(context, digest))).items) {
+    digests[item.name] = item.image;
+  }
+  return digests;
+}
+
+}  // namespace
+
+void KeepDistinct(FigureSubject& real) {
+  std::set<int64_t> left_out;
+  for (const SameMember& same : FindRepeated(MembersOf(real.set))) {
+    real.same_as[real.set.names[same.row]] = real.Kept(real.set.names[same.other]);
+    left_out.insert(static_cast<int64_t>(same.row));
+  }
+  if (!left_out.empty()) Keep(Without(left_out, real.size()), real.set);
+}
+
+int64_t LeaveOutKnown(TaskContext& context, const TaskSpec& spec, const FigureSubject& source,
+                      const FigureSubject& references, FigureSubject& target) {
+  std::set<std::string> files;
+  std::set<int64_t> left_out;
+  const std::vector<SetMember> members = MembersOf(target.set);
+  for (const FigureSubject* others : {&source, &references}) {
+    for (const auto& [name, digest] : DigestsByName(context, Input(spec, others->name))) {
+      files.insert(digest);
+    }
+    for (const SameMember& same : FindSame(members, MembersOf(others->set))) {
+      left_out.insert(static_cast<int64_t>(same.row));
+    }
+  }
+  const auto digests = DigestsByName(context, Input(spec, target.name));
+  for (int64_t row = 0; row < target.size(); ++row) {
+    if (files.contains(digests.at(target.set.names[row]))) left_out.insert(row);
+  }
+  const auto count = static_cast<int64_t>(left_out.size());
+  if (count == target.size()) {
+    throw TaskError(absl::InvalidArgumentError(
+        "every image of the target is in the source or among the references; push a target of "
+        "other images, or go without --target"));
+  }
+  if (count > 0) Keep(Without(left_out, target.size()), target.set);
+  return count;
+}
+
+}  // namespace alignflow

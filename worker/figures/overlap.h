@@ -1,0 +1,23 @@
+#ifndef ALIGNFLOW_WORKER_FIGURES_OVERLAP_H_
+#define ALIGNFLOW_WORKER_FIGURES_OVERLAP_H_
+
+#include <cstdint>
+
+#include "worker/figures/subjects.h"
+
+// Pictures that must not count twice. They are compared by their fingerprints at the preset's size
+// (common/data/fingerprint.h), whatever the coordinator found out before.
+namespace alignflow {
+
+// Leaves each picture of a set of real images once, and says in same_as which was which.
+void KeepDistinct(FigureSubject& real);
+
+// Takes out of `target` what is in the source or among the references, by file in all of them and
+// by picture among the images loaded. Returns how many. Throws TaskError with InvalidArgument if
+// none would be left.
+int64_t LeaveOutKnown(TaskContext& context, const TaskSpec& spec, const FigureSubject& source,
+                      const FigureSubject& references, FigureSubject& target);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_FIGURES_OVERLAP_H_
