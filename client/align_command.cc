@@ -1,16 +1,19 @@
-#include <unistd.h>
-
+#include <algorithm>
 #include <memory>
 
 #include "absl/random/random.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "client/call.h"
 #include "client/commands.h"
+#include "client/interrupt.h"
 #include "client/job_file.h"
 #include "client/job_text.h"
 #include "client/job_watch.h"
 #include "client/sent_files.h"
 #include "client/settings_help.h"
+#include "client/text_table.h"
 #include "client/upload.h"
 #include "common/settings/settings.h"
 
@@ -59,10 +62,57 @@ absl::StatusOr<JobRequest> Gather(const AlignArguments& arguments) {
   if (!request.source) return missing("source");
   if (!request.references) return missing("references");
   if (!request.pairs) return missing("pairs");
+  if (*request.pairs < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--pairs is ", *request.pairs, ": give 1 to 1,000,000"));
+  }
   const std::string preset = request.preset.value_or(PresetNames().front());
   const auto resolved = ResolveSettings(preset, request.settings);
   if (!resolved.ok()) return resolved.status();
   return request;
+}
+
+// A dataset that an option names.
+absl::StatusOr<v1::Dataset> FindDataset(const std::string& option, const std::string& given,
+                                        v1::Datasets::StubInterface& datasets) {
+  auto name = ResourceName("datasets", given);
+  if (!name.ok()) return Annotate(name.status(), option);
+  v1::GetDatasetRequest request;
+  request.set_name(*name);
+  auto dataset = Call(datasets, &v1::Datasets::StubInterface::GetDataset, request);
+  if (!absl::IsNotFound(dataset.status())) return dataset;
+  return absl::NotFoundError(absl::StrCat(option, ": there is no dataset ", given,
+                                          "; `afctl dataset list` shows those there are, `afctl "
+                                          "dataset push` adds one"));
+}
+
+// The longer side of "384x288"; 0 for another text.
+int LongerSide(const std::string& size) {
+  const std::pair<std::string, std::string> sides = absl::StrSplit(size, 'x');
+  int width = 0, height = 0;
+  if (!absl::SimpleAtoi(sides.first, &width) || !absl::SimpleAtoi(sides.second, &height)) return 0;
+  return std::max(width, height);
+}
+
+// Small pairs are a surprise to those who give large images.
+void SuggestLargerPreset(const JobRequest& request, int longest_side, Console& console) {
+  constexpr int kSmall = 64, kLarge = 128;
+  if (request.preset.value_or(PresetNames().front()) != "unet-64" || longest_side <= kLarge) return;
+  console.err << "note: the images are up to " << longest_side
+              << " pixels wide or high; with the preset unet-64 pairs come back at " << kSmall
+              << "x" << kSmall << ", with --preset unet-128 at " << kLarge << "x" << kLarge
+              << ", which takes longer" << std::endl;
+}
+
+// What can be done with a job that runs by itself.
+void SayWhatIsNext(const Session& session, const std::string& job) {
+  const std::vector<std::vector<std::string>> rows = {
+      {"  " + session.Command("job watch " + job), "its progress"},
+      {"  " + session.Command("report " + job + " -o report.html"),
+       "its report, once it has ended"},
+      {"  " + session.Command("pairs pull " + job + " pairs/"), "its pairs, as they come"}};
+  session.console.err << "The job runs without this command. What is next:\n"
+                      << TableText(rows) << std::flush;
 }
 
 // The references as they were read and sent.
@@ -101,6 +151,7 @@ void AddReferences(const SentReferences& sent, v1::AlignSpec& spec) {
 
 // With a request id of our own, so that a lost answer does not leave a second job.
 absl::StatusOr<v1::Job> Create(v1::Jobs::StubInterface& jobs, const v1::AlignSpec& spec) {
+  const InterruptNote note("`afctl job list` shows whether the job was created");
   absl::BitGen random;
   v1::CreateJobRequest request;
   *request.mutable_spec() = spec;
@@ -121,20 +172,32 @@ absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) 
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   v1::AlignSpec spec;
-  spec.set_source(ResourceName("datasets", *request->source));
-  if (request->target) spec.set_target(ResourceName("datasets", *request->target));
+  auto source = FindDataset("--source", *request->source, *stubs->datasets);
+  if (!source.ok()) return source.status();
+  spec.set_source(source->name());
+  if (request->target) {
+    auto target = FindDataset("--target", *request->target, *stubs->datasets);
+    if (!target.ok()) return target.status();
+    spec.set_target(target->name());
+  }
   spec.set_pairs(*request->pairs);
   spec.set_preset(request->preset.value_or(""));
   spec.mutable_settings()->insert(request->settings.begin(), request->settings.end());
   const auto references = SendReferences(*request->references, session, *stubs->blobs);
   if (!references.ok()) return references.status();
   AddReferences(*references, spec);
+  int longest_side = LongerSide(source->largest());
+  for (const FolderItem& item : references->folder.items) {
+    longest_side = std::max({longest_side, item.width, item.height});
+  }
+  SuggestLargerPreset(*request, longest_side, session.console);
   auto job = Create(*stubs->jobs, spec);
   if (!job.ok()) {
     return WithPaths(job.status(), references->folder.items, references->files);
   }
   PrintWarnings({job->warnings().begin(), job->warnings().end()}, session.console);
   if (!arguments.wait) {
+    if (!session.json) SayWhatIsNext(session, job->name());
     return Result{.document = ToJson(*job), .text = absl::StrCat(job->name(), "\n")};
   }
   session.console.err << "created " << job->name() << std::endl;

@@ -1,97 +1,157 @@
 #include "client/app.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
+#include "client/interrupt.h"
+#include "client/output_file.h"
 #include "client/server_words.h"
+#include "common/command_line.h"
 
 namespace alignflow {
 namespace {
 
-void PrintError(Console& console, bool json, std::string_view code, std::string_view message) {
-  console.err << "afctl: " << code << ": " << message << "\n";
-  if (json) {
-    const Json document = {{"error", {{"code", code}, {"message", message}}}};
-    console.out << document.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+constexpr std::string_view kUsageCode = "USAGE";
+constexpr char kExitCodes[] =
+    "Exit codes: 0 done; 1 the command line, a file or a name is wrong; 2 the job failed or was\n"
+    "cancelled; 3 the coordinator does not answer; 4 output can't be written, data are damaged, "
+    "or\n"
+    "a bug; 128 + n ended by signal n (130: Ctrl-C).";
+
+int ExitCodeOf(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kAborted:
+    case absl::StatusCode::kCancelled:
+      return kExitJob;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return kExitNoAnswer;
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kUnknown:
+      return kExitFault;
+    default:
+      return kExitFailure;
   }
+}
+
+// On stderr alone: for what stdout can't take.
+void PrintLine(Console& console, const absl::Status& status) {
+  console.err << "afctl: " << Printable(std::string(status.message())) << std::endl;
+}
+
+void PrintError(Console& console, bool json, std::string_view code, std::string_view message) {
+  // What is wrong with a command line begins with the command.
+  console.err << (code == kUsageCode ? "" : "afctl: ") << message << std::endl;
+  if (!json) return;
+  const Json document = {{"error", {{"code", code}, {"message", message}}}};
+  console.out << document.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+  absl::Status printed = FlushStandardOutput(console.out);
+  if (!printed.ok()) PrintLine(console, printed);
+}
+
+// Whether what went to stdout arrived, as exit code.
+int Printed(Console& console) {
+  absl::Status printed = FlushStandardOutput(console.out);
+  if (printed.ok()) return 0;
+  PrintLine(console, printed);
+  return kExitFault;
 }
 
 // What the user can do about it, where the message of the library can't know.
 std::string Explain(const absl::Status& status, const std::string& server) {
-  if (status.code() == absl::StatusCode::kUnavailable && !server.empty()) {
-    return absl::StrCat("no answer from the coordinator at ", server, ": ", status.message(),
-                        " (is it running, and is the address right?)");
+  const std::string message = InUsersWords(status);
+  if (absl::IsUnavailable(status) && !server.empty()) {
+    // gRPC's own words about sockets tell a user nothing.
+    const bool nobody = absl::StrContains(message, "onnect");
+    return absl::StrCat("no answer from the coordinator at ", server,
+                        nobody ? "" : absl::StrCat(" (", message, ")"),
+                        ": is it running, and is the address right?");
   }
-  if (status.code() == absl::StatusCode::kDeadlineExceeded && !server.empty()) {
-    return absl::StrCat("the coordinator at ", server, " took too long: ", status.message());
+  if (absl::IsDeadlineExceeded(status) && !server.empty()) {
+    return absl::StrCat("the coordinator at ", server, ": ",
+                        message == "Deadline Exceeded" ? "it took too long; try again" : message);
   }
-  return InUsersWords(status);
+  return message;
 }
 
 int Finish(const absl::StatusOr<Result>& result, Console& console, bool json,
            const std::string& server) {
+  Interrupt::LeaveToCommand();
   if (!result.ok()) {
     PrintError(console, json, absl::StatusCodeToString(result.status().code()),
                Explain(result.status(), server));
-    return kExitFailure;
+    return ExitCodeOf(result.status().code());
   }
   if (json) {
     console.out << result->document.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
   } else {
     console.out << result->text;
   }
-  console.out.flush();
-  return console.out.good() ? 0 : kExitFailure;
+  return Printed(console);
 }
 
 }  // namespace
 
-int RunAfctl(const std::vector<std::string>& arguments, Console& console, Connector connector) {
-  CLI::App app(
-      "Image-mask pairs in the style of your own scanner, from a source dataset and a few "
-      "reference images.",
-      "afctl");
-  bool json = false;
-  std::string server;
-  app.add_flag("--json", json, "print the result as one JSON document on stdout");
-  app.add_option("--server", server, "the coordinator's address")
+CommandLine::CommandLine()
+    : app_(
+          "Image-mask pairs in the style of your own scanner, from a source dataset and a few "
+          "reference images.",
+          "afctl") {
+  app_.add_flag("--json", json_, "print the result as one JSON document on stdout");
+  app_.add_option("--server", server_, "the coordinator's address")
       ->type_name("HOST:PORT")
       ->envname("AFCTL_SERVER");
-  app.require_subcommand(1);
+  AddVersionFlag(app_);
+  app_.require_subcommand(1);
   // --json and --server may stand anywhere.
-  app.fallthrough();
+  app_.fallthrough();
+  AddPhantomCommand(app_, chosen_);
+  AddDatasetCommands(app_, chosen_);
+  AddAlignCommand(app_, chosen_);
+  AddJobCommands(app_, chosen_);
+  AddPairsCommands(app_, chosen_);
+  AddReportCommand(app_, chosen_);
+  AddModelCommands(app_, chosen_);
+  AddVersionCommand(app_, chosen_);
+  app_.footer(kExitCodes);
+  RefuseEmptyValues(app_);
+}
 
-  Action chosen;
-  AddPhantomCommand(app, chosen);
-  AddDatasetCommands(app, chosen);
-  AddAlignCommand(app, chosen);
-  AddJobCommands(app, chosen);
-  AddPairsCommands(app, chosen);
-  AddReportCommand(app, chosen);
-  AddModelCommands(app, chosen);
-  AddVersionCommand(app, chosen);
+void CommandLine::Parse(const std::vector<std::string>& arguments) {
+  app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+}
 
+int RunAfctl(const std::vector<std::string>& arguments, Console& console, Connector connector) {
+  CommandLine line;
   try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::CallForHelp& help) {
-    return app.exit(help, console.out, console.err);
+    line.Parse(arguments);
+  } catch (const CLI::Success& asked) {  // for help or the version
+    line.app().exit(asked, console.out, console.err);
+    return Printed(console);
   } catch (const CLI::ParseError& error) {
     // Parsing may have stopped before it came to the flag.
-    json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
-    PrintError(console, json, "USAGE", error.what());
-    console.err << "Run with --help for the commands and options.\n";
-    return kExitUsage;
+    const bool json = std::find(arguments.begin(), arguments.end(), "--json") != arguments.end();
+    PrintError(console, json, kUsageCode, DescribeUsageError(line.app(), error));
+    console.err << "Run " << HelpCommand(line.app()) << " for the commands and options.\n";
+    return kExitFailure;
   }
 
-  Session session{.console = console, .connector = std::move(connector), .server = server};
+  Interrupt::SetJson(line.json());
+  Session session{.console = console,
+                  .connector = std::move(connector),
+                  .server = line.server(),
+                  .json = line.json()};
   try {
-    return Finish(chosen(session), console, json, server);
+    return Finish(line.chosen()(session), console, line.json(), line.server());
   } catch (const std::exception& error) {
     // Of the standard library: no memory, a file system that fails.
-    return Finish(absl::InternalError(error.what()), console, json, server);
+    return Finish(absl::InternalError(error.what()), console, line.json(), line.server());
   }
 }
 

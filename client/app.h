@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_CLIENT_APP_H_
 #define ALIGNFLOW_CLIENT_APP_H_
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
@@ -9,10 +10,36 @@
 
 namespace alignflow {
 
-inline constexpr int kExitFailure = 1;
-inline constexpr int kExitUsage = 2;
+// Exit codes, as `afctl --help` lists them; 0 only where all was done and printed.
+inline constexpr int kExitFailure = 1;   // the command line, a file or a name: mend what was given
+inline constexpr int kExitJob = 2;       // the job failed or was cancelled
+inline constexpr int kExitNoAnswer = 3;  // the coordinator does not answer
+inline constexpr int kExitFault = 4;     // output can't be written, data are damaged, a bug
 
-// Runs afctl with the arguments after its name. Returns the exit code: 0 only on success.
+// The commands and options of afctl. What they read into lives with the object.
+class CommandLine {
+ public:
+  CommandLine();
+  CommandLine(const CommandLine&) = delete;
+  CommandLine& operator=(const CommandLine&) = delete;
+
+  // The arguments after the program's name, in order. Throws CLI::ParseError.
+  void Parse(const std::vector<std::string>& arguments);
+
+  const CLI::App& app() const { return app_; }
+  bool json() const { return json_; }
+  const std::string& server() const { return server_; }
+  // What the user asked for.
+  const Action& chosen() const { return chosen_; }
+
+ private:
+  CLI::App app_;
+  bool json_ = false;
+  std::string server_;
+  Action chosen_;
+};
+
+// Runs afctl with the arguments after its name. Returns the exit code.
 // With --json, stdout gets exactly one JSON document, which is {"error": {"code", "message"}} where
 // the command failed. The server comes from --server, or else from AFCTL_SERVER.
 int RunAfctl(const std::vector<std::string>& arguments, Console& console, Connector connector);

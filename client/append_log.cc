@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +14,11 @@
 namespace alignflow {
 
 absl::StatusOr<AppendLog> AppendLog::Open(const std::filesystem::path& path) {
+  struct stat is = {};
+  if (stat(path.c_str(), &is) == 0 && !S_ISREG(is.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path.string(), " is no regular file: choose another folder"));
+  }
   AppendLog log(open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644), path);
   if (log.descriptor_ < 0) return log.Error("open");
   if (flock(log.descriptor_, LOCK_EX | LOCK_NB) != 0) {

@@ -7,6 +7,16 @@
 #include <iostream>
 
 namespace alignflow {
+namespace {
+
+// `otherwise` where the terminal does not tell.
+int WindowSize(int terminal, unsigned short winsize::*side, int otherwise) {
+  winsize size{};
+  if (ioctl(terminal, TIOCGWINSZ, &size) != 0 || size.*side == 0) return otherwise;
+  return size.*side;
+}
+
+}  // namespace
 
 Console SystemConsole() {
   const char* term = std::getenv("TERM");
@@ -14,11 +24,9 @@ Console SystemConsole() {
   return Console{.out = std::cout,
                  .err = std::cerr,
                  .interactive = isatty(STDERR_FILENO) == 1 && !dumb,
-                 .width = [] {
-                   winsize size{};
-                   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
-                   return static_cast<int>(size.ws_col);
-                 }};
+                 .width = [] { return WindowSize(STDERR_FILENO, &winsize::ws_col, 80); },
+                 .height = [] { return WindowSize(STDERR_FILENO, &winsize::ws_row, 24); },
+                 .out_width = WindowSize(STDOUT_FILENO, &winsize::ws_col, 0)};
 }
 
 std::string Printable(std::string_view text) {

@@ -15,8 +15,12 @@ struct Console {
   std::ostream& err;
   // Whether `err` is a terminal that lines can be redrawn on.
   bool interactive = false;
-  // Columns of the terminal now; asked before every drawing, because windows change their size.
+  // Columns and lines of the terminal now; asked before every drawing, because windows change their
+  // size.
   std::function<int()> width = [] { return 80; };
+  std::function<int()> height = [] { return 24; };
+  // Columns of the terminal that `out` is; 0 if it is none, where lines may have any length.
+  int out_width = 0;
 };
 
 // std::cout and std::cerr of this process.

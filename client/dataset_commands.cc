@@ -61,20 +61,24 @@ absl::StatusOr<Result> List(Session& session) {
 }
 
 absl::StatusOr<Result> Get(Session& session, const std::string& name) {
+  auto resource = ResourceName("datasets", name);
+  if (!resource.ok()) return resource.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   v1::GetDatasetRequest request;
-  request.set_name(ResourceName("datasets", name));
+  request.set_name(*resource);
   auto dataset = Call(*stubs->datasets, &DatasetStub::GetDataset, request);
   if (!dataset.ok()) return dataset.status();
   return Describe(*dataset);
 }
 
 absl::StatusOr<Result> Delete(Session& session, const std::string& name) {
+  auto resource = ResourceName("datasets", name);
+  if (!resource.ok()) return resource.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   v1::DeleteDatasetRequest request;
-  request.set_name(ResourceName("datasets", name));
+  request.set_name(*resource);
   auto deleted = Call(*stubs->datasets, &DatasetStub::DeleteDataset, request);
   if (!deleted.ok()) return deleted.status();
   return Result{.document = {{"deleted", request.name()}},

@@ -42,7 +42,10 @@ absl::StatusOr<Result> List(Session& session) {
   return result;
 }
 
-absl::StatusOr<Result> Get(Session& session, const std::string& name) {
+absl::StatusOr<Result> Get(Session& session, const std::string& given) {
+  auto found = ResourceName("jobs", given);
+  if (!found.ok()) return found.status();
+  const std::string& name = *found;
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   v1::GetJobRequest request;
@@ -51,20 +54,24 @@ absl::StatusOr<Result> Get(Session& session, const std::string& name) {
   if (!job.ok()) return job.status();
   auto report = FetchReport(*stubs->jobs, name);
   if (!report.ok()) return report.status();
-  return JobResult(*job, *report);
+  return JobResult(*job, *report, session.console.out_width);
 }
 
-absl::StatusOr<Result> Watch(Session& session, const std::string& name, double timeout_s) {
+absl::StatusOr<Result> Watch(Session& session, const std::string& given, double timeout_s) {
+  auto name = ResourceName("jobs", given);
+  if (!name.ok()) return name.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
-  return FollowJob(session, *stubs->jobs, name, absl::Seconds(timeout_s));
+  return FollowJob(session, *stubs->jobs, *name, absl::Seconds(timeout_s));
 }
 
-absl::StatusOr<Result> Cancel(Session& session, const std::string& name) {
+absl::StatusOr<Result> Cancel(Session& session, const std::string& given) {
+  auto name = ResourceName("jobs", given);
+  if (!name.ok()) return name.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   v1::CancelJobRequest request;
-  request.set_name(name);
+  request.set_name(*name);
   auto job = Call(*stubs->jobs, &JobStub::CancelJob, request);
   if (!job.ok()) return job.status();
   return Result{.document = ToJson(*job),
@@ -87,21 +94,18 @@ void AddJobCommands(CLI::App& app, Action& chosen) {
     return added;
   };
   add("get", "show a job, the time of each stage, and the figures once they are there")
-      ->callback([&chosen, name] {
-        chosen = [name](Session& session) { return Get(session, ResourceName("jobs", *name)); };
-      });
+      ->callback(
+          [&chosen, name] { chosen = [name](Session& session) { return Get(session, *name); }; });
 
   auto timeout_s = std::make_shared<double>(kDefaultTimeoutSeconds);
   CLI::App* watch = add("watch", "show a job's progress until it has ended");
   AddTimeoutOption(*watch, *timeout_s);
   watch->callback([&chosen, name, timeout_s] {
-    chosen = [name, timeout_s](Session& session) {
-      return Watch(session, ResourceName("jobs", *name), *timeout_s);
-    };
+    chosen = [name, timeout_s](Session& session) { return Watch(session, *name, *timeout_s); };
   });
 
   add("cancel", "stop a job; pairs made so far stay")->callback([&chosen, name] {
-    chosen = [name](Session& session) { return Cancel(session, ResourceName("jobs", *name)); };
+    chosen = [name](Session& session) { return Cancel(session, *name); };
   });
 }
 

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "client/call.h"
 #include "client/console.h"
 #include "client/progress_view.h"
@@ -32,7 +34,77 @@ size_t IndexIn(std::vector<std::string>& list, const std::string& text) {
 constexpr std::array<std::string_view, 6> kImageSubjects = {"source",  "references", "stage 1",
                                                             "stage 2", "pairs",      "target"};
 
-std::string FigureTable(const std::vector<v1::Figure>& figures) {
+// The note of a figure that has no value for want of a file with weights, around the file's name.
+constexpr char kBeforeFile[] = "not available: no ";
+constexpr char kAfterFile[] = " in the worker's models folder";
+
+bool LacksWeights(const v1::Figure& figure) {
+  return !figure.has_value() && absl::StartsWith(figure.note(), kBeforeFile) &&
+         absl::EndsWith(figure.note(), kAfterFile);
+}
+
+// One line for all of them.
+std::string LackingText(const std::vector<v1::Figure>& figures) {
+  std::vector<std::string> names, files;
+  for (const v1::Figure& figure : figures) {
+    IndexIn(names, figure.name());
+    IndexIn(files, std::string(absl::StripSuffix(absl::StripPrefix(figure.note(), kBeforeFile),
+                                                 kAfterFile)));
+  }
+  return absl::StrCat("Not available, because the worker's --models-dir has no ",
+                      absl::StrJoin(files, " and no "), ": ", absl::StrJoin(names, ", "));
+}
+
+// Parts in lines of at most `width` columns (0: one line), `indent` before all but the first.
+std::string Wrapped(const std::vector<std::string>& parts, std::string_view separator,
+                    std::string_view indent, int width) {
+  std::string text;
+  size_t begin = 0;  // of the line
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const std::string part =
+        absl::StrCat(Printable(parts[i]), i + 1 < parts.size() ? std::string(separator) : "");
+    if (width > 0 && text.size() > begin &&
+        text.size() - begin + part.size() > static_cast<size_t>(width)) {
+      while (text.ends_with(' ')) text.pop_back();
+      text += '\n';
+      begin = text.size();
+      text += indent;
+    }
+    text += part;
+  }
+  return text + "\n";
+}
+
+std::string WrappedWords(const std::string& text, int width) {
+  return Wrapped(absl::StrSplit(text, ' '), " ", "  ", width);
+}
+
+bool IsWider(const std::string& table, int width) {
+  if (width == 0) return false;
+  const std::vector<std::string> lines = absl::StrSplit(table, '\n');
+  return std::ranges::any_of(
+      lines, [width](const auto& line) { return line.size() > static_cast<size_t>(width); });
+}
+
+// A table's rows below its head, each as lines of its own.
+std::string Stacked(const Rows& rows, int width) {
+  std::string text;
+  for (size_t i = 1; i < rows.size(); ++i) {
+    const std::string& better = rows[i].back();
+    text += WrappedWords(absl::StrCat(rows[i].front(), better.empty() ? "" : " (", better,
+                                      better.empty() ? "" : ")"),
+                         width);
+    std::vector<std::string> cells;
+    for (size_t c = 1; c + 1 < rows[i].size(); ++c) {
+      if (rows[i][c].empty()) continue;
+      cells.push_back(absl::StrCat(cells.empty() ? "  " : "", rows[0][c], ": ", rows[i][c]));
+    }
+    text += Wrapped(cells, "   ", "  ", width);
+  }
+  return text;
+}
+
+std::string FigureTable(const std::vector<v1::Figure>& figures, int width) {
   std::vector<std::string> names, subjects;
   // A subject without any figure gets no column.
   for (const std::string_view known : kImageSubjects) {
@@ -62,7 +134,8 @@ std::string FigureTable(const std::vector<v1::Figure>& figures) {
     row[IndexIn(subjects, figure.subject()) + 1] = FigureCell(figure);
     if (!figure.better().empty()) row.back() = absl::StrCat(figure.better(), " is better");
   }
-  return TableText(rows, right);
+  const std::string table = TableText(rows, right);
+  return IsWider(table, width) ? Stacked(rows, width) : table;
 }
 
 }  // namespace
@@ -120,20 +193,25 @@ std::string FigureCell(const v1::Figure& figure) {
   return text;
 }
 
-std::string FiguresText(const v1::Report& report) {
-  std::vector<v1::Figure> of_images, of_models;
+std::string FiguresText(const v1::Report& report, int width) {
+  std::vector<v1::Figure> of_images, of_models, lacking;
   std::map<std::string, std::vector<std::string>> names;  // of the figures with a note
   for (const v1::Figure& figure : report.figures()) {
+    if (LacksWeights(figure)) {
+      lacking.push_back(figure);
+      continue;
+    }
     const bool image = std::ranges::find(kImageSubjects, figure.subject()) != kImageSubjects.end();
     (image ? of_images : of_models).push_back(figure);
     if (!figure.note().empty()) IndexIn(names[figure.note()], figure.name());
   }
-  std::string text = FigureTable(of_images);
+  std::string text = of_images.empty() ? "" : FigureTable(of_images, width);
   // Of segmentation models: another table, because they have other columns.
-  if (!of_models.empty()) absl::StrAppend(&text, "\n", FigureTable(of_models));
-  if (!names.empty()) absl::StrAppend(&text, "\n");
+  if (!of_models.empty()) absl::StrAppend(&text, "\n", FigureTable(of_models, width));
+  if (!names.empty() || !lacking.empty()) absl::StrAppend(&text, "\n");
+  if (!lacking.empty()) absl::StrAppend(&text, WrappedWords(LackingText(lacking), width));
   for (const auto& [note, of] : names) {
-    absl::StrAppend(&text, Printable(absl::StrCat(absl::StrJoin(of, ", "), ": ", note)), "\n");
+    absl::StrAppend(&text, WrappedWords(absl::StrCat(absl::StrJoin(of, ", "), ": ", note), width));
   }
   return text;
 }
@@ -146,14 +224,14 @@ Json ReportJson(const v1::Report& report) {
   return document;
 }
 
-Result JobResult(const v1::Job& job, const std::optional<v1::Report>& report) {
+Result JobResult(const v1::Job& job, const std::optional<v1::Report>& report, int width) {
   Result result{.document = ToJson(job), .text = JobText(job, absl::Now())};
   result.document["report"] = report ? ReportJson(*report) : Json();
   if (report && report->verdicts_size() > 0) {
     result.text = absl::StrCat(VerdictsText(*report), "\n", result.text);
   }
   if (report && report->figures_size() > 0) {
-    absl::StrAppend(&result.text, "\n", FiguresText(*report));
+    absl::StrAppend(&result.text, "\n", FiguresText(*report, width));
   }
   return result;
 }

@@ -23,15 +23,17 @@ std::string VerdictsText(const v1::Report& report);
 // "0.52 [0.41, 0.63]", the interval where there is one, or "not available".
 std::string FigureCell(const v1::Figure& figure);
 
-// Figures as a table: one row per figure, one column per kind of images; then their notes.
-std::string FiguresText(const v1::Report& report);
+// Figures as a table: one row per figure, one column per kind of images; then their notes, and in
+// one line those that lack weights. `width`: columns of the terminal, or 0 for none; where the
+// table is wider, each figure has lines of its own.
+std::string FiguresText(const v1::Report& report, int width);
 
 // The report in its JSON form; the value of a figure that is not available is null.
 Json ReportJson(const v1::Report& report);
 
 // Verdicts first, then job and figures; the document is the job with its report under "report"
-// (null without one).
-Result JobResult(const v1::Job& job, const std::optional<v1::Report>& report);
+// (null without one). `width` as above.
+Result JobResult(const v1::Job& job, const std::optional<v1::Report>& report, int width);
 
 // The job's report, or nothing where there is none yet or never will be.
 absl::StatusOr<std::optional<v1::Report>> FetchReport(v1::Jobs::StubInterface& jobs,

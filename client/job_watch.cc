@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/call.h"
+#include "client/interrupt.h"
 #include "client/job_text.h"
 #include "client/timestamps.h"
 
@@ -71,6 +72,10 @@ absl::StatusOr<v1::Job> WatchJob(v1::Jobs::StubInterface& jobs, const std::strin
 
 absl::StatusOr<Result> FollowJob(Session& session, v1::Jobs::StubInterface& jobs,
                                  const std::string& name, absl::Duration timeout) {
+  const InterruptNote note(
+      absl::StrCat(name, " goes on\n  ", session.Command(absl::StrCat("job watch ", name)),
+                   "    to see its progress again\n  ",
+                   session.Command(absl::StrCat("job cancel ", name)), "   to stop it"));
   ProgressView view(session.console);
   Patience patience(timeout, [&view](const std::string& line) { view.Say(line); });
   auto job = WatchJob(jobs, name, view, patience);
@@ -83,7 +88,7 @@ absl::StatusOr<Result> FollowJob(Session& session, v1::Jobs::StubInterface& jobs
   }
   auto report = FetchReport(jobs, name);
   if (!report.ok()) return report.status();
-  return JobResult(*job, *report);
+  return JobResult(*job, *report, session.console.out_width);
 }
 
 }  // namespace alignflow

@@ -1,8 +1,14 @@
+#include <csignal>
+
 #include "client/app.h"
 #include "client/console.h"
+#include "client/interrupt.h"
 #include "common/channel.h"
 
 int main(int argc, char** argv) {
+  // A reader that goes away is an error of the write, which says so.
+  std::signal(SIGPIPE, SIG_IGN);
+  alignflow::Interrupt::Install();
   alignflow::Console console = alignflow::SystemConsole();
   return alignflow::RunAfctl(std::vector<std::string>(argv + 1, argv + argc), console,
                              alignflow::CreateChannel);

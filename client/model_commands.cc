@@ -4,6 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "client/call.h"
 #include "client/commands.h"
+#include "client/output_file.h"
 #include "client/paging.h"
 #include "client/text_table.h"
 #include "client/timestamps.h"
@@ -32,10 +33,12 @@ absl::StatusOr<Result> List(Session& session) {
 }
 
 absl::StatusOr<Result> Get(Session& session, const std::string& name) {
+  auto resource = ResourceName("models", name);
+  if (!resource.ok()) return resource.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   v1::GetModelRequest request;
-  request.set_name(ResourceName("models", name));
+  request.set_name(*resource);
   auto model = Call(*stubs->models, &ModelStub::GetModel, request);
   if (!model.ok()) return model.status();
   return Result{
@@ -50,29 +53,38 @@ absl::StatusOr<Result> Get(Session& session, const std::string& name) {
 }
 
 absl::StatusOr<Result> Export(Session& session, const std::string& name, const std::string& file) {
+  auto resource = ResourceName("models", name);
+  if (!resource.ok()) return resource.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   v1::GetModelRequest request;
-  request.set_name(ResourceName("models", name));
+  request.set_name(*resource);
   auto model = Call(*stubs->models, &ModelStub::GetModel, request);
   if (!model.ok()) return model.status();
-  // Through Blobs, which checks the digest and replaces the file only by all of the bytes.
+  auto output = OpenOutput(session, file);
+  if (!output.ok()) return output.status();
   const v1::Digest& weights = model->weights();
-  absl::Status saved = stubs->blobs->Download(weights.sha256(), file);
+  // Checks the digest; a file is replaced only by all of the bytes.
+  absl::Status saved = stubs->blobs->Download(
+      weights.sha256(), [&](std::string_view piece) { return output->Append(piece); });
   if (!saved.ok()) return Annotate(saved, model->name());
-  return Result{
-      .document = {{"model", model->name()},
-                   {"file", file},
-                   {"sha256", weights.sha256()},
-                   {"size_bytes", weights.size_bytes()}},
-      .text = absl::StrCat("wrote ", BytesText(weights.size_bytes()), " to ", file, "\n")};
+  saved = output->Finish();
+  if (!saved.ok()) return saved;
+  return WroteOutput(session, file,
+                     {{"model", model->name()},
+                      {"file", file},
+                      {"sha256", weights.sha256()},
+                      {"size_bytes", weights.size_bytes()}},
+                     absl::StrCat("wrote ", BytesText(weights.size_bytes()), " to ", file, "\n"));
 }
 
 absl::StatusOr<Result> Delete(Session& session, const std::string& name) {
+  auto resource = ResourceName("models", name);
+  if (!resource.ok()) return resource.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   v1::DeleteModelRequest request;
-  request.set_name(ResourceName("models", name));
+  request.set_name(*resource);
   auto deleted = Call(*stubs->models, &ModelStub::DeleteModel, request);
   if (!deleted.ok()) return deleted.status();
   return Result{.document = {{"deleted", request.name()}},
@@ -99,7 +111,8 @@ void AddModelCommands(CLI::App& app, Action& chosen) {
     chosen = [name](Session& session) { return Get(session, *name); };
   });
   CLI::App* save = add("export", "write a model's weights to a file");
-  save->add_option("file", *file, "FILE.safetensors; replaced if it is there")->required();
+  save->add_option("file", *file, "FILE.safetensors, replaced if it is there; - for stdout")
+      ->required();
   save->callback([&chosen, name, file] {
     chosen = [name, file](Session& session) { return Export(session, *name, *file); };
   });

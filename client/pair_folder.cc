@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/digest.h"
+#include "common/partial_file.h"
 
 namespace alignflow {
 namespace {
@@ -26,6 +27,16 @@ absl::Status MakeFolder(const fs::path& folder) {
   if (!error) return absl::OkStatus();
   return absl::InternalError(
       absl::StrCat("cannot make the folder ", folder.string(), ": ", error.message()));
+}
+
+// What a pull left that was killed: among images it would be taken for one that can't be read.
+void RemoveUnfinished(const fs::path& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (PartialFile::IsUnfinished(entry.path())) unfinished.push_back(entry.path());
+  }
+  for (const fs::path& file : unfinished) fs::remove(file, ignored);
 }
 
 }  // namespace
@@ -50,6 +61,8 @@ absl::StatusOr<PairFolder> PairFolder::Open(const fs::path& folder, const std::s
   }
   auto log = AppendLog::Open(manifest);
   if (!log.ok()) return log.status();
+  // The log is locked: what another pull has not finished is nobody's.
+  for (const fs::path& part : {folder, folder / "images", folder / "masks"}) RemoveUnfinished(part);
   const std::vector<std::string> lines = log->lines();
   PairFolder pairs(folder, job, *std::move(log));
   for (const std::string& line : lines) {

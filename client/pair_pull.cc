@@ -5,10 +5,10 @@
 #include "absl/strings/str_cat.h"
 #include "client/call.h"
 #include "client/job_text.h"
+#include "client/output_file.h"
 #include "client/pair_folder.h"
 #include "client/patience.h"
 #include "client/upload.h"
-#include "common/partial_file.h"
 
 namespace alignflow {
 namespace {
@@ -17,12 +17,6 @@ namespace fs = std::filesystem;
 
 // A stream is opened anew after this time, so that one on a dead connection can't wait for ever.
 constexpr absl::Duration kStreamDeadline = absl::Seconds(60);
-
-absl::Status WriteFile(const fs::path& path, const std::string& bytes) {
-  PartialFile file(path);
-  absl::Status written = file.Append(bytes);
-  return written.ok() ? file.Rename() : written;
-}
 
 class Puller {
  public:
@@ -83,12 +77,20 @@ class Puller {
 
   absl::Status SaveFile(const v1::Digest& digest, const std::string& data, const fs::path& path) {
     // Files above 1 MiB come through Blobs.
-    if (data.empty()) return stubs_.blobs->Download(digest.sha256(), path);
+    if (data.empty()) return SaveBlob(digest.sha256(), path);
     if (DescribeBytes(data).sha256 != digest.sha256()) {
       return absl::DataLossError(
           absl::StrCat(path.filename().string(), ": the bytes received don't match their digest"));
     }
-    return WriteFile(path, data);
+    return WriteInFolder(path, data);
+  }
+
+  absl::Status SaveBlob(const std::string& sha256, const fs::path& path) {
+    auto output = OutputFile::Open(path.string(), session_.console.out);
+    if (!output.ok()) return output.status();
+    absl::Status saved = stubs_.blobs->Download(
+        sha256, [&](std::string_view piece) { return output->Append(piece); });
+    return saved.ok() ? output->Finish() : saved;
   }
 
   absl::Status SaveFiles(const v1::Pair& pair) {
@@ -170,9 +172,11 @@ class Puller {
                           folder_.size() == wanted);
             return true;
           });
+      // There will be no more of them.
       if (absl::IsFailedPrecondition(status)) {
-        return Annotate(
-            status, absl::StrCat(folder_.size(), " of ", job.spec().pairs(), " pairs were pulled"));
+        return absl::AbortedError(
+            absl::StrCat(folder_.size(), " of ", job.spec().pairs(),
+                         " pairs were pulled: ", std::string(status.message())));
       }
       const bool ended = status.ok();
       // No pair for a minute is no failure; a server that is gone shows here.
@@ -196,12 +200,11 @@ class Puller {
     if (!report->has_value()) return absl::OkStatus();
     for (const v1::Artifact& artifact : (*report)->artifacts()) {
       if (artifact.name() != "contact-sheet.png") continue;
-      absl::Status saved =
-          stubs_.blobs->Download(artifact.blob().sha256(), dir / "contact-sheet.png");
+      absl::Status saved = SaveBlob(artifact.blob().sha256(), dir / "contact-sheet.png");
       if (!saved.ok()) return saved;
     }
     summary_.report = true;
-    return WriteFile(dir / "figures.json", ReportJson(**report)["figures"].dump(2, ' ') + "\n");
+    return WriteInFolder(dir / "figures.json", ReportJson(**report)["figures"].dump(2, ' ') + "\n");
   }
 
   Session& session_;

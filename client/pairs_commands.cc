@@ -2,7 +2,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
+#include "client/interrupt.h"
 #include "client/job_watch.h"
+#include "client/output_file.h"
 #include "client/pair_pull.h"
 
 namespace alignflow {
@@ -14,12 +16,19 @@ struct PullArguments {
 };
 
 absl::StatusOr<Result> Pull(Session& session, const PullArguments& arguments) {
+  auto job = ResourceName("jobs", arguments.job);
+  if (!job.ok()) return job.status();
+  absl::Status folder = CheckOutputFolder(arguments.dir);
+  if (!folder.ok()) return folder;
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
-  const std::string job = ResourceName("jobs", arguments.job);
-  auto summary = PullPairs(session, *stubs, job, arguments.dir, absl::Seconds(arguments.timeout_s));
+  const InterruptNote note(
+      absl::StrCat("what is in ", arguments.dir,
+                   " is whole; run the same command again to go on where it stopped"));
+  auto summary =
+      PullPairs(session, *stubs, *job, arguments.dir, absl::Seconds(arguments.timeout_s));
   if (!summary.ok()) return summary.status();
-  Result result{.document = {{"job", job},
+  Result result{.document = {{"job", *job},
                              {"dir", arguments.dir},
                              {"pairs", summary->pairs},
                              {"pulled", summary->pulled},

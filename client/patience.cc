@@ -36,8 +36,8 @@ absl::Status Patience::AfterFailure(const absl::Status& failure) {
   const absl::Duration left = limit_ - (now - silent_since_);
   if (left <= absl::ZeroDuration()) {
     return absl::DeadlineExceededError(
-        absl::StrCat("no answer for ", DurationText(limit_), " (", failure.message(),
-                     "); the job goes on once the coordinator is back: run this again then"));
+        absl::StrCat("no answer for ", DurationText(limit_),
+                     "; the job goes on once the coordinator is back: run this again then"));
   }
   const double random = absl::Uniform(random_, 0.0, 1.0);
   clock_.sleep(std::min(left, BackoffDelay(backoff_, failures_, random)));

@@ -3,6 +3,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
+#include "client/interrupt.h"
+#include "client/output_file.h"
 #include "worker/data/phantom.h"
 
 namespace alignflow {
@@ -21,6 +23,10 @@ absl::StatusOr<Result> MakePhantoms(const PhantomArguments& arguments) {
   auto domain = ParsePhantomDomain(arguments.domain);
   if (!domain.ok()) return domain.status();
   options.domain = *domain;
+  absl::Status folder = CheckOutputFolder(arguments.dir);
+  if (!folder.ok()) return folder;
+  const InterruptNote note(
+      absl::StrCat(arguments.dir, " is incomplete: remove it before you use the name again"));
   absl::Status written = WritePhantoms(options, arguments.dir);
   if (!written.ok()) return written;
   const std::string labels = PhantomLabels(options.kind).ToString();
@@ -41,13 +47,17 @@ void AddPhantomCommand(CLI::App& app, Action& chosen) {
   auto arguments = std::make_shared<PhantomArguments>();
   PhantomOptions& options = arguments->options;
   command->add_option("dir", arguments->dir, "folder to write images/ and masks/ to")->required();
-  command->add_option("--kind", arguments->kind, "fundus or polyp")->required();
+  command->add_option("--kind", arguments->kind, "fundus or polyp")->type_name("KIND")->required();
   command->add_option("--domain", arguments->domain, "source, target-a or target-b: the scanner")
+      ->type_name("NAME")
       ->required();
-  command->add_option("--count", options.count, "number of pairs")->required();
+  command->add_option("--count", options.count, "number of pairs")->type_name("N")->required();
   command->add_option("--seed", options.seed, "the same seed gives the same masks in every domain")
+      ->type_name("N")
       ->required();
-  command->add_option("--size", options.size, "side in pixels")->capture_default_str();
+  command->add_option("--size", options.size, "side in pixels")
+      ->type_name("N")
+      ->capture_default_str();
   command->callback([&chosen, arguments] {
     chosen = [arguments](Session&) { return MakePhantoms(*arguments); };
   });

@@ -132,12 +132,17 @@ std::string DescribeStage(const v1::Stage& stage, absl::Time now) {
   return absl::StrJoin(parts, "  ");
 }
 
-std::vector<std::string> DrawJob(const v1::Job& job, absl::Time now, int width) {
+std::vector<std::string> DrawJob(const v1::Job& job, absl::Time now, int width, int height) {
   // The last column stays free: a full line makes some terminals begin a new one.
   const int columns = std::max(1, width - 1);
   const int bar = std::clamp(columns / 4, 5, 30);
   std::vector<std::string> lines = {Cut(DescribeJob(job), columns)};
-  for (const v1::Stage& stage : job.stages()) {
+  const auto& stages = job.stages();
+  const int room = std::clamp(height - 2, 0, stages.size());  // beside the job's and the cursor's
+  const auto first_open = std::find_if_not(stages.begin(), stages.end(), Ended);
+  const auto begin = std::min(first_open, stages.end() - room);
+  for (auto at = begin; at < begin + room; ++at) {
+    const v1::Stage& stage = *at;
     const std::string name = absl::StrFormat("%-*s", kNameColumns, Printable(stage.id()));
     lines.push_back(Cut(
         absl::StrCat(name, Bar(Fraction(stage), bar), "  ", DescribeStage(stage, now)), columns));
@@ -164,7 +169,7 @@ void ProgressView::Say(const std::string& line) {
 
 void ProgressView::Redraw() {
   Erase();
-  const std::vector<std::string> lines = DrawJob(job_, now_, console_.width());
+  const std::vector<std::string> lines = DrawJob(job_, now_, console_.width(), console_.height());
   console_.err << absl::StrJoin(lines, "\n") << "\n";
   console_.err.flush();
   lines_ = lines.size();

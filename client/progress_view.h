@@ -27,8 +27,9 @@ std::string StageDetails(const v1::Stage& stage);
 std::string DescribeStage(const v1::Stage& stage, absl::Time now);
 
 // The picture of a job on a terminal: one line on the job, then one bar per stage, each no wider
-// than `width` columns. Pure.
-std::vector<std::string> DrawJob(const v1::Job& job, absl::Time now, int width);
+// than `width` columns. Where they are more than `height` lines, the stages that ended first are
+// left out, so that the picture can be redrawn in place. Pure.
+std::vector<std::string> DrawJob(const v1::Job& job, absl::Time now, int width, int height);
 
 // Shows a job's progress on the console's `err`. On a terminal the picture is redrawn in place;
 // elsewhere there is one plain line where a state changes and every few seconds while a stage runs.

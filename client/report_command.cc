@@ -2,10 +2,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
+#include "client/output_file.h"
 #include "client/report_data.h"
 #include "client/report_page.h"
 #include "client/text_table.h"
-#include "common/partial_file.h"
 
 namespace alignflow {
 namespace {
@@ -16,20 +16,22 @@ struct ReportArguments {
 };
 
 absl::StatusOr<Result> Report(Session& session, const ReportArguments& arguments) {
+  auto job = ResourceName("jobs", arguments.job);
+  if (!job.ok()) return job.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
-  const std::string job = ResourceName("jobs", arguments.job);
-  auto data = FetchReportData(*stubs, job);
+  auto data = FetchReportData(*stubs, *job);
   if (!data.ok()) return data.status();
   const std::string page = ReportPage(*data);
-  PartialFile file(arguments.file);
-  absl::Status written = file.Append(page);
-  if (written.ok()) written = file.Rename();
+  auto output = OpenOutput(session, arguments.file);
+  if (!output.ok()) return output.status();
+  absl::Status written = output->Append(page);
+  if (written.ok()) written = output->Finish();
   if (!written.ok()) return written;
-  return Result{
-      .document = {{"job", job}, {"file", arguments.file}, {"bytes", page.size()}},
-      .text = absl::StrCat(arguments.file, ", ", BytesText(static_cast<int64_t>(page.size())),
-                           ": open it in a browser; it needs no network\n")};
+  return WroteOutput(
+      session, arguments.file, {{"job", *job}, {"file", arguments.file}, {"bytes", page.size()}},
+      absl::StrCat(arguments.file, ", ", BytesText(static_cast<int64_t>(page.size())),
+                   ": open it in a browser; it needs no network\n"));
 }
 
 }  // namespace
@@ -39,7 +41,9 @@ void AddReportCommand(CLI::App& app, Action& chosen) {
       "report", "write a finished job's report as one HTML file: verdicts, samples, figures");
   auto arguments = std::make_shared<ReportArguments>();
   command->add_option("job", arguments->job, "as `align` and `job list` print it")->required();
-  command->add_option("-o,--output", arguments->file, "the file to write")
+  command
+      ->add_option("-o,--output", arguments->file,
+                   "the file to write, replaced if it is there; - for stdout")
       ->type_name("FILE.html")
       ->capture_default_str();
   command->callback([&chosen, arguments] {

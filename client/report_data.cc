@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "client/call.h"
 #include "client/job_text.h"
+#include "client/progress_view.h"
 #include "client/timestamps.h"
 #include "common/settings/settings.h"
 #include "common/version.h"
@@ -71,6 +72,11 @@ absl::StatusOr<Json> FetchReportData(Stubs& stubs, const std::string& name) {
   auto report = FetchReport(*stubs.jobs, name);
   if (!report.ok()) return report.status();
   if (!report->has_value()) {
+    if (IsFinal(job->state())) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(name, " ", StateWord(job->state()), " without figures, so it has no report",
+                       job->error().empty() ? "" : absl::StrCat(": ", job->error())));
+    }
     return absl::FailedPreconditionError(
         absl::StrCat(name, " has no figures yet: wait for its end (`afctl job watch ", name, "`)"));
   }

@@ -1,7 +1,10 @@
 #include "client/session.h"
 
-#include "absl/strings/match.h"
+#include <cstdlib>
+
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "common/resource_name.h"
 
 namespace alignflow {
 
@@ -22,10 +25,20 @@ absl::StatusOr<Stubs> Session::Connect() const {
   return Stubs::On(*channel);
 }
 
-std::string ResourceName(const std::string& collection, const std::string& name) {
+std::string Session::Command(const std::string& words) const {
+  const char* of_environment = std::getenv("AFCTL_SERVER");
+  const bool known = of_environment != nullptr && server == of_environment;
+  return absl::StrCat("afctl ", words, known ? "" : absl::StrCat(" --server ", server));
+}
+
+absl::StatusOr<std::string> ResourceName(const std::string& collection, const std::string& name) {
   const std::string prefix = absl::StrCat(collection, "/");
-  if (absl::StartsWith(name, prefix)) return name;
-  return absl::StrCat(prefix, name);
+  const std::string id = std::string(absl::StripPrefix(name, prefix));
+  if (IsResourceId(id)) return absl::StrCat(prefix, id);
+  const std::string kind = std::string(absl::StripSuffix(collection, "s"));
+  return absl::InvalidArgumentError(absl::StrCat("'", Printable(name), "' can't be the name of a ",
+                                                 kind, "; `afctl ", kind,
+                                                 " list` shows those there are"));
 }
 
 }  // namespace alignflow

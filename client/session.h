@@ -37,9 +37,13 @@ struct Session {
   Console& console;
   Connector connector;
   std::string server;  // --server or AFCTL_SERVER; empty if neither was given
+  bool json = false;   // stdout gets one JSON document and nothing else
 
   // InvalidArgument if no server was given or the address can't be used.
   absl::StatusOr<Stubs> Connect() const;
+  // "afctl job watch jobs/abc", as the user can type it: with --server where only that option names
+  // the coordinator.
+  std::string Command(const std::string& words) const;
 };
 
 // What a command prints on stdout: one of the two.
@@ -50,8 +54,9 @@ struct Result {
 
 using Action = std::function<absl::StatusOr<Result>(Session& session)>;
 
-// "jobs/abc" from "abc" or "jobs/abc".
-std::string ResourceName(const std::string& collection, const std::string& name);
+// "jobs/abc" from "abc" or "jobs/abc". InvalidArgument for what can't be a name in `collection`:
+// "datasets", "jobs" or "models".
+absl::StatusOr<std::string> ResourceName(const std::string& collection, const std::string& name);
 
 }  // namespace alignflow
 

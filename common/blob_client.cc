@@ -127,14 +127,15 @@ absl::Status BlobClient::Upload(const BlobRef& blob, std::string_view bytes) {
 absl::Status BlobClient::Upload(const BlobFile& blob) {
   std::ifstream in(blob.file, std::ios::binary);
   std::string buffer;
-  return UploadFrom(
-      blob.blob, [&](int64_t offset, int64_t size) -> absl::StatusOr<std::string_view> {
-        buffer.resize(size);
-        if (!in.seekg(offset) || !in.read(buffer.data(), size)) {
-          return absl::AbortedError(absl::StrCat(blob.file.string(), ": can't be read any more"));
-        }
-        return buffer;
-      });
+  return UploadFrom(blob.blob,
+                    [&](int64_t offset, int64_t size) -> absl::StatusOr<std::string_view> {
+                      buffer.resize(size);
+                      if (!in.seekg(offset) || !in.read(buffer.data(), size)) {
+                        return absl::FailedPreconditionError(
+                            absl::StrCat(blob.file.string(), ": can't be read any more"));
+                      }
+                      return buffer;
+                    });
 }
 
 absl::Status BlobClient::UploadFrom(const BlobRef& blob, const ReadAt& read) {
@@ -251,20 +252,27 @@ absl::Status BlobClient::UploadMany(const std::vector<BlobFile>& files,
 
 absl::Status BlobClient::Download(const std::string& sha256, const std::filesystem::path& file) {
   PartialFile part(file);
+  absl::Status status =
+      Download(sha256, [&](std::string_view piece) { return part.Append(piece); });
+  return status.ok() ? part.Rename() : status;
+}
+
+absl::Status BlobClient::Download(const std::string& sha256, const Sink& sink) {
   Sha256 hash;
+  absl::Status taken = absl::OkStatus();
   absl::Status status = DownloadTo(sha256, [&](std::string_view piece) {
     hash.Update(piece);
-    return part.Append(piece);
+    return taken = sink(piece);
   });
+  if (!taken.ok()) return taken;
   if (!status.ok()) return status;
-  if (hash.Finish() != sha256) return Mismatch(sha256);
-  return part.Rename();
+  return hash.Finish() == sha256 ? absl::OkStatus() : Mismatch(sha256);
 }
 
 absl::StatusOr<std::string> BlobClient::DownloadBytes(const std::string& sha256,
                                                       int64_t limit_bytes) {
   std::string bytes;
-  absl::Status status = DownloadTo(sha256, [&](std::string_view piece) {
+  absl::Status status = Download(sha256, [&](std::string_view piece) {
     if (static_cast<int64_t>(bytes.size() + piece.size()) > limit_bytes) {
       return absl::ResourceExhaustedError(absl::StrCat("larger than ", limit_bytes, " bytes"));
     }
@@ -272,7 +280,6 @@ absl::StatusOr<std::string> BlobClient::DownloadBytes(const std::string& sha256,
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  if (Sha256OfString(bytes) != sha256) return Mismatch(sha256);
   return bytes;
 }
 

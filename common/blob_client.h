@@ -75,6 +75,10 @@ class BlobClient {
   // Fetches a blob into `file` (its folder must exist): into a temporary file beside it first,
   // renamed only when the bytes match the digest. DATA_LOSS if they don't.
   absl::Status Download(const std::string& sha256, const std::filesystem::path& file);
+  // Fetches a blob piece by piece, in order. DATA_LOSS after the last piece if all of them don't
+  // match the digest: what `sink` has got is then worthless. Its own error is returned as it is.
+  using Sink = std::function<absl::Status(std::string_view piece)>;
+  absl::Status Download(const std::string& sha256, const Sink& sink);
   // Fetches a blob of at most `limit_bytes` into memory; RESOURCE_EXHAUSTED if it is larger.
   absl::StatusOr<std::string> DownloadBytes(const std::string& sha256,
                                             int64_t limit_bytes = 64 << 20);
@@ -87,8 +91,6 @@ class BlobClient {
   class Retry;
   // Gives the next piece of a blob: bytes [offset, offset + size).
   using ReadAt = std::function<absl::StatusOr<std::string_view>(int64_t offset, int64_t size)>;
-  // Takes a downloaded piece.
-  using Sink = std::function<absl::Status(std::string_view piece)>;
 
   absl::Time DeadlineFor(int64_t bytes) const;
   absl::Status UploadFrom(const BlobRef& blob, const ReadAt& read);

@@ -9,10 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/command_line.h"
 #include "common/logging.h"
 #include "common/metrics_server.h"
 #include "common/process.h"
-#include "common/version.h"
 #include "server/coordinator.h"
 #include "server/worker_supervisor.h"
 #include "spdlog/spdlog.h"
@@ -96,23 +96,29 @@ int main(int argc, char** argv) {
   alignflow::Flags flags;
   std::string state_dir;
   double blob_grace = absl::ToDoubleSeconds(flags.options.blob_grace);
-  CLI::App app{"Keeps datasets, jobs and results, and leases the jobs' tasks to workers."};
-  app.set_version_flag("--version", std::string(alignflow::Version()));
-  app.add_option("--listen", flags.options.listen, "HOST:PORT on loopback; port 0 takes a free one")
+  CLI::App app("Keeps datasets, jobs and results, and leases the jobs' tasks to workers.",
+               "alignflow-coordinator");
+  app.add_option("--listen", flags.options.listen, "Address on loopback; port 0 takes a free one")
+      ->type_name("HOST:PORT")
       ->required();
   app.add_option("--state-dir", state_dir, "Folder that everything is kept in; made if missing")
+      ->type_name("FOLDER")
       ->required();
   app.add_option("--spawn-workers", flags.spawn_workers,
                  "Local workers to start, which share the cores")
+      ->type_name("N")
       ->check(CLI::Range(0, alignflow::kMaxWorkers));
   app.add_option("--models-dir", flags.models_dir,
                  "Folder with pretrained models, passed on to the workers of --spawn-workers")
+      ->type_name("FOLDER")
       ->check(CLI::ExistingDirectory);
-  app.add_option("--metrics-listen", flags.metrics_listen, "HOST:PORT to serve /metrics on");
-  app.add_option("--blob-grace", blob_grace, "Seconds that a blob is kept which nothing refers to")
+  app.add_option("--metrics-listen", flags.metrics_listen, "Address to serve /metrics on")
+      ->type_name("HOST:PORT");
+  app.add_option("--blob-grace", blob_grace, "Time that a blob is kept which nothing refers to")
+      ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  if (const auto exit = alignflow::ParseCommandLine(app, argc, argv)) return *exit;
   flags.options.state_dir = state_dir;
   flags.options.blob_grace = absl::Seconds(blob_grace);
   const absl::Status status = alignflow::Run(flags);

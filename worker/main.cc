@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "common/channel.h"
+#include "common/command_line.h"
 #include "common/logging.h"
 #include "common/metrics_server.h"
 #include "common/process.h"
@@ -124,19 +125,27 @@ int main(int argc, char** argv) {
   alignflow::StopSignal::Install();
   alignflow::Flags flags;
   CLI::App app("Leases tasks from an AlignFlow coordinator and computes them.", "alignflow-worker");
-  app.add_option("--coordinator", flags.coordinator, "HOST:PORT of the coordinator")->required();
-  app.add_option("--device", flags.device, "auto, cpu or cuda")->capture_default_str();
+  app.add_option("--coordinator", flags.coordinator, "Address of the coordinator")
+      ->type_name("HOST:PORT")
+      ->required();
+  app.add_option("--device", flags.device, "auto, cpu or cuda")
+      ->type_name("NAME")
+      ->capture_default_str();
   app.add_option("--cache-dir", flags.cache_dir, "Folder for blobs and temporary files")
+      ->type_name("FOLDER")
       ->capture_default_str();
   app.add_option("--threads", flags.threads, "Threads of a computation on the CPU")
+      ->type_name("N")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
   app.add_option("--metrics-listen", flags.metrics_listen,
-                 "HOST:PORT for Prometheus; port 0 takes a free one");
+                 "Address for Prometheus; port 0 takes a free one")
+      ->type_name("HOST:PORT");
   app.add_option("--models-dir", flags.models_dir,
                  "Folder with the folders of pretrained models, for jobs with the setting weights")
+      ->type_name("FOLDER")
       ->check(CLI::ExistingDirectory);
-  CLI11_PARSE(app, argc, argv);
+  if (const auto exit = alignflow::ParseCommandLine(app, argc, argv)) return *exit;
   alignflow::InitLogging("alignflow-worker");
   const absl::Status status = alignflow::Serve(flags);
   if (status.ok()) return EXIT_SUCCESS;

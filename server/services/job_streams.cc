@@ -36,7 +36,8 @@ absl::Status CheckOpen(const ServiceContext& context, const grpc::ServerContext&
 absl::StatusOr<JobRecord> Find(Sql& sql, const std::string& id) {
   std::optional<JobRecord> record = FindJob(sql, id);
   if (record) return *std::move(record);
-  return absl::NotFoundError(absl::StrCat("there is no jobs/", id));
+  return absl::NotFoundError(
+      absl::StrCat("there is no jobs/", id, "; ListJobs names those there are"));
 }
 
 // What StreamPairs can send next.

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <sstream>
+#include <streambuf>
 
 #include "tests/client/fake_coordinator.h"
 
@@ -27,11 +29,61 @@ TEST(App, VersionIsOneJsonDocument) {
   EXPECT_EQ(outcome.err, "");
 }
 
-TEST(App, UsageErrorsExitWithTwoAndNothingOnStdout) {
+TEST(App, VersionIsAnOptionAsWell) {
+  const auto outcome = RunAlone({"--version"});
+  EXPECT_EQ(outcome.exit, 0);
+  EXPECT_EQ(outcome.out, RunAlone({"version"}).out);
+}
+
+TEST(App, HelpListsTheExitCodes) {
+  EXPECT_NE(RunAlone({"--help"}).out.find("3 the coordinator does not answer"), std::string::npos);
+}
+
+TEST(App, NamesThatCannotBeAreRefusedBeforeAnythingConnects) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"job", "get", "../x"},
+                                                    {"job", "watch", "A"},
+                                                    {"job", "cancel", "a b"},
+                                                    {"report", "jobs/"},
+                                                    {"pairs", "pull", "x!", "dir"},
+                                                    {"model", "export", "datasets/x", "file"},
+                                                    {"dataset", "get", "x/y"},
+                                                    {"dataset", "delete", "X"}}) {
+    const auto outcome = RunAlone(arguments);
+    EXPECT_EQ(outcome.exit, kExitFailure);
+    EXPECT_NE(outcome.err.find("list` shows those there are"), std::string::npos) << outcome.err;
+  }
+}
+
+// A stdout that takes nothing, as /dev/full.
+class FullBuffer : public std::streambuf {
+  int overflow(int) override {
+    errno = ENOSPC;
+    return traits_type::eof();
+  }
+};
+
+TEST(App, FullStdoutIsAnErrorWithAMessageWhateverTheCommand) {
+  FakeCoordinator coordinator;
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"version"},
+                                                    {"--version"},
+                                                    {"--help"},
+                                                    {"align", "--help"},
+                                                    {"version", "--json"},
+                                                    {"job", "get", "x", "--json"}}) {
+    FullBuffer buffer;
+    std::ostream out(&buffer);
+    std::ostringstream err;
+    Console console{.out = out, .err = err};
+    EXPECT_NE(RunAfctl(arguments, console, nullptr), 0);
+    EXPECT_NE(err.str().find("cannot write stdout: No space left"), std::string::npos) << err.str();
+  }
+}
+
+TEST(App, UsageErrorsExitWithOneAndNothingOnStdout) {
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{}, {"nonsense"}, {"job", "get"}, {"job"}, {"version", "--bad"}}) {
     const auto outcome = RunAlone(arguments);
-    EXPECT_EQ(outcome.exit, kExitUsage);
+    EXPECT_EQ(outcome.exit, kExitFailure);
     EXPECT_EQ(outcome.out, "");
     EXPECT_NE(outcome.err.find("--help"), std::string::npos);
   }
@@ -39,7 +91,7 @@ TEST(App, UsageErrorsExitWithTwoAndNothingOnStdout) {
 
 TEST(App, UsageErrorIsAJsonDocumentWhereAsked) {
   const auto outcome = RunAlone({"job", "get", "--json"});
-  EXPECT_EQ(outcome.exit, kExitUsage);
+  EXPECT_EQ(outcome.exit, kExitFailure);
   EXPECT_EQ(outcome.json()["error"]["code"], "USAGE");
 }
 
@@ -64,7 +116,8 @@ TEST(App, ErrorOfTheServerBecomesExitCodeAndDocument) {
   const auto outcome = coordinator.Run({"--json", "dataset", "get", "nope"});
   EXPECT_EQ(outcome.exit, kExitFailure);
   EXPECT_EQ(outcome.json()["error"]["code"], "NOT_FOUND");
-  EXPECT_EQ(outcome.json()["error"]["message"], "datasets/nope: no such dataset");
+  EXPECT_EQ(outcome.json()["error"]["message"],
+            "there is no datasets/nope; `afctl dataset list` names those there are");
 }
 
 TEST(App, ListsEveryPage) {
@@ -112,7 +165,7 @@ TEST(App, ModelExportWritesTheWeightsAndAbortsOnOtherBytes) {
 
   coordinator.blobs.PutAs(model.weights().sha256(), "tampered");
   const std::string other = folder.path() / "other.safetensors";
-  EXPECT_EQ(coordinator.Run({"model", "export", "models/m", other}).exit, kExitFailure);
+  EXPECT_EQ(coordinator.Run({"model", "export", "models/m", other}).exit, kExitFault);
   EXPECT_FALSE(std::filesystem::exists(other));
   EXPECT_EQ(CountFiles(folder.path()), 1);
 }

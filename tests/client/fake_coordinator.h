@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -43,16 +44,19 @@ class FakeDatasets : public v1::Datasets::Service {
   }
   grpc::Status GetDataset(grpc::ServerContext*, const v1::GetDatasetRequest* request,
                           v1::Dataset* response) override {
-    if (request->name() == dataset.name()) {
-      *response = dataset;
-      return grpc::Status::OK;
+    if (absent.contains(request->name())) {
+      return {grpc::StatusCode::NOT_FOUND,
+              "there is no " + request->name() + "; ListDatasets names those there are"};
     }
-    return {grpc::StatusCode::NOT_FOUND, request->name() + ": no such dataset"};
+    *response = dataset;
+    response->set_name(request->name());
+    return grpc::Status::OK;
   }
 
   v1::CreateDatasetRequest created;
   grpc::Status refusal;  // what CreateDataset answers
-  v1::Dataset dataset;
+  v1::Dataset dataset;  // the content of every one that is not absent
+  std::set<std::string> absent = {"datasets/nope", "datasets/gone"};
   std::vector<std::string> stored;
   bool repeat_page = false;
 };

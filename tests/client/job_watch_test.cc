@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
+#include "client/job_text.h"
 #include "tests/client/fake_coordinator.h"
 
 namespace alignflow {
@@ -67,6 +70,57 @@ TEST_F(JobWatchTest, VerdictsComeFirstAndFiguresHaveTheirIntervals) {
   }
 }
 
+TEST_F(JobWatchTest, FiguresThatLackWeightsAreFoldedIntoOneLineThatNamesThem) {
+  jobs_.report.set_job(FakeJobs::kName);
+  const auto add = [&](const char* name, const char* subject, const char* file) {
+    v1::Figure* figure = jobs_.report.add_figures();
+    figure->set_name(name);
+    figure->set_subject(subject);
+    figure->set_note(absl::StrCat("not available: no ", file, " in the worker's models folder"));
+  };
+  for (const char* subject : {"source", "pairs"}) {
+    add("fid", subject, "figures/inception.safetensors");
+    add("kd (dinov3)", subject, "figures/dinov3");
+  }
+  jobs_.report.add_figures()->set_name("mmd");
+  jobs_.report.mutable_figures(4)->set_subject("pairs");
+  jobs_.report.mutable_figures(4)->set_value(0.5);
+  const std::string text = coordinator_.Run({"job", "get", "j1"}).out;
+  const std::string line =
+      "Not available, because the worker's --models-dir has no figures/inception.safetensors and "
+      "no figures/dinov3: fid, kd (dinov3)\n";
+  EXPECT_NE(text.find(line), std::string::npos) << text;
+  EXPECT_EQ(text.find("not available"), std::string::npos) << text;
+  EXPECT_NE(text.find("0.5"), std::string::npos);
+  const Json document = coordinator_.Run({"job", "get", "j1", "--json"}).json();
+  EXPECT_EQ(document["report"]["figures"].size(), 5u) << "the document keeps all";
+}
+
+TEST_F(JobWatchTest, NoFigureIsWiderThanTheTerminal) {
+  v1::Report report;
+  for (const char* subject : {"source", "stage 1", "stage 2", "pairs", "target"}) {
+    v1::Figure* figure = report.add_figures();
+    figure->set_name("mmd to references");
+    figure->set_subject(subject);
+    figure->set_value(92.54);
+    figure->set_low(80.2);
+    figure->set_high(102);
+    figure->set_better("lower");
+    figure->set_note("small sample: 4 images, needs 50; spread over subsets of 2 images: 10.2");
+  }
+  for (const int width : {40, 60, 80}) {
+    std::istringstream lines(FiguresText(report, width));
+    for (std::string line; std::getline(lines, line);) {
+      EXPECT_LE(line.size(), static_cast<size_t>(width)) << line;
+    }
+  }
+  EXPECT_NE(FiguresText(report, 80).find("mmd to references (lower is better)\n  source: 92.54"),
+            std::string::npos)
+      << FiguresText(report, 80);
+  EXPECT_EQ(FiguresText(report, 0).find("FIGURE"), 0u) << "a program gets the table";
+  EXPECT_EQ(FiguresText(report, 300), FiguresText(report, 0));
+}
+
 TEST_F(JobWatchTest, JobWithoutAReportHasNullForIt) {
   EXPECT_TRUE(coordinator_.Run({"job", "get", "j1", "--json"}).json()["report"].is_null());
 }
@@ -75,10 +129,10 @@ TEST_F(JobWatchTest, FailedAndCancelledJobsAreNoSuccess) {
   jobs_.AddEvent(v1::JOB_STATE_FAILED, v1::STAGE_STATE_FAILED, 10);
   jobs_.events.back().mutable_job()->set_error("disk full: make room");
   const auto failed = coordinator_.Run({"job", "watch", "j1", "--json"});
-  EXPECT_EQ(failed.exit, kExitFailure);
+  EXPECT_EQ(failed.exit, kExitJob);
   EXPECT_EQ(failed.json()["error"]["message"], "jobs/j1 failed: disk full: make room");
   EXPECT_EQ(coordinator_.Run({"job", "cancel", "jobs/j1"}).exit, 0);
-  EXPECT_EQ(coordinator_.Run({"job", "watch", "j1"}).exit, kExitFailure);
+  EXPECT_EQ(coordinator_.Run({"job", "watch", "j1"}).exit, kExitJob);
 }
 
 TEST_F(JobWatchTest, UnknownJobIsAnErrorAtOnce) {
@@ -90,7 +144,7 @@ TEST_F(JobWatchTest, GivesUpOnASilentCoordinator) {
   jobs_.AddEvent(v1::JOB_STATE_RUNNING, v1::STAGE_STATE_RUNNING, 10);
   jobs_.breaks = 1000;
   const auto outcome = coordinator_.Run({"job", "watch", "j1", "--timeout", "0", "--json"});
-  EXPECT_EQ(outcome.exit, kExitFailure);
+  EXPECT_EQ(outcome.exit, kExitNoAnswer);
   EXPECT_EQ(outcome.json()["error"]["code"], "DEADLINE_EXCEEDED");
 }
 

@@ -105,6 +105,23 @@ TEST_F(PairPullTest, ChangedAndMissingFilesAreFetchedAgain) {
   ExpectAllThree();
 }
 
+TEST_F(PairPullTest, WhatAKilledPullLeftIsRemoved) {
+  ASSERT_EQ(Pull().exit, 0);
+  WriteFile(dir_ / "images" / "000002.png.17.3.part", "half");
+  WriteFile(dir_ / "figures.json.17.4.part", "half");
+  ASSERT_EQ(Pull().exit, 0);
+  ExpectAllThree();
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "figures.json.17.4.part"));
+}
+
+TEST_F(PairPullTest, ManifestThatIsNoRegularFileIsLeftAlone) {
+  std::filesystem::create_directories(dir_);
+  std::filesystem::create_symlink("/dev/null", dir_ / "manifest.jsonl");
+  const auto outcome = Pull();
+  EXPECT_EQ(outcome.exit, kExitFailure);
+  EXPECT_NE(outcome.err.find("no regular file"), std::string::npos) << outcome.err;
+}
+
 TEST_F(PairPullTest, AnotherJobsFolderIsLeftAlone) {
   ASSERT_EQ(Pull().exit, 0);
   std::string manifest = ReadFile(dir_ / "manifest.jsonl");
@@ -159,7 +176,7 @@ TEST_F(PairPullTest, FailedJobEndsThePullAndKeepsWhatWasMade) {
   jobs_.job.set_pairs_ready(2);
   jobs_.end_of_pairs = {grpc::StatusCode::FAILED_PRECONDITION, "the job has failed"};
   const auto outcome = Pull();
-  EXPECT_EQ(outcome.exit, kExitFailure);
+  EXPECT_EQ(outcome.exit, kExitJob);
   EXPECT_NE(outcome.err.find("2 of 3 pairs were pulled"), std::string::npos) << outcome.err;
   EXPECT_EQ(CountFiles(dir_ / "images"), 2);
 }

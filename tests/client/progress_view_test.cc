@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "absl/strings/str_cat.h"
+
 namespace alignflow {
 namespace {
 
@@ -84,7 +86,7 @@ TEST(DrawJob, NoLineIsWiderThanTheTerminal) {
   job.set_waiting_reason(std::string(300, 'w'));
   job.mutable_stages(0)->set_note("h\xc3\xb6her " + std::string(300, 'n'));
   for (const int width : {1, 7, 20, 80, 200}) {
-    for (const std::string& line : DrawJob(job, Second(1010), width)) {
+    for (const std::string& line : DrawJob(job, Second(1010), width, 100)) {
       const auto columns =
           std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xc0) != 0x80; });
       EXPECT_LE(columns, std::max(1, width - 1)) << line;
@@ -93,17 +95,34 @@ TEST(DrawJob, NoLineIsWiderThanTheTerminal) {
 }
 
 TEST(DrawJob, OneBarPerStageFilledToItsShare) {
-  const auto lines = DrawJob(RunningJob(), Second(1010), 81);
+  const auto lines = DrawJob(RunningJob(), Second(1010), 81, 100);
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[1].substr(0, 32), "fit       [#####...............]");
   EXPECT_EQ(lines[2], "align     [....................]  waiting");
+}
+
+TEST(DrawJob, IsNoHigherThanTheTerminalAndKeepsWhatRuns) {
+  v1::Job job;
+  for (int i = 0; i < 10; ++i) {
+    v1::Stage* stage = job.add_stages();
+    *stage = RunningFit();
+    stage->set_id(absl::StrCat("stage-", i));
+    if (i < 6) stage->set_state(v1::STAGE_STATE_SUCCEEDED);
+    if (i > 6) stage->set_state(v1::STAGE_STATE_WAITING);
+  }
+  EXPECT_EQ(DrawJob(job, Second(1010), 80, 12).size(), 11u);
+  const auto lines = DrawJob(job, Second(1010), 80, 7);
+  ASSERT_EQ(lines.size(), 6u);
+  EXPECT_EQ(lines[1].substr(0, 7), "stage-5");
+  EXPECT_EQ(DrawJob(job, Second(1010), 80, 4)[1].substr(0, 7), "stage-6");
+  EXPECT_EQ(DrawJob(job, Second(1010), 80, 1).size(), 1u);
 }
 
 TEST(DrawJob, TellsWhyAJobWaits) {
   v1::Job job = RunningJob();
   job.set_state(v1::JOB_STATE_QUEUED);
   job.set_waiting_reason("no worker is connected");
-  EXPECT_EQ(DrawJob(job, Second(1010), 80)[0], "jobs/x queued: no worker is connected");
+  EXPECT_EQ(DrawJob(job, Second(1010), 80, 100)[0], "jobs/x queued: no worker is connected");
 }
 
 class ProgressViewTest : public testing::Test {

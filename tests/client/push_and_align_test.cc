@@ -105,7 +105,7 @@ TEST_F(PushTest, NothingIsSentForAFolderWithAMistake) {
 }
 
 TEST_F(PushTest, BadNameAndBadLabelsAreRefusedBeforeAnythingIsRead) {
-  for (const std::string name : {"../x", "A", "", "_x", "a b"}) {
+  for (const std::string name : {"../x", "A", "_x", "a b"}) {
     const auto outcome = coordinator_.Run({"dataset", "push", name, "no-such-folder", "--json"});
     EXPECT_EQ(outcome.json()["error"]["code"], "INVALID_ARGUMENT") << name;
     EXPECT_NE(outcome.err.find("dataset name"), std::string::npos) << name;
@@ -179,6 +179,7 @@ TEST_F(AlignTest, MistakesAreRefusedBeforeAnythingIsSent) {
       {{"--references", refs, "--pairs", "1"}, "--source"},
       {{"--source", "s", "--pairs", "1"}, "--references"},
       {{"--source", "s", "--references", refs}, "--pairs"},
+      {{"--source", "s", "--references", refs, "--pairs", "0"}, "--pairs is 0"},
       {{"--source", "s", "--references", refs, "--pairs", "1", "--preset", "unet-65"}, "unet-64"},
       {{"--source", "s", "--references", refs, "--pairs", "1", "--set", "fit.iteration=3"},
        "fit.iterations"},
@@ -209,6 +210,48 @@ TEST_F(AlignTest, LostAnswerIsAskedForAgainUnderTheSameRequestId) {
   ASSERT_EQ(coordinator_.jobs.request_ids.size(), 3u);
   EXPECT_EQ(coordinator_.jobs.request_ids[0], coordinator_.jobs.request_ids[2]);
   EXPECT_FALSE(coordinator_.jobs.request_ids[0].empty());
+}
+
+TEST_F(AlignTest, UnknownDatasetsAreNamedWithTheirOptionBeforeAnythingIsSent) {
+  const std::vector<std::string> good = {"--references", dir_, "--pairs", "1"};
+  for (const auto& [option, arguments] :
+       {std::pair<std::string, std::vector<std::string>>("--source", {"--source", "nope"}),
+        {"--target", {"--source", "s", "--target", "gone"}},
+        {"--source", {"--source", "No Name"}}}) {
+    std::vector<std::string> all = good;
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    const auto outcome = Align(all);
+    EXPECT_EQ(outcome.exit, kExitFailure);
+    EXPECT_NE(outcome.err.find(option + ": "), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.err.find("`afctl dataset list`"), std::string::npos) << outcome.err;
+  }
+  EXPECT_TRUE(coordinator_.blobs.write_offsets().empty());
+}
+
+TEST_F(AlignTest, WhatIsNextIsSaidOnStderrAndStdoutIsTheName) {
+  const auto outcome =
+      coordinator_.Run({"align", "--source", "s", "--references", dir_, "--pairs", "1"});
+  EXPECT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, std::string(FakeJobs::kName) + "\n");
+  for (const char* command : {"afctl job watch jobs/j1 --server 127.0.0.1:1",
+                              "afctl report jobs/j1 -o report.html --server 127.0.0.1:1",
+                              "afctl pairs pull jobs/j1 pairs/ --server 127.0.0.1:1"}) {
+    EXPECT_NE(outcome.err.find(command), std::string::npos) << outcome.err;
+  }
+}
+
+TEST_F(AlignTest, LargerPresetIsSuggestedWhereImagesAreLarger) {
+  const auto note = [&](const std::string& largest, const std::string& preset) {
+    coordinator_.datasets.dataset.set_largest(largest);
+    const auto outcome =
+        Align({"--source", "s", "--references", dir_, "--pairs", "1", "--preset", preset});
+    EXPECT_EQ(outcome.exit, 0) << outcome.err;
+    return outcome.err.find("--preset unet-128") != std::string::npos;
+  };
+  EXPECT_TRUE(note("129x100", "unet-64"));
+  EXPECT_TRUE(note("100x640", "unet-64"));
+  EXPECT_FALSE(note("128x128", "unet-64"));
+  EXPECT_FALSE(note("640x480", "unet-128"));
 }
 
 TEST_F(AlignTest, WaitFollowsTheJobToItsEnd) {

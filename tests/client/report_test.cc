@@ -110,6 +110,17 @@ TEST_F(ReportTest, JobWithoutFiguresHasNoReportAndLeavesNoFile) {
   EXPECT_EQ(CountFiles(folder_.path()), 0);
 }
 
+TEST_F(ReportTest, FailedJobIsNotToBeWaitedFor) {
+  coordinator_.jobs.report.Clear();
+  coordinator_.jobs.job.set_state(v1::JOB_STATE_FAILED);
+  coordinator_.jobs.job.set_error("no memory");
+  const auto outcome = Report();
+  EXPECT_EQ(outcome.exit, kExitFailure);
+  EXPECT_NE(outcome.err.find("jobs/j1 failed without figures, so it has no report: no memory"),
+            std::string::npos)
+      << outcome.err;
+}
+
 TEST_F(ReportTest, DamagedDocumentIsNamed) {
   Add("embedding.json", "[{");
   const auto outcome = Report();

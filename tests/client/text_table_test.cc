@@ -44,7 +44,7 @@ TEST(FiguresText, ColumnsStandInTheOrderOfTheContactSheet) {
   *report.add_figures() = MakeFigure("mmd", "stage 2", 0.5134, "lower");
   *report.add_figures() = MakeFigure("mmd", "source", 2, "lower");
   *report.add_figures() = MakeFigure("spread", "other", 7, "");
-  EXPECT_EQ(FiguresText(report),
+  EXPECT_EQ(FiguresText(report, 0),
             "FIGURE  source  stage 2  target\n"
             "mmd          2   0.5134       0  lower is better\n"
             "\n"

@@ -1,16 +1,119 @@
 """Everything that the README shows a user, by afctl alone."""
 
 import json
+import os
+import re
+import signal
 import subprocess
 
 import pytest
 
-from inputs import PAIRS, SETTINGS, check_pulled, set_options
-from processes import BIN
+from api import ROOT
+from inputs import PAIRS, SETTINGS, check_pulled, set_options, start_job
+from processes import BIN, poll
+
+
+PROGRAMS = ["afctl", "alignflow-coordinator", "alignflow-worker"]
+
+
+def run(*command, **options):
+    return subprocess.run([str(part) for part in command], stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+                          **{"stdout": subprocess.PIPE, **options})
 
 
 def test_version(service):
     assert service.afctl("version")["version"]
+
+
+def test_version_of_the_three_programs_is_the_same(service):
+    version = service.afctl("version")["version"]
+    for program in PROGRAMS:
+        assert run(BIN / program, "--version").stdout == f"{program} {version}\n"
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--help",), ("job", "list"), ("dataset", "get", "source"),
+                                       ("job", "list", "--json"), ("job", "get", "nope", "--json")])
+def test_full_stdout_is_said(service, finished_job, arguments):
+    with open("/dev/full", "w") as full:
+        done = run(BIN / "afctl", *arguments, stdout=full, env=service.environment())
+    assert done.returncode != 0 and "stdout: No space left" in done.stderr
+
+
+def test_closed_pipe_is_said(service, finished_job):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = run(BIN / "afctl", "report", finished_job, "-o", "-", stdout=writer, env=service.environment())
+    os.close(writer)
+    assert done.returncode == 4 and "stdout" in done.stderr
+
+
+def test_report_goes_through_a_shell_redirection_whole(service, finished_job, tmp_path):
+    file = tmp_path / "report.html"
+    command = f"{BIN / 'afctl'} report {finished_job} -o /dev/stdout >> {file}"
+    file.write_text("before\n")
+    assert run("sh", "-c", command, env=service.environment()).returncode == 0
+    text = file.read_text()
+    assert text.startswith("before\n<") and text.rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize("program, arguments", [
+    ("alignflow-coordinator", ("--listen", "", "--state-dir", "state")),
+    ("alignflow-coordinator", ("--listen", "127.0.0.1:0", "--state-dir", "")),
+    ("alignflow-coordinator", ("--listen", "127.0.0.1:0", "--state-dir", "state", "--metrics-listen", "")),
+    ("alignflow-coordinator", ("--listen", "127.0.0.1:0", "--state-dir", "state", "--models-dir", "")),
+    ("alignflow-worker", ("--coordinator", "")),
+    ("alignflow-worker", ("--coordinator", "127.0.0.1:1", "--cache-dir", "")),
+    ("afctl", ("job", "list", "--server", ""))])
+def test_empty_values_are_refused_with_their_option(program, arguments, tmp_path):
+    done = run(BIN / program, *arguments, cwd=tmp_path)
+    option = arguments[arguments.index("") - 1]
+    assert done.returncode == 1 and f"{option}: must not be empty" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("program, option", [("alignflow-coordinator", "--listen"), ("alignflow-worker", "--coordinator")])
+def test_unknown_options_get_the_nearest(program, option):
+    done = run(BIN / program, option + "s=127.0.0.1:0")
+    assert done.returncode == 1 and f"did you mean {option}?" in done.stderr
+
+
+def test_documented_options_of_the_other_programs_are_theirs():
+    seen = 0
+    for file in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
+        for program in PROGRAMS[1:]:
+            help_text = run(BIN / program, "--help").stdout
+            for line in re.findall(rf"^    .*{program} (.*)$", file.read_text(), re.MULTILINE):
+                for option in re.findall(r"(?<!\S)--[a-z-]+", line):
+                    assert option in help_text, f"{file.name}: {program} {option}"
+                    seen += 1
+    assert seen >= 3
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_wait_says_that_the_job_goes_on(new_service, data, signal_number):
+    service = new_service().start_coordinator()
+    service.afctl("dataset", "push", "source", data / "source", "--labels", "polyp=255")
+    waiting = service.start_afctl("align", "--source", "source", "--references", data / "references", "--pairs", PAIRS,
+                                  "--wait", name="waiting")
+    job = poll(lambda: re.search(r"(jobs/\S+) queued", waiting.log_text()), 60, "the job").group(1)
+    watching = service.start_afctl("job", "watch", job, name="watching")
+    poll(lambda: "queued" in watching.log_text(), 60, "the watch")
+    for program in (waiting, watching):
+        program.process.send_signal(signal_number)
+        assert program.wait() == 128 + signal_number
+        for words in (f"{job} goes on", f"afctl job watch {job}", f"afctl job cancel {job}"):
+            assert words in program.log_text()
+    assert service.afctl("job", "get", job)["state"] == "JOB_STATE_QUEUED"
+
+
+def test_interrupted_pull_leaves_nothing_half_written(new_service, data, tmp_path):
+    service = new_service().start_coordinator()
+    job = start_job(service, data)
+    pulling = service.start_afctl("pairs", "pull", job, tmp_path / "pairs", name="pulling")
+    poll((tmp_path / "pairs" / "manifest.jsonl").exists, 60, "the folder")
+    pulling.process.send_signal(signal.SIGINT)
+    assert pulling.wait() == 130 and "run the same command again" in pulling.log_text()
+    assert not list((tmp_path / "pairs").rglob("*.part"))
 
 
 def test_dataset_is_pushed_once_listed_shown_and_deleted(service, data):
@@ -49,6 +152,9 @@ def test_table_for_people_has_a_column_for_every_kind_of_images(service, finishe
                           env=service.environment(), check=True).stdout
     header = next(line for line in text.splitlines() if line.startswith("FIGURE"))
     assert header.split("  ")[-1].strip() == "target" and "stage 1" in header and "stage 2" in header
+    # What a worker without weights can't compute takes one line.
+    assert re.search(r"^Not available, because the worker's --models-dir has no .*: .*fid", text, re.MULTILINE)
+    assert "not available: no" not in text
 
 
 def test_same_job_again_computes_nothing(service, data, finished_job):

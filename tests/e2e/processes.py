@@ -145,8 +145,8 @@ class Service:
         return json.loads(done.stdout)
 
     def start_afctl(self, *arguments, name):
-        """afctl in the background, with --json."""
-        return Program([BIN / "afctl", *arguments, "--json", "--server", self.address], self.folder / f"{name}.log")
+        """afctl in the background, with --json. It is interrupted by SIGINT even where this process ignores it."""
+        return Program(["env", "--default-signal=INT", BIN / "afctl", *arguments, "--json", "--server", self.address], self.folder / f"{name}.log")
 
     def environment(self):
         return {**os.environ, "AFCTL_SERVER": self.address}

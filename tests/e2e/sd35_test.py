@@ -110,7 +110,7 @@ def test_job_makes_pairs_of_new_masks(service, tmp_path):
 
 
 def test_missing_weights_fail_the_job_by_name(service, tmp_path):
-    error = start(service, tmp_path / "data", {**SETTINGS, "weights": "absent"}, expect=1)
+    error = start(service, tmp_path / "data", {**SETTINGS, "weights": "absent"}, expect=2)
     text = json.dumps(error)
     assert "absent" in text and "--models-dir" in text and str(tmp_path) not in text
 

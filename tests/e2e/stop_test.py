@@ -70,7 +70,7 @@ def test_queued_job_says_that_no_worker_is_there_and_is_cancelled_twice(new_serv
     assert "no worker" in service.afctl("job", "get", job)["waiting_reason"]
     assert service.afctl("job", "cancel", job)["state"] == "JOB_STATE_CANCELLED"
     assert service.afctl("job", "cancel", job)["state"] == "JOB_STATE_CANCELLED"
-    error = service.afctl("job", "watch", job, expect=1)["error"]
+    error = service.afctl("job", "watch", job, expect=2)["error"]
     assert error["code"] == "CANCELLED"
 
 

@@ -1,7 +1,6 @@
 #include "worker/data/phantom.h"
 
 #include <atomic>
-#include <fstream>
 #include <mutex>
 #include <opencv2/core/utility.hpp>
 #include <opencv2/imgproc.hpp>
@@ -9,6 +8,7 @@
 #include <system_error>
 
 #include "absl/strings/str_format.h"
+#include "common/partial_file.h"
 #include "worker/data/image_decode.h"
 #include "worker/data/phantom_scene.h"
 
@@ -34,12 +34,15 @@ cv::Mat MajorityDownsample(const cv::Mat& mask, const LabelTable& labels, int si
 }
 
 absl::Status WriteFile(const fs::path& path, const std::string& bytes) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  file.close();
-  if (file) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrFormat("%s: cannot be written; check free space and permissions", path.string()));
+  PartialFile file(path);
+  absl::Status written = file.Append(bytes);
+  return written.ok() ? file.Rename() : written;
+}
+
+// Everything in a folder that was empty.
+void Empty(const fs::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) fs::remove(entry, ignored);
 }
 
 absl::Status MakeEmptyFolder(const fs::path& path) {
@@ -118,6 +121,10 @@ absl::Status WritePhantoms(const PhantomOptions& options, const fs::path& dir) {
       }
     }
   });
+  // A part of the set would be taken for the whole.
+  for (const char* folder : {"images", "masks"}) {
+    if (!first_error.ok()) Empty(dir / folder);
+  }
   return first_error;
 }
 
