@@ -13,7 +13,7 @@ namespace alignflow {
 
 // Version of the engine's results. Part of every task's digest: raise it when the same task would
 // give other bytes, and nothing stale is reused.
-inline constexpr int kResultVersion = 3;
+inline constexpr int kResultVersion = 4;
 
 // Pairs in one generate task.
 inline constexpr int kShardPairs = 32;
@@ -60,6 +60,10 @@ absl::StatusOr<SettingMap> ResolveSettings(std::string_view preset, const Settin
 // it.
 SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
                           const SettingMap& resolved);
+
+// The side in pixels of the square images that tasks of a preset work on: its own, or the setting
+// "size" where it has that one. 0 for an unknown preset or a size that is no number.
+int64_t ImageSide(std::string_view preset, const SettingMap& settings);
 
 // The candidate with the smallest edit distance to `text`; empty if there are none.
 std::string Nearest(std::string_view text, const std::vector<std::string>& candidates);

@@ -5,7 +5,7 @@ import grpc
 from inputs import LONGER, check_pulled, start_job
 from processes import poll
 
-STAGES = {"fit", "rollout", "align", "generate", "compare", "figures"}
+STAGES = {"prepare", "describe", "fit", "rollout", "align", "generate", "compare", "figures"}
 JOB_TIMEOUT_S = 400
 
 

@@ -4,13 +4,14 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "worker/sets/prepared_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_spec.h"
 
 namespace alignflow {
 namespace {
 
-constexpr int64_t kMostReal = 1000;  // real images of a set that take part
+constexpr int64_t kMostReal = 2000;  // real images of a set that take part
 
 bool HasInputs(const TaskSpec& spec, const std::string& prefix) {
   return std::ranges::any_of(
@@ -35,15 +36,15 @@ const FigureSubject* FigureSets::Find(const std::string& name) const {
 
 FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   const int64_t samples = IntegerSetting(spec, "figures.samples");
-  const int64_t size = ImageSize(spec);
   const auto real = [&](const std::string& name) {
-    return FigureSubject{.name = name,
-                         .set = LoadImageSet(context, Input(spec, name), size, kMostReal)};
+    return FigureSubject{.name = name, .set = Thinned(LoadPrepared(context, spec, name), kMostReal)};
   };
   FigureSets sets;
   sets.held_out = spec.inputs.contains("target");
   sets.subjects.push_back(real("source"));
-  sets.references = real("references");
+  sets.references = {
+      .name = "references",
+      .set = LoadReferences(context, Input(spec, "references"), ImageSize(spec), kMostReal)};
   sets.target = sets.held_out ? real("target") : sets.references;
   if (sets.held_out) sets.subjects.push_back(sets.references);
   const LabelTable labels = sets.source().set.labels;

@@ -1,4 +1,4 @@
-#include "worker/sets/image_set.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/sets/training_source.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
@@ -34,10 +34,10 @@ TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context) {
                                 .accumulate = Accumulated(spec)};
   ProgressReporter progress(context, options.iterations, "steps");
 
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
+  const ImageSet source = LoadPrepared(context, spec, "source");
   progress.set_note(source.note);
   const auto model = NewModel(context, spec, source);
-  const TrainingSource training(*model, source, [&] { progress.ThrowIfCancelled(); });
+  const TrainingSource training(*model, source, context.scratch(), [&] { progress.ThrowIfCancelled(); });
 
   EpochOrder order(source.size(), seed, RandomUse::kFitOrder);
   TrainingCurve curve("fit");

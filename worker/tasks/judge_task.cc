@@ -1,4 +1,4 @@
-#include "worker/sets/image_set.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/stores/segmenter_file.h"
 #include "worker/tasks/segmenter_training.h"
@@ -20,7 +20,7 @@ TaskOutputs RunJudge(const TaskSpec& spec, TaskContext& context) {
   const uint64_t seed = IntegerSetting(spec, "seed");
   const int64_t size = ImageSize(spec);
   ProgressReporter progress(context, IntegerSetting(spec, "judge.iterations"), "steps");
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
+  const ImageSet source = LoadPrepared(context, spec, "source");
   progress.set_note(source.note);
   const auto model =
       MakeSegmenter(kJudgeSegmenter, source.labels.classes(), size, seed, DeviceOf(context)).model;

@@ -4,6 +4,7 @@
 
 #include "worker/pairs/pair_list.h"
 #include "worker/sets/image_set.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
@@ -29,8 +30,8 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
   const uint64_t seed = IntegerSetting(spec, "seed");
   const auto [first, last] = PairNumbersOf(spec);
   ProgressReporter progress(context, last - first + 1, "images");
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
-  const ImageSet references = LoadReferences(context, spec);
+  const ImageSet source = LoadPrepared(context, spec, "source");
+  const ImageSet references = LoadLearnedReferences(context, spec);
   const at::Tensor styles = ImagesFromBytes(references.images);
   const ColourMoments moments = MomentsInView(styles);
 
