@@ -1,6 +1,7 @@
 #include "worker/sets/source_statistics.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 #include <map>

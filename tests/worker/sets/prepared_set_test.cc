@@ -10,6 +10,7 @@
 #include "tests/worker/sets/allocation_watch.h"
 #include "tests/worker/tasks/task_fixture.h"
 #include "worker/models/safetensors.h"
+#include "worker/models/unet/backbone.h"
 #include "worker/sets/source_statistics.h"
 
 namespace alignflow {
@@ -202,6 +203,15 @@ TEST_F(PreparedSetTest, ThinningSpreadsOverTheWholeSet) {
   EXPECT_TRUE(at::equal(thinned.images[2], set.images[6]));
   EXPECT_TRUE(at::equal(thinned.classes[3], set.classes[9]));
   EXPECT_EQ(Thinned(set, 10).size(), 10);
+}
+
+// The coordinator plans by the one, the models are made by the other.
+TEST_F(PreparedSetTest, ThePresetsSizeIsThatOfItsModel) {
+  for (const std::string& preset : UNetPresetNames()) {
+    EXPECT_EQ(ImageSide(preset, {}), UNetPreset(preset, 2).image_size);
+  }
+  EXPECT_EQ(ImageSide("sd3.5-medium", {{"size", "512"}}), 512);
+  EXPECT_EQ(ImageSide("sd3.5-medium", {}), 0);
 }
 
 TEST_F(PreparedSetTest, OneImageHasNothingInCommon) {
