@@ -107,11 +107,10 @@ void Main(int argc, char** argv) {
              .settings = SettingsOfKind("fit-masks", preset, settings),
              .inputs = {{"source", source}}},
             blobs, folder / "fit");
-  TaskSpec spec{.kind = "masks",
-                .settings = SettingsOfKind("masks", preset, settings),
-                .inputs = {{"source", source},
-                           {"model", fitted.at("model")},
-                           {"rules", fitted.at("rules")}}};
+  TaskSpec spec{
+      .kind = "masks",
+      .settings = SettingsOfKind("masks", preset, settings),
+      .inputs = {{"source", source}, {"model", fitted.at("model")}, {"rules", fitted.at("rules")}}};
   spec.settings["first_pair"] = "1";
   spec.settings["last_pair"] = count;
   const auto [outputs, make_seconds] = Timed(spec, blobs, folder / "masks");

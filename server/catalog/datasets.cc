@@ -76,7 +76,8 @@ void DeleteDataset(Sql& sql, const std::string& id) {
   const std::string named = "%\"" + digest + "\"%";
   sql << "DELETE FROM task_outputs WHERE task_key IN (SELECT t.task_key FROM tasks t JOIN "
          "task_outputs packed ON packed.role = 'packed' AND t.inputs LIKE '%\"' || packed.blob || "
-         "'\"%' JOIN tasks p ON p.task_key = packed.task_key WHERE t.kind = 'describe' AND p.kind = "
+         "'\"%' JOIN tasks p ON p.task_key = packed.task_key WHERE t.kind = 'describe' AND p.kind "
+         "= "
          "'prepare' AND p.inputs LIKE :named)",
       soci::use(named);
   sql << "DELETE FROM task_outputs WHERE task_key IN (SELECT task_key FROM tasks WHERE kind = "

@@ -20,7 +20,8 @@ int64_t NanosecondsOf(const timespec& time) { return time.tv_sec * 1000000000 + 
 // Now is the file's time of access. The time of the last write stays: it tells whether the file is
 // still the one that was checked.
 void MarkUsed(const fs::path& file) {
-  const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_NOW}, {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
+  const timespec times[2] = {{.tv_sec = 0, .tv_nsec = UTIME_NOW},
+                             {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
   utimensat(AT_FDCWD, file.c_str(), times, 0);
 }
 

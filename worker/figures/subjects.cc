@@ -37,7 +37,8 @@ const FigureSubject* FigureSets::Find(const std::string& name) const {
 FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   const int64_t samples = IntegerSetting(spec, "figures.samples");
   const auto real = [&](const std::string& name) {
-    return FigureSubject{.name = name, .set = Thinned(LoadPrepared(context, spec, name), kMostReal)};
+    return FigureSubject{.name = name,
+                         .set = Thinned(LoadPrepared(context, spec, name), kMostReal)};
   };
   FigureSets sets;
   sets.held_out = spec.inputs.contains("target");

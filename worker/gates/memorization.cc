@@ -13,9 +13,9 @@ namespace alignflow {
 namespace {
 
 constexpr int64_t kSide = 16;
-constexpr int64_t kMostQueries = 1000;          // images whose nearest others make the units
+constexpr int64_t kMostQueries = 1000;                // images whose nearest others make the units
 constexpr int64_t kMostDistances = int64_t{4} << 20;  // at a time
-constexpr double kTies = 4 / 255.0;  // two grey levels
+constexpr double kTies = 4 / 255.0;                   // two grey levels
 // Least units: sets of nothing but copies of one image have no distances to measure by.
 constexpr double kLeastPixelUnit = 0.02;
 constexpr double kLeastUnit = 1e-3;
@@ -51,8 +51,8 @@ double MedianNearest(const ImageDescriptors& set, const at::Tensor& queries,
   std::vector<at::Tensor> nearest;
   for (const at::Tensor& rows : queries.split(together)) {
     between();
-    at::Tensor all = distances(
-        {set.pictures.index_select(0, rows), set.features.index_select(0, rows)});
+    at::Tensor all =
+        distances({set.pictures.index_select(0, rows), set.features.index_select(0, rows)});
     // No image is its own neighbour.
     all.scatter_(1, rows.unsqueeze(1), std::numeric_limits<float>::infinity());
     nearest.push_back(std::get<0>(all.min(1)));
@@ -91,14 +91,14 @@ MemorizationUnits MeasureUnits(const ImageDescriptors& source,
                          MedianNearest(source, queries, between, [&](const ImageDescriptors& from) {
                            return PixelDistances(from.pictures, source.pictures);
                          }));
-  units.feature =
-      std::max(kLeastUnit, MedianNearest(source, queries, between, [&](const ImageDescriptors& from) {
-                 return at::cdist(from.features, source.features, 2, 2);
-               }));
-  units.distance =
-      std::max(kLeastUnit, MedianNearest(source, queries, between, [&](const ImageDescriptors& from) {
-                 return Distances(from, source, units);
-               }));
+  units.feature = std::max(
+      kLeastUnit, MedianNearest(source, queries, between, [&](const ImageDescriptors& from) {
+        return at::cdist(from.features, source.features, 2, 2);
+      }));
+  units.distance = std::max(
+      kLeastUnit, MedianNearest(source, queries, between, [&](const ImageDescriptors& from) {
+        return Distances(from, source, units);
+      }));
   return units;
 }
 

@@ -19,8 +19,8 @@ struct ImageDescriptors {
 };
 
 // 16x16 pictures of ranks of images [B,3,S,S] in [-1,1], S >= 16 (std::invalid_argument): the rank
-// of each pixel's luma among its picture's, [B,256], scaled to zero mean and unit variance where all
-// differ.
+// of each pixel's luma among its picture's, [B,256], scaled to zero mean and unit variance where
+// all differ.
 at::Tensor RankPictures(const at::Tensor& images);
 
 // How near the images of a set come to their nearest others: medians, each with a least value.

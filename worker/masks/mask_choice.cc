@@ -53,8 +53,8 @@ void RealMasks::Consider(const cv::Mat& cleaned, int64_t origin, Choice& best) c
   const bool empty = !mask.any().item<bool>();
   const at::Tensor real = classes_.narrow(0, origin, 1);
   if (empty && real.any().item<bool>()) return;
-  const double similarity = MaskSimilarity(MaskFeatures(mask.unsqueeze(0), count_)[0],
-                                           MaskFeatures(real, count_)[0]);
+  const double similarity =
+      MaskSimilarity(MaskFeatures(mask.unsqueeze(0), count_)[0], MaskFeatures(real, count_)[0]);
   if (similarity > best.similarity) best = {mask, similarity};
 }
 
@@ -69,7 +69,8 @@ RealMasks::Choice RealMasks::Choose(const at::Tensor& candidates, int64_t origin
 RealMasks::Choice RealMasks::Moved(int64_t origin, at::Generator random) const {
   Choice best;
   for (int move = 0; move < kMoves && !best.mask.defined(); ++move) {
-    Consider(CleanMask(MovedMask(MatOf(classes_[origin].contiguous()), random), rules_), origin, best);
+    Consider(CleanMask(MovedMask(MatOf(classes_[origin].contiguous()), random), rules_), origin,
+             best);
   }
   if (!best.mask.defined()) {
     throw std::runtime_error(

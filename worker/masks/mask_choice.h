@@ -47,7 +47,8 @@ class RealMasks {
   int count_;
   MaskRules rules_;
   at::Tensor classes_;
-  std::vector<std::string> known_;  // digests of the real masks, sorted, that of empty ones left out
+  std::vector<std::string>
+      known_;  // digests of the real masks, sorted, that of empty ones left out
 };
 
 }  // namespace alignflow

@@ -98,9 +98,8 @@ void LearnShape(const at::Tensor& masks, int label, ClassRules& rules) {
   std::vector<double> areas, counts;
   double before = 0, after = 0;
   int64_t present = 0, with_holes = 0, at_border = 0;
-  const auto seen = LookAtEach(masks, [&](const cv::Mat& mask) {
-    return ShapeOf(SolidRegion(mask, label, rules.inner));
-  });
+  const auto seen = LookAtEach(
+      masks, [&](const cv::Mat& mask) { return ShapeOf(SolidRegion(mask, label, rules.inner)); });
   for (const ClassShape& shape : seen) {
     if (shape.areas.empty()) continue;
     ++present;

@@ -107,10 +107,10 @@ void SafetensorsWriter::Put(const void* data, int64_t size, int64_t position) {
 
 void SafetensorsWriter::WriteRows(const std::string& name, int64_t first, const at::Tensor& rows) {
   const auto shape = shapes_.find(name);
-  const bool fits =
-      shape != shapes_.end() && rows.scalar_type() == shape->second.type && rows.dim() > 0 &&
-      rows.sizes().slice(1) == at::IntArrayRef(shape->second.sizes).slice(1) && first >= 0 &&
-      first + rows.size(0) <= shape->second.sizes.front();
+  const bool fits = shape != shapes_.end() && rows.scalar_type() == shape->second.type &&
+                    rows.dim() > 0 &&
+                    rows.sizes().slice(1) == at::IntArrayRef(shape->second.sizes).slice(1) &&
+                    first >= 0 && first + rows.size(0) <= shape->second.sizes.front();
   if (!fits) throw std::invalid_argument("rows that do not fit tensor '" + name + "'");
   const at::Tensor plain = rows.detach().to(at::kCPU).contiguous();
   const auto bytes = static_cast<int64_t>(plain.nbytes());

@@ -17,9 +17,9 @@ struct SafetensorsType {
   std::string_view name;
   at::ScalarType type;
 };
-inline constexpr SafetensorsType kSafetensorsTypes[] = {
-    {"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16},
-    {"I64", at::kLong},  {"I32", at::kInt},  {"U8", at::kByte}};
+inline constexpr SafetensorsType kSafetensorsTypes[] = {{"F32", at::kFloat},     {"F16", at::kHalf},
+                                                        {"BF16", at::kBFloat16}, {"I64", at::kLong},
+                                                        {"I32", at::kInt},       {"U8", at::kByte}};
 
 struct TensorShape {
   at::ScalarType type;
@@ -41,10 +41,10 @@ struct SafetensorsLayout {
 };
 
 // Writes a safetensors file whose tensors need not be in memory at once: their shapes are given
-// first, their rows come in any order. Into a temporary file beside `file`, which has its whole size
-// from the start (so a full disk shows before anything is computed) and is flushed and renamed by
-// Finish: a reader sees the old file or the whole new one. All throw std::runtime_error naming the
-// file; without Finish nothing is left. Used from one thread.
+// first, their rows come in any order. Into a temporary file beside `file`, which has its whole
+// size from the start (so a full disk shows before anything is computed) and is flushed and renamed
+// by Finish: a reader sees the old file or the whole new one. All throw std::runtime_error naming
+// the file; without Finish nothing is left. Used from one thread.
 class SafetensorsWriter {
  public:
   SafetensorsWriter(const std::filesystem::path& file,

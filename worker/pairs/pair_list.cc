@@ -77,11 +77,11 @@ ImageSet DecodePairs(TaskContext& context, const std::vector<PairLine>& pairs,
       const DecodedPair pair = ValueOrThrow(std::move(decoded[i]));
       if (!writer) {
         const int64_t height = pair.classes.size(0), width = pair.classes.size(1);
-        writer.emplace(file,
-                       std::map<std::string, TensorShape>{
-                           {"images", {at::kByte, {count, 3, height, width}}},
-                           {"classes", {at::kByte, {count, height, width}}}},
-                       std::map<std::string, std::string>());
+        writer.emplace(
+            file,
+            std::map<std::string, TensorShape>{{"images", {at::kByte, {count, 3, height, width}}},
+                                               {"classes", {at::kByte, {count, height, width}}}},
+            std::map<std::string, std::string>());
       }
       images.push_back(pair.image);
       classes.push_back(pair.classes);
@@ -163,7 +163,8 @@ GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::st
         "there are no pairs of ", prefix, ": the gates left out ", generated.left_out,
         "; look at the reasons in their records, lower gates.mask_agreement or train longer")));
   }
-  generated.set = DecodePairs(context, pairs, labels, context.scratch() / (prefix + ".safetensors"));
+  generated.set =
+      DecodePairs(context, pairs, labels, context.scratch() / (prefix + ".safetensors"));
   for (PairLine& pair : pairs) {
     generated.pairs.push_back(pair.pair);
     generated.origins.push_back(std::move(pair.origin));

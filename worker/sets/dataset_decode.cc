@@ -119,18 +119,17 @@ void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_
                    const std::function<void(const DecodedItems&)>& take) {
   const bool masks = manifest.kind == DatasetKind::kDataset;
   const auto count = static_cast<int64_t>(manifest.items.size());
-  const int64_t together =
-      std::clamp<int64_t>(kChunkBytes / (4 * size * size), 1, kMostTogether);
+  const int64_t together = std::clamp<int64_t>(kChunkBytes / (4 * size * size), 1, kMostTogether);
   Faults faults;
   for (int64_t begin = 0; begin < count; begin += together) {
     if (context.Cancelled()) throw TaskError(absl::CancelledError("the task was cancelled"));
     const int64_t taken = std::min(together, count - begin);
     const std::span<const DatasetItem> items(manifest.items.data() + begin, taken);
     const std::vector<ItemFiles> files = FetchItems(context, items);
-    DecodedItems decoded{.first = begin,
-                         .images = at::empty({taken, 3, size, size}, at::kByte),
-                         .classes = masks ? at::empty({taken, size, size}, at::kByte)
-                                          : at::Tensor()};
+    DecodedItems decoded{
+        .first = begin,
+        .images = at::empty({taken, 3, size, size}, at::kByte),
+        .classes = masks ? at::empty({taken, size, size}, at::kByte) : at::Tensor()};
     std::vector<absl::Status> statuses(taken);
     at::parallel_for(0, taken, 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {

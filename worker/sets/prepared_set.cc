@@ -85,10 +85,9 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
   const auto count = static_cast<int64_t>(manifest.items.size());
   const bool masks = manifest.kind == DatasetKind::kDataset;
   const Names names = NamesOf(manifest);
-  std::map<std::string, TensorShape> shapes{
-      {"images", {at::kByte, {count, 3, size, size}}},
-      {"names", {at::kByte, names.bytes.sizes().vec()}},
-      {"name_ends", {at::kLong, {count}}}};
+  std::map<std::string, TensorShape> shapes{{"images", {at::kByte, {count, 3, size, size}}},
+                                            {"names", {at::kByte, names.bytes.sizes().vec()}},
+                                            {"name_ends", {at::kLong, {count}}}};
   if (masks) {
     shapes["classes"] = {at::kByte, {count, size, size}};
     shapes["mask_digests"] = {at::kByte, {count, kDigestBytes}};
@@ -159,8 +158,8 @@ ImageSet LoadPrepared(TaskContext& context, const TaskSpec& spec, const std::str
   if (!spec.settings.contains("preset")) return set;
   const int64_t size = ImageSize(spec);
   if (set.images.size(2) == size) return set;
-  throw refuse(absl::StrCat("its images have ", set.images.size(2), " pixels a side, but the task's ",
-                            size));
+  throw refuse(absl::StrCat("its images have ", set.images.size(2),
+                            " pixels a side, but the task's ", size));
 }
 
 }  // namespace alignflow

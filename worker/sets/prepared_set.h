@@ -17,8 +17,9 @@
 //   mask_digests  U8 [N,32]    the SHA-256 of each row of classes
 //   names         U8 [bytes]   the stems, one after another, and
 //   name_ends     I64 [N]      where each ends
-// and the strings "alignflow.format", "dataset" (digest of the manifest), "labels" (the table's text;
-// empty without masks) and "note". The same dataset and size give the same bytes on every machine.
+// and the strings "alignflow.format", "dataset" (digest of the manifest), "labels" (the table's
+// text; empty without masks) and "note". The same dataset and size give the same bytes on every
+// machine.
 namespace alignflow {
 
 // Decodes and writes the whole dataset. Memory holds one chunk of it. `progress` is called with the

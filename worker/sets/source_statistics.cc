@@ -67,15 +67,16 @@ SourceStatistics DescribeSource(const ImageSet& source, at::Device device,
 
 void SaveStatistics(const SourceStatistics& statistics, const std::filesystem::path& file) {
   const MemorizationUnits& units = statistics.units;
-  WriteSafetensors(file,
-                   {{"filter_bank.mean", statistics.filter_bank->mean()},
-                    {"filter_bank.deviation", statistics.filter_bank->deviation()},
-                    {"pictures", statistics.descriptors.pictures},
-                    {"features", statistics.descriptors.features},
-                    // As bytes: the format has no type of 64 bits for them.
-                    {"units", at::tensor({units.pixel, units.feature, units.distance}, at::kDouble)
-                                  .view(at::kLong)}},
-                   {{kFormatKey, kFormat}});
+  WriteSafetensors(
+      file,
+      {{"filter_bank.mean", statistics.filter_bank->mean()},
+       {"filter_bank.deviation", statistics.filter_bank->deviation()},
+       {"pictures", statistics.descriptors.pictures},
+       {"features", statistics.descriptors.features},
+       // As bytes: the format has no type of 64 bits for them.
+       {"units",
+        at::tensor({units.pixel, units.feature, units.distance}, at::kDouble).view(at::kLong)}},
+      {{kFormatKey, kFormat}});
 }
 
 SourceStatistics LoadStatistics(TaskContext& context, const TaskSpec& spec) {
@@ -97,8 +98,7 @@ SourceStatistics LoadStatistics(TaskContext& context, const TaskSpec& spec) {
     const at::Tensor& pictures = statistics.descriptors.pictures;
     const at::Tensor& features = statistics.descriptors.features;
     if (pictures.dim() != 2 || pictures.size(0) < 2 || pictures.size(1) != 256 ||
-        features.sizes() !=
-            at::IntArrayRef{pictures.size(0), statistics.filter_bank->width()} ||
+        features.sizes() != at::IntArrayRef{pictures.size(0), statistics.filter_bank->width()} ||
         stored.sizes() != at::IntArrayRef{3} || stored.scalar_type() != at::kLong ||
         pictures.scalar_type() != at::kFloat || features.scalar_type() != at::kFloat) {
       throw std::runtime_error("their tensors do not belong together");

@@ -39,11 +39,11 @@ TrainingSource::TrainingSource(Backbone& model, const ImageSet& images,
     const at::Tensor latents = model.codec().Encode(batch.images).cpu();
     const at::Tensor masks = model.EncodeMasks(batch.classes).cpu();
     if (!writer) {
-      writer.emplace(file,
-                     std::map<std::string, TensorShape>{
-                         {"latents", ShapeOfAll(latents, images.size())},
-                         {"masks", ShapeOfAll(masks, images.size())}},
-                     std::map<std::string, std::string>());
+      writer.emplace(
+          file,
+          std::map<std::string, TensorShape>{{"latents", ShapeOfAll(latents, images.size())},
+                                             {"masks", ShapeOfAll(masks, images.size())}},
+          std::map<std::string, std::string>());
     }
     writer->WriteRows("latents", first, latents);
     writer->WriteRows("masks", first, masks);

@@ -10,9 +10,9 @@
 namespace alignflow {
 
 // The source's latents and conditions for the diffusion loss. For a pretrained model all are
-// encoded once into a file in `folder`, of which memory holds what is in use; they are not flipped, because its codec's latent of a
-// flipped image is not the flipped latent. For others each batch is flipped at random and encoded
-// anew. Model and images must outlive it.
+// encoded once into a file in `folder`, of which memory holds what is in use; they are not flipped,
+// because its codec's latent of a flipped image is not the flipped latent. For others each batch is
+// flipped at random and encoded anew. Model and images must outlive it.
 class TrainingSource {
  public:
   // unless_cancelled is called every few images while they are encoded; what it throws ends that.

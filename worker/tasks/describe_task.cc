@@ -12,11 +12,10 @@ TaskOutputs RunDescribe(const TaskSpec& spec, TaskContext& context) {
   const ImageSet source = LoadPrepared(context, spec, "source");
   ProgressReporter progress(context, source.size(), "images");
   progress.set_note(source.note);
-  const SourceStatistics statistics =
-      DescribeSource(source, DeviceOf(context), [&](int64_t done) {
-        progress.Report(done);
-        progress.ThrowIfCancelled();
-      });
+  const SourceStatistics statistics = DescribeSource(source, DeviceOf(context), [&](int64_t done) {
+    progress.Report(done);
+    progress.ThrowIfCancelled();
+  });
   const std::filesystem::path file = context.scratch() / "statistics.safetensors";
   SaveStatistics(statistics, file);
   return {{"statistics", ValueOrThrow(context.StoreFile(file))}};

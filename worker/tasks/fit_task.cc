@@ -37,7 +37,8 @@ TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context) {
   const ImageSet source = LoadPrepared(context, spec, "source");
   progress.set_note(source.note);
   const auto model = NewModel(context, spec, source);
-  const TrainingSource training(*model, source, context.scratch(), [&] { progress.ThrowIfCancelled(); });
+  const TrainingSource training(*model, source, context.scratch(),
+                                [&] { progress.ThrowIfCancelled(); });
 
   EpochOrder order(source.size(), seed, RandomUse::kFitOrder);
   TrainingCurve curve("fit");

@@ -69,8 +69,8 @@ std::string KeyOf(const PlanInput& job, const std::string& stage) {
 }
 
 TEST(PlanTest, StagesAreInTheOrderOfTheMethod) {
-  EXPECT_THAT(Stages(Job(1)),
-              ElementsAre("prepare", "describe", "fit", "rollout", "align", "generate", "compare", "figures"));
+  EXPECT_THAT(Stages(Job(1)), ElementsAre("prepare", "describe", "fit", "rollout", "align",
+                                          "generate", "compare", "figures"));
 }
 
 // What makes a shard of a job with other settings, methods or presets read the same file.
@@ -78,7 +78,8 @@ TEST(PlanTest, PreparingDependsOnTheDatasetAndTheSizeAlone) {
   const TaskSpec prepare = TasksOf(Job(1), "prepare").front();
   EXPECT_EQ(prepare.settings, (SettingMap{{"size", "64"}}));
   EXPECT_THAT(prepare.inputs, ElementsAre(Pair("dataset", kSource)));
-  PlanInput other = WithTarget(Job(70, {{"seed", "9"}, {"method", "fda"}, {"gates.enabled", "on"}}));
+  PlanInput other =
+      WithTarget(Job(70, {{"seed", "9"}, {"method", "fda"}, {"gates.enabled", "on"}}));
   other.references_digest = kPool;
   const std::vector<TaskSpec> both = TasksOf(other, "prepare");
   ASSERT_EQ(both.size(), 2u);
@@ -96,13 +97,13 @@ TEST(PlanTest, PreparingDependsOnTheDatasetAndTheSizeAlone) {
 }
 
 TEST(PlanTest, OnlyTasksThatPrepareReadADataset) {
-  const PlanInput job = WithTarget(Job(40, {{"masks.kind", "both"},
-                                            {"gates.enabled", "on"},
-                                            {"evaluate.segmenter", "unet"}}));
+  const PlanInput job = WithTarget(
+      Job(40, {{"masks.kind", "both"}, {"gates.enabled", "on"}, {"evaluate.segmenter", "unet"}}));
   for (const std::string& stage : Stages(job)) {
     for (const TaskSpec& task : TasksOf(job, stage)) {
       for (const auto& [role, digest] : task.inputs) {
-        EXPECT_EQ(digest == kSource || digest == kTarget, stage == "prepare") << stage << " " << role;
+        EXPECT_EQ(digest == kSource || digest == kTarget, stage == "prepare")
+            << stage << " " << role;
       }
     }
   }
@@ -110,8 +111,10 @@ TEST(PlanTest, OnlyTasksThatPrepareReadADataset) {
 
 TEST(PlanTest, FreshRolloutsLeaveTheRolloutTaskOut) {
   const PlanInput job = Job(1, {{"align.rollout", "fresh"}});
-  EXPECT_THAT(Stages(job), ElementsAre("prepare", "describe", "fit", "align", "generate", "compare", "figures"));
-  EXPECT_EQ(Prerequisites(job, "align"), (std::vector<TaskPlace>{{"prepare", 0}, {"describe", 0}, {"fit", 0}}));
+  EXPECT_THAT(Stages(job),
+              ElementsAre("prepare", "describe", "fit", "align", "generate", "compare", "figures"));
+  EXPECT_EQ(Prerequisites(job, "align"),
+            (std::vector<TaskPlace>{{"prepare", 0}, {"describe", 0}, {"fit", 0}}));
   const TaskSpec align = StageTasks(job, "align", TrainingDone()).value().front();
   EXPECT_FALSE(align.inputs.contains("pool"));
 }
@@ -141,10 +144,10 @@ TEST(PlanTest, ComparesNoMorePairsThanTheJobAndTheFiguresHave) {
 
 TEST(PlanTest, FiguresWaitOnlyForTheShardsThatTheyLookAt) {
   const PlanInput job = Job(500, {{"figures.samples", "40"}});
-  EXPECT_THAT(Prerequisites(job, "figures"),
-              ElementsAre(TaskPlace{"prepare", 0}, TaskPlace{"describe", 0},
-                          TaskPlace{"generate", 0}, TaskPlace{"generate", 1},
-                          TaskPlace{"compare", 0}, TaskPlace{"compare", 1}));
+  EXPECT_THAT(
+      Prerequisites(job, "figures"),
+      ElementsAre(TaskPlace{"prepare", 0}, TaskPlace{"describe", 0}, TaskPlace{"generate", 0},
+                  TaskPlace{"generate", 1}, TaskPlace{"compare", 0}, TaskPlace{"compare", 1}));
 }
 
 TEST(PlanTest, CompareUsesTheStage1ModelAndGenerateTheStage2Model) {
@@ -177,8 +180,9 @@ TEST(PlanTest, AMissingOutputIsAnErrorAndNotAnEmptyInput) {
 TEST(PlanTest, EverythingAskedForIsAStageOnceItIsNeeded) {
   const PlanInput job = WithTarget(Job(
       1, {{"masks.kind", "synthetic"}, {"gates.enabled", "on"}, {"evaluate.segmenter", "unet"}}));
-  EXPECT_THAT(Stages(job), ElementsAre("prepare", "describe", "fit", "fit-masks", "judge", "rollout", "align", "masks",
-                                       "generate", "compare", "baseline", "evaluate", "figures"));
+  EXPECT_THAT(Stages(job),
+              ElementsAre("prepare", "describe", "fit", "fit-masks", "judge", "rollout", "align",
+                          "masks", "generate", "compare", "baseline", "evaluate", "figures"));
 }
 
 TEST(PlanTest, EveryPrerequisiteIsInAnEarlierStageOfTheJob) {
@@ -284,9 +288,10 @@ TEST(PlanTest, EvaluationRunsWithoutAndWithThePairsOfEveryShard) {
   EXPECT_EQ(baseline[1].settings.at("run"), "2");
   EXPECT_THAT(baseline[1].inputs,
               UnorderedElementsAre(Pair("source", "prepare 0"), Pair("target", "prepare 1")));
-  EXPECT_THAT(both[1].inputs, UnorderedElementsAre(Pair("source", "prepare 0"), Pair("target", "prepare 1"),
-                                                   Pair("pairs/000000", "generate 0"),
-                                                   Pair("pairs/000001", "generate 1")));
+  EXPECT_THAT(
+      both[1].inputs,
+      UnorderedElementsAre(Pair("source", "prepare 0"), Pair("target", "prepare 1"),
+                           Pair("pairs/000000", "generate 0"), Pair("pairs/000001", "generate 1")));
 }
 
 TEST(PlanTest, TheBaselineIsSharedByJobsThatDifferInTheirPairs) {
@@ -306,20 +311,20 @@ TEST(PlanTest, FiguresGetBothStagesTheTargetAndAllScores) {
       TasksOf(WithTarget(Job(2, {{"evaluate.segmenter", "unet"}, {"evaluate.seeds", "2"}})),
               "figures")
           .front();
-  EXPECT_THAT(task.inputs,
-              UnorderedElementsAre(
-                  Pair("source", "prepare 0"), Pair("statistics", "describe 0"),
-                  Pair("references", kReferences), Pair("target", "prepare 1"),
-                  Pair("stage1/000000", "compare 0"), Pair("stage2/000000", "generate 0"),
-                  Pair("real/000000", "baseline 0"), Pair("real/000001", "baseline 1"),
-                  Pair("both/000000", "evaluate 0"), Pair("both/000001", "evaluate 1")));
+  EXPECT_THAT(
+      task.inputs,
+      UnorderedElementsAre(Pair("source", "prepare 0"), Pair("statistics", "describe 0"),
+                           Pair("references", kReferences), Pair("target", "prepare 1"),
+                           Pair("stage1/000000", "compare 0"), Pair("stage2/000000", "generate 0"),
+                           Pair("real/000000", "baseline 0"), Pair("real/000001", "baseline 1"),
+                           Pair("both/000000", "evaluate 0"), Pair("both/000001", "evaluate 1")));
 }
 
 TEST(PlanTest, SettingsOfAnOlderVersionAskForTheOldGraph) {
   PlanInput job = WithTarget(Job(1));
   job.settings = {{"align.rollout", "pool"}, {"figures.samples", "128"}};
-  EXPECT_THAT(Stages(job),
-              ElementsAre("prepare", "describe", "fit", "rollout", "align", "generate", "compare", "figures"));
+  EXPECT_THAT(Stages(job), ElementsAre("prepare", "describe", "fit", "rollout", "align", "generate",
+                                       "compare", "figures"));
 }
 
 }  // namespace

@@ -54,8 +54,8 @@ TEST_F(JobsServiceTest, AJobGoesThroughItsStagesAndEndsWithPairsFiguresAndModels
   EXPECT_TRUE(absl::IsFailedPrecondition(GetReport(queued.name()).status()));
 
   const std::vector<std::string> kinds = Work(Register());
-  EXPECT_THAT(kinds, ElementsAre("prepare", "describe", "fit", "rollout", "align", "generate", "generate", "generate",
-                                 "generate", "figures"));
+  EXPECT_THAT(kinds, ElementsAre("prepare", "describe", "fit", "rollout", "align", "generate",
+                                 "generate", "generate", "generate", "figures"));
   const v1::Job done = GetJob(queued.name());
   EXPECT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(done.pairs_ready(), 40);
@@ -162,9 +162,9 @@ TEST_F(JobsServiceTest, AWholeJobWithMasksGatesAndEvaluationGoesThroughEveryStag
   Set(request, "evaluate.seeds", "2");
   const v1::Job queued = CreateJob(request).value();
   EXPECT_THAT(Work(Register()),
-              ElementsAre("prepare", "prepare", "describe", "fit", "fit-masks", "judge", "rollout", "align", "masks", "masks",
-                          "generate", "generate", "generate", "generate", "evaluate", "evaluate",
-                          "evaluate", "evaluate", "figures"));
+              ElementsAre("prepare", "prepare", "describe", "fit", "fit-masks", "judge", "rollout",
+                          "align", "masks", "masks", "generate", "generate", "generate", "generate",
+                          "evaluate", "evaluate", "evaluate", "evaluate", "figures"));
   const v1::Job done = GetJob(queued.name());
   EXPECT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(done.pairs_ready(), 40) << "new masks alone are no pairs";

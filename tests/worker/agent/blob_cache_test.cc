@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <ctime>
 #include <chrono>
+#include <ctime>
 #include <fstream>
 #include <memory>
 #include <string>

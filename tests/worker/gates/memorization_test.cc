@@ -118,8 +118,8 @@ TEST(MeasureUnitsTest, ALargeSetIsMeasuredBySomeOfItsImages) {
   const ImageDescriptors all{at::randn({2500, 256}, random), at::randn({2500, 8}, random)};
   int64_t looks = 0;
   const MemorizationUnits units = MeasureUnits(all, [&] { ++looks; });
-  const at::Tensor nearest = std::get<0>(
-      at::cdist(all.features, all.features, 2, 2).fill_diagonal_(INFINITY).min(1));
+  const at::Tensor nearest =
+      std::get<0>(at::cdist(all.features, all.features, 2, 2).fill_diagonal_(INFINITY).min(1));
   EXPECT_NEAR(units.feature, nearest.median().item<double>(), 0.03 * units.feature);
   EXPECT_GT(units.pixel, 1.0);
   EXPECT_LE(looks, 3) << "1,000 queries fit into one look for each of the three units";

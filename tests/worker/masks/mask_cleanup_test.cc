@@ -197,8 +197,9 @@ TEST(MaskFlowTest, PlanesAndClassesAreEachOthersInverse) {
   EXPECT_EQ(planes.sizes(), (std::vector<int64_t>{8, 3, kSide, kSide}));
   EXPECT_EQ(planes.abs().min().item<float>(), 1);
   EXPECT_TRUE(at::equal(ClassesOfPlanes(planes), classes));
-  EXPECT_THROW(UNetMaskFlow(at::zeros({2, 100, 100}, at::kByte), at::arange(2), 3, /*seed=*/0, at::kCPU),
-               std::invalid_argument);
+  EXPECT_THROW(
+      UNetMaskFlow(at::zeros({2, 100, 100}, at::kByte), at::arange(2), 3, /*seed=*/0, at::kCPU),
+      std::invalid_argument);
 }
 
 TEST(MaskFiguresTest, WassersteinIsTheMeanShiftOfSortedValues) {

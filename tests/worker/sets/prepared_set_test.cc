@@ -64,8 +64,9 @@ TEST_F(PreparedSetTest, TheBytesDoNotDependOnThreads) {
   const std::string packed = Prepared(manifest), statistics = Statistics(packed);
   const int threads = at::get_num_threads();
   at::set_num_threads(4);
-  EXPECT_EQ(Run({.kind = "prepare", .settings = {{"size", "64"}}, .inputs = {{"dataset", manifest}}}),
-            (TaskOutputs{{"packed", packed}}));
+  EXPECT_EQ(
+      Run({.kind = "prepare", .settings = {{"size", "64"}}, .inputs = {{"dataset", manifest}}}),
+      (TaskOutputs{{"packed", packed}}));
   EXPECT_EQ(Run({.kind = "describe", .settings = {}, .inputs = {{"source", packed}}}),
             (TaskOutputs{{"statistics", statistics}}));
   at::set_num_threads(threads);
@@ -101,15 +102,20 @@ TEST_F(PreparedSetTest, WhatWasCutOrForgedIsRefused) {
       Changed(packed, [](Tensors&, Strings& strings) { strings["labels"] = "no table"; }),
       Changed(packed, [](Tensors& tensors, Strings&) { tensors.erase("classes"); }),
       Changed(packed,
-              [](Tensors& tensors, Strings&) { tensors["classes"] = at::zeros({3, 64, 64}, at::kByte); }),
-      Changed(packed, [](Tensors& tensors, Strings&) {
-        tensors["images"] = at::zeros({4, 3, 64, 32}, at::kByte);
-      }),
+              [](Tensors& tensors, Strings&) {
+                tensors["classes"] = at::zeros({3, 64, 64}, at::kByte);
+              }),
       Changed(packed,
-              [](Tensors& tensors, Strings&) { tensors["images"] = tensors["images"].to(at::kFloat); }),
+              [](Tensors& tensors, Strings&) {
+                tensors["images"] = at::zeros({4, 3, 64, 32}, at::kByte);
+              }),
+      Changed(packed, [](Tensors& tensors,
+                         Strings&) { tensors["images"] = tensors["images"].to(at::kFloat); }),
       Changed(packed, [](Tensors& tensors, Strings&) { tensors["name_ends"][0] = 1000; }),
       Changed(packed, [](Tensors& tensors, Strings&) { tensors["name_ends"][1] = -1; }),
-      Changed(packed, [](Tensors& tensors, Strings&) { tensors["name_ends"] = at::zeros({3}, at::kLong); })};
+      Changed(packed, [](Tensors& tensors, Strings&) {
+        tensors["name_ends"] = at::zeros({3}, at::kLong);
+      })};
   for (size_t i = 0; i < forged.size(); ++i) {
     const absl::Status status = StatusOfDescribe(forged[i]);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << i << ": " << status;
@@ -199,7 +205,8 @@ TEST_F(PreparedSetTest, MemoryHoldsAFewImagesAtATime) {
 TEST_F(PreparedSetTest, ThinningSpreadsOverTheWholeSet) {
   const ImageSet set = Map(Prepared(PutPhantoms(PhantomDomain::kSource, 10, true)));
   const ImageSet thinned = Thinned(set, 4);
-  EXPECT_EQ(thinned.names, (std::vector<std::string>{"item-100", "item-103", "item-106", "item-109"}));
+  EXPECT_EQ(thinned.names,
+            (std::vector<std::string>{"item-100", "item-103", "item-106", "item-109"}));
   EXPECT_TRUE(at::equal(thinned.images[2], set.images[6]));
   EXPECT_TRUE(at::equal(thinned.classes[3], set.classes[9]));
   EXPECT_EQ(Thinned(set, 10).size(), 10);

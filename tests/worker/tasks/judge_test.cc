@@ -42,8 +42,7 @@ class JudgeTest : public TaskFixture {
   PairGates Gates(const SettingMap& settings, const ImageSet& references = {}, int iterations = 1) {
     const std::string judge = Run(Judging(iterations))["segmenter"];
     const std::string statistics = Statistics(Prepared(source_));
-    return {*context_,
-            Spec("generate", {{"judge", judge}, {"statistics", statistics}}, settings),
+    return {*context_, Spec("generate", {{"judge", judge}, {"statistics", statistics}}, settings),
             Load(source_), references};
   }
   static double MeanAgreement(const std::vector<GateVerdict>& verdicts) {

@@ -20,13 +20,12 @@ class MasksTaskTest : public TaskFixture {
     return Run(Spec("fit-masks", {{"source", source_}}, given));
   }
   std::string Masks(int64_t first, int64_t last) {
-    return Run(Spec("masks",
-                    {{"source", source_},
-                     {"model", fitted_.at("model")},
-                     {"rules", fitted_.at("rules")}},
-                    {{"first_pair", std::to_string(first)},
-                     {"last_pair", std::to_string(last)},
-                     {"masks.candidates", "1"}}))["masks"];
+    return Run(
+        Spec("masks",
+             {{"source", source_}, {"model", fitted_.at("model")}, {"rules", fitted_.at("rules")}},
+             {{"first_pair", std::to_string(first)},
+              {"last_pair", std::to_string(last)},
+              {"masks.candidates", "1"}}))["masks"];
   }
   std::vector<std::string> Lines(int64_t first, int64_t last) {
     return LinesOf(Masks(first, last));
@@ -89,8 +88,7 @@ TEST_F(MasksTaskTest, AModelOfImagesIsRefused) {
       Run(Spec("fit", {{"source", source_}}, {{"fit.iterations", "1"}}))["model"];
   const auto context = NewContext();
   const auto outputs = RunTask(
-      Spec("masks",
-           {{"source", source_}, {"model", image_model}, {"rules", fitted_.at("rules")}},
+      Spec("masks", {{"source", source_}, {"model", image_model}, {"rules", fitted_.at("rules")}},
            {{"first_pair", "1"}, {"last_pair", "1"}}),
       *context);
   EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument) << outputs.status();

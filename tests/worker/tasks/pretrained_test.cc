@@ -163,10 +163,9 @@ TEST_F(PretrainedTest, PairsOfNewMasksComeFromTheWholeModelAndFromAdapters) {
     const SafetensorsFile file(blobs_->PathOf(model));
     EXPECT_EQ(file.Has("proj_out.weight"), std::string(rank) == "0");
     EXPECT_EQ(file.metadata().at("labels"), "polyp=255,background=0");
-    const std::string masks =
-        Output(PretrainedSpec("masks", {{"source", source_}, {"model", model}, {"rules", rules}},
-                              given),
-               "masks");
+    const std::string masks = Output(
+        PretrainedSpec("masks", {{"source", source_}, {"model", model}, {"rules", rules}}, given),
+        "masks");
     const auto context = NewContext();
     const MaskList list = LoadMasks(*context, masks, manifest.labels);
     for (int64_t pair = 1; pair <= 2; ++pair) {

@@ -52,7 +52,7 @@ class TaskFixture : public ::testing::Test {
   // A spec with the preset's settings, `given` laid over those of a very short job. As the
   // coordinator does, it gives the task the prepared files of the manifests `source` and `target`.
   TaskSpec Spec(const std::string& kind, std::map<std::string, std::string> inputs,
-                       const SettingMap& given = {}) {
+                const SettingMap& given = {}) {
     SettingMap settings{{"fit.iterations", "4"},   {"fit.batch", "2"},  {"align.iterations", "4"},
                         {"align.batch", "3"},      {"align.pool", "6"}, {"generate.steps", "2"},
                         {"figures.samples", "16"}, {"seed", "5"},       {"gates.enabled", "off"}};
@@ -84,8 +84,8 @@ class TaskFixture : public ::testing::Test {
   std::string Statistics(const std::string& packed) {
     std::string& statistics = statistics_[packed];
     if (statistics.empty()) {
-      statistics = Run({.kind = "describe", .settings = {}, .inputs = {{"source", packed}}})
-          ["statistics"];
+      statistics =
+          Run({.kind = "describe", .settings = {}, .inputs = {{"source", packed}}})["statistics"];
     }
     return statistics;
   }
@@ -93,8 +93,7 @@ class TaskFixture : public ::testing::Test {
     for (const char* role : {"source", "target"}) {
       const auto input = spec.inputs.find(role);
       if (input == spec.inputs.end() || !blobs_->Read(input->second).starts_with("{")) continue;
-      input->second =
-          Prepared(input->second, ImageSide(spec.settings.at("preset"), spec.settings));
+      input->second = Prepared(input->second, ImageSide(spec.settings.at("preset"), spec.settings));
     }
     const bool needs_statistics = spec.kind == "align" || spec.kind == "figures" ||
                                   (spec.kind == "generate" && spec.inputs.contains("judge"));

@@ -63,8 +63,8 @@ at::Tensor Segment(Segmenter& model, const at::Tensor& images, at::Device device
   const at::NoGradGuard no_grad;
   model.eval();
   std::vector<at::Tensor> parts;
-  const int64_t together = std::clamp<int64_t>(kSegmentPixels / (images.size(2) * images.size(3)), 1,
-                                               kSegmentBatch);
+  const int64_t together =
+      std::clamp<int64_t>(kSegmentPixels / (images.size(2) * images.size(3)), 1, kSegmentBatch);
   for (const at::Tensor& batch : images.split(together)) {
     const at::Tensor input = batch.to(device).to(at::kFloat).div_(127.5).sub_(1);
     parts.push_back(model.Logits(input).argmax(1).to(at::kByte).cpu());
