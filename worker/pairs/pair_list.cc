@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "worker/data/image_decode.h"
-#include "worker/data/image_folder.h"
+#include "worker/data/image_file.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/safetensors_writer.h"
 #include "worker/sets/pixels.h"

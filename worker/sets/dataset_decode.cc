@@ -9,8 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "worker/data/image_decode.h"
-#include "worker/data/image_folder.h"
+#include "worker/data/image_file.h"
 #include "worker/data/letterbox.h"
+#include "worker/data/memory_gate.h"
 #include "worker/sets/pixels.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
@@ -19,7 +20,10 @@ namespace alignflow {
 namespace {
 
 constexpr int64_t kChunkBytes = int64_t{256} << 20;  // of decoded items
-constexpr int64_t kMostTogether = 64;                // between two looks at the cancel flag
+constexpr size_t kSourceBytes = size_t{1}
+                                << 30;  // of pixels on their way, as they are in the files
+constexpr size_t kBytesOfPixel = 8;     // of an image of 16 bits, and its mask
+constexpr int64_t kMostTogether = 64;   // between two looks at the cancel flag
 constexpr size_t kNamedFaults = 20;
 
 struct ItemFiles {
@@ -57,6 +61,22 @@ absl::Status DecodeItem(const DatasetItem& item, const ItemFiles& files, const L
   class_row.copy_(TensorOfMask(boxed));
   return absl::OkStatus();
 }
+
+// An item's share of the memory for pixels, for as long as it lives.
+class Admission {
+ public:
+  Admission(MemoryGate& gate, const DatasetItem& item)
+      : gate_(gate), bytes_(kBytesOfPixel * static_cast<size_t>(item.width) * item.height) {
+    gate_.Enter(bytes_);
+  }
+  ~Admission() { gate_.Leave(bytes_); }
+  Admission(const Admission&) = delete;
+  Admission& operator=(const Admission&) = delete;
+
+ private:
+  MemoryGate& gate_;
+  size_t bytes_;
+};
 
 LetterboxPlan PlanOf(const DatasetItem& item, int64_t size) {
   return PlanLetterbox(item.width, item.height, static_cast<int>(size));
@@ -121,6 +141,7 @@ void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_
   const auto count = static_cast<int64_t>(manifest.items.size());
   const int64_t together = std::clamp<int64_t>(kChunkBytes / (4 * size * size), 1, kMostTogether);
   Faults faults;
+  MemoryGate gate(kSourceBytes);
   for (int64_t begin = 0; begin < count; begin += together) {
     if (context.Cancelled()) throw TaskError(absl::CancelledError("the task was cancelled"));
     const int64_t taken = std::min(together, count - begin);
@@ -133,6 +154,7 @@ void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_
     std::vector<absl::Status> statuses(taken);
     at::parallel_for(0, taken, 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
+        const Admission admitted(gate, items[i]);
         statuses[i] = DecodeItem(items[i], files[i], manifest.labels, PlanOf(items[i], size),
                                  decoded.images[i], masks ? decoded.classes[i] : at::Tensor());
       }
