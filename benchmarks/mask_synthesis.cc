@@ -21,7 +21,7 @@
 #include "worker/masks/mask_cleanup.h"
 #include "worker/masks/mask_figures.h"
 #include "worker/pairs/mask_list.h"
-#include "worker/sets/image_set.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 
@@ -94,22 +94,29 @@ void Main(int argc, char** argv) {
   std::string pattern = (std::filesystem::temp_directory_path() / "alignflow-XXXXXX").string();
   const std::filesystem::path folder = mkdtemp(pattern.data());
   FakeBlobs blobs(folder / "blobs");
-  const std::string source = Upload(argv[1], labels, blobs);
+  const std::string manifest = Upload(argv[1], labels, blobs);
   const SettingMap settings = ValueOrThrow(ResolveSettings(preset, {}));
+  const auto [prepared, prepare_seconds] =
+      Timed({.kind = "prepare",
+             .settings = {{"size", std::to_string(ImageSide(preset, settings))}},
+             .inputs = {{"dataset", manifest}}},
+            blobs, folder / "prepare");
+  const std::string source = prepared.at("packed");
   const auto [fitted, fit_seconds] =
       Timed({.kind = "fit-masks",
              .settings = SettingsOfKind("fit-masks", preset, settings),
              .inputs = {{"source", source}}},
             blobs, folder / "fit");
-  TaskSpec spec{.kind = "masks",
-                .settings = SettingsOfKind("masks", preset, settings),
-                .inputs = {{"source", source}, {"model", fitted.at("model")}}};
+  TaskSpec spec{
+      .kind = "masks",
+      .settings = SettingsOfKind("masks", preset, settings),
+      .inputs = {{"source", source}, {"model", fitted.at("model")}, {"rules", fitted.at("rules")}}};
   spec.settings["first_pair"] = "1";
   spec.settings["last_pair"] = count;
   const auto [outputs, make_seconds] = Timed(spec, blobs, folder / "masks");
 
   FakeContext context(blobs, folder / "figures");
-  const ImageSet real = LoadImageSet(context, source, ImageSize(spec));
+  const ImageSet real = LoadPrepared(context, spec, "source");
   const int classes = real.labels.classes();
   const MaskList list = LoadMasks(context, outputs.at("masks"), real.labels);
   const MaskRules rules = LearnMaskRules(real.classes, classes);

@@ -184,7 +184,7 @@ int Main(int argc, char** argv) {
   model.set_compute_dtype(at::kBFloat16);
   Fit(model, data);
   FilterBank bank;
-  bank.Fit(data.images);
+  bank.Fit(RawFilterBank(data.images));
   const Result none = Align(model, data, bank, 0, batch, 1);
   const Result pooled = Align(model, data, bank, steps, batch, pool);
   const Result fresh = Align(model, data, bank, steps, batch, 0);

@@ -122,6 +122,15 @@ const std::vector<std::string>& PresetNames() {
   return *names;
 }
 
+int64_t ImageSide(std::string_view preset, const SettingMap& settings) {
+  if (preset == "unet-64") return 64;
+  if (preset == "unet-128") return 128;
+  const auto size = settings.find("size");
+  int64_t side = 0;
+  if (size == settings.end() || !absl::SimpleAtoi(size->second, &side)) return 0;
+  return side;
+}
+
 absl::StatusOr<SettingMap> PresetDefaults(std::string_view preset) {
   for (const auto& [name, values] : Presets()) {
     if (name == preset) return values;

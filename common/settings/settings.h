@@ -68,6 +68,10 @@ const std::vector<std::pair<std::string, int>>& PresetSizes();
 SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
                           const SettingMap& resolved);
 
+// The side in pixels of the square images that tasks of a preset work on: its own, or the setting
+// "size" where it has that one. 0 for an unknown preset or a size that is no number.
+int64_t ImageSide(std::string_view preset, const SettingMap& settings);
+
 // The candidate with the smallest edit distance to `text`; empty if there are none.
 std::string Nearest(std::string_view text, const std::vector<std::string>& candidates);
 

@@ -78,7 +78,26 @@ std::vector<DatasetRecord> ListDatasets(Sql& sql, int64_t before, int limit) {
 }
 
 void DeleteDataset(Sql& sql, const std::string& id) {
+  std::string digest;
+  sql << "SELECT digest FROM datasets WHERE id = :id", soci::use(id), soci::into(digest);
+  if (!sql.got_data()) return;
   sql << "DELETE FROM datasets WHERE id = :id", soci::use(id);
+  int others = 0;
+  sql << "SELECT COUNT(*) FROM datasets WHERE digest = :digest", soci::use(digest),
+      soci::into(others);
+  if (others > 0) return;
+  // What was prepared from it holds its images; the statistics hold pictures of 16 x 16 pixels. As
+  // JSON, inputs name digests and nothing else that could be mistaken for one.
+  const std::string named = "%\"" + digest + "\"%";
+  sql << "DELETE FROM task_outputs WHERE task_key IN (SELECT t.task_key FROM tasks t JOIN "
+         "task_outputs packed ON packed.role = 'packed' AND t.inputs LIKE '%\"' || packed.blob || "
+         "'\"%' JOIN tasks p ON p.task_key = packed.task_key WHERE t.kind = 'describe' AND p.kind "
+         "= "
+         "'prepare' AND p.inputs LIKE :named)",
+      soci::use(named);
+  sql << "DELETE FROM task_outputs WHERE task_key IN (SELECT task_key FROM tasks WHERE kind = "
+         "'prepare' AND inputs LIKE :named)",
+      soci::use(named);
 }
 
 std::optional<std::string> UnfinishedJobWithDataset(Sql& sql, const std::string& id) {

@@ -174,6 +174,15 @@ TaskOutputs OutputsOfTask(Sql& sql, const std::string& key) {
   return outputs;
 }
 
+std::optional<TaskRecord> FindTaskThatMade(Sql& sql, const std::string& role,
+                                           const std::string& blob) {
+  std::string key;
+  sql << "SELECT task_key FROM task_outputs WHERE role = :role AND blob = :blob LIMIT 1",
+      soci::use(role), soci::use(blob), soci::into(key);
+  if (!sql.got_data()) return std::nullopt;
+  return FindTask(sql, key);
+}
+
 void SetOutputs(Sql& sql, const std::string& key, const TaskOutputs& outputs) {
   sql << "DELETE FROM task_outputs WHERE task_key = :task", soci::use(key);
   for (const auto& [role, blob] : outputs) {

@@ -30,6 +30,9 @@ std::map<TaskState, int64_t> CountTasks(Sql& sql);
 
 // Role -> digest. Empty if the task has none (any more).
 TaskOutputs OutputsOfTask(Sql& sql, const std::string& key);
+// A task that put out the blob in this role.
+std::optional<TaskRecord> FindTaskThatMade(Sql& sql, const std::string& role,
+                                           const std::string& blob);
 // Replaces what was there.
 void SetOutputs(Sql& sql, const std::string& key, const TaskOutputs& outputs);
 

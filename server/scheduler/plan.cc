@@ -48,11 +48,37 @@ class OutputReader {
   absl::Status status_;
 };
 
+const TaskPlace& SourcePlace() {
+  static const auto* const place = new TaskPlace{"prepare", 0};
+  return *place;
+}
+const TaskPlace& TargetPlace() {
+  static const auto* const place = new TaskPlace{"prepare", 1};
+  return *place;
+}
+
+// The tasks that read a dataset's own files, once for every size. No setting but that is in their
+// keys, so that all jobs and methods share them.
+std::vector<TaskSpec> PrepareTasks(const PlanInput& job) {
+  const SettingMap size{{"size", absl::StrCat(ImageSide(job.preset, job.settings))}};
+  std::vector<TaskSpec> tasks{
+      {.kind = "prepare", .settings = size, .inputs = {{"dataset", job.source_digest}}}};
+  if (!job.target_digest.empty()) {
+    tasks.push_back(
+        {.kind = "prepare", .settings = size, .inputs = {{"dataset", job.target_digest}}});
+  }
+  return tasks;
+}
+
 // The task of a kind on the source alone.
-TaskSpec SourceTask(const PlanInput& job, const std::string& kind) {
+TaskSpec SourceTask(const PlanInput& job, const std::string& kind, OutputReader& outputs) {
   return {.kind = kind,
           .settings = SettingsOfKind(kind, job.preset, job.settings),
-          .inputs = {{"source", job.source_digest}}};
+          .inputs = {{"source", outputs.Get(SourcePlace(), "packed")}}};
+}
+
+void GiveStatistics(OutputReader& outputs, TaskSpec& task) {
+  task.inputs["statistics"] = outputs.Get({"describe", 0}, "statistics");
 }
 
 // The task once for each shard of `pairs` pairs.
@@ -75,11 +101,14 @@ void GiveMasks(const JobShape& shape, OutputReader& outputs, std::vector<TaskSpe
 
 std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
                                     OutputReader& outputs) {
-  TaskSpec task = SourceTask(job, shape.transfers ? "transfer" : "generate");
+  TaskSpec task = SourceTask(job, shape.transfers ? "transfer" : "generate", outputs);
   if (shape.transfers || shape.has_gates || shape.recolours) {
     task.inputs["references"] = job.references_digest;
   }
-  if (shape.has_gates) task.inputs["judge"] = outputs.Get({"judge", 0}, "segmenter");
+  if (shape.has_gates) {
+    task.inputs["judge"] = outputs.Get({"judge", 0}, "segmenter");
+    GiveStatistics(outputs, task);
+  }
   if (!shape.transfers) {
     const std::string stage1 = outputs.Get({"fit", 0}, "model");
     task.inputs["model"] = shape.aligns ? outputs.Get({"align", 0}, "model") : stage1;
@@ -101,7 +130,7 @@ bool IsOfStage2(absl::string_view setting) {
 // are the preset's, whatever the job's are, so that jobs which differ in them share the images.
 std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
                                    OutputReader& outputs) {
-  TaskSpec task = SourceTask(job, "generate");
+  TaskSpec task = SourceTask(job, "generate", outputs);
   task.inputs["model"] = outputs.Get({"fit", 0}, "model");
   const absl::StatusOr<SettingMap> defaults = PresetDefaults(job.preset);
   for (auto& [name, value] : task.settings) {
@@ -118,8 +147,8 @@ std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
 // Segmentation models with seeds 1, 2, ..., trained on the source alone, or on the pairs too.
 std::vector<TaskSpec> EvaluateTasks(const PlanInput& job, const JobShape& shape, bool with_pairs,
                                     OutputReader& outputs) {
-  TaskSpec task = SourceTask(job, "evaluate");
-  task.inputs["target"] = job.target_digest;
+  TaskSpec task = SourceTask(job, "evaluate", outputs);
+  task.inputs["target"] = outputs.Get(TargetPlace(), "packed");
   if (with_pairs) {
     outputs.GetAll("generate", shape.shards, "pairs", "pairs", task);
   } else {
@@ -134,9 +163,10 @@ std::vector<TaskSpec> EvaluateTasks(const PlanInput& job, const JobShape& shape,
 }
 
 TaskSpec FiguresTask(const PlanInput& job, const JobShape& shape, OutputReader& outputs) {
-  TaskSpec task = SourceTask(job, "figures");
+  TaskSpec task = SourceTask(job, "figures", outputs);
+  GiveStatistics(outputs, task);
   task.inputs["references"] = job.references_digest;
-  if (!job.target_digest.empty()) task.inputs["target"] = job.target_digest;
+  if (!job.target_digest.empty()) task.inputs["target"] = outputs.Get(TargetPlace(), "packed");
   if (shape.aligns) outputs.GetAll("compare", shape.compared_shards, "pairs", "stage1", task);
   outputs.GetAll("generate", shape.compared_shards, "pairs", "stage2", task);
   outputs.GetAll("baseline", shape.evaluation_runs, "scores", "real", task);
@@ -152,6 +182,8 @@ std::vector<std::string> Stages(const PlanInput& job) {
   const auto add = [&](bool needed, const char* stage) {
     if (needed) stages.emplace_back(stage);
   };
+  add(true, "prepare");
+  add(true, "describe");
   add(!shape.transfers, "fit");
   add(shape.makes_masks, "fit-masks");
   add(shape.has_gates, "judge");
@@ -168,6 +200,7 @@ std::vector<std::string> Stages(const PlanInput& job) {
 
 int StageSize(const PlanInput& job, std::string_view stage) {
   const JobShape shape = ShapeOfJob(job);
+  if (stage == "prepare") return job.target_digest.empty() ? 1 : 2;
   if (stage == "generate" || stage == "masks") return shape.shards;
   if (stage == "compare") return shape.compared_shards;
   if (stage == "baseline" || stage == "evaluate") return shape.evaluation_runs;
@@ -180,6 +213,12 @@ std::vector<TaskPlace> Prerequisites(const PlanInput& job, std::string_view stag
   const auto add = [&](bool needed, const char* needed_stage, int count = 1) {
     if (needed) AddPlaces(needed_stage, count, places);
   };
+  if (stage == "prepare") return places;
+  const bool needs_target = stage == "baseline" || stage == "evaluate" ||
+                            (stage == "figures" && !job.target_digest.empty());
+  add(true, "prepare", needs_target ? 2 : 1);
+  add(stage == "align" || stage == "figures" || (stage == "generate" && shape.has_gates),
+      "describe");
   if (stage == "masks") {
     add(true, "fit-masks");
   } else if (stage == "rollout") {
@@ -211,23 +250,33 @@ absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, std::stri
   const JobShape shape = ShapeOfJob(job);
   OutputReader reader(outputs);
   std::vector<TaskSpec> tasks;
-  if (stage == "generate") {
+  if (stage == "prepare") {
+    tasks = PrepareTasks(job);
+  } else if (stage == "describe") {
+    tasks = {{.kind = "describe",
+              .settings = {},
+              .inputs = {{"source", reader.Get(SourcePlace(), "packed")}}}};
+  } else if (stage == "generate") {
     tasks = GenerateTasks(job, shape, reader);
   } else if (stage == "compare") {
     tasks = CompareTasks(job, shape, reader);
   } else if (stage == "masks") {
-    TaskSpec task = SourceTask(job, "masks");
+    TaskSpec task = SourceTask(job, "masks", reader);
     task.inputs["model"] = reader.Get({"fit-masks", 0}, "model");
+    task.inputs["rules"] = reader.Get({"fit-masks", 0}, "rules");
     tasks = Sharded(task, job.pairs);
   } else if (stage == "baseline" || stage == "evaluate") {
     tasks = EvaluateTasks(job, shape, stage == "evaluate", reader);
   } else if (stage == "figures") {
     tasks = {FiguresTask(job, shape, reader)};
   } else {
-    TaskSpec task = SourceTask(job, std::string(stage));
+    TaskSpec task = SourceTask(job, std::string(stage), reader);
     const bool after_fit = stage == "rollout" || stage == "align";
     if (after_fit) task.inputs["model"] = reader.Get({"fit", 0}, "model");
-    if (stage == "align") task.inputs["references"] = job.references_digest;
+    if (stage == "align") {
+      task.inputs["references"] = job.references_digest;
+      GiveStatistics(reader, task);
+    }
     if (stage == "align" && shape.rolls_out) {
       task.inputs["pool"] = reader.Get({"rollout", 0}, "pool");
     }

@@ -18,6 +18,11 @@
 //     \    fit-masks --> masks ----+     judge             baseline (runs) ---+ |
 //      \---------------------------\--> compare (shards of stage-1 images) -----+
 //
+// Before all of them the source and, if there is one, the target are prepared (stage prepare, tasks
+// 0 and 1); describe follows on the source and is waited for by align, generate with gates, and
+// figures. Every task reads the prepared images alone; both stages depend on dataset and size and
+// on nothing else, so that jobs share them.
+//
 // A stage is there only where the job needs it: rollout with align.rollout=pool, fit-masks and
 // masks with new masks, judge with gates, baseline and evaluate with a target. Method controlnet-fm
 // generates with the model of fit and compares nothing; colour transfer generates straight from the

@@ -10,7 +10,10 @@
 namespace alignflow {
 
 std::vector<std::string> OutputRoles(std::string_view kind) {
-  if (kind == "fit" || kind == "align" || kind == "fit-masks") return {"model", "curve.json"};
+  if (kind == "prepare") return {"packed"};
+  if (kind == "describe") return {"statistics"};
+  if (kind == "fit" || kind == "align") return {"model", "curve.json"};
+  if (kind == "fit-masks") return {"model", "curve.json", "rules"};
   if (kind == "rollout") return {"pool"};
   if (kind == "masks") return {"masks"};
   if (kind == "judge") return {"segmenter"};

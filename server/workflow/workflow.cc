@@ -25,6 +25,12 @@ absl::Status CheckDataset(Sql& sql, const std::string& id, const std::string& di
   return absl::NotFoundError(absl::StrCat("there is no datasets/", id, " any more; push it again"));
 }
 
+// The digest of the manifest that a packed file was prepared from.
+std::string DatasetOf(Sql& sql, const std::string& packed) {
+  const std::optional<TaskRecord> prepare = FindTaskThatMade(sql, "packed", packed);
+  return prepare ? prepare->spec.inputs.at("dataset") : "";
+}
+
 std::string ShortKey(const std::string& key) { return key.substr(0, 12); }
 
 }  // namespace
@@ -195,7 +201,7 @@ absl::Status Workflow::ReportSuccess(const std::string& task_key, int64_t attemp
                         .stage = task.spec.kind,
                         .preset = task.spec.settings.at("preset"),
                         .weights = outputs.at("model"),
-                        .source_digest = task.spec.inputs.at("source"),
+                        .source_digest = DatasetOf(sql, task.spec.inputs.at("source")),
                         .create_time = now};
       InsertModel(sql, model);
     }

@@ -168,7 +168,8 @@ def test_other_references_reuse_stage_1_and_the_rollout_pool(service, data, fini
     job = service.afctl("align", "--source", "source", "--references", data / "other-references", "--target", "target",
                         "--pairs", PAIRS, *set_options(), "--wait")
     states = {stage["id"]: stage["state"] for stage in job["stages"]}
-    assert states["fit"] == states["rollout"] == "STAGE_STATE_REUSED"
+    for stage in ("prepare", "describe", "fit", "rollout"):
+        assert states[stage] == "STAGE_STATE_REUSED"
     assert states["align"] == states["generate"] == "STAGE_STATE_SUCCEEDED"
     log = service.coordinator.log_text()
     for stage in ("fit", "rollout"):

@@ -75,8 +75,8 @@ def test_worker_killed_in_every_stage(new_service, data, undisturbed, tmp_path):
     rampage = Rampage(service, job, lambda stage: service.restart_worker())
     ended = rampage.run()
     assert ended.state == service.api().jobs.JOB_STATE_SUCCEEDED, ended.error
-    assert rampage.struck == STAGES
-    assert {stage.id for stage in ended.stages if stage.retries} == STAGES
+    assert rampage.struck >= STAGES
+    assert {stage.id for stage in ended.stages if stage.retries} >= STAGES
     finish(service, job, pull, tmp_path / "pairs", undisturbed)
 
 
@@ -95,6 +95,6 @@ def test_coordinator_killed_in_every_stage(new_service, data, undisturbed, tmp_p
     rampage = Rampage(service, job, strike)
     ended = rampage.run()
     assert ended.state == service.api().jobs.JOB_STATE_SUCCEEDED, ended.error
-    assert rampage.struck == STAGES
+    assert rampage.struck >= STAGES
     assert watch.wait(60) == 0, watch.log_text()
     finish(service, job, pulls[-1], tmp_path / "pairs", undisturbed)

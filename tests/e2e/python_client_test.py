@@ -104,7 +104,7 @@ def test_broken_write_goes_on_where_it_stopped(api):
 
 
 def test_job_passes_its_stages_and_resolves_its_settings(api, job):
-    assert [stage.id for stage in job[-1].stages] == ["fit", "rollout", "align", "generate", "compare", "figures"]
+    assert [stage.id for stage in job[-1].stages] == ["prepare", "describe", "fit", "rollout", "align", "generate", "compare", "figures"]
     done = (api.jobs.STAGE_STATE_SUCCEEDED, api.jobs.STAGE_STATE_REUSED)
     assert all(stage.state in done for stage in job[-1].stages)
     assert any(state.state == api.jobs.JOB_STATE_RUNNING for state in job)

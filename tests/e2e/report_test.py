@@ -29,7 +29,7 @@ def report(service, whole_job, tmp_path_factory):
 def test_every_stage_runs_and_every_pair_is_judged(service, whole_job, tmp_path):
     job = service.afctl("job", "get", whole_job)
     assert [stage["id"] for stage in job["stages"]] == [
-        "fit", "fit-masks", "judge", "rollout", "align", "masks", "generate", "compare", "baseline", "evaluate", "figures"]
+        "prepare", "describe", "fit", "fit-masks", "judge", "rollout", "align", "masks", "generate", "compare", "baseline", "evaluate", "figures"]
     assert job["pairs_ready"] == PAIRS and job["pairs_left_out"] == 0
     assert {"alignment", "diversity"} <= {verdict["name"] for verdict in job["report"]["verdicts"]}
     service.afctl("pairs", "pull", whole_job, tmp_path / "pairs")

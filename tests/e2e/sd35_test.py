@@ -83,7 +83,7 @@ def start(service, folder, settings=SETTINGS, expect=0):
 def test_job_runs_from_fit_to_figures(service, tmp_path):
     job = start(service, tmp_path / "data")
     assert job["state"] == "JOB_STATE_SUCCEEDED"
-    assert {stage["id"] for stage in job["stages"]} == {"fit", "rollout", "align", "generate", "compare", "figures"}
+    assert {stage["id"] for stage in job["stages"]} == {"prepare", "describe", "fit", "rollout", "align", "generate", "compare", "figures"}
     service.afctl("pairs", "pull", job["name"], tmp_path / "pairs")
     check_pulled(tmp_path / "pairs", PAIRS)
     record = json.loads((tmp_path / "pairs" / "manifest.jsonl").read_text().splitlines()[0])["record"]

@@ -186,6 +186,17 @@ class CoordinatorTest : public testing::Test {
     return response;
   }
 
+  // The job's first training; what comes before it is done.
+  v1::LeaseResponse LeaseFit(const std::string& worker) {
+    for (;;) {
+      v1::LeaseResponse lease = Lease(worker).value();
+      if (!lease.has_task() || lease.task().kind() == "fit") return lease;
+      const absl::Status reported = ReportSuccess(worker, lease);
+      EXPECT_EQ(reported, absl::OkStatus());
+      if (!reported.ok()) return lease;
+    }
+  }
+
   absl::StatusOr<bool> Heartbeat(const std::string& worker, const v1::LeaseResponse& lease,
                                  const std::string& checkpoint = "", int step = 1) {
     v1::HeartbeatRequest request;

@@ -42,7 +42,7 @@ TEST_F(CoordinatorProcessTest, AJobSurvivesARestartBetweenAnyTwoOfItsTasks) {
     Restart();
     ++tasks;
   }
-  EXPECT_EQ(tasks, 8) << "nothing was computed twice";
+  EXPECT_EQ(tasks, 10) << "nothing was computed twice";
   absl::Status status;
   const std::vector<v1::Pair> pairs = PairsOf(name, 0, &status);
   ASSERT_EQ(pairs.size(), 40u);
@@ -55,7 +55,7 @@ TEST_F(CoordinatorProcessTest, ARestartInTheMiddleOfATaskDoesNotTakeItFromItsWor
   const v1::LeaseResponse lease = Lease(worker).value();
   ASSERT_TRUE(Heartbeat(worker, lease, Upload("half-way").sha256(), 5).ok());
   Restart();
-  EXPECT_EQ(StageOf(GetJob(name), "fit").step(), 5) << "progress is kept";
+  EXPECT_EQ(StageOf(GetJob(name), "prepare").step(), 5) << "progress is kept";
   EXPECT_TRUE(absl::IsUnauthenticated(Heartbeat(worker, lease).status()));
   worker = Register();
   EXPECT_FALSE(Heartbeat(worker, lease, "", 6).value());
@@ -100,7 +100,7 @@ TEST_F(CoordinatorProcessTest, EventNumbersGoOnAfterARestart) {
 TEST_F(CoordinatorProcessTest, NothingIsOrphanedAndNothingNeededIsCollected) {
   const std::string name = CreateJob(JobRequest(40)).value().name();
   const std::string worker = Register();
-  Work(worker, 3);
+  Work(worker, 5);
   const v1::LeaseResponse lost = Lease(worker).value();
   FakeOutputs(lost.task());  // uploaded by a worker that dies before its report
   Upload("nobody wants this");
@@ -124,7 +124,7 @@ TEST_F(CoordinatorProcessTest, NewMasksAreKeptUntilTheirImagesAreMade) {
   Set(request, "masks.kind", "synthetic");
   const std::string name = CreateJob(request).value().name();
   const std::string worker = Register();
-  EXPECT_EQ(Work(worker, 5).back(), "masks");
+  EXPECT_EQ(Work(worker, 7).back(), "masks");
   EXPECT_EQ(Collect().removed, 0);
   EXPECT_EQ(Collect().orphans, 0);
   Work(worker);
@@ -139,7 +139,7 @@ TEST_F(CoordinatorProcessTest, AJobThatAnotherVersionPlannedFailsWithTheRemedyAn
     Set(request, "seed", std::to_string(i));
     names.push_back(CreateJob(request).value().name());
   }
-  Work(worker, 2);
+  Work(worker, 4);
   const auto id = [&](int i) { return names[i].substr(std::string("jobs/").size()); };
   ChangeCatalog([&](Sql& sql) {
     sql << "DELETE FROM job_tasks WHERE stage = 'compare' AND job_id = '" << id(0) << "'";

@@ -99,6 +99,8 @@ absl::StatusOr<std::string> AgentTaskContext::StoreFile(const fs::path& file) {
   if (!blob.ok()) return blob.status();
   const absl::Status status = blobs_.Upload(*blob);
   if (!status.ok()) return status;
+  // The next task that wants it is likely to be this worker's.
+  cache_.Keep(blob->blob.sha256, file);
   return std::move(blob->blob.sha256);
 }
 

@@ -41,6 +41,7 @@ class AgentTaskContext : public TaskContext {
   absl::StatusOr<std::filesystem::path> Fetch(const std::string& digest) override;
   absl::Status Prefetch(const std::vector<std::string>& digests) override;
   absl::StatusOr<std::string> Store(std::string_view bytes) override;
+  // The file must not be written to afterwards: it stays in the cache.
   absl::StatusOr<std::string> StoreFile(const std::filesystem::path& file) override;
   void Report(const TaskProgress& progress) override;
   bool Cancelled() const override { return keeper_.Cancelled(); }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
+#include <utility>
 
 #include "worker/framing/field_of_view.h"
 
@@ -13,7 +15,6 @@ namespace {
 constexpr int64_t kBins = 6;           // soft histogram bins per colour
 constexpr int64_t kTones = 5;          // from shadows to highlights
 constexpr int64_t kLevels = 4;         // of the Laplacian pyramid
-constexpr int64_t kFitBatch = 64;      // images at a time while fitting
 constexpr double kBandFloor = 2e-5;    // of a band's energy, about half a grey level of 8 bits
 constexpr double kEnergyFloor = 1e-4;  // of other energies
 
@@ -158,20 +159,30 @@ FilterBank::FilterBank() {
   deviation_ = at::ones({width});
 }
 
-void FilterBank::Fit(const at::Tensor& images) {
-  if (images.size(0) < 2) throw std::invalid_argument("fitting features needs at least 2 images");
+FilterBank::FilterBank(at::Tensor mean, at::Tensor deviation)
+    : mean_(std::move(mean)), deviation_(std::move(deviation)) {
+  const int64_t width = FilterBank().width();
+  if (mean_.sizes() != at::IntArrayRef{width} || deviation_.sizes() != mean_.sizes()) {
+    throw std::invalid_argument("the filter bank has " + std::to_string(width) + " features");
+  }
+}
+
+void FilterBank::Fit(const at::Tensor& raw) {
+  if (raw.size(0) < 2) throw std::invalid_argument("fitting features needs at least 2 images");
   const at::NoGradGuard no_grad;
-  std::vector<at::Tensor> features;
-  for (const at::Tensor& part : images.split(kFitBatch)) features.push_back(RawFilterBank(part));
-  const at::Tensor all = at::cat(features);
-  mean_ = all.mean(0);
-  deviation_ = all.std(0).clamp_min(1e-3);
+  const at::Tensor wide = raw.to(at::kDouble);  // so that sums do not tell in which order they are
+  mean_ = wide.mean(0).to(at::kFloat);
+  deviation_ = wide.std(0).clamp_min(1e-3).to(at::kFloat);
+}
+
+at::Tensor FilterBank::Standardised(const at::Tensor& raw) const {
+  const at::Tensor z = (raw - mean_) / deviation_;
+  const at::Tensor norm2 = z.square().sum(1, /*keepdim=*/true);
+  return z * (1 + norm2 / (4.0 * static_cast<double>(width()))).rsqrt();
 }
 
 at::Tensor FilterBank::Features(const at::Tensor& image) const {
-  const at::Tensor z = (RawFilterBank(image) - mean_) / deviation_;
-  const at::Tensor norm2 = z.square().sum(1, /*keepdim=*/true);
-  return z * (1 + norm2 / (4.0 * static_cast<double>(width()))).rsqrt();
+  return Standardised(RawFilterBank(image));
 }
 
 }  // namespace alignflow

@@ -19,14 +19,21 @@ namespace alignflow {
 class FilterBank : public FeatureExtractor {
  public:
   FilterBank();
+  // With what Fit has found before, [d] each, on the device of the images. Throws
+  // std::invalid_argument for another d.
+  FilterBank(at::Tensor mean, at::Tensor deviation);
 
-  // Takes mean and deviation from source images [N,3,H,W] in [-1,1], N >= 2. Throws
+  // Takes mean and deviation from RawFilterBank of source images, [N,d] with N >= 2. Throws
   // std::invalid_argument for fewer.
-  void Fit(const at::Tensor& images);
+  void Fit(const at::Tensor& raw);
+  const at::Tensor& mean() const { return mean_; }
+  const at::Tensor& deviation() const { return deviation_; }
 
   int64_t width() const override { return mean_.size(0); }
   // Throws std::invalid_argument for a size it cannot take.
   at::Tensor Features(const at::Tensor& image) const override;
+  // The features of images whose raw ones are there already: [B,d].
+  at::Tensor Standardised(const at::Tensor& raw) const;
 
  private:
   at::Tensor mean_;       // [d]

@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "worker/alignment/filter_bank.h"
 #include "worker/models/inception/inception_v3.h"
 #include "worker/models/safetensors.h"
+#include "worker/sets/source_statistics.h"
 #include "worker/stores/model_file.h"
 #include "worker/stores/pretrained_model.h"
 #include "worker/tasks/task_error.h"
@@ -58,11 +58,8 @@ std::shared_ptr<const FeatureExtractor> LoadDino(TaskContext& context, const Tas
 
 }  // namespace
 
-std::vector<FeatureSpace> LoadFeatureSpaces(TaskContext& context, const TaskSpec& spec,
-                                            const ImageSet& source) {
+std::vector<FeatureSpace> LoadFeatureSpaces(TaskContext& context, const TaskSpec& spec) {
   const at::Device device = DeviceOf(context);
-  auto filter_bank = std::make_shared<FilterBank>();
-  filter_bank->Fit(SampleImages(source, kStatisticsImages, device));
   FeatureSpace dino{.kernel = "kd (dinov3)",
                     .frechet = "fd (dinov3)",
                     .diversity = "mean pairwise distance (dinov3)",
@@ -84,7 +81,7 @@ std::vector<FeatureSpace> LoadFeatureSpaces(TaskContext& context, const TaskSpec
            .frechet = "fd (filter bank)",
            .diversity = "mean pairwise distance",
            .manifold = "(filter bank)",
-           .extractor = filter_bank,
+           .extractor = LoadStatistics(context, spec).filter_bank,
            .missing = ""},
           dino,
           inception};
@@ -93,7 +90,7 @@ std::vector<FeatureSpace> LoadFeatureSpaces(TaskContext& context, const TaskSpec
 at::Tensor FeaturesOf(const FeatureExtractor& extractor, const at::Tensor& bytes, at::Device device,
                       const std::function<void()>& each_batch) {
   std::vector<at::Tensor> parts;
-  for (const at::Tensor& part : bytes.split(kFeatureBatch)) {
+  for (const at::Tensor& part : bytes.split(Together(bytes, kFeatureBatch))) {
     each_batch();
     parts.push_back(extractor.Features(ImagesFromBytes(part, device)).to(at::kFloat).cpu());
   }

@@ -24,12 +24,11 @@ struct FeatureSpace {
   std::string missing;                                // then, why
 };
 
-// The filter bank, fitted to the source, which is always there, then DINOv3 (MODELS_DIR/WEIGHTS of
-// a pretrained preset, or MODELS_DIR/figures, each with a folder dinov3) and Inception V3
-// (MODELS_DIR/figures/inception.safetensors). Throws TaskError with FailedPrecondition for weights
-// that are there and cannot be read.
-std::vector<FeatureSpace> LoadFeatureSpaces(TaskContext& context, const TaskSpec& spec,
-                                            const ImageSet& source);
+// The filter bank of the source's statistics, which is always there, then DINOv3
+// (MODELS_DIR/WEIGHTS of a pretrained preset, or MODELS_DIR/figures, each with a folder dinov3) and
+// Inception V3 (MODELS_DIR/figures/inception.safetensors). Throws TaskError with FailedPrecondition
+// for weights that are there and cannot be read.
+std::vector<FeatureSpace> LoadFeatureSpaces(TaskContext& context, const TaskSpec& spec);
 
 // bytes: uint8 [N,3,S,S]. Returns float [N,d] on the CPU. `each_batch` may throw.
 at::Tensor FeaturesOf(const FeatureExtractor& extractor, const at::Tensor& bytes, at::Device device,

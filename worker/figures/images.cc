@@ -1,6 +1,9 @@
 #include "worker/figures/images.h"
 
+#include <functional>
 #include <opencv2/core.hpp>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -13,7 +16,7 @@ namespace alignflow {
 namespace {
 
 constexpr int64_t kResamples = 500;
-constexpr int64_t kLpipsBatch = 16;
+constexpr int64_t kBatch = 16;
 // Rounding to 8 bits alone gives 1.7e-6 where a picture is not flat.
 constexpr double kLeastRoughness = 1e-7;
 
@@ -48,16 +51,34 @@ at::Tensor MaskContrasts(const ImageSet& set) {
   return at::tensor(contrasts, at::kDouble);
 }
 
-at::Tensor RoughnessOf(const ImageSet& set) { return Roughness(ImagesFromBytes(set.images)); }
+at::Tensor RoughnessOf(const ImageSet& set) {
+  std::vector<at::Tensor> parts;
+  for (const at::Tensor& part : set.images.split(Together(set.images, kBatch))) {
+    parts.push_back(Roughness(ImagesFromBytes(part)));
+  }
+  return at::cat(parts);
+}
 
-at::Tensor LpipsOf(const Lpips& net, const at::Tensor& a, const at::Tensor& b, at::Device device,
+// Images of two sets that are held against each other, row by row.
+struct Matched {
+  const ImageSet& a;
+  const ImageSet& b;
+  std::vector<int64_t> rows_a, rows_b;
+};
+
+// A likeness of images uint8 [B,3,H,W] by image: [B].
+using Likeness = std::function<at::Tensor(const at::Tensor& a, const at::Tensor& b)>;
+
+at::Tensor ByImage(const Matched& matched, const Likeness& likeness,
                    const std::function<void()>& each_batch) {
   std::vector<at::Tensor> parts;
-  for (int64_t i = 0; i < a.size(0); i += kLpipsBatch) {
+  const at::Tensor rows_a = at::tensor(matched.rows_a, at::kLong);
+  const at::Tensor rows_b = at::tensor(matched.rows_b, at::kLong);
+  const int64_t together = Together(matched.a.images, kBatch);
+  for (int64_t i = 0; i < rows_a.size(0); i += together) {
     each_batch();
-    parts.push_back(net.Distance(ImagesFromBytes(a.slice(0, i, i + kLpipsBatch), device),
-                                 ImagesFromBytes(b.slice(0, i, i + kLpipsBatch), device))
-                        .cpu());
+    parts.push_back(likeness(matched.a.images.index_select(0, rows_a.slice(0, i, i + together)),
+                             matched.b.images.index_select(0, rows_b.slice(0, i, i + together))));
   }
   return at::cat(parts);
 }
@@ -93,23 +114,29 @@ void AddImageFigures(const FigureSets& sets, FigureTable& table) {
 
 void AddLikeness(const FigureSets& sets, const LpipsModel& lpips, at::Device device,
                  const std::function<void()>& each_batch, FigureTable& table) {
+  const Likeness perceived = [&](const at::Tensor& a, const at::Tensor& b) {
+    return lpips.net->Distance(ImagesFromBytes(a, device), ImagesFromBytes(b, device)).cpu();
+  };
   for (const FigureSubject& subject : sets.subjects) {
     if (!subject.generated()) continue;
-    std::vector<int64_t> with_origin, origins;
+    Matched to_target{.a = subject.set, .b = sets.target.set, .rows_a = {}, .rows_b = {}};
+    Matched to_origin{.a = subject.set, .b = sets.source().set, .rows_a = {}, .rows_b = {}};
     for (int64_t row = 0; row < subject.size(); ++row) {
+      to_target.rows_a.push_back(row);
+      to_target.rows_b.push_back(row % sets.target.size());
       const std::optional<int64_t> origin = OriginRow(subject, row, sets.source());
       if (!origin) continue;
-      with_origin.push_back(row);
-      origins.push_back(*origin);
+      to_origin.rows_a.push_back(row);
+      to_origin.rows_b.push_back(*origin);
     }
-    const at::Tensor in_target =
-        at::arange(subject.size(), at::kLong).remainder(sets.target.size());
-    const auto add = [&](const std::string& to, const at::Tensor& a, const at::Tensor& b) {
-      AddMean("ssim" + to, subject.name, StructuralSimilarity(a, b), "higher", "", table);
-      AddMean("psnr" + to, subject.name, PeakSignalToNoise(a, b), "higher", "dB", table);
+    const auto add = [&](const std::string& to, const Matched& matched) {
+      AddMean("ssim" + to, subject.name, ByImage(matched, StructuralSimilarity, each_batch),
+              "higher", "", table);
+      AddMean("psnr" + to, subject.name, ByImage(matched, PeakSignalToNoise, each_batch), "higher",
+              "dB", table);
       if (lpips.net) {
-        AddMean("lpips" + to, subject.name, LpipsOf(*lpips.net, a, b, device, each_batch), "lower",
-                "", table);
+        AddMean("lpips" + to, subject.name, ByImage(matched, perceived, each_batch), "lower", "",
+                table);
       } else if (&subject == &sets.made()) {
         table.Add({.name = "lpips" + to,
                    .subject = subject.name,
@@ -118,13 +145,11 @@ void AddLikeness(const FigureSets& sets, const LpipsModel& lpips, at::Device dev
                    .better = "lower",
                    .unit = "",
                    .note = lpips.missing,
-                   .sample_count = a.size(0)});
+                   .sample_count = static_cast<int64_t>(matched.rows_a.size())});
       }
     };
-    add(sets.To(), subject.set.images, sets.target.set.images.index_select(0, in_target));
-    if (origins.empty()) continue;
-    add(" to source image", subject.set.images.index_select(0, at::tensor(with_origin, at::kLong)),
-        sets.source().set.images.index_select(0, at::tensor(origins, at::kLong)));
+    add(sets.To(), to_target);
+    if (!to_origin.rows_a.empty()) add(" to source image", to_origin);
   }
 }
 

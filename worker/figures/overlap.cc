@@ -5,13 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "common/data/fingerprint.h"
-#include "common/data/manifest.h"
 #include "worker/data/item_facts.h"
 #include "worker/sets/pixels.h"
 #include "worker/tasks/task_error.h"
-#include "worker/tasks/task_spec.h"
 
 namespace alignflow {
 namespace {
@@ -28,6 +25,8 @@ void Keep(const std::vector<int64_t>& rows, ImageSet& set) {
   const at::Tensor kept = at::tensor(rows, at::kLong);
   set.images = set.images.index_select(0, kept);
   if (set.classes.defined()) set.classes = set.classes.index_select(0, kept);
+  set.image_digests = set.image_digests.index_select(0, kept);
+  if (set.mask_digests.defined()) set.mask_digests = set.mask_digests.index_select(0, kept);
   std::vector<std::string> names;
   for (const int64_t row : rows) names.push_back(std::move(set.names[row]));
   set.names = std::move(names);
@@ -42,12 +41,16 @@ std::vector<int64_t> Without(const std::set<int64_t>& left_out, int64_t size) {
   return rows;
 }
 
-std::map<std::string, std::string> DigestsByName(TaskContext& context, const std::string& digest) {
-  std::map<std::string, std::string> digests;
-  for (const DatasetItem& item : ValueOrThrow(ParseManifest(FetchBytes(context, digest))).items) {
-    digests[item.name] = item.image;
+// The rows of digests, uint8 [N,32], as text.
+std::vector<std::string> RowsOf(const at::Tensor& digests) {
+  const at::Tensor plain = digests.contiguous();
+  std::vector<std::string> rows;
+  for (int64_t i = 0; i < plain.size(0); ++i) {
+    rows.emplace_back(
+        reinterpret_cast<const char*>(plain.const_data_ptr<uint8_t>()) + i * plain.size(1),
+        static_cast<size_t>(plain.size(1)));
   }
-  return digests;
+  return rows;
 }
 
 }  // namespace
@@ -61,22 +64,22 @@ void KeepDistinct(FigureSubject& real) {
   if (!left_out.empty()) Keep(Without(left_out, real.size()), real.set);
 }
 
-int64_t LeaveOutKnown(TaskContext& context, const TaskSpec& spec, const FigureSubject& source,
+int64_t LeaveOutKnown(const std::vector<at::Tensor>& files, const FigureSubject& source,
                       const FigureSubject& references, FigureSubject& target) {
-  std::set<std::string> files;
+  std::set<std::string> known;
+  for (const at::Tensor& digests : files) {
+    for (std::string& digest : RowsOf(digests)) known.insert(std::move(digest));
+  }
   std::set<int64_t> left_out;
   const std::vector<SetMember> members = MembersOf(target.set);
   for (const FigureSubject* others : {&source, &references}) {
-    for (const auto& [name, digest] : DigestsByName(context, Input(spec, others->name))) {
-      files.insert(digest);
-    }
     for (const SameMember& same : FindSame(members, MembersOf(others->set))) {
       left_out.insert(static_cast<int64_t>(same.row));
     }
   }
-  const auto digests = DigestsByName(context, Input(spec, target.name));
+  const std::vector<std::string> own = RowsOf(target.set.image_digests);
   for (int64_t row = 0; row < target.size(); ++row) {
-    if (files.contains(digests.at(target.set.names[row]))) left_out.insert(row);
+    if (known.contains(own[row])) left_out.insert(row);
   }
   const auto count = static_cast<int64_t>(left_out.size());
   if (count == target.size()) {

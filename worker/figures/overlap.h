@@ -1,7 +1,10 @@
 #ifndef ALIGNFLOW_WORKER_FIGURES_OVERLAP_H_
 #define ALIGNFLOW_WORKER_FIGURES_OVERLAP_H_
 
+#include <ATen/ATen.h>
+
 #include <cstdint>
+#include <vector>
 
 #include "worker/figures/subjects.h"
 
@@ -12,10 +15,10 @@ namespace alignflow {
 // Leaves each picture of a set of real images once, and says in same_as which was which.
 void KeepDistinct(FigureSubject& real);
 
-// Takes out of `target` what is in the source or among the references, by file in all of them and
-// by picture among the images loaded. Returns how many. Throws TaskError with InvalidArgument if
-// none would be left.
-int64_t LeaveOutKnown(TaskContext& context, const TaskSpec& spec, const FigureSubject& source,
+// Takes out of `target` what is in the source or among the references: by file, of which `files`
+// holds the digests of all, uint8 [N,32] each, and by picture among the images loaded. Returns how
+// many. Throws TaskError with InvalidArgument if none would be left.
+int64_t LeaveOutKnown(const std::vector<at::Tensor>& files, const FigureSubject& source,
                       const FigureSubject& references, FigureSubject& target);
 
 }  // namespace alignflow

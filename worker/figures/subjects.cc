@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "worker/figures/overlap.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
@@ -13,7 +14,7 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kMostReal = 1000;  // real images of a set that take part
+constexpr int64_t kMostReal = 2000;  // real images of a set that take part
 
 bool HasInputs(const TaskSpec& spec, const std::string& prefix) {
   return std::ranges::any_of(
@@ -38,20 +39,25 @@ const FigureSubject* FigureSets::Find(const std::string& name) const {
 
 FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   const int64_t samples = IntegerSetting(spec, "figures.samples");
-  const int64_t size = ImageSize(spec);
+  std::vector<at::Tensor> files;  // digests of all that the target may not hold
   const auto real = [&](const std::string& name) {
-    FigureSubject subject{.name = name,
-                          .set = LoadImageSet(context, Input(spec, name), size, kMostReal)};
+    const ImageSet whole = LoadPrepared(context, spec, name);
+    FigureSubject subject{.name = name, .set = Thinned(whole, kMostReal)};
+    if (name == "source") files.push_back(whole.image_digests);
     KeepDistinct(subject);
     return subject;
   };
   FigureSets sets;
   sets.held_out = spec.inputs.contains("target");
   sets.subjects.push_back(real("source"));
-  sets.references = real("references");
+  sets.references = {
+      .name = "references",
+      .set = LoadReferences(context, Input(spec, "references"), ImageSize(spec), kMostReal)};
+  files.push_back(sets.references.set.image_digests);
+  KeepDistinct(sets.references);
   sets.target = sets.held_out ? real("target") : sets.references;
   if (sets.held_out) {
-    sets.not_held_out = LeaveOutKnown(context, spec, sets.source(), sets.references, sets.target);
+    sets.not_held_out = LeaveOutKnown(files, sets.source(), sets.references, sets.target);
   }
   ThrowIfError(CheckLeastNumbers(spec.kind, {{Quantity::kSourceImages, sets.source().size()},
                                              {Quantity::kReferences, sets.references.size()}}));

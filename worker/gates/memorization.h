@@ -4,12 +4,35 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "worker/alignment/feature_extractor.h"
 
 namespace alignflow {
+
+// What memorization knows of a set of images.
+struct ImageDescriptors {
+  at::Tensor pictures;  // float [N,256], RankPictures
+  at::Tensor features;  // float [N,d], of an extractor
+};
+
+// 16x16 pictures of ranks of images [B,3,S,S] in [-1,1], S >= 16 (std::invalid_argument): the rank
+// of each pixel's luma among its picture's, [B,256], scaled to zero mean and unit variance where
+// all differ.
+at::Tensor RankPictures(const at::Tensor& images);
+
+// How near the images of a set come to their nearest others: medians, each with a least value.
+struct MemorizationUnits {
+  double pixel = 1, feature = 1, distance = 1;
+};
+// Over all images of a set, N >= 2 (or std::invalid_argument is thrown), or, of a set of more than
+// 1,000, over 1,000 equally spaced ones, each held against all: time grows with N, not with its
+// square. Memory is bounded. The result does not depend on the number of threads.
+// `between` is called often and may throw.
+MemorizationUnits MeasureUnits(
+    const ImageDescriptors& source, const std::function<void()>& between = [] {});
 
 // The real image that an image is closest to.
 struct NearestImage {
@@ -32,29 +55,22 @@ struct NearestImage {
 // video, hardly different from each other. Immutable but for Add, and thread-safe if it is over.
 class MemorizationIndex {
  public:
-  // Set 0. source: uint8 [N,3,S,S] RGB, N >= 2 and S >= 16, or std::invalid_argument is thrown. The
-  // extractor works on `device`.
+  // Set 0 is the source, described by the extractor, which works on `device`.
   MemorizationIndex(std::shared_ptr<const FeatureExtractor> extractor, at::Device device,
-                    const at::Tensor& source);
-  // Adds set 1, 2, ... of at least one image.
+                    ImageDescriptors source, const MemorizationUnits& units);
+  // Adds set 1, 2, ... of at least one image: uint8 [N,3,S,S] RGB.
   void Add(const at::Tensor& images);
 
   // One answer a row of images, uint8 [B,3,S,S].
   std::vector<NearestImage> Nearest(const at::Tensor& images, int64_t set) const;
 
  private:
-  struct Set {
-    at::Tensor pictures;  // float [N,256]
-    at::Tensor features;  // float [N,d]
-  };
-
-  Set Describe(const at::Tensor& images) const;
-  at::Tensor Distances(const Set& from, const Set& to) const;
+  ImageDescriptors Describe(const at::Tensor& images) const;
 
   std::shared_ptr<const FeatureExtractor> extractor_;
   at::Device device_;
-  std::vector<Set> sets_;
-  double pixel_unit_ = 1, feature_unit_ = 1, unit_ = 1;
+  MemorizationUnits units_;
+  std::vector<ImageDescriptors> sets_;
 };
 
 }  // namespace alignflow

@@ -1,8 +1,11 @@
 #include "worker/masks/mask_choice.h"
 
+#include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "worker/masks/unet_mask_flow.h"
+#include "worker/sets/prepared_set.h"
 
 namespace alignflow {
 namespace {
@@ -29,29 +32,29 @@ double MaskSimilarity(const at::Tensor& a, const at::Tensor& b) {
   return at::equal(a, b) ? 1 : 0;
 }
 
-RealMasks::RealMasks(const at::Tensor& classes, int count)
-    : count_(count),
-      rules_(LearnMaskRules(classes, count)),
-      classes_(classes.contiguous()),
-      features_(MaskFeatures(classes, count)) {
-  for (int64_t i = 0; i < classes_.size(0); ++i) {
-    if (classes_[i].any().item<bool>()) known_.insert(BytesOf(classes_[i]));
+RealMasks::RealMasks(const ImageSet& masks, MaskRules rules)
+    : count_(masks.labels.classes()), rules_(std::move(rules)), classes_(masks.classes) {
+  const at::Tensor digests = masks.mask_digests.contiguous();
+  const auto width = static_cast<size_t>(digests.size(1));
+  const char* bytes = static_cast<const char*>(digests.const_data_ptr());
+  const std::string empty = RowDigest(at::zeros_like(classes_[0]));
+  for (int64_t i = 0; i < digests.size(0); ++i) {
+    std::string digest(bytes + i * width, width);
+    if (digest != empty) known_.push_back(std::move(digest));
   }
-}
-
-std::string RealMasks::BytesOf(const at::Tensor& mask) {
-  return {reinterpret_cast<const char*>(mask.data_ptr<uint8_t>()),
-          static_cast<size_t>(mask.numel())};
+  std::ranges::sort(known_);
 }
 
 void RealMasks::Consider(const cv::Mat& cleaned, int64_t origin, Choice& best) const {
   const at::Tensor mask =
       at::from_blob(cleaned.data, {cleaned.rows, cleaned.cols}, at::kByte).clone();
-  if (!MaskFault(cleaned, rules_).empty() || known_.contains(BytesOf(mask))) return;
-  const at::Tensor features = MaskFeatures(mask.unsqueeze(0), count_)[0];
+  if (!MaskFault(cleaned, rules_).empty()) return;
+  if (std::ranges::binary_search(known_, RowDigest(mask))) return;
   const bool empty = !mask.any().item<bool>();
-  if (empty && classes_[origin].any().item<bool>()) return;
-  const double similarity = MaskSimilarity(features, features_[origin]);
+  const at::Tensor real = classes_.narrow(0, origin, 1);
+  if (empty && real.any().item<bool>()) return;
+  const double similarity =
+      MaskSimilarity(MaskFeatures(mask.unsqueeze(0), count_)[0], MaskFeatures(real, count_)[0]);
   if (similarity > best.similarity) best = {mask, similarity};
 }
 
@@ -66,7 +69,8 @@ RealMasks::Choice RealMasks::Choose(const at::Tensor& candidates, int64_t origin
 RealMasks::Choice RealMasks::Moved(int64_t origin, at::Generator random) const {
   Choice best;
   for (int move = 0; move < kMoves && !best.mask.defined(); ++move) {
-    Consider(CleanMask(MovedMask(MatOf(classes_[origin]), random), rules_), origin, best);
+    Consider(CleanMask(MovedMask(MatOf(classes_[origin].contiguous()), random), rules_), origin,
+             best);
   }
   if (!best.mask.defined()) {
     throw std::runtime_error(

@@ -3,10 +3,11 @@
 
 #include <ATen/ATen.h>
 
-#include <set>
 #include <string>
+#include <vector>
 
 #include "worker/masks/mask_cleanup.h"
+#include "worker/sets/image_set.h"
 
 namespace alignflow {
 
@@ -21,8 +22,9 @@ double MaskSimilarity(const at::Tensor& a, const at::Tensor& b);
 // thread-safe.
 class RealMasks {
  public:
-  // uint8 [N,S,S] of `count` classes. Throws std::invalid_argument.
-  RealMasks(const at::Tensor& classes, int count);
+  // masks: those of a prepared set, with their digests; of its tensors the rows asked about are
+  // read, and the digests. rules: learned from these masks.
+  RealMasks(const ImageSet& masks, MaskRules rules);
 
   const MaskRules& rules() const { return rules_; }
 
@@ -40,14 +42,13 @@ class RealMasks {
   Choice Moved(int64_t origin, at::Generator random) const;
 
  private:
-  static std::string BytesOf(const at::Tensor& mask);
   void Consider(const cv::Mat& cleaned, int64_t origin, Choice& best) const;
 
   int count_;
   MaskRules rules_;
   at::Tensor classes_;
-  at::Tensor features_;          // [N,d]
-  std::set<std::string> known_;  // bytes of the real masks, those of empty ones left out
+  std::vector<std::string>
+      known_;  // digests of the real masks, sorted, that of empty ones left out
 };
 
 }  // namespace alignflow

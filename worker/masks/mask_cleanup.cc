@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
 #include <opencv2/imgproc.hpp>
 #include <stdexcept>
 
@@ -22,8 +23,7 @@ constexpr double kKept = 0.9;
 // No part is smaller, in pixels of a mask of 64 x 64.
 constexpr double kLeastPart = 6;
 
-cv::Mat Mask(const at::Tensor& masks, int64_t i) {
-  const at::Tensor row = masks[i];
+cv::Mat Mask(const at::Tensor& row) {
   return cv::Mat(static_cast<int>(row.size(0)), static_cast<int>(row.size(1)), CV_8UC1,
                  row.data_ptr<uint8_t>());
 }
@@ -33,19 +33,36 @@ double Quantile(std::vector<double> values, double share) {
   return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1) + 0.5)];
 }
 
+// What one mask, of row i, says; masks are looked at side by side, and sums of whole numbers do not
+// tell in which order.
+template <typename Look>
+auto LookAtEach(const at::Tensor& masks, const Look& look) {
+  std::vector<decltype(look(cv::Mat()))> seen(masks.size(0));
+  at::parallel_for(0, masks.size(0), 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      // A view of a mapped file, or a part of one: rows lie apart, pixels of a row do not.
+      const at::Tensor row = masks[i].contiguous();
+      seen[i] = look(Mask(row));
+    }
+  });
+  return seen;
+}
+
 // The class that surrounds `label` in all masks; 0 if there is none.
 int ParentOf(const at::Tensor& masks, int label, int count) {
-  std::vector<int64_t> around(count);
-  int64_t all = 0;
-  for (int64_t i = 0; i < masks.size(0); ++i) {
-    const cv::Mat mask = Mask(masks, i), region = mask == label;
-    const cv::Mat ring = Dilated(region) & ~region;
+  const auto seen = LookAtEach(masks, [&](const cv::Mat& mask) {
+    const cv::Mat region = mask == label, ring = Dilated(region) & ~region;
+    std::vector<int64_t> around(count);
     for (int other = 0; other < count; ++other) {
-      const int64_t pixels = cv::countNonZero(ring & (mask == other));
-      around[other] += pixels;
-      all += pixels;
+      around[other] = cv::countNonZero(ring & (mask == other));
     }
+    return around;
+  });
+  std::vector<int64_t> around(count);
+  for (const std::vector<int64_t>& one : seen) {
+    for (int other = 0; other < count; ++other) around[other] += one[other];
   }
+  const int64_t all = std::accumulate(around.begin(), around.end(), int64_t{0});
   const auto most = std::max_element(around.begin(), around.end());
   const bool enclosed =
       all > 0 && static_cast<double>(*most) > kEnclosed * static_cast<double>(all);
@@ -59,21 +76,39 @@ bool TouchesBorder(const cv::Mat& region) {
          0;
 }
 
+// A class in one mask.
+struct ClassShape {
+  std::vector<double> areas;  // of its parts
+  bool holes = false, border = false;
+  int before = 0, after = 0;  // pixels, and those that smoothing leaves
+};
+
+ClassShape ShapeOf(const cv::Mat& region) {
+  ClassShape shape;
+  for (const RegionPart& part : PartsOf(region)) shape.areas.push_back(part.area);
+  if (shape.areas.empty()) return shape;
+  shape.holes = cv::countNonZero(WithoutHoles(region) != region) > 0;
+  shape.border = TouchesBorder(region);
+  shape.before = cv::countNonZero(region);
+  shape.after = cv::countNonZero(region & Smoothed(region));
+  return shape;
+}
+
 void LearnShape(const at::Tensor& masks, int label, ClassRules& rules) {
   std::vector<double> areas, counts;
   double before = 0, after = 0;
   int64_t present = 0, with_holes = 0, at_border = 0;
-  for (int64_t i = 0; i < masks.size(0); ++i) {
-    const cv::Mat region = SolidRegion(Mask(masks, i), label, rules.inner);
-    const std::vector<RegionPart> parts = PartsOf(region);
-    if (parts.empty()) continue;
+  const auto seen = LookAtEach(
+      masks, [&](const cv::Mat& mask) { return ShapeOf(SolidRegion(mask, label, rules.inner)); });
+  for (const ClassShape& shape : seen) {
+    if (shape.areas.empty()) continue;
     ++present;
-    for (const RegionPart& part : parts) areas.push_back(part.area);
-    counts.push_back(static_cast<double>(parts.size()));
-    with_holes += cv::countNonZero(WithoutHoles(region) != region) > 0 ? 1 : 0;
-    at_border += TouchesBorder(region) ? 1 : 0;
-    before += cv::countNonZero(region);
-    after += cv::countNonZero(region & Smoothed(region));
+    areas.insert(areas.end(), shape.areas.begin(), shape.areas.end());
+    counts.push_back(static_cast<double>(shape.areas.size()));
+    with_holes += shape.holes ? 1 : 0;
+    at_border += shape.border ? 1 : 0;
+    before += shape.before;
+    after += shape.after;
   }
   rules.always = present == masks.size(0);
   if (present == 0) return;
@@ -94,7 +129,7 @@ cv::Mat WithoutIslands(const cv::Mat& region, const ClassRules& rules) {
   int kept = 0;
   for (const RegionPart& part : PartsOf(region)) {
     if (kept == rules.most_parts || part.area < rules.least_area) break;
-    result |= part.pixels;
+    result |= part.Pixels();
     ++kept;
   }
   return result;
@@ -108,12 +143,7 @@ MaskRules LearnMaskRules(const at::Tensor& masks, int count) {
   }
   MaskRules rules{.side = static_cast<int>(masks.size(1)), .classes = {}, .order = {}};
   rules.classes.resize(count);
-  const at::Tensor plain = masks.contiguous();
-  at::parallel_for(1, count, 1, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      rules.classes[i].parent = ParentOf(plain, static_cast<int>(i), count);
-    }
-  });
+  for (int i = 1; i < count; ++i) rules.classes[i].parent = ParentOf(masks, i, count);
   std::vector<int> depth(count);
   for (int i = 1; i < count; ++i) {
     int up = rules.classes[i].parent;
@@ -128,11 +158,7 @@ MaskRules LearnMaskRules(const at::Tensor& masks, int count) {
     }
   }
   std::ranges::stable_sort(rules.order, {}, [&](int i) { return depth[i]; });
-  at::parallel_for(1, count, 1, [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      LearnShape(plain, static_cast<int>(i), rules.classes[i]);
-    }
-  });
+  for (int i = 1; i < count; ++i) LearnShape(masks, i, rules.classes[i]);
   return rules;
 }
 

@@ -29,8 +29,9 @@ struct MaskRules {
   std::vector<int> order;  // classes 1.. from the outermost to the innermost
 };
 
-// Learns the rules from real masks: uint8 [N,S,S], N >= 1, of `count` classes. Thread-safe, as all
-// here. Throws std::invalid_argument.
+// Learns the rules from real masks: uint8 [N,S,S], N >= 1, of `count` classes; one is looked at
+// after another on each of LibTorch's threads. Thread-safe, as all here. Throws
+// std::invalid_argument.
 MaskRules LearnMaskRules(const at::Tensor& masks, int count);
 
 // A synthetic mask, CV_8UC1 classes, as the rules want it: per class, from the outermost to the

@@ -48,7 +48,8 @@ std::vector<RegionPart> PartsOf(const cv::Mat& region) {
   const int count = cv::connectedComponentsWithStats(region, labels, stats, centres);
   std::vector<RegionPart> parts;
   for (int i = 1; i < count; ++i) {
-    parts.push_back({.pixels = labels == i,
+    parts.push_back({.labels = labels,
+                     .label = i,
                      .area = static_cast<double>(stats.at<int>(i, cv::CC_STAT_AREA)),
                      .x = centres.at<double>(i, 0),
                      .y = centres.at<double>(i, 1)});

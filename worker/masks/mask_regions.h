@@ -20,9 +20,12 @@ cv::Mat WithoutHoles(const cv::Mat& region);
 
 // A connected part (8 neighbours), by falling area.
 struct RegionPart {
-  cv::Mat pixels;
+  cv::Mat labels;       // CV_32S, shared by the parts of a region: a noisy mask may have thousands
+  int label = 0;        // of this part in it
   double area = 0;      // pixels
   double x = 0, y = 0;  // centre of mass, in pixels
+
+  cv::Mat Pixels() const { return labels == label; }
 };
 std::vector<RegionPart> PartsOf(const cv::Mat& region);
 

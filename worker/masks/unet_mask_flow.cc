@@ -47,10 +47,12 @@ UNetMaskFlow::UNetMaskFlow(std::unique_ptr<UNetBackbone> model) : model_(std::mo
   model_->set_compute_dtype(at::kBFloat16);
 }
 
-UNetMaskFlow::UNetMaskFlow(const at::Tensor& masks, int64_t classes, uint64_t seed,
-                           at::Device device)
+UNetMaskFlow::UNetMaskFlow(const at::Tensor& masks, const at::Tensor& sample, int64_t classes,
+                           uint64_t seed, at::Device device)
     : UNetMaskFlow(std::make_unique<UNetBackbone>(ConfigOf(masks.size(1), classes), seed, device)) {
-  model_->codec().blocks().Fit(PlanesOfClasses(masks, classes));
+  model_->codec().blocks().Fit(sample.size(0), [&](int64_t i) {
+    return PlanesOfClasses(masks.narrow(0, sample[i].item<int64_t>(), 1), classes);
+  });
 }
 
 std::unique_ptr<UNetMaskFlow> UNetMaskFlow::Load(const std::filesystem::path& file,

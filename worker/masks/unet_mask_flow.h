@@ -21,9 +21,10 @@ at::Tensor ClassesOfPlanes(const at::Tensor& planes);
 // 16 whatever the mask's size.
 class UNetMaskFlow : public MaskFlow {
  public:
-  // Weights drawn from the seed, statistics of the codec from `masks` uint8 [N,S,S] of so many
-  // classes. Throws std::invalid_argument unless S is a multiple of 64.
-  UNetMaskFlow(const at::Tensor& masks, int64_t classes, uint64_t seed, at::Device device);
+  // Weights drawn from the seed, statistics of the codec from the rows `sample` (int64) of `masks`,
+  // uint8 [N,S,S] of so many classes. Throws std::invalid_argument unless S is a multiple of 64.
+  UNetMaskFlow(const at::Tensor& masks, const at::Tensor& sample, int64_t classes, uint64_t seed,
+               at::Device device);
 
   // Reads what Save wrote; `metadata` receives the passthrough strings. Throws std::runtime_error
   // naming the file, std::invalid_argument for a model of images.

@@ -1,11 +1,13 @@
 #include "worker/metrics/image_quality.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <vector>
 
 namespace alignflow {
 namespace {
 
+constexpr int64_t kPixelsTogether = int64_t{1} << 20;
 constexpr int64_t kWindow = 11;
 constexpr double kDeviation = 1.5;
 constexpr double kMostDecibel = 100;
@@ -37,8 +39,10 @@ at::Tensor StructuralSimilarity(const at::Tensor& a, const at::Tensor& b) {
     throw std::invalid_argument("structural similarity needs sides of at least 11 pixels");
   }
   std::vector<at::Tensor> parts;
-  for (int64_t i = 0; i < a.size(0); i += 16) {
-    parts.push_back(SimilarityOfBatch(a.slice(0, i, i + 16), b.slice(0, i, i + 16)));
+  // Some 300 bytes a pixel: one image at a time where they are large.
+  const int64_t together = std::clamp<int64_t>(kPixelsTogether / (a.size(2) * a.size(3)), 1, 16);
+  for (int64_t i = 0; i < a.size(0); i += together) {
+    parts.push_back(SimilarityOfBatch(a.slice(0, i, i + together), b.slice(0, i, i + together)));
   }
   return at::cat(parts);
 }

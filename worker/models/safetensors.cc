@@ -7,14 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <stdexcept>
 #include <utility>
+
+#include "worker/models/safetensors_writer.h"
 
 namespace alignflow {
 namespace {
@@ -22,15 +22,20 @@ namespace {
 using nlohmann::json;
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // as the reference implementation
-constexpr std::pair<const char*, at::ScalarType> kTypes[] = {
-    {"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16},
-    {"I64", at::kLong},  {"I32", at::kInt},  {"U8", at::kByte}};
 
 [[noreturn]] void Fail(const std::filesystem::path& file, const std::string& what) {
   throw std::runtime_error(file.string() + ": " + what);
 }
 
 std::string ErrorText(int error) { return std::generic_category().message(error); }
+
+std::map<std::string, TensorShape> ShapesOf(const std::map<std::string, at::Tensor>& tensors) {
+  std::map<std::string, TensorShape> shapes;
+  for (const auto& [name, tensor] : tensors) {
+    shapes[name] = {tensor.scalar_type(), tensor.sizes().vec()};
+  }
+  return shapes;
+}
 
 // The JSON parser keeps the last of two equal keys; two readers of one file could then see
 // different tensors.
@@ -114,11 +119,12 @@ void SafetensorsFile::ParseHeader(uint64_t header_size) {
   for (const auto& [name, value] : header.items()) {
     try {
       const std::string type = value.at("dtype").get<std::string>();
-      const auto* known = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                       [&](const auto& entry) { return type == entry.first; });
-      if (known == std::end(kTypes)) throw std::runtime_error("unsupported dtype '" + type + "'");
-      Entry entry{known->second, {}, 0, 0};
-      uint64_t bytes = at::elementSize(known->second);
+      const auto* known = std::ranges::find(kSafetensorsTypes, type, &SafetensorsType::name);
+      if (known == std::end(kSafetensorsTypes)) {
+        throw std::runtime_error("unsupported dtype '" + type + "'");
+      }
+      Entry entry{known->type, {}, 0, 0};
+      uint64_t bytes = at::elementSize(known->type);
       for (const json& side : value.at("shape")) {
         entry.shape.push_back(static_cast<int64_t>(Unsigned(side, "a side of the shape")));
         if (__builtin_mul_overflow(bytes, static_cast<uint64_t>(entry.shape.back()), &bytes)) {
@@ -181,95 +187,23 @@ at::Tensor SafetensorsFile::Get(const std::string& name) const {
       data, entry.shape, [mapping = mapping_](void*) {}, options);
 }
 
-namespace {
-
-// Header first, then each tensor's bytes.
-void Emit(const std::map<std::string, at::Tensor>& tensors,
-          const std::map<std::string, std::string>& metadata,
-          const std::function<void(const void*, size_t)>& sink) {
-  std::vector<std::pair<std::string, at::Tensor>> order(tensors.begin(), tensors.end());
-  // Wide types first, so that every tensor is aligned to its type.
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-    return a.second.element_size() > b.second.element_size();
-  });
-  json header = json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  uint64_t position = 0;
-  for (const auto& [name, tensor] : order) {
-    const at::ScalarType type = tensor.scalar_type();
-    const auto* known = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                     [&](const auto& entry) { return type == entry.second; });
-    if (known == std::end(kTypes)) {
-      throw std::invalid_argument("tensor '" + name + "': its type cannot be stored");
-    }
-    const uint64_t end = position + tensor.numel() * tensor.element_size();
-    header[name] = {{"dtype", known->first},
-                    {"shape", tensor.sizes().vec()},
-                    {"data_offsets", {position, end}}};
-    position = end;
-  }
-  std::string text = header.dump();
-  text.resize((text.size() + 7) / 8 * 8, ' ');
-  std::string prefix(8, '\0');
-  for (int i = 0; i < 8; ++i) prefix[i] = static_cast<char>(uint64_t{text.size()} >> (8 * i));
-  sink(prefix.data(), prefix.size());
-  sink(text.data(), text.size());
-  for (const auto& [name, tensor] : order) {
-    const at::Tensor plain = tensor.detach().to(at::kCPU).contiguous();
-    sink(plain.const_data_ptr(), plain.numel() * plain.element_size());
-  }
-}
-
-}  // namespace
-
 std::string SerializeSafetensors(const std::map<std::string, at::Tensor>& tensors,
                                  const std::map<std::string, std::string>& metadata) {
-  std::string bytes;
-  Emit(tensors, metadata, [&bytes](const void* data, size_t size) {
-    bytes.append(static_cast<const char*>(data), size);
-  });
+  const SafetensorsLayout layout(ShapesOf(tensors), metadata);
+  std::string bytes = layout.header;
+  for (const std::string& name : layout.order) {
+    const at::Tensor plain = tensors.at(name).detach().to(at::kCPU).contiguous();
+    bytes.append(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
+  }
   return bytes;
 }
 
 void WriteSafetensors(const std::filesystem::path& file,
                       const std::map<std::string, at::Tensor>& tensors,
                       const std::map<std::string, std::string>& metadata) {
-  static std::atomic<uint64_t> counter{0};
-  std::filesystem::path temporary = file;
-  temporary += "." + std::to_string(getpid()) + "." + std::to_string(counter++) + ".part";
-  const int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (descriptor < 0) Fail(file, "cannot be written: " + ErrorText(errno));
-  const auto check = [&file](bool done) {
-    if (!done) Fail(file, "cannot be written: " + ErrorText(errno));
-  };
-  bool is_open = true;
-  try {
-    Emit(tensors, metadata, [&](const void* data, size_t size) {
-      const char* position = static_cast<const char*>(data);
-      while (size > 0) {
-        const ssize_t count = write(descriptor, position, size);
-        if (count < 0 && errno == EINTR) continue;
-        check(count > 0);
-        position += count;
-        size -= count;
-      }
-    });
-    check(fsync(descriptor) == 0);
-    is_open = false;
-    check(close(descriptor) == 0);
-    check(rename(temporary.c_str(), file.c_str()) == 0);
-  } catch (...) {
-    if (is_open) close(descriptor);
-    unlink(temporary.c_str());
-    throw;
-  }
-  // The rename itself reaches the disk with its folder.
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-  const int parent = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (parent >= 0) {
-    fsync(parent);
-    close(parent);
-  }
+  SafetensorsWriter writer(file, ShapesOf(tensors), metadata);
+  for (const auto& [name, tensor] : tensors) writer.Write(name, tensor);
+  writer.Finish();
 }
 
 void CopyState(const std::map<std::string, at::Tensor>& source,

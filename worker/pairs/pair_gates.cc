@@ -3,26 +3,15 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "worker/alignment/filter_bank.h"
 #include "worker/gates/mask_agreement.h"
 #include "worker/gates/memorization.h"
+#include "worker/sets/source_statistics.h"
 #include "worker/stores/model_file.h"
 #include "worker/stores/segmenter_file.h"
+#include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
 
 namespace alignflow {
-namespace {
-
-// Whatever features stage 2 learns by, memorization is measured by these, so that its threshold
-// means the same everywhere.
-std::shared_ptr<const FeatureExtractor> Features(const ImageSet& source, at::Device device) {
-  auto filter_bank = std::make_shared<FilterBank>();
-  filter_bank->Fit(SampleImages(source, kStatisticsImages, device));
-  return filter_bank;
-}
-
-}  // namespace
-
 struct PairGates::State {
   double least_agreement;
   double least_distance;
@@ -69,7 +58,15 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
           .index = std::nullopt,
           .names = {}})) {
   if (state_->least_distance == 0) return;
-  state_->index.emplace(Features(source, state_->device), state_->device, source.images);
+  // Whatever features stage 2 learns by, memorization is measured by the filter bank's, so that its
+  // threshold means the same everywhere.
+  SourceStatistics statistics = LoadStatistics(context, spec);
+  if (statistics.descriptors.pictures.size(0) != source.size()) {
+    throw TaskError(absl::InvalidArgumentError(
+        "the statistics are not the source's: they are of another number of images"));
+  }
+  state_->index.emplace(statistics.filter_bank, state_->device, std::move(statistics.descriptors),
+                        statistics.units);
   state_->names.push_back(source.names);
   if (references.images.defined() && references.size() > 0) {
     state_->index->Add(references.images);

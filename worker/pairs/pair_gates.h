@@ -32,9 +32,9 @@ struct GateVerdict {
 // Verdicts on a pair depend on that pair alone. Used from the task's thread.
 class PairGates {
  public:
-  // Reads the settings and the input judge of a generate task. `references` may be empty (size 0 or
-  // undefined images). Throws TaskError with InvalidArgument if the judge was trained on masks of
-  // other classes than the source's.
+  // Reads the settings and the inputs judge and statistics of a generate task. `references` may be
+  // empty (size 0 or undefined images). Throws TaskError with InvalidArgument if the judge was
+  // trained on masks of other classes than the source's.
   PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet& source,
             const ImageSet& references);
   ~PairGates();

@@ -1,15 +1,103 @@
 #include "worker/pairs/pair_list.h"
 
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
 #include <sstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "worker/data/image_decode.h"
+#include "worker/data/image_file.h"
+#include "worker/models/safetensors.h"
+#include "worker/models/safetensors_writer.h"
 #include "worker/sets/pixels.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
 
 namespace alignflow {
+namespace {
+
+constexpr int64_t kDecodedTogether = 32;
+
+std::string NameOf(const PairLine& pair) { return absl::StrCat("pair ", pair.pair); }
+
+// A pair as it is used: uint8 [3,H,W] and [H,W] classes.
+struct DecodedPair {
+  at::Tensor image, classes;
+};
+
+absl::StatusOr<DecodedPair> DecodePair(const std::string& name, const std::filesystem::path& image,
+                                       const std::filesystem::path& mask,
+                                       const LabelTable& labels) {
+  auto bytes = ReadImageFile(image);
+  if (!bytes.ok()) return bytes.status();
+  const auto pixels = DecodeImage(*bytes, name);
+  if (!pixels.ok()) return pixels.status();
+  bytes = ReadImageFile(mask);
+  if (!bytes.ok()) return bytes.status();
+  auto values = DecodeMask(*bytes, name, &labels);
+  if (!values.ok()) return values.status();
+  const std::span<uint8_t> all(values->data, values->total());
+  if (absl::Status status = labels.CheckMask(all, name); !status.ok()) return status;
+  labels.ToClasses(all);
+  return DecodedPair{TensorOfImage(*pixels), TensorOfMask(*values)};
+}
+
+// The pairs as views of a file that is written here, a few pairs at a time: a job may have a
+// million.
+ImageSet DecodePairs(TaskContext& context, const std::vector<PairLine>& pairs,
+                     const LabelTable& labels, const std::filesystem::path& file) {
+  ImageSet set;
+  set.labels = labels;
+  const auto count = static_cast<int64_t>(pairs.size());
+  std::optional<SafetensorsWriter> writer;
+  for (int64_t begin = 0; begin < count; begin += kDecodedTogether) {
+    if (context.Cancelled()) throw TaskError(absl::CancelledError("the task was cancelled"));
+    const std::span<const PairLine> some(pairs.data() + begin,
+                                         std::min(kDecodedTogether, count - begin));
+    std::vector<std::string> digests;
+    for (const PairLine& pair : some) digests.insert(digests.end(), {pair.image, pair.mask});
+    ThrowIfError(context.Prefetch(digests));
+    std::vector<std::filesystem::path> files;
+    for (const std::string& digest : digests) files.push_back(ValueOrThrow(context.Fetch(digest)));
+    std::vector<absl::StatusOr<DecodedPair>> decoded(some.size(), absl::UnknownError(""));
+    at::parallel_for(0, static_cast<int64_t>(some.size()), 1, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        decoded[i] = DecodePair(NameOf(some[i]), files[2 * i], files[2 * i + 1], labels);
+      }
+    });
+    std::vector<at::Tensor> images, classes;
+    for (size_t i = 0; i < some.size(); ++i) {
+      const DecodedPair pair = ValueOrThrow(std::move(decoded[i]));
+      if (!writer) {
+        const int64_t height = pair.classes.size(0), width = pair.classes.size(1);
+        writer.emplace(
+            file,
+            std::map<std::string, TensorShape>{{"images", {at::kByte, {count, 3, height, width}}},
+                                               {"classes", {at::kByte, {count, height, width}}}},
+            std::map<std::string, std::string>());
+      }
+      images.push_back(pair.image);
+      classes.push_back(pair.classes);
+      set.names.push_back(NameOf(some[i]));
+    }
+    writer->WriteRows("images", begin, at::stack(images));
+    writer->WriteRows("classes", begin, at::stack(classes));
+  }
+  writer->Finish(/*flush=*/false);
+  const SafetensorsFile mapped(file);
+  set.images = mapped.Get("images");
+  set.classes = mapped.Get("classes");
+  return set;
+}
+
+}  // namespace
 
 PairNumbers PairNumbersOf(const TaskSpec& spec) {
   const PairNumbers numbers{IntegerSetting(spec, "first_pair"), IntegerSetting(spec, "last_pair")};
@@ -75,27 +163,13 @@ GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::st
         "there are no pairs of ", prefix, ": the gates left out ", generated.left_out,
         "; look at the reasons in their records, lower gates.mask_agreement or train longer")));
   }
-  std::vector<std::string> digests;
-  for (const PairLine& pair : pairs) digests.insert(digests.end(), {pair.image, pair.mask});
-  ThrowIfError(context.Prefetch(digests));
-  std::vector<at::Tensor> images, classes;
-  for (const PairLine& pair : pairs) {
-    const std::string name = absl::StrCat("pair ", pair.pair);
-    const cv::Mat image = ValueOrThrow(DecodeImage(FetchBytes(context, pair.image), name));
-    cv::Mat mask = ValueOrThrow(DecodeMask(FetchBytes(context, pair.mask), name, &labels));
-    const std::span<uint8_t> pixels(mask.data, mask.total());
-    ThrowIfError(labels.CheckMask(pixels, name));
-    labels.ToClasses(pixels);
-    images.push_back(TensorOfImage(image));
-    classes.push_back(TensorOfMask(mask));
-    generated.set.names.push_back(name);
+  generated.set =
+      DecodePairs(context, pairs, labels, context.scratch() / (prefix + ".safetensors"));
+  for (PairLine& pair : pairs) {
     generated.pairs.push_back(pair.pair);
-    generated.origins.push_back(pair.origin);
-    generated.records.push_back(pair.record);
+    generated.origins.push_back(std::move(pair.origin));
+    generated.records.push_back(std::move(pair.record));
   }
-  generated.set.images = at::stack(images);
-  generated.set.classes = at::stack(classes);
-  generated.set.labels = labels;
   return generated;
 }
 

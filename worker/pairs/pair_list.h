@@ -39,7 +39,8 @@ struct PairLine {
 std::vector<PairLine> ParsePairLines(const std::string& lines);
 
 // The first `most` pairs of the inputs prefix/000001, prefix/000002, ... in order, without those
-// left out. Throws TaskError with InvalidArgument if there is none.
+// left out. Their tensors are views of a file in the task's folder. Throws TaskError with
+// InvalidArgument if there is none.
 struct GeneratedSet {
   ImageSet set;                          // named "pair N"
   std::vector<int64_t> pairs;            // their numbers

@@ -13,40 +13,57 @@
 
 namespace alignflow {
 
+// What a prepare task counted in the whole set.
+struct SetFacts {
+  int64_t different = 0;        // images that differ from every other in a pixel
+  int64_t with_structures = 0;  // images whose mask shows anything but background at this size
+  MaskFacts masks;              // before and after they were resized
+};
+
 // Images, with masks or without, at a preset's size, kept as bytes: a float copy would be four
-// times as large.
+// times as large. The tensors of prepared sets and of pairs are views of a mapped file, of which
+// memory holds nothing but the rows in use: take rows or batches, never a copy of the whole.
 struct ImageSet {
   at::Tensor images;   // uint8 [N,3,S,S] RGB
   at::Tensor classes;  // uint8 [N,S,S], classes of `labels`; undefined without masks
   LabelTable labels;
   std::vector<std::string> names;  // stems
   std::string note;                // what was resized, for people; empty if nothing was
+  // uint8 [N,32], the SHA-256 of each row of `classes`; undefined but for prepared sets with masks.
+  at::Tensor mask_digests = {};
+  // uint8 [N,32], the SHA-256 of each image's own file; undefined for pairs.
+  at::Tensor image_digests = {};
+  SetFacts facts = {};  // of prepared sets
 
   int64_t size() const { return images.size(0); }
 };
 
-// Fetches a manifest's files, checks every one to the last pixel and brings them to size x size
-// pixels. Of more than `most` items, that many, equally spaced, are taken. Throws TaskError:
-// InvalidArgument names the item and the remedy; Cancelled within a few images.
-// `facts`, if given, becomes what the masks show before and after.
-ImageSet LoadImageSet(TaskContext& context, const std::string& manifest_digest, int64_t size,
-                      int64_t most = INT64_MAX, MaskFacts* facts = nullptr);
+// The references that a manifest names, decoded (see dataset_decode.h) into memory: they are few.
+// Of more than `most`, that many, equally spaced, are taken.
+ImageSet LoadReferences(TaskContext& context, const std::string& manifest_digest, int64_t size,
+                        int64_t most = INT64_MAX);
 
 // The references that a task learns from: align.references of them, equally spaced; 0: all. Throws
-// TaskError with InvalidArgument if more are asked for than given, besides what LoadImageSet does.
-ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec);
+// TaskError with InvalidArgument if more are asked for than given, besides what LoadReferences
+// does.
+ImageSet LoadLearnedReferences(TaskContext& context, const TaskSpec& spec);
+
+// At most `most` items, equally spaced; views of the set's tensors.
+ImageSet Thinned(const ImageSet& set, int64_t most);
 
 // Bytes [B,3,H,W] to float RGB in [-1,1] on a device, and back with rounding.
 at::Tensor ImagesFromBytes(const at::Tensor& bytes, at::Device device = at::kCPU);
 at::Tensor BytesFromImages(const at::Tensor& images);
 
+// How many of the images [N,C,H,W] to work on at once: at most `most`, and fewer where they are
+// large, so that a few hundred bytes for each pixel fit into a gigabyte.
+int64_t Together(const at::Tensor& images, int64_t most);
+
 // At most `most` of `size` rows, equally spaced, rising: int64 [N].
 at::Tensor EquallySpaced(int64_t size, int64_t most);
 
-// At most so many images tell statistics of a whole set.
+// At most so many images or masks tell statistics of a whole set.
 inline constexpr int64_t kStatisticsImages = 2000;
-// At most `most` images of the set, equally spaced: float [N,3,S,S] in [-1,1] on the device.
-at::Tensor SampleImages(const ImageSet& set, int64_t most, at::Device device = at::kCPU);
 
 // Items of a set.
 struct ImageBatch {
@@ -54,9 +71,12 @@ struct ImageBatch {
   at::Tensor classes;  // uint8 [B,S,S] on the CPU
 };
 // items: int64 [B]. With `flips`, each item is mirrored left to right and upside down at random,
-// each with probability 1/2, its mask with it.
+// each with probability 1/2, its mask with it. Throws TaskError with InvalidArgument for a mask
+// with a class that the labels do not have.
 ImageBatch TakeBatch(const ImageSet& set, const at::Tensor& items, at::Device device,
                      std::optional<at::Generator> flips = std::nullopt);
+// Their masks alone, likewise: uint8 [B,S,S].
+at::Tensor TakeClasses(const ImageSet& set, const at::Tensor& items);
 
 }  // namespace alignflow
 

@@ -3,30 +3,55 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <vector>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "worker/models/safetensors.h"
+#include "worker/models/safetensors_writer.h"
 
 namespace alignflow {
 namespace {
 
 constexpr int64_t kEncodeBatch = 4;
 
+// Of `count` rows like these.
+TensorShape ShapeOfAll(const at::Tensor& rows, int64_t count) {
+  TensorShape shape{rows.scalar_type(), rows.sizes().vec()};
+  shape.sizes.front() = count;
+  return shape;
+}
+
 }  // namespace
 
 TrainingSource::TrainingSource(Backbone& model, const ImageSet& images,
+                               const std::filesystem::path& folder,
                                const std::function<void()>& unless_cancelled)
     : model_(model), images_(images) {
   if (!model.pretrained()) return;
   const at::NoGradGuard no_grad;
-  std::vector<at::Tensor> latents, masks;
+  const std::filesystem::path file = folder / "latents.safetensors";
+  std::optional<SafetensorsWriter> writer;
   for (int64_t first = 0; first < images.size(); first += kEncodeBatch) {
     unless_cancelled();
     const int64_t last = std::min(first + kEncodeBatch, images.size());
     const ImageBatch batch = TakeBatch(images, at::arange(first, last, at::kLong), model.device());
-    latents.push_back(model.codec().Encode(batch.images).cpu());
-    masks.push_back(model.EncodeMasks(batch.classes).cpu());
+    const at::Tensor latents = model.codec().Encode(batch.images).cpu();
+    const at::Tensor masks = model.EncodeMasks(batch.classes).cpu();
+    if (!writer) {
+      writer.emplace(
+          file,
+          std::map<std::string, TensorShape>{{"latents", ShapeOfAll(latents, images.size())},
+                                             {"masks", ShapeOfAll(masks, images.size())}},
+          std::map<std::string, std::string>());
+    }
+    writer->WriteRows("latents", first, latents);
+    writer->WriteRows("masks", first, masks);
   }
-  latents_ = at::cat(latents);
-  masks_ = at::cat(masks);
+  writer->Finish(/*flush=*/false);
+  const SafetensorsFile mapped(file);
+  latents_ = mapped.Get("latents");
+  masks_ = mapped.Get("masks");
 }
 
 TrainingSource::Batch TrainingSource::Take(const at::Tensor& items, at::Generator random) const {

@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_WORKER_SETS_TRAINING_SOURCE_H_
 #define ALIGNFLOW_WORKER_SETS_TRAINING_SOURCE_H_
 
+#include <filesystem>
 #include <functional>
 
 #include "worker/models/backbone.h"
@@ -9,13 +10,13 @@
 namespace alignflow {
 
 // The source's latents and conditions for the diffusion loss. For a pretrained model all are
-// encoded once and kept in the CPU's memory; they are not flipped, because its codec's latent of a
-// flipped image is not the flipped latent. For others each batch is flipped at random and encoded
-// anew. Model and images must outlive it.
+// encoded once into a file in `folder`, of which memory holds what is in use; they are not flipped,
+// because its codec's latent of a flipped image is not the flipped latent. For others each batch is
+// flipped at random and encoded anew. Model and images must outlive it.
 class TrainingSource {
  public:
   // unless_cancelled is called every few images while they are encoded; what it throws ends that.
-  TrainingSource(Backbone& model, const ImageSet& images,
+  TrainingSource(Backbone& model, const ImageSet& images, const std::filesystem::path& folder,
                  const std::function<void()>& unless_cancelled);
 
   struct Batch {
@@ -28,7 +29,7 @@ class TrainingSource {
  private:
   Backbone& model_;
   const ImageSet& images_;
-  at::Tensor latents_, masks_;  // of all images; undefined unless the model is pretrained
+  at::Tensor latents_, masks_;  // of all images, mapped; undefined unless the model is pretrained
 };
 
 }  // namespace alignflow

@@ -16,10 +16,9 @@ constexpr int kMaskStage = 0;  // neither of the stages of images
 std::unique_ptr<MaskFlow> NewMaskFlow(TaskContext& context, const TaskSpec& spec,
                                       const ImageSet& source) {
   if (IsPretrained(spec)) return NewPretrainedMaskFlow(context, spec, source.labels);
-  const at::Tensor items = EquallySpaced(source.size(), kStatisticsImages);
-  return std::make_unique<UNetMaskFlow>(source.classes.index_select(0, items),
-                                        source.labels.classes(), IntegerSetting(spec, "seed"),
-                                        DeviceOf(context));
+  return std::make_unique<UNetMaskFlow>(
+      source.classes, EquallySpaced(source.size(), kStatisticsImages), source.labels.classes(),
+      IntegerSetting(spec, "seed"), DeviceOf(context));
 }
 
 std::unique_ptr<MaskFlow> LoadMaskFlow(TaskContext& context, const TaskSpec& spec,

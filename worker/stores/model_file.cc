@@ -1,6 +1,7 @@
 #include "worker/stores/model_file.h"
 
 #include "absl/strings/str_cat.h"
+#include "common/settings/settings.h"
 #include "worker/models/unet/backbone.h"
 #include "worker/stores/pretrained_model.h"
 #include "worker/tasks/task_error.h"
@@ -17,18 +18,24 @@ constexpr char kStage[] = "stage";
 at::Device DeviceOf(const TaskContext& context) { return at::Device(context.device()); }
 
 int64_t ImageSize(const TaskSpec& spec) {
-  if (IsPretrained(spec)) return IntegerSetting(spec, "size");
-  return UNetPreset(TextSetting(spec, "preset"), 2).image_size;
+  const std::string preset = TextSetting(spec, "preset");
+  const int64_t side = ImageSide(preset, spec.settings);
+  if (side > 0) return side;
+  throw TaskError(absl::InvalidArgumentError(
+      absl::StrCat("task ", spec.kind, ": the preset ", preset, " has no size of images here")));
 }
 
 std::unique_ptr<Backbone> NewModel(TaskContext& context, const TaskSpec& spec,
                                    const ImageSet& source) {
-  if (IsPretrained(spec)) return NewPretrained(context, spec, source.labels, source.size());
+  if (IsPretrained(spec)) return NewPretrained(context, spec, source.labels);
   const at::Device device = DeviceOf(context);
   auto model = std::make_unique<UNetBackbone>(
       UNetPreset(TextSetting(spec, "preset"), source.labels.classes()),
       IntegerSetting(spec, "seed"), device);
-  model->codec().blocks().Fit(SampleImages(source, kStatisticsImages, device));
+  const at::Tensor rows = EquallySpaced(source.size(), kStatisticsImages);
+  model->codec().blocks().Fit(rows.size(0), [&](int64_t i) {
+    return ImagesFromBytes(source.images.narrow(0, rows[i].item<int64_t>(), 1));
+  });
   model->set_compute_dtype(at::kBFloat16);
   return model;
 }
@@ -40,7 +47,7 @@ std::unique_ptr<Backbone> LoadModel(TaskContext& context, const TaskSpec& spec,
   std::map<std::string, std::string> metadata;
   std::unique_ptr<Backbone> model;
   if (IsPretrained(spec)) {
-    model = LoadPretrained(context, spec, file, labels, source.size(), &metadata);
+    model = LoadPretrained(context, spec, file, labels, &metadata);
   } else {
     auto unet = UNetBackbone::Load(file, DeviceOf(context), &metadata);
     unet->set_compute_dtype(at::kBFloat16);

@@ -119,7 +119,7 @@ class LastBase {
   std::shared_ptr<const Sd35Base> base_;
 };
 
-Sd35Work WorkOf(const TaskContext& context, const TaskSpec& spec, int64_t images) {
+Sd35Work WorkOf(const TaskSpec& spec) {
   Sd35Work work{.size = IntegerSetting(spec, "size")};
   if (spec.kind == "fit") {
     work.kind = Sd35Work::Kind::kFit;
@@ -139,10 +139,6 @@ Sd35Work WorkOf(const TaskContext& context, const TaskSpec& spec, int64_t images
   } else {
     work.batch = kSampledTogether;
     work.copy = spec.inputs.contains("stage1");
-  }
-  // With a GPU the latents are in another memory, of which there is plenty for them.
-  if (context.device() == "cpu" && (spec.kind == "fit" || spec.kind == "align")) {
-    work.images = images;
   }
   return work;
 }
@@ -188,26 +184,26 @@ absl::Status CheckMemory(const MemoryEstimate& needed, int64_t free, const std::
 bool IsPretrained(const TaskSpec& spec) { return TextSetting(spec, "preset") == "sd3.5-medium"; }
 
 std::unique_ptr<Sd35Backbone> NewPretrained(TaskContext& context, const TaskSpec& spec,
-                                            const LabelTable& labels, int64_t images) {
+                                            const LabelTable& labels) {
   return FromFolder<std::unique_ptr<Sd35Backbone>>(context, [&] {
-    return std::make_unique<Sd35Backbone>(BaseOf(context, spec, WorkOf(context, spec, images)),
+    return std::make_unique<Sd35Backbone>(BaseOf(context, spec, WorkOf(spec)),
                                           ImagesOf(spec, labels));
   });
 }
 
 std::unique_ptr<Sd35Backbone> LoadPretrained(TaskContext& context, const TaskSpec& spec,
                                              const std::filesystem::path& file,
-                                             const LabelTable& labels, int64_t images,
+                                             const LabelTable& labels,
                                              std::map<std::string, std::string>* metadata) {
   const auto base = FromFolder<std::shared_ptr<const Sd35Base>>(
-      context, [&] { return BaseOf(context, spec, WorkOf(context, spec, images)); });
+      context, [&] { return BaseOf(context, spec, WorkOf(spec)); });
   return Sd35Backbone::Load(file, base, ImagesOf(spec, labels), metadata);
 }
 
 std::unique_ptr<Sd35MaskFlow> NewPretrainedMaskFlow(TaskContext& context, const TaskSpec& spec,
                                                     const LabelTable& labels) {
   return FromFolder<std::unique_ptr<Sd35MaskFlow>>(context, [&] {
-    const Sd35Work work = WorkOf(context, spec, /*images=*/0);
+    const Sd35Work work = WorkOf(spec);
     // The last stream, which no step takes.
     const at::Generator random =
         RandomStream(IntegerSetting(spec, "seed"), RandomUse::kFitMasksStep, UINT64_MAX);
@@ -220,7 +216,7 @@ std::unique_ptr<Sd35MaskFlow> LoadPretrainedMaskFlow(TaskContext& context, const
                                                      const std::filesystem::path& file,
                                                      const LabelTable& labels,
                                                      std::map<std::string, std::string>* metadata) {
-  Sd35Work work = WorkOf(context, spec, /*images=*/0);
+  Sd35Work work = WorkOf(spec);
   work.adapter_rank = Sd35MaskFlow::AdapterRank(file);
   const auto base = FromFolder<std::shared_ptr<const Sd35Base>>(
       context, [&] { return BaseOf(context, spec, work); });

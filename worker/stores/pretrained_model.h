@@ -26,14 +26,13 @@ bool IsPretrained(const TaskSpec& spec);
 absl::Status CheckMemory(const MemoryEstimate& needed, int64_t free, const std::string& kind);
 
 // The folder's model with the ControlNet that stage 1 starts from, and with one from a file that
-// Sd35Backbone::Save wrote, for a source of so many images. The base stays in memory for the next
-// task that wants the same one. Throws TaskError with CheckMemory's Status before anything large
-// is read.
+// Sd35Backbone::Save wrote. The base stays in memory for the next task that wants the same one.
+// Throws TaskError with CheckMemory's Status before anything large is read.
 std::unique_ptr<Sd35Backbone> NewPretrained(TaskContext& context, const TaskSpec& spec,
-                                            const LabelTable& labels, int64_t images);
+                                            const LabelTable& labels);
 std::unique_ptr<Sd35Backbone> LoadPretrained(TaskContext& context, const TaskSpec& spec,
                                              const std::filesystem::path& file,
-                                             const LabelTable& labels, int64_t images,
+                                             const LabelTable& labels,
                                              std::map<std::string, std::string>* metadata);
 
 // The same of mask models: a new one, with adapters as masks.adapter_rank says, and one from a file

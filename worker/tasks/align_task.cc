@@ -16,6 +16,7 @@
 #include "worker/alignment/stage2/trajectory.h"
 #include "worker/models/unet/backbone.h"
 #include "worker/sets/image_set.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/sets/training_source.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
@@ -39,6 +40,8 @@ constexpr int64_t kMomentBatches = 4;
 // Rollouts that the guard looks at; a pretrained model's images cost more.
 constexpr int64_t kWatched = 64;
 constexpr int64_t kWatchedPretrained = 16;
+
+constexpr int64_t kFeaturesTogether = 64;  // references
 
 // Before anything is aligned: `trained` parameters get gradients, the others none.
 void TrainOnly(Backbone& model, const std::vector<at::Tensor>& trained) {
@@ -151,6 +154,15 @@ at::Tensor Chosen(const ImageSet& references, const std::vector<int64_t>& items,
   return ImagesFromBytes(references.images.index_select(0, at::tensor(items, at::kLong)), device);
 }
 
+// Of images [N,3,S,S] in [-1,1]: [N,d].
+at::Tensor FeaturesOf(const FeatureExtractor& extractor, const at::Tensor& images) {
+  std::vector<at::Tensor> features;
+  for (const at::Tensor& some : images.split(Together(images, kFeaturesTogether))) {
+    features.push_back(extractor.Features(some));
+  }
+  return at::cat(features);
+}
+
 // Trains under the guard; returns the curve.
 TrainingCurve AlignUnderGuard(TaskContext& context, ProgressReporter& progress, Backbone& model,
                               Rollouts& rollouts, AlignData& data, const TrainingOptions& options) {
@@ -181,7 +193,8 @@ TrainingCurve AlignUnderGuard(TaskContext& context, ProgressReporter& progress, 
     }
   } else {
     EpochOrder order(data.source.size(), data.seed, RandomUse::kAlignOrder);
-    const TrainingSource training(model, data.source, [&] { progress.ThrowIfCancelled(); });
+    const TrainingSource training(model, data.source, context.scratch(),
+                                  [&] { progress.ThrowIfCancelled(); });
     steps =
         TrainUnder(context, progress, parameters, options,
                    ControlLoss(model, rollouts, data, training, order), &curve, &watch, interval);
@@ -195,12 +208,11 @@ TrainingCurve AlignUnderGuard(TaskContext& context, ProgressReporter& progress, 
 // Stage 2: the model learns the references' style from whole images, the tunable step's.
 TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context) {
   const bool style = TextSetting(spec, "align.tune") == "style";
-  const int64_t size = ImageSize(spec);
   const at::Device device = DeviceOf(context);
   ProgressReporter progress(context, IntegerSetting(spec, "align.iterations"), "steps");
 
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
-  const ImageSet references = LoadReferences(context, spec);
+  const ImageSet source = LoadPrepared(context, spec, "source");
+  const ImageSet references = LoadLearnedReferences(context, spec);
   const ReferenceSplit split =
       SplitReferences(references.size(), RealSetting(spec, "align.left_out"));
   const auto model = LoadModel(context, spec, Input(spec, "model"), source);
@@ -215,7 +227,7 @@ TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context) {
                         : std::nullopt,
                     pooled ? nullptr : model->Clone());
 
-  const RewardFeatures reward = MakeRewardFeatures(context, spec, source);
+  const RewardFeatures reward = MakeRewardFeatures(context, spec);
   std::vector<std::string> notes{reward.note, references.note};
   if (split.left_out.empty() && RealSetting(spec, "align.left_out") > 0) {
     notes.push_back(absl::StrCat("fewer than ", kLeastToLeaveOut,
@@ -237,9 +249,10 @@ TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context) {
                  .unless_cancelled = [&](int64_t) { progress.ThrowIfCancelled(); }};
   {
     const at::NoGradGuard no_grad;
-    data.reference_features = data.extractor->Features(data.references);
+    data.reference_features = FeaturesOf(*data.extractor, data.references);
     if (!split.left_out.empty()) {
-      data.left_out_features = data.extractor->Features(Chosen(references, split.left_out, device));
+      data.left_out_features =
+          FeaturesOf(*data.extractor, Chosen(references, split.left_out, device));
     }
   }
   const TrainingCurve curve = AlignUnderGuard(context, progress, *model, rollouts, data, options);

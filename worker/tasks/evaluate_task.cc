@@ -9,7 +9,7 @@
 #include "worker/gates/mask_agreement.h"
 #include "worker/pairs/pair_list.h"
 #include "worker/sets/image_set.h"
-#include "worker/sets/usable_set.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/segmenter_training.h"
 #include "worker/tasks/task_error.h"
@@ -21,6 +21,8 @@ namespace alignflow {
 namespace {
 
 using nlohmann::json;
+
+constexpr int64_t kTested = 16;  // images at a time, as Segment takes them
 
 std::vector<std::string> ClassNames(const LabelTable& labels) {
   std::vector<std::string> names;
@@ -71,17 +73,29 @@ json Row(const at::Tensor& values) {
 // The mean over images, then classes.
 double MeanOf(const at::Tensor& values) { return values.nanmean(0).nanmean().item<double>(); }
 
-void AddScores(const ImageSet& target, const at::Tensor& seen, json& scores) {
-  const ClassOverlap overlap = OverlapOf(seen, target.classes, target.labels.classes());
+// A few images at a time: neither the target nor what is seen in it is ever in memory as a whole.
+void AddScores(Segmenter& model, const ImageSet& target, at::Device device,
+               const ProgressReporter& progress, json& scores) {
+  std::vector<at::Tensor> dice, iou;
   scores["images"] = json::array();
-  for (int64_t i = 0; i < target.size(); ++i) {
-    scores["images"].push_back({{"name", target.names[i]},
-                                {"sequence", SequenceOf(target.names[i])},
-                                {"dice", Row(overlap.dice[i])},
-                                {"iou", Row(overlap.iou[i])}});
+  for (int64_t first = 0; first < target.size(); first += kTested) {
+    progress.ThrowIfCancelled();
+    const int64_t count = std::min(kTested, target.size() - first);
+    const ClassOverlap overlap =
+        OverlapOf(Segment(model, target.images.narrow(0, first, count), device),
+                  target.classes.narrow(0, first, count), target.labels.classes());
+    for (int64_t i = 0; i < count; ++i) {
+      const std::string& name = target.names[first + i];
+      scores["images"].push_back({{"name", name},
+                                  {"sequence", SequenceOf(name)},
+                                  {"dice", Row(overlap.dice[i])},
+                                  {"iou", Row(overlap.iou[i])}});
+    }
+    dice.push_back(overlap.dice);
+    iou.push_back(overlap.iou);
   }
-  scores["mean_dice"] = MeanOf(overlap.dice);
-  scores["mean_iou"] = MeanOf(overlap.iou);
+  scores["mean_dice"] = MeanOf(at::cat(dice));
+  scores["mean_iou"] = MeanOf(at::cat(iou));
 }
 
 bool HasPairs(const TaskSpec& spec) {
@@ -101,12 +115,12 @@ TaskOutputs RunEvaluate(const TaskSpec& spec, TaskContext& context) {
   const std::string name = TextSetting(spec, "evaluate.segmenter");
   ProgressReporter progress(context, iterations, "steps");
 
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
-  const ImageSet target = LoadImageSet(context, Input(spec, "target"), size);
+  const ImageSet source = LoadPrepared(context, spec, "source");
+  const ImageSet target = LoadPrepared(context, spec, "target");
   CheckTarget(source, target);
   ThrowIfError(
-      CheckLeastNumbers(spec.kind, {{Quantity::kSourceStructures, ImagesWithStructures(source)},
-                                    {Quantity::kTargetStructures, ImagesWithStructures(target)}}));
+      CheckLeastNumbers(spec.kind, {{Quantity::kSourceStructures, source.facts.with_structures},
+                                    {Quantity::kTargetStructures, target.facts.with_structures}}));
   std::optional<ImageSet> pairs;
   if (HasPairs(spec)) {
     pairs = LoadPairs(context, spec, "pairs", source.labels, INT64_MAX).set;
@@ -133,7 +147,7 @@ TaskOutputs RunEvaluate(const TaskSpec& spec, TaskContext& context) {
               {"pairs", pairs ? pairs->size() : 0},
               {"iterations", iterations},
               {"classes", ClassNames(source.labels)}};
-  AddScores(target, Segment(*made.model, target.images, DeviceOf(context)), scores);
+  AddScores(*made.model, target, DeviceOf(context), progress, scores);
   return {{"scores", ValueOrThrow(context.Store(scores.dump()))}};
 }
 

@@ -67,7 +67,7 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
   const at::NoGradGuard no_grad;
   const at::Device device = DeviceOf(context);
   const FigureSets sets = LoadFigureSets(context, spec);
-  const std::vector<FeatureSpace> spaces = LoadFeatureSpaces(context, spec, sets.source().set);
+  const std::vector<FeatureSpace> spaces = LoadFeatureSpaces(context, spec);
   ProgressReporter progress(context, static_cast<int64_t>(spaces.size()) + 4, "steps");
   int64_t step = 0;
   const auto advance = [&] {

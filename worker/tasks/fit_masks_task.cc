@@ -1,4 +1,5 @@
-#include "worker/sets/image_set.h"
+#include "worker/masks/mask_rules_json.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/sets/usable_set.h"
 #include "worker/stores/mask_model.h"
 #include "worker/stores/model_file.h"
@@ -26,7 +27,7 @@ TaskOutputs RunFitMasks(const TaskSpec& spec, TaskContext& context) {
   const int64_t batch = IntegerSetting(spec, "masks.batch");
   const int64_t iterations = IntegerSetting(spec, "masks.iterations");
   ProgressReporter progress(context, iterations, "steps");
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
+  const ImageSet source = LoadPrepared(context, spec, "source");
   CheckUsable(spec, source);
   progress.set_note(source.note);
   const auto model = NewMaskFlow(context, spec, source);
@@ -40,7 +41,7 @@ TaskOutputs RunFitMasks(const TaskSpec& spec, TaskContext& context) {
   const auto step = [&](int64_t number) {
     at::Generator random = RandomStream(seed, RandomUse::kFitMasksStep, number);
     const at::Tensor latents =
-        model->Encode(source.classes.index_select(0, order.Items(number * batch, batch)));
+        model->Encode(TakeClasses(source, order.Items(number * batch, batch)));
     const Condition condition = model->TrainingCondition(batch, random);
     const at::Tensor noise = DrawNoise(*model, batch, random, device);
     const at::Tensor t =
@@ -50,7 +51,11 @@ TaskOutputs RunFitMasks(const TaskSpec& spec, TaskContext& context) {
     return StepLoss{loss, {{"loss", loss.item<double>()}}};
   };
   TrainUnder(context, progress, model->parameters(), options, step, &curve);
+  // Not before: who takes up a training looks at its masks once.
+  const MaskRules rules =
+      LearnMaskRules(Thinned(source, kStatisticsImages).classes, source.labels.classes());
   return {{"model", StoreMaskFlow(context, *model, source.labels)},
+          {"rules", ValueOrThrow(context.Store(MaskRulesToJson(rules)))},
           {"curve.json", ValueOrThrow(context.Store(curve.ToJson()))}};
 }
 

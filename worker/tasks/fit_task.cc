@@ -1,4 +1,4 @@
-#include "worker/sets/image_set.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/sets/training_source.h"
 #include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
@@ -35,13 +35,12 @@ TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context) {
                                 .accumulate = Accumulated(spec)};
   ProgressReporter progress(context, options.iterations, "steps");
 
-  MaskFacts facts;
-  const ImageSet source =
-      LoadImageSet(context, Input(spec, "source"), ImageSize(spec), INT64_MAX, &facts);
-  CheckUsable(spec, source, facts);
+  const ImageSet source = LoadPrepared(context, spec, "source");
+  CheckUsable(spec, source);
   progress.set_note(source.note);
   const auto model = NewModel(context, spec, source);
-  const TrainingSource training(*model, source, [&] { progress.ThrowIfCancelled(); });
+  const TrainingSource training(*model, source, context.scratch(),
+                                [&] { progress.ThrowIfCancelled(); });
 
   EpochOrder order(source.size(), seed, RandomUse::kFitOrder);
   TrainingCurve curve("fit");

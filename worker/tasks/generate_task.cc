@@ -11,6 +11,7 @@
 #include "worker/pairs/pair_list.h"
 #include "worker/pairs/pair_maker.h"
 #include "worker/sets/image_set.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
@@ -67,7 +68,7 @@ class PairGroup {
   // The drafts of pairs first + 1, ..., first + kGroup.
   std::vector<Draft> Begin(int64_t first) {
     const at::Tensor items = order_.Items(first, kGroup);
-    const at::Tensor real = TakeBatch(source_, items, at::kCPU).classes;
+    const at::Tensor real = TakeClasses(source_, items);
     std::vector<Draft> drafts(kGroup);
     for (int64_t row = 0; row < kGroup; ++row) {
       Draft& draft = drafts[row];
@@ -204,7 +205,7 @@ std::string LeftOutLine(const Draft& draft, nlohmann::json record) {
 TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   const auto [first, last] = PairNumbersOf(spec);
   ProgressReporter progress(context, last - first + 1, "images");
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
+  const ImageSet source = LoadPrepared(context, spec, "source");
   const PairMaker maker(context, spec, source, [&] { progress.ThrowIfCancelled(); });
   std::optional<MaskList> masks;
   if (TextSetting(spec, "masks.kind") != "real") {
@@ -213,14 +214,14 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   std::unique_ptr<PairGates> gates;
   int64_t attempts = 1;
   if (TextSetting(spec, "gates.enabled") == "on") {
-    const ImageSet references = LoadImageSet(context, Input(spec, "references"), ImageSize(spec));
+    const ImageSet references = LoadReferences(context, Input(spec, "references"), ImageSize(spec));
     gates = std::make_unique<PairGates>(context, spec, source, references);
     attempts = IntegerSetting(spec, "gates.attempts");
   }
 
   std::optional<ColourMoments> colours;
   if (RecolouredShare(spec) > 0) {
-    colours = MomentsInView(ImagesFromBytes(LoadReferences(context, spec).images));
+    colours = MomentsInView(ImagesFromBytes(LoadLearnedReferences(context, spec).images));
   }
 
   PairGroup group(spec, source, masks ? &*masks : nullptr);

@@ -1,4 +1,4 @@
-#include "worker/sets/image_set.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/stores/segmenter_file.h"
@@ -21,7 +21,7 @@ TaskOutputs RunJudge(const TaskSpec& spec, TaskContext& context) {
   const uint64_t seed = IntegerSetting(spec, "seed");
   const int64_t size = ImageSize(spec);
   ProgressReporter progress(context, IntegerSetting(spec, "judge.iterations"), "steps");
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), size);
+  const ImageSet source = LoadPrepared(context, spec, "source");
   CheckUsable(spec, source);
   progress.set_note(source.note);
   const auto model =

@@ -6,8 +6,9 @@
 #include "worker/data/image_decode.h"
 #include "worker/flow/solver.h"
 #include "worker/masks/mask_choice.h"
-#include "worker/sets/image_set.h"
+#include "worker/masks/mask_rules_json.h"
 #include "worker/sets/pixels.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/stores/mask_model.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
@@ -71,8 +72,10 @@ TaskOutputs RunMasks(const TaskSpec& spec, TaskContext& context) {
         absl::InvalidArgumentError("first_pair and last_pair must be 1 <= first <= last"));
   }
   ProgressReporter progress(context, last - first + 1, "masks");
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
-  const RealMasks real(source.classes, source.labels.classes());
+  const ImageSet source = LoadPrepared(context, spec, "source");
+  const RealMasks real(
+      source, MaskRulesFromJson(FetchBytes(context, Input(spec, "rules")), source.labels.classes(),
+                                static_cast<int>(source.images.size(2))));
   const auto model = LoadMaskFlow(context, spec, Input(spec, "model"), source);
   const BeforeStep unless_cancelled = [&](int64_t) { progress.ThrowIfCancelled(); };
   const MaskMaker maker(*model, seed, IntegerSetting(spec, "masks.candidates"), unless_cancelled);

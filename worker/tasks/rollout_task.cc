@@ -1,5 +1,5 @@
 #include "worker/alignment/stage2/trajectory.h"
-#include "worker/sets/image_set.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
@@ -17,7 +17,7 @@ constexpr int64_t kBatch = 32;
 TaskOutputs RunRollout(const TaskSpec& spec, TaskContext& context) {
   const int64_t size = IntegerSetting(spec, "align.pool");
   ProgressReporter progress(context, size, "images");
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
+  const ImageSet source = LoadPrepared(context, spec, "source");
   const auto model = LoadModel(context, spec, Input(spec, "model"), source);
   model->Freeze();
   progress.Report(0);

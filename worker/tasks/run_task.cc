@@ -11,6 +11,8 @@ namespace {
 using TaskFunction = TaskOutputs (*)(const TaskSpec&, TaskContext&);
 
 TaskFunction FunctionOf(const std::string& kind) {
+  if (kind == "prepare") return RunPrepare;
+  if (kind == "describe") return RunDescribe;
   if (kind == "fit") return RunFit;
   if (kind == "rollout") return RunRollout;
   if (kind == "align") return RunAlign;

@@ -15,22 +15,33 @@
 namespace alignflow {
 
 // The kinds with their inputs and outputs. Each is a role whose value is the SHA-256 of a blob;
-// manifests are common/data/manifest.h's JSON.
+// manifests are common/data/manifest.h's JSON. `source` and `target` are packed files of prepare
+// tasks (worker/sets/prepared_set.h), `references` is a manifest.
+//   prepare: dataset (a manifest) -> packed. Every image and mask of a dataset, checked, at the
+//   size
+//     of setting `size`, its only one. The only task that reads a dataset's own files.
+//   describe: source -> statistics (worker/sets/source_statistics.h). Features of all images, and
+//   how
+//     near they come to each other. Has no settings.
 //   fit: source -> model, curve.json. Stage 1, net and control branch; safetensors.
 //   rollout: source, model -> pool. Masks and states x_s rolled out by the stage-1 model.
-//   align: source, model, references, pool (unless align.rollout is fresh) -> model, curve.json.
-//     Stage 2.
-//   fit-masks: source -> model, curve.json. The mask model.
-//   masks: source, model (of fit-masks) -> masks. New masks for pairs first_pair to last_pair: JSON
+//   align: source, statistics, model, references, pool (unless align.rollout is fresh) -> model,
+//     curve.json. Stage 2.
+//   fit-masks: source -> model, curve.json, rules. The mask model, and what holds for real masks:
+//   JSON
+//     (worker/masks/mask_rules_json.h).
+//   masks: source, model and rules (of fit-masks) -> masks. New masks for pairs first_pair to
+//   last_pair: JSON
 //     lines {"pair":1,"mask":"<sha256 of a PNG>","origin":"<stem of the real mask>",
 //     "similarity":0.97}
 //   judge: source -> segmenter. Trained on the source's pairs; sees masks in images of any style.
 //   generate: source, references, model, stage1 (optional: the stage-1 model that leads up to the
 //     hand-over, beside an aligned model), masks (of the same shard; unless masks.kind is real),
-//     judge (if gates.enabled is on) -> pairs. Settings first_pair, last_pair. JSON lines, one a
-//     pair: {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a PNG>","record":{provenance}}
-//     or, if it failed the gates in every attempt, {"pair":1,"left_out":"mask agreement 0.21",
-//     "record":{...}}. record.gates, if they ran, is {"mask_agreement":0.83,"memorization":0.61,
+//     judge and statistics (if gates.enabled is on) -> pairs. Settings first_pair, last_pair. JSON
+//     lines, one a pair: {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a
+//     PNG>","record":{provenance}} or, if it failed the gates in every attempt,
+//     {"pair":1,"left_out":"mask agreement 0.21", "record":{...}}. record.gates, if they ran, is
+//     {"mask_agreement":0.83,"memorization":0.61,
 //     "nearest":"<stem>","nearest_in":"source","near_copy":false,"attempts":1,"passed":true};
 //     record.method is "reinhard" where the image is a recoloured one (generate.recoloured).
 //   transfer: source, references -> pairs. As generate, by colour transfer (method).
@@ -39,7 +50,8 @@ namespace alignflow {
 //     {"segmenter":"unet","run":1,"pairs":700,"iterations":600,"classes":["polyp"],
 //      "images":[{"name":"a","sequence":"","dice":[0.7],"iou":[0.6]},...],
 //      "mean_dice":0.7,"mean_iou":0.6}
-//   figures: source, references, target (optional), stage1/NNNNNN (optional) and stage2/NNNNNN
+//   figures: source, statistics, references, target (optional), stage1/NNNNNN (optional) and
+//   stage2/NNNNNN
 //     (pairs), real/NNNNNN and both/NNNNNN (scores by run, optional)
 //     -> figures, contact-sheet.png, verdicts.json, samples.json, embedding.json.
 //     figures: [{"name","subject","value","low","high","better","unit","sample_count","note"},...];

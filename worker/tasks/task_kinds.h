@@ -7,6 +7,8 @@ namespace alignflow {
 
 // One function per kind; task.h lists inputs and outputs. They throw: TaskError, and whatever the
 // engine and OpenCV throw. RunTask calls them.
+TaskOutputs RunPrepare(const TaskSpec& spec, TaskContext& context);
+TaskOutputs RunDescribe(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunRollout(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context);

@@ -4,6 +4,7 @@
 
 #include "worker/pairs/pair_list.h"
 #include "worker/sets/image_set.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
@@ -30,9 +31,9 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
   const uint64_t seed = IntegerSetting(spec, "seed");
   const auto [first, last] = PairNumbersOf(spec);
   ProgressReporter progress(context, last - first + 1, "images");
-  const ImageSet source = LoadImageSet(context, Input(spec, "source"), ImageSize(spec));
+  const ImageSet source = LoadPrepared(context, spec, "source");
   CheckUsable(spec, source);
-  const ImageSet references = LoadReferences(context, spec);
+  const ImageSet references = LoadLearnedReferences(context, spec);
   const at::Tensor styles = ImagesFromBytes(references.images);
   const ColourMoments moments = MomentsInView(styles);
 

@@ -18,6 +18,8 @@ const std::string kPool(64, 'd');
 const std::string kStage2(64, 'e');
 
 const std::string kTarget(64, 'f');
+const std::string kPacked(64, '1');
+const std::string kStatistics(64, '2');
 
 PlanInput Job(int64_t pairs, SettingMap given = {}) {
   // The plain method, where a test does not say otherwise.
@@ -40,7 +42,8 @@ std::map<TaskPlace, TaskOutputs> AllDone(const PlanInput& job) {
   std::map<TaskPlace, TaskOutputs> outputs;
   for (const std::string& stage : Stages(job)) {
     for (int i = 0; i < StageSize(job, stage); ++i) {
-      for (const char* role : {"model", "pool", "masks", "segmenter", "pairs", "scores"}) {
+      for (const char* role : {"packed", "statistics", "model", "rules", "pool", "masks",
+                               "segmenter", "pairs", "scores"}) {
         outputs[{stage, i}][role] = stage + " " + std::to_string(i);
       }
     }
@@ -52,9 +55,11 @@ std::vector<TaskSpec> TasksOf(const PlanInput& job, const std::string& stage) {
   return StageTasks(job, stage, AllDone(job)).value();
 }
 
-// Outputs as if fit, rollout and align were done.
+// Outputs as if all up to align were done.
 std::map<TaskPlace, TaskOutputs> TrainingDone() {
-  return {{{"fit", 0}, {{"model", kModel}}},
+  return {{{"prepare", 0}, {{"packed", kPacked}}},
+          {{"describe", 0}, {{"statistics", kStatistics}}},
+          {{"fit", 0}, {{"model", kModel}}},
           {{"rollout", 0}, {{"pool", kPool}}},
           {{"align", 0}, {{"model", kStage2}}}};
 }
@@ -64,14 +69,52 @@ std::string KeyOf(const PlanInput& job, const std::string& stage) {
 }
 
 TEST(PlanTest, StagesAreInTheOrderOfTheMethod) {
-  EXPECT_THAT(Stages(Job(1)),
-              ElementsAre("fit", "rollout", "align", "generate", "compare", "figures"));
+  EXPECT_THAT(Stages(Job(1)), ElementsAre("prepare", "describe", "fit", "rollout", "align",
+                                          "generate", "compare", "figures"));
+}
+
+// What makes a shard of a job with other settings, methods or presets read the same file.
+TEST(PlanTest, PreparingDependsOnTheDatasetAndTheSizeAlone) {
+  const TaskSpec prepare = TasksOf(Job(1), "prepare").front();
+  EXPECT_EQ(prepare.settings, (SettingMap{{"size", "64"}}));
+  EXPECT_THAT(prepare.inputs, ElementsAre(Pair("dataset", kSource)));
+  PlanInput other =
+      WithTarget(Job(70, {{"seed", "9"}, {"method", "fda"}, {"gates.enabled", "on"}}));
+  other.references_digest = kPool;
+  const std::vector<TaskSpec> both = TasksOf(other, "prepare");
+  ASSERT_EQ(both.size(), 2u);
+  EXPECT_EQ(TaskKey(both[0]), TaskKey(prepare));
+  EXPECT_THAT(both[1].inputs, ElementsAre(Pair("dataset", kTarget)));
+  EXPECT_EQ(KeyOf(other, "describe"), KeyOf(Job(1), "describe"));
+  const auto of_preset = [](const char* preset, SettingMap given) {
+    PlanInput job = Job(1);
+    job.preset = preset;
+    job.settings = ResolveSettings(preset, given).value();
+    return TaskKey(TasksOf(job, "prepare").front());
+  };
+  EXPECT_EQ(of_preset("unet-128", {}), of_preset("sd3.5-medium", {{"size", "128"}}));
+  EXPECT_NE(of_preset("unet-128", {}), of_preset("sd3.5-medium", {}));
+}
+
+TEST(PlanTest, OnlyTasksThatPrepareReadADataset) {
+  const PlanInput job = WithTarget(
+      Job(40, {{"masks.kind", "both"}, {"gates.enabled", "on"}, {"evaluate.segmenter", "unet"}}));
+  for (const std::string& stage : Stages(job)) {
+    for (const TaskSpec& task : TasksOf(job, stage)) {
+      for (const auto& [role, digest] : task.inputs) {
+        EXPECT_EQ(digest == kSource || digest == kTarget, stage == "prepare")
+            << stage << " " << role;
+      }
+    }
+  }
 }
 
 TEST(PlanTest, FreshRolloutsLeaveTheRolloutTaskOut) {
   const PlanInput job = Job(1, {{"align.rollout", "fresh"}});
-  EXPECT_THAT(Stages(job), ElementsAre("fit", "align", "generate", "compare", "figures"));
-  EXPECT_EQ(Prerequisites(job, "align"), (std::vector<TaskPlace>{{"fit", 0}}));
+  EXPECT_THAT(Stages(job),
+              ElementsAre("prepare", "describe", "fit", "align", "generate", "compare", "figures"));
+  EXPECT_EQ(Prerequisites(job, "align"),
+            (std::vector<TaskPlace>{{"prepare", 0}, {"describe", 0}, {"fit", 0}}));
   const TaskSpec align = StageTasks(job, "align", TrainingDone()).value().front();
   EXPECT_FALSE(align.inputs.contains("pool"));
 }
@@ -101,9 +144,10 @@ TEST(PlanTest, ComparesNoMorePairsThanTheJobAndTheFiguresHave) {
 
 TEST(PlanTest, FiguresWaitOnlyForTheShardsThatTheyLookAt) {
   const PlanInput job = Job(500, {{"figures.samples", "40"}});
-  EXPECT_THAT(Prerequisites(job, "figures"),
-              ElementsAre(TaskPlace{"generate", 0}, TaskPlace{"generate", 1},
-                          TaskPlace{"compare", 0}, TaskPlace{"compare", 1}));
+  EXPECT_THAT(
+      Prerequisites(job, "figures"),
+      ElementsAre(TaskPlace{"prepare", 0}, TaskPlace{"describe", 0}, TaskPlace{"generate", 0},
+                  TaskPlace{"generate", 1}, TaskPlace{"compare", 0}, TaskPlace{"compare", 1}));
 }
 
 TEST(PlanTest, CompareUsesTheStage1ModelAndGenerateTheStage2Model) {
@@ -136,8 +180,9 @@ TEST(PlanTest, AMissingOutputIsAnErrorAndNotAnEmptyInput) {
 TEST(PlanTest, EverythingAskedForIsAStageOnceItIsNeeded) {
   const PlanInput job = WithTarget(Job(
       1, {{"masks.kind", "synthetic"}, {"gates.enabled", "on"}, {"evaluate.segmenter", "unet"}}));
-  EXPECT_THAT(Stages(job), ElementsAre("fit", "fit-masks", "judge", "rollout", "align", "masks",
-                                       "generate", "compare", "baseline", "evaluate", "figures"));
+  EXPECT_THAT(Stages(job),
+              ElementsAre("prepare", "describe", "fit", "fit-masks", "judge", "rollout", "align",
+                          "masks", "generate", "compare", "baseline", "evaluate", "figures"));
 }
 
 TEST(PlanTest, EveryPrerequisiteIsInAnEarlierStageOfTheJob) {
@@ -169,9 +214,9 @@ TEST(PlanTest, EveryPrerequisiteIsInAnEarlierStageOfTheJob) {
 
 TEST(PlanTest, ControlNetFmGeneratesWithTheStage1ModelAlone) {
   const PlanInput job = Job(1, {{"method", "controlnet-fm"}});
-  EXPECT_THAT(Stages(job), ElementsAre("fit", "generate", "figures"));
+  EXPECT_THAT(Stages(job), ElementsAre("prepare", "describe", "fit", "generate", "figures"));
   EXPECT_THAT(TasksOf(job, "generate").front().inputs,
-              UnorderedElementsAre(Pair("source", kSource), Pair("model", "fit 0")));
+              UnorderedElementsAre(Pair("source", "prepare 0"), Pair("model", "fit 0")));
   EXPECT_EQ(TasksOf(job, "fit").front().settings, TasksOf(Job(1), "fit").front().settings)
       << "both methods share stage 1";
 }
@@ -179,14 +224,14 @@ TEST(PlanTest, ControlNetFmGeneratesWithTheStage1ModelAlone) {
 TEST(PlanTest, ColourTransferNeedsNoModelAndNoJudge) {
   for (const char* method : {"reinhard", "fda"}) {
     const PlanInput job = Job(40, {{"method", method}, {"gates.enabled", "on"}});
-    EXPECT_THAT(Stages(job), ElementsAre("generate", "figures"));
+    EXPECT_THAT(Stages(job), ElementsAre("prepare", "describe", "generate", "figures"));
     const std::vector<TaskSpec> tasks = TasksOf(job, "generate");
     ASSERT_EQ(tasks.size(), 2u);
     EXPECT_EQ(tasks[1].kind, "transfer");
     EXPECT_EQ(tasks[1].settings.at("method"), method);
     EXPECT_EQ(PairsOf(tasks[1]).value().first, 33);
     EXPECT_THAT(tasks[0].inputs,
-                UnorderedElementsAre(Pair("source", kSource), Pair("references", kReferences)));
+                UnorderedElementsAre(Pair("source", "prepare 0"), Pair("references", kReferences)));
   }
 }
 
@@ -199,6 +244,7 @@ TEST(PlanTest, NewMasksGoShardByShardToBothStages) {
   ASSERT_EQ(generate.size(), 3u);
   ASSERT_EQ(compare.size(), 2u);
   EXPECT_EQ(masks[0].inputs.at("model"), "fit-masks 0");
+  EXPECT_EQ(masks[0].inputs.at("rules"), "fit-masks 0");
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(generate[i].inputs.at("masks"), "masks " + std::to_string(i));
     EXPECT_EQ(PairsOf(generate[i]).value().first, PairsOf(masks[i]).value().first);
@@ -211,6 +257,7 @@ TEST(PlanTest, GatesGetTheJudgeAndTheReferencesAndLeaveCompareAlone) {
   const PlanInput job = Job(1, {{"gates.enabled", "on"}, {"gates.mask_agreement", "0.9"}});
   const TaskSpec generate = TasksOf(job, "generate").front();
   EXPECT_EQ(generate.inputs.at("judge"), "judge 0");
+  EXPECT_EQ(generate.inputs.at("statistics"), "describe 0");
   EXPECT_EQ(generate.inputs.at("references"), kReferences);
   const TaskSpec compare = TasksOf(job, "compare").front();
   EXPECT_FALSE(compare.inputs.contains("judge"));
@@ -240,10 +287,11 @@ TEST(PlanTest, EvaluationRunsWithoutAndWithThePairsOfEveryShard) {
   EXPECT_EQ(baseline[1].kind, "evaluate");
   EXPECT_EQ(baseline[1].settings.at("run"), "2");
   EXPECT_THAT(baseline[1].inputs,
-              UnorderedElementsAre(Pair("source", kSource), Pair("target", kTarget)));
-  EXPECT_THAT(both[1].inputs, UnorderedElementsAre(Pair("source", kSource), Pair("target", kTarget),
-                                                   Pair("pairs/000000", "generate 0"),
-                                                   Pair("pairs/000001", "generate 1")));
+              UnorderedElementsAre(Pair("source", "prepare 0"), Pair("target", "prepare 1")));
+  EXPECT_THAT(
+      both[1].inputs,
+      UnorderedElementsAre(Pair("source", "prepare 0"), Pair("target", "prepare 1"),
+                           Pair("pairs/000000", "generate 0"), Pair("pairs/000001", "generate 1")));
 }
 
 TEST(PlanTest, TheBaselineIsSharedByJobsThatDifferInTheirPairs) {
@@ -263,19 +311,20 @@ TEST(PlanTest, FiguresGetBothStagesTheTargetAndAllScores) {
       TasksOf(WithTarget(Job(2, {{"evaluate.segmenter", "unet"}, {"evaluate.seeds", "2"}})),
               "figures")
           .front();
-  EXPECT_THAT(task.inputs,
-              UnorderedElementsAre(
-                  Pair("source", kSource), Pair("references", kReferences), Pair("target", kTarget),
-                  Pair("stage1/000000", "compare 0"), Pair("stage2/000000", "generate 0"),
-                  Pair("real/000000", "baseline 0"), Pair("real/000001", "baseline 1"),
-                  Pair("both/000000", "evaluate 0"), Pair("both/000001", "evaluate 1")));
+  EXPECT_THAT(
+      task.inputs,
+      UnorderedElementsAre(Pair("source", "prepare 0"), Pair("statistics", "describe 0"),
+                           Pair("references", kReferences), Pair("target", "prepare 1"),
+                           Pair("stage1/000000", "compare 0"), Pair("stage2/000000", "generate 0"),
+                           Pair("real/000000", "baseline 0"), Pair("real/000001", "baseline 1"),
+                           Pair("both/000000", "evaluate 0"), Pair("both/000001", "evaluate 1")));
 }
 
 TEST(PlanTest, SettingsOfAnOlderVersionAskForTheOldGraph) {
   PlanInput job = WithTarget(Job(1));
   job.settings = {{"align.rollout", "pool"}, {"figures.samples", "128"}};
-  EXPECT_THAT(Stages(job),
-              ElementsAre("fit", "rollout", "align", "generate", "compare", "figures"));
+  EXPECT_THAT(Stages(job), ElementsAre("prepare", "describe", "fit", "rollout", "align", "generate",
+                                       "compare", "figures"));
 }
 
 }  // namespace

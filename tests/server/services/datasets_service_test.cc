@@ -214,6 +214,28 @@ TEST_F(DatasetsServiceTest, ListsNewestFirstPageByPage) {
       Call(*datasets_, &v1::Datasets::Stub::ListDatasets, request, &response)));
 }
 
+// What was prepared from a dataset holds its images, so it goes with it; what was learned stays.
+TEST_F(DatasetsServiceTest, ADeletedDatasetTakesWhatWasPreparedFromItAlong) {
+  ASSERT_TRUE(CreateJob(JobRequest(1)).ok());
+  const std::string worker = Register();
+  std::map<std::string, std::string> outputs;
+  for (const char* kind : {"prepare", "describe", "fit"}) {
+    const v1::LeaseResponse lease = Lease(worker).value();
+    ASSERT_EQ(lease.task().kind(), kind);
+    for (const auto& [role, blob] : FakeOutputs(lease.task())) outputs[role] = blob;
+    ASSERT_EQ(ReportSuccess(worker, lease), absl::OkStatus());
+  }
+  Work(worker);
+  ASSERT_EQ(Delete("datasets/polyps"), absl::OkStatus());
+  ASSERT_TRUE(coordinator_->CollectGarbage(-absl::Minutes(1)).ok());
+  EXPECT_TRUE(absl::IsNotFound(blobs_->DownloadBytes(outputs.at("packed")).status()));
+  EXPECT_TRUE(absl::IsNotFound(blobs_->DownloadBytes(outputs.at("statistics")).status()));
+  EXPECT_TRUE(blobs_->DownloadBytes(outputs.at("model")).ok());
+  // Pushed again, it is prepared again, and nothing else is computed.
+  ASSERT_TRUE(CreateJob(JobRequest(1)).ok());
+  EXPECT_THAT(Work(worker), testing::ElementsAre("prepare", "describe"));
+}
+
 TEST_F(DatasetsServiceTest, ADatasetInUseIsNotDeleted) {
   const v1::Job job = CreateJob(JobRequest(1)).value();
   EXPECT_TRUE(absl::IsFailedPrecondition(Delete("datasets/polyps")));

@@ -48,13 +48,14 @@ TEST_F(JobsServiceTest, AJobGoesThroughItsStagesAndEndsWithPairsFiguresAndModels
   EXPECT_EQ(queued.spec().settings().at("align.start_index"), "18");
   EXPECT_EQ(queued.spec().references_size(), 2);
   EXPECT_TRUE(queued.warnings().empty());
-  EXPECT_EQ(StageOf(queued, "fit").state(), v1::STAGE_STATE_QUEUED);
+  EXPECT_EQ(StageOf(queued, "prepare").state(), v1::STAGE_STATE_QUEUED);
+  EXPECT_EQ(StageOf(queued, "fit").state(), v1::STAGE_STATE_WAITING);
   EXPECT_EQ(StageOf(queued, "align").state(), v1::STAGE_STATE_WAITING);
   EXPECT_TRUE(absl::IsFailedPrecondition(GetReport(queued.name()).status()));
 
   const std::vector<std::string> kinds = Work(Register());
-  EXPECT_THAT(kinds, ElementsAre("fit", "rollout", "align", "generate", "generate", "generate",
-                                 "generate", "figures"));
+  EXPECT_THAT(kinds, ElementsAre("prepare", "describe", "fit", "rollout", "align", "generate",
+                                 "generate", "generate", "generate", "figures"));
   const v1::Job done = GetJob(queued.name());
   EXPECT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(done.pairs_ready(), 40);
@@ -161,9 +162,9 @@ TEST_F(JobsServiceTest, AWholeJobWithMasksGatesAndEvaluationGoesThroughEveryStag
   Set(request, "evaluate.seeds", "2");
   const v1::Job queued = CreateJob(request).value();
   EXPECT_THAT(Work(Register()),
-              ElementsAre("fit", "fit-masks", "judge", "rollout", "align", "masks", "masks",
-                          "generate", "generate", "generate", "generate", "evaluate", "evaluate",
-                          "evaluate", "evaluate", "figures"));
+              ElementsAre("prepare", "prepare", "describe", "fit", "fit-masks", "judge", "rollout",
+                          "align", "masks", "masks", "generate", "generate", "generate", "generate",
+                          "evaluate", "evaluate", "evaluate", "evaluate", "figures"));
   const v1::Job done = GetJob(queued.name());
   EXPECT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(done.pairs_ready(), 40) << "new masks alone are no pairs";
@@ -174,7 +175,7 @@ TEST_F(JobsServiceTest, ColourTransferMakesPairsWithoutAnyModel) {
   v1::CreateJobRequest request = JobRequest(2);
   Set(request, "method", "reinhard");
   const std::string name = CreateJob(request).value().name();
-  EXPECT_THAT(Work(Register()), ElementsAre("transfer", "figures"));
+  EXPECT_THAT(Work(Register()), ElementsAre("prepare", "describe", "transfer", "figures"));
   EXPECT_EQ(GetJob(name).pairs_ready(), 2);
   EXPECT_EQ(GetJob(name).stage1_model(), "");
 }
@@ -182,7 +183,7 @@ TEST_F(JobsServiceTest, ColourTransferMakesPairsWithoutAnyModel) {
 TEST_F(JobsServiceTest, PairsBeforeAGapAreNotHeldBackAndThoseAfterItAre) {
   const std::string name = CreateJob(JobRequest(70)).value().name();
   const std::string first = Register(), second = Register(), third = Register();
-  Work(first, 3);
+  Work(first, 5);
   const v1::LeaseResponse shard1 = Lease(first).value();
   const v1::LeaseResponse shard2 = Lease(second).value();
   const v1::LeaseResponse shard3 = Lease(third).value();
@@ -213,6 +214,20 @@ TEST_F(JobsServiceTest, ASecondJobWithOtherReferencesSkipsFitAndRollout) {
   EXPECT_EQ(StageOf(done, "fit").tasks_reused(), 1);
 }
 
+// Whatever else they ask for, jobs on one source at one size prepare it once.
+TEST_F(JobsServiceTest, JobsOfOtherMethodsAndSeedsShareThePreparedSource) {
+  const std::string worker = Register();
+  ASSERT_TRUE(CreateJob(JobRequest(2)).ok());
+  Work(worker);
+  v1::CreateJobRequest request = JobRequest(2);
+  Set(request, "method", "fda");
+  Set(request, "seed", "7");
+  const v1::Job other = CreateJob(request).value();
+  EXPECT_EQ(StageOf(other, "prepare").state(), v1::STAGE_STATE_REUSED);
+  EXPECT_EQ(StageOf(other, "describe").state(), v1::STAGE_STATE_REUSED);
+  EXPECT_THAT(Work(worker), ElementsAre("transfer", "figures"));
+}
+
 TEST_F(JobsServiceTest, TheSameJobAgainIsDoneAtOnceWithItsOwnPairs) {
   const std::string first = CreateJob(JobRequest(2)).value().name();
   Work(Register());
@@ -229,7 +244,7 @@ TEST_F(JobsServiceTest, TheSameJobAgainIsDoneAtOnceWithItsOwnPairs) {
 TEST_F(JobsServiceTest, TwoJobsShareATaskThatRuns) {
   const std::string worker = Register();
   const std::string first = CreateJob(JobRequest(2)).value().name();
-  const v1::LeaseResponse fit = Lease(worker).value();
+  const v1::LeaseResponse fit = LeaseFit(worker);
   const v1::Job second = CreateJob(JobRequest(2, 3, 200)).value();
   EXPECT_EQ(second.state(), v1::JOB_STATE_RUNNING);
   EXPECT_FALSE(Lease(Register()).value().has_task()) << "the fit is not computed twice";
@@ -243,7 +258,7 @@ TEST_F(JobsServiceTest, ASharedTaskSurvivesTheCancellingOfOneJob) {
   const std::string worker = Register();
   const std::string first = CreateJob(JobRequest(2)).value().name();
   const std::string second = CreateJob(JobRequest(2, 3, 200)).value().name();
-  const v1::LeaseResponse fit = Lease(worker).value();
+  const v1::LeaseResponse fit = LeaseFit(worker);
   ASSERT_TRUE(CancelJob(first).ok());
   EXPECT_FALSE(Heartbeat(worker, fit).value());
   ASSERT_EQ(ReportSuccess(worker, fit), absl::OkStatus());
@@ -255,7 +270,7 @@ TEST_F(JobsServiceTest, ASharedTaskSurvivesTheCancellingOfOneJob) {
 TEST_F(JobsServiceTest, CancellingReachesTheWorkerAndMayBeRepeated) {
   const std::string worker = Register();
   const std::string name = CreateJob(JobRequest(2)).value().name();
-  const v1::LeaseResponse fit = Lease(worker).value();
+  const v1::LeaseResponse fit = LeaseFit(worker);
   EXPECT_EQ(CancelJob(name).value().state(), v1::JOB_STATE_CANCELLED);
   EXPECT_TRUE(Heartbeat(worker, fit).value());
   EXPECT_EQ(ReportHandedBack(worker, fit), absl::OkStatus());
@@ -274,12 +289,12 @@ TEST_F(JobsServiceTest, AFinishedJobCannotBeCancelled) {
 TEST_F(JobsServiceTest, ACancelledJobStartedAgainGoesOnFromItsCheckpoint) {
   const std::string worker = Register();
   const std::string name = CreateJob(JobRequest(2)).value().name();
-  const v1::LeaseResponse fit = Lease(worker).value();
+  const v1::LeaseResponse fit = LeaseFit(worker);
   const std::string checkpoint = Upload("half-way").sha256();
   ASSERT_TRUE(CancelJob(name).ok());
   ASSERT_EQ(ReportHandedBack(worker, fit, checkpoint), absl::OkStatus());
   ASSERT_TRUE(CreateJob(JobRequest(2)).ok());
-  const v1::LeaseResponse again = Lease(worker).value();
+  const v1::LeaseResponse again = LeaseFit(worker);
   EXPECT_EQ(again.task().key(), fit.task().key());
   EXPECT_EQ(again.checkpoint_sha256(), checkpoint);
   EXPECT_GT(again.attempt(), fit.attempt());
@@ -288,7 +303,7 @@ TEST_F(JobsServiceTest, ACancelledJobStartedAgainGoesOnFromItsCheckpoint) {
 TEST_F(JobsServiceTest, AFailedTaskFailsItsJobWithTheWorkersMessage) {
   const std::string worker = Register();
   const std::string name = CreateJob(JobRequest(2)).value().name();
-  ASSERT_EQ(ReportFailure(worker, Lease(worker).value(), true), absl::OkStatus());
+  ASSERT_EQ(ReportFailure(worker, LeaseFit(worker), true), absl::OkStatus());
   const v1::Job job = GetJob(name);
   EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
   EXPECT_EQ(job.error(), "stage fit failed: it does not work; try another");
@@ -307,7 +322,7 @@ TEST_F(JobsServiceTest, TriesThreeTimes) {
   const std::string name = CreateJob(JobRequest(2)).value().name();
   for (int failure = 1; failure <= 3; ++failure) {
     EXPECT_NE(GetJob(name).state(), v1::JOB_STATE_FAILED);
-    ASSERT_EQ(ReportFailure(worker, Lease(worker).value(), false), absl::OkStatus());
+    ASSERT_EQ(ReportFailure(worker, LeaseFit(worker), false), absl::OkStatus());
   }
   EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_FAILED);
   EXPECT_EQ(StageOf(GetJob(name), "fit").retries(), 2);
@@ -317,9 +332,10 @@ TEST_F(JobsServiceTest, TheOlderJobIsServedFirst) {
   v1::CreateJobRequest request = JobRequest(2);
   const std::string older = CreateJob(request).value().name();
   (*request.mutable_spec()->mutable_settings())["seed"] = "1";
+  request.mutable_spec()->set_preset("unet-128");  // so that they share nothing
   const std::string newer = CreateJob(request).value().name();
   const std::string worker = Register();
-  const v1::LeaseResponse fit = Lease(worker).value();
+  const v1::LeaseResponse fit = LeaseFit(worker);
   EXPECT_EQ(fit.task().settings().at("seed"), "0");
   EXPECT_EQ(GetJob(newer).waiting_reason(), "1 worker, busy with " + older);
 }
@@ -349,7 +365,7 @@ TEST_F(JobsServiceTest, TheTargetIsForFiguresOnly) {
 TEST_F(JobsServiceTest, WatchingShowsTheLatestStateAndEndsWithTheJob) {
   const std::string worker = Register();
   const std::string name = CreateJob(JobRequest(1)).value().name();
-  const v1::LeaseResponse fit = Lease(worker).value();
+  const v1::LeaseResponse fit = LeaseFit(worker);
   ASSERT_TRUE(Heartbeat(worker, fit, "", 7).ok());
   const v1::JobEvent event = EventsOf(name, 0, true).front();
   EXPECT_EQ(event.job().state(), v1::JOB_STATE_RUNNING);

@@ -55,7 +55,7 @@ TEST_F(ModelsServiceTest, ADeletedModelIsComputedAgainWhenItIsNeeded) {
   const std::string worker = Register();
   const std::string name = CreateJob(JobRequest(1)).value().name();
   EXPECT_TRUE(absl::IsNotFound(Delete("models/0")));
-  Work(worker, 1);
+  Work(worker, 3);
   const std::string model = GetJob(name).stage1_model();
   EXPECT_TRUE(absl::IsFailedPrecondition(Delete(model))) << "the job still needs it";
   Work(worker);

@@ -75,13 +75,13 @@ TEST_F(WorkersServiceTest, HandingBackIsNoFailure) {
     ASSERT_EQ(ReportHandedBack(worker, Lease(worker).value()), absl::OkStatus());
   }
   EXPECT_NE(GetJob(name).state(), v1::JOB_STATE_FAILED);
-  EXPECT_EQ(StageOf(GetJob(name), "fit").retries(), 0);
+  EXPECT_EQ(StageOf(GetJob(name), "prepare").retries(), 0);
 }
 
 TEST_F(WorkersServiceTest, ResultsThatAreNotWholeAreRefused) {
   ASSERT_TRUE(CreateJob(JobRequest(3)).ok());
   const std::string worker = Register();
-  const v1::LeaseResponse fit = Lease(worker).value();
+  const v1::LeaseResponse fit = LeaseFit(worker);
   v1::ReportRequest report;
   report.mutable_success();
   EXPECT_TRUE(absl::IsInvalidArgument(Report(worker, fit, report))) << "an output is missing";
@@ -144,7 +144,7 @@ TEST_F(WorkersServiceTest, AClosingCoordinatorLeasesNothingAndAsksForTasksBack) 
   const v1::LeaseResponse again = Lease(Register()).value();
   EXPECT_EQ(again.task().key(), lease.task().key());
   EXPECT_EQ(again.checkpoint_sha256(), checkpoint);
-  EXPECT_EQ(StageOf(GetJob(name), "fit").retries(), 0);
+  EXPECT_EQ(StageOf(GetJob(name), "prepare").retries(), 0);
 }
 
 TEST_F(WorkersServiceTest, QueuedJobsSayWhetherAWorkerIsThere) {

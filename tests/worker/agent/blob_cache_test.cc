@@ -1,6 +1,11 @@
 #include "worker/agent/blob_cache.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <chrono>
+#include <ctime>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <thread>
@@ -36,8 +41,9 @@ class BlobCacheTest : public ::testing::Test {
     return folder_.path() / "blobs" / sha256;
   }
   void UsedMinutesAgo(const std::string& sha256, int minutes) {
-    std::filesystem::last_write_time(Cached(sha256), std::filesystem::file_time_type::clock::now() -
-                                                         std::chrono::minutes(minutes));
+    const timespec used{.tv_sec = std::time(nullptr) - 60 * minutes, .tv_nsec = 0};
+    const timespec times[2] = {used, {.tv_sec = 0, .tv_nsec = UTIME_OMIT}};
+    ASSERT_EQ(utimensat(AT_FDCWD, Cached(sha256).c_str(), times, 0), 0);
   }
 
   TempFolder folder_;
@@ -66,6 +72,33 @@ TEST_F(BlobCacheTest, DamagedCachedFileIsFetchedAgain) {
     EXPECT_EQ(Fetch(cache, sha256), "bytes");
     EXPECT_EQ(ReadFile(Cached(sha256)), "bytes") << "the damaged file was kept";
   }
+}
+
+// Seen from outside: what is changed behind the cache's back, with the time of the last write set
+// back, is handed out, because the file is not read again; with any other write it is noticed.
+TEST_F(BlobCacheTest, AFileThatWasCheckedIsNotReadAgainUnlessItWasWrittenTo) {
+  const std::string sha256 = blobs_.Put("bytes");
+  BlobCache cache(folder_.path(), 100);
+  Fetch(cache, sha256);
+  const auto written = std::filesystem::last_write_time(Cached(sha256));
+  std::ofstream(Cached(sha256)) << "BYTES";
+  std::filesystem::last_write_time(Cached(sha256), written);
+  EXPECT_EQ(Fetch(cache, sha256), "BYTES");
+  std::filesystem::last_write_time(Cached(sha256), written + std::chrono::seconds(1));
+  EXPECT_EQ(Fetch(cache, sha256), "bytes");
+  BlobCache restarted(folder_.path(), 100);
+  std::ofstream(Cached(sha256)) << "BYTES";
+  EXPECT_EQ(Fetch(restarted, sha256), "bytes") << "every worker checks for itself";
+}
+
+TEST_F(BlobCacheTest, WhatWasSentNeedNotBeFetched) {
+  const std::string sha256 = blobs_.Put("bytes");
+  BlobCache cache(folder_.path(), 100);
+  const auto sent = folder_.path() / "sent";
+  WriteFile(sent, "bytes");
+  cache.Keep(sha256, sent);
+  EXPECT_EQ(Fetch(cache, sha256), "bytes");
+  EXPECT_EQ(blobs_.reads(), 0);
 }
 
 TEST_F(BlobCacheTest, BytesThatDoNotMatchAreRefusedAndNotKept) {

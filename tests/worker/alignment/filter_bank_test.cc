@@ -20,7 +20,7 @@ at::Tensor RandomImages(int64_t count, int64_t size, uint64_t seed) {
 
 FilterBank Fitted(const at::Tensor& images) {
   FilterBank bank;
-  bank.Fit(images);
+  bank.Fit(RawFilterBank(images));
   return bank;
 }
 
@@ -83,7 +83,7 @@ TEST(FilterBankTest, SizesItCannotTakeAreRefused) {
   EXPECT_THROW(bank.Features(at::zeros({1, 3, 40, 32})), std::invalid_argument);
   EXPECT_THROW(bank.Features(at::zeros({1, 1, 32, 32})), std::invalid_argument);
   EXPECT_THROW(bank.Features(at::zeros({1, 3, 16, 16})), std::invalid_argument);
-  EXPECT_THROW(FilterBank().Fit(RandomImages(1, 32, 1)), std::invalid_argument);
+  EXPECT_THROW(FilterBank().Fit(RawFilterBank(RandomImages(1, 32, 1))), std::invalid_argument);
 }
 
 }  // namespace

@@ -30,8 +30,10 @@ class MemorizationTest : public ::testing::Test {
  protected:
   MemorizationTest() : source_(Images(80, 1)) {
     auto features = std::make_shared<FilterBank>();
-    features->Fit(source_ * 2 - 1);
-    index_ = std::make_unique<MemorizationIndex>(features, at::kCPU, Bytes(source_));
+    const at::Tensor images = Bytes(source_).to(at::kFloat) / 127.5 - 1;
+    features->Fit(RawFilterBank(images));
+    const ImageDescriptors source{RankPictures(images), features->Features(images)};
+    index_ = std::make_unique<MemorizationIndex>(features, at::kCPU, source, MeasureUnits(source));
   }
 
   double MedianRatio(const at::Tensor& images, int64_t set = 0) const {
@@ -105,10 +107,22 @@ TEST_F(MemorizationTest, AnAnswerDoesNotDependOnTheImagesAskedWith) {
   }
 }
 
-TEST(MemorizationIndexTest, OneImageHasNoDistancesToMeasureBy) {
-  auto features = std::make_shared<FilterBank>();
-  features->Fit(Images(4, 1) * 2 - 1);
-  EXPECT_THROW(MemorizationIndex(features, at::kCPU, Bytes(Images(1, 1))), std::invalid_argument);
+TEST(MeasureUnitsTest, OneImageHasNoDistancesToMeasureBy) {
+  EXPECT_THROW(MeasureUnits({at::zeros({1, 256}), at::zeros({1, 8})}), std::invalid_argument);
+}
+
+// Of a large set some images tell: time grows with the images, not with their square, and the units
+// hardly change.
+TEST(MeasureUnitsTest, ALargeSetIsMeasuredBySomeOfItsImages) {
+  at::Generator random = RandomStream(7, RandomUse::kBootstrap);
+  const ImageDescriptors all{at::randn({2500, 256}, random), at::randn({2500, 8}, random)};
+  int64_t looks = 0;
+  const MemorizationUnits units = MeasureUnits(all, [&] { ++looks; });
+  const at::Tensor nearest =
+      std::get<0>(at::cdist(all.features, all.features, 2, 2).fill_diagonal_(INFINITY).min(1));
+  EXPECT_NEAR(units.feature, nearest.median().item<double>(), 0.03 * units.feature);
+  EXPECT_GT(units.pixel, 1.0);
+  EXPECT_LE(looks, 3) << "1,000 queries fit into one look for each of the three units";
 }
 
 }  // namespace

@@ -1,13 +1,19 @@
 #include "worker/masks/mask_cleanup.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <opencv2/imgproc.hpp>
+#include <string>
+#include <vector>
 
 #include "worker/masks/mask_choice.h"
 #include "worker/masks/mask_figures.h"
 #include "worker/masks/mask_regions.h"
+#include "worker/masks/mask_rules_json.h"
 #include "worker/masks/unet_mask_flow.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/training/random_stream.h"
 
 namespace alignflow {
@@ -36,6 +42,36 @@ at::Tensor Fundi() {
   std::vector<cv::Mat> masks;
   for (int i = 0; i < 8; ++i) masks.push_back(Fundus(24 + 2 * i, 30 + i, 12, 4 + i % 3));
   return TensorOf(masks);
+}
+
+// Real masks as a prepared set has them.
+RealMasks Real(const at::Tensor& masks, int count) {
+  ImageSet set;
+  std::vector<LabelTable::Label> labels;
+  for (int i = 1; i < count; ++i) labels.push_back({"class-" + std::to_string(i), i});
+  set.labels = *LabelTable::Make(labels, 0);
+  set.classes = masks;
+  set.mask_digests = at::empty({masks.size(0), 32}, at::kByte);
+  for (int64_t i = 0; i < masks.size(0); ++i) {
+    const std::string digest = RowDigest(masks[i]);
+    std::copy(digest.begin(), digest.end(), set.mask_digests[i].data_ptr<uint8_t>());
+  }
+  return {set, LearnMaskRules(masks, count)};
+}
+
+TEST(MaskRulesTest, TheyAreTheSameInAFileAndOnAnyNumberOfThreads) {
+  const MaskRules rules = LearnMaskRules(Fundi(), 3);
+  const std::string text = MaskRulesToJson(rules);
+  EXPECT_EQ(MaskRulesToJson(MaskRulesFromJson(text, 3, kSide)), text);
+  EXPECT_EQ(MaskRulesToJson(LearnMaskRules(at::stack({Fundi(), Fundi()}, 1).select(1, 0), 3)), text)
+      << "rows that lie apart in memory";
+  const int threads = at::get_num_threads();
+  at::set_num_threads(4);
+  EXPECT_EQ(MaskRulesToJson(LearnMaskRules(Fundi(), 3)), text);
+  at::set_num_threads(threads);
+  EXPECT_THROW(MaskRulesFromJson(text, 2, kSide), std::invalid_argument);
+  EXPECT_THROW(MaskRulesFromJson(text, 3, 128), std::invalid_argument);
+  EXPECT_THROW(MaskRulesFromJson("{}", 3, kSide), std::invalid_argument);
 }
 
 TEST(MaskRulesTest, AClassThatIsOnlyFoundInsideAnotherIsItsChild) {
@@ -122,7 +158,7 @@ TEST(MaskFaultTest, NamesWhatBreaksARule) {
 
 TEST(RealMasksTest, TheMostSimilarCandidateIsChosenAndNeverARealMask) {
   const at::Tensor real = Fundi();
-  const RealMasks masks(real, 3);
+  const RealMasks masks = Real(real, 3);
   const cv::Mat near = Fundus(25, 31, 12, 5), far = Fundus(45, 45, 12, 5);
   const auto chosen = masks.Choose(TensorOf({far, near, Empty()}), 0);
   ASSERT_TRUE(chosen.mask.defined());
@@ -130,14 +166,14 @@ TEST(RealMasksTest, TheMostSimilarCandidateIsChosenAndNeverARealMask) {
   EXPECT_EQ(chosen.mask[31][25].item<int>(), 2);
   EXPECT_FALSE(masks.Choose(TensorOf({Empty()}), 0).mask.defined()) << "empty, where none is";
   // What cleaning leaves of a candidate is compared with the real masks.
-  const RealMasks own(chosen.mask.unsqueeze(0), 3);
+  const RealMasks own = Real(chosen.mask.unsqueeze(0), 3);
   EXPECT_FALSE(own.Choose(chosen.mask.unsqueeze(0), 0).mask.defined() &&
                at::equal(own.Choose(chosen.mask.unsqueeze(0), 0).mask, chosen.mask));
 }
 
 TEST(RealMasksTest, AMovedMaskIsNewAndFollowsTheRules) {
   const at::Tensor real = Fundi();
-  const RealMasks masks(real, 3);
+  const RealMasks masks = Real(real, 3);
   const auto moved = masks.Moved(2, RandomStream(1, RandomUse::kMaskNoise));
   EXPECT_TRUE(moved.mask.any().item<bool>());
   EXPECT_FALSE(at::equal(moved.mask, real[2]));
@@ -148,7 +184,7 @@ TEST(RealMasksTest, AMovedMaskIsNewAndFollowsTheRules) {
 TEST(RealMasksTest, EmptyRealMasksMayHaveEmptyNewOnes) {
   cv::Mat polyp = Empty();
   cv::circle(polyp, {30, 30}, 9, 1, cv::FILLED);
-  const RealMasks masks(TensorOf({Empty(), polyp}), 2);
+  const RealMasks masks = Real(TensorOf({Empty(), polyp}), 2);
   const auto empty = masks.Choose(TensorOf({Empty()}), 0);
   ASSERT_TRUE(empty.mask.defined());
   EXPECT_EQ(empty.similarity, 1);
@@ -161,8 +197,9 @@ TEST(MaskFlowTest, PlanesAndClassesAreEachOthersInverse) {
   EXPECT_EQ(planes.sizes(), (std::vector<int64_t>{8, 3, kSide, kSide}));
   EXPECT_EQ(planes.abs().min().item<float>(), 1);
   EXPECT_TRUE(at::equal(ClassesOfPlanes(planes), classes));
-  EXPECT_THROW(UNetMaskFlow(at::zeros({2, 100, 100}, at::kByte), 3, /*seed=*/0, at::kCPU),
-               std::invalid_argument);
+  EXPECT_THROW(
+      UNetMaskFlow(at::zeros({2, 100, 100}, at::kByte), at::arange(2), 3, /*seed=*/0, at::kCPU),
+      std::invalid_argument);
 }
 
 TEST(MaskFiguresTest, WassersteinIsTheMeanShiftOfSortedValues) {

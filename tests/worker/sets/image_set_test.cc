@@ -13,7 +13,7 @@ class ImageSetTest : public TaskFixture {};
 TEST_F(ImageSetTest, ImagesAndMasksArriveAsTheyAre) {
   const std::string digest = PutPhantoms(PhantomDomain::kSource, 3, true);
   const auto context = NewContext();
-  const ImageSet set = LoadImageSet(*context, digest, 64);
+  const ImageSet set = LoadReferences(*context, digest, 64);
   EXPECT_EQ(set.images.sizes(), (at::IntArrayRef{3, 3, 64, 64}));
   EXPECT_EQ(set.classes.sizes(), (at::IntArrayRef{3, 64, 64}));
   EXPECT_EQ(set.names, (std::vector<std::string>{"item-100", "item-101", "item-102"}));
@@ -33,7 +33,8 @@ TEST_F(ImageSetTest, ImagesAndMasksArriveAsTheyAre) {
 
 TEST_F(ImageSetTest, OtherSizesAreResizedAndSaid) {
   const auto context = NewContext();
-  const ImageSet set = LoadImageSet(*context, PutPhantoms(PhantomDomain::kSource, 2, true, 96), 64);
+  const ImageSet set =
+      LoadReferences(*context, PutPhantoms(PhantomDomain::kSource, 2, true, 96), 64);
   EXPECT_EQ(set.images.sizes(), (at::IntArrayRef{2, 3, 64, 64}));
   EXPECT_NE(set.note.find("96x96"), std::string::npos) << set.note;
   EXPECT_LE(set.classes.max().item<int64_t>(), 1);
@@ -41,7 +42,8 @@ TEST_F(ImageSetTest, OtherSizesAreResizedAndSaid) {
 
 TEST_F(ImageSetTest, ALargeSetIsThinnedEvenly) {
   const auto context = NewContext();
-  const ImageSet set = LoadImageSet(*context, PutPhantoms(PhantomDomain::kSource, 5, false), 64, 2);
+  const ImageSet set =
+      LoadReferences(*context, PutPhantoms(PhantomDomain::kSource, 5, false), 64, 2);
   EXPECT_EQ(set.names, (std::vector<std::string>{"item-100", "item-102"}));
   EXPECT_FALSE(set.classes.defined());
 }

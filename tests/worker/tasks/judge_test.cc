@@ -6,6 +6,7 @@
 
 #include "tests/worker/tasks/task_fixture.h"
 #include "worker/pairs/pair_gates.h"
+#include "worker/sets/prepared_set.h"
 #include "worker/stores/segmenter_file.h"
 
 namespace alignflow {
@@ -22,11 +23,13 @@ class JudgeTest : public TaskFixture {
     context_ = NewContext();
   }
 
-  TaskSpec Judging(int iterations) const {
+  TaskSpec Judging(int iterations) {
     return Spec("judge", {{"source", source_}}, {{"judge.iterations", std::to_string(iterations)}});
   }
 
-  ImageSet Load(const std::string& manifest) { return LoadImageSet(*context_, manifest, 64); }
+  ImageSet Load(const std::string& manifest) {
+    return MapPrepared(blobs_->PathOf(Prepared(manifest)));
+  }
   // Phantoms that the source does not hold: its anatomies are the first kSource.
   ImageSet Unseen(PhantomDomain domain) {
     ImageSet all = Load(PutPhantoms(domain, kSource + kUnseen, true));
@@ -38,7 +41,9 @@ class JudgeTest : public TaskFixture {
   // With an untrained judge where mask agreement plays no part.
   PairGates Gates(const SettingMap& settings, const ImageSet& references = {}, int iterations = 1) {
     const std::string judge = Run(Judging(iterations))["segmenter"];
-    return {*context_, Spec("generate", {{"judge", judge}}, settings), Load(source_), references};
+    const std::string statistics = Statistics(Prepared(source_));
+    return {*context_, Spec("generate", {{"judge", judge}, {"statistics", statistics}}, settings),
+            Load(source_), references};
   }
   static double MeanAgreement(const std::vector<GateVerdict>& verdicts) {
     double sum = 0;

@@ -14,22 +14,25 @@ class MasksTaskTest : public TaskFixture {
  protected:
   MasksTaskTest()
       : source_(PutPhantoms(PhantomDomain::kSource, 8, true)),
-        model_(Fit({{"masks.iterations", "6"}, {"masks.batch", "4"}})["model"]) {}
+        fitted_(Fit({{"masks.iterations", "6"}, {"masks.batch", "4"}})) {}
 
   TaskOutputs Fit(const SettingMap& given) {
     return Run(Spec("fit-masks", {{"source", source_}}, given));
   }
   std::string Masks(int64_t first, int64_t last) {
-    return Run(Spec("masks", {{"source", source_}, {"model", model_}},
-                    {{"first_pair", std::to_string(first)},
-                     {"last_pair", std::to_string(last)},
-                     {"masks.candidates", "1"}}))["masks"];
+    return Run(
+        Spec("masks",
+             {{"source", source_}, {"model", fitted_.at("model")}, {"rules", fitted_.at("rules")}},
+             {{"first_pair", std::to_string(first)},
+              {"last_pair", std::to_string(last)},
+              {"masks.candidates", "1"}}))["masks"];
   }
   std::vector<std::string> Lines(int64_t first, int64_t last) {
     return LinesOf(Masks(first, last));
   }
 
-  std::string source_, model_;
+  std::string source_;
+  TaskOutputs fitted_;
 };
 
 TEST_F(MasksTaskTest, AMaskIsTheSameWhicheverShardMakesIt) {
@@ -69,13 +72,25 @@ TEST_F(MasksTaskTest, AFitTellsItsCurve) {
   EXPECT_EQ(nlohmann::json::parse(blobs_->Read(outputs.at("curve.json"))).at("name"), "fit-masks");
 }
 
+TEST_F(MasksTaskTest, RulesOfOtherMasksAreRefused) {
+  fitted_["rules"] = blobs_->Put(R"({"side":32,"order":[1],"classes":[]})");
+  const auto context = NewContext();
+  const auto outputs = RunTask(
+      Spec("masks",
+           {{"source", source_}, {"model", fitted_.at("model")}, {"rules", fitted_.at("rules")}},
+           {{"first_pair", "1"}, {"last_pair", "1"}}),
+      *context);
+  EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument) << outputs.status();
+}
+
 TEST_F(MasksTaskTest, AModelOfImagesIsRefused) {
   const std::string image_model =
       Run(Spec("fit", {{"source", source_}}, {{"fit.iterations", "1"}}))["model"];
   const auto context = NewContext();
-  const auto outputs = RunTask(Spec("masks", {{"source", source_}, {"model", image_model}},
-                                    {{"first_pair", "1"}, {"last_pair", "1"}}),
-                               *context);
+  const auto outputs = RunTask(
+      Spec("masks", {{"source", source_}, {"model", image_model}, {"rules", fitted_.at("rules")}},
+           {{"first_pair", "1"}, {"last_pair", "1"}}),
+      *context);
   EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument) << outputs.status();
 }
 

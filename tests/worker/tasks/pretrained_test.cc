@@ -29,8 +29,8 @@ class PretrainedTest : public TaskFixture {
 
   std::filesystem::path models() const { return folder_ / "models"; }
 
-  static TaskSpec PretrainedSpec(const std::string& kind, std::map<std::string, std::string> inputs,
-                                 const SettingMap& given = {}) {
+  TaskSpec PretrainedSpec(const std::string& kind, std::map<std::string, std::string> inputs,
+                          const SettingMap& given = {}) {
     SettingMap settings{{"weights", "tiny"},       {"size", "64"},
                         {"fit.iterations", "3"},   {"fit.batch", "2"},
                         {"fit.accumulate", "2"},   {"align.iterations", "2"},
@@ -48,7 +48,7 @@ class PretrainedTest : public TaskFixture {
     if (kind == "generate" || kind == "masks") {
       spec.settings.insert({{"first_pair", "1"}, {"last_pair", "2"}});
     }
-    return spec;
+    return WithPrepared(spec);
   }
 
   absl::StatusOr<TaskOutputs> Try(const TaskSpec& spec) {
@@ -158,13 +158,14 @@ TEST_F(PretrainedTest, PairsOfNewMasksComeFromTheWholeModelAndFromAdapters) {
   const std::string stage1 = Fitted();
   for (const char* rank : {"0", "2"}) {
     const SettingMap given{{"masks.adapter_rank", rank}, {"masks.kind", "synthetic"}};
-    const std::string model =
-        Output(PretrainedSpec("fit-masks", {{"source", source_}}, given), "model");
+    const TaskSpec fit = PretrainedSpec("fit-masks", {{"source", source_}}, given);
+    const std::string model = Output(fit, "model"), rules = Output(fit, "rules");
     const SafetensorsFile file(blobs_->PathOf(model));
     EXPECT_EQ(file.Has("proj_out.weight"), std::string(rank) == "0");
     EXPECT_EQ(file.metadata().at("labels"), "polyp=255,background=0");
-    const std::string masks =
-        Output(PretrainedSpec("masks", {{"source", source_}, {"model", model}}, given), "masks");
+    const std::string masks = Output(
+        PretrainedSpec("masks", {{"source", source_}, {"model", model}, {"rules", rules}}, given),
+        "masks");
     const auto context = NewContext();
     const MaskList list = LoadMasks(*context, masks, manifest.labels);
     for (int64_t pair = 1; pair <= 2; ++pair) {
@@ -182,7 +183,10 @@ TEST_F(PretrainedTest, PairsOfNewMasksComeFromTheWholeModelAndFromAdapters) {
 }
 
 TEST_F(PretrainedTest, AModelOfImagesMakesNoMasks) {
-  const auto outputs = Try(PretrainedSpec("masks", {{"source", source_}, {"model", Fitted()}}));
+  const auto outputs = Try(PretrainedSpec(
+      "masks", {{"source", source_},
+                {"model", Fitted()},
+                {"rules", Output(PretrainedSpec("fit-masks", {{"source", source_}}), "rules")}}));
   EXPECT_THAT(std::string(outputs.status().message()), HasSubstr("not an AlignFlow mask model"));
 }
 

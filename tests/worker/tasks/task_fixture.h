@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -53,9 +54,10 @@ class TaskFixture : public ::testing::Test {
     return blobs_->Put(*WriteManifest(manifest));
   }
 
-  // A spec with the preset's settings, `given` laid over those of a very short job.
-  static TaskSpec Spec(const std::string& kind, std::map<std::string, std::string> inputs,
-                       const SettingMap& given = {}) {
+  // A spec with the preset's settings, `given` laid over those of a very short job. As the
+  // coordinator does, it gives the task the prepared files of the manifests `source` and `target`.
+  TaskSpec Spec(const std::string& kind, std::map<std::string, std::string> inputs,
+                const SettingMap& given = {}) {
     SettingMap settings{{"fit.iterations", "4"},   {"fit.batch", "2"},  {"align.iterations", "4"},
                         {"align.batch", "3"},      {"align.pool", "6"}, {"generate.steps", "2"},
                         {"figures.samples", "16"}, {"seed", "5"},       {"gates.enabled", "off"}};
@@ -70,6 +72,38 @@ class TaskFixture : public ::testing::Test {
     if (!first.empty()) {
       spec.settings["first_pair"] = first;
       spec.settings["last_pair"] = last;
+    }
+    return WithPrepared(spec);
+  }
+
+  // The packed file of a dataset at a size, and what a describe task says about it.
+  std::string Prepared(const std::string& manifest, int64_t size = 64) {
+    std::string& packed = prepared_[{manifest, size}];
+    if (packed.empty()) {
+      packed = Run({.kind = "prepare",
+                    .settings = {{"size", std::to_string(size)}},
+                    .inputs = {{"dataset", manifest}}})["packed"];
+    }
+    return packed;
+  }
+  std::string Statistics(const std::string& packed) {
+    std::string& statistics = statistics_[packed];
+    if (statistics.empty()) {
+      statistics =
+          Run({.kind = "describe", .settings = {}, .inputs = {{"source", packed}}})["statistics"];
+    }
+    return statistics;
+  }
+  TaskSpec WithPrepared(TaskSpec spec) {
+    for (const char* role : {"source", "target"}) {
+      const auto input = spec.inputs.find(role);
+      if (input == spec.inputs.end() || !blobs_->Read(input->second).starts_with("{")) continue;
+      input->second = Prepared(input->second, ImageSide(spec.settings.at("preset"), spec.settings));
+    }
+    const bool needs_statistics = spec.kind == "align" || spec.kind == "figures" ||
+                                  (spec.kind == "generate" && spec.inputs.contains("judge"));
+    if (needs_statistics && spec.inputs.contains("source")) {
+      spec.inputs.insert({"statistics", Statistics(spec.inputs.at("source"))});
     }
     return spec;
   }
@@ -116,6 +150,8 @@ class TaskFixture : public ::testing::Test {
     return node.empty() ? "" : node.mapped();
   }
 
+  std::map<std::pair<std::string, int64_t>, std::string> prepared_;
+  std::map<std::string, std::string> statistics_;
   int contexts_ = 0;
 };
 

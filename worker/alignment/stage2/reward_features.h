@@ -5,7 +5,6 @@
 #include <string>
 
 #include "worker/alignment/feature_extractor.h"
-#include "worker/sets/image_set.h"
 #include "worker/tasks/task.h"
 
 namespace alignflow {
@@ -16,9 +15,9 @@ struct RewardFeatures {
   std::string note;  // which they are, for people; empty where there is no choice
 };
 
-// DINOv3 where the pretrained model's folder has it, otherwise FilterBank fitted to the source.
-RewardFeatures MakeRewardFeatures(TaskContext& context, const TaskSpec& spec,
-                                  const ImageSet& source);
+// DINOv3 where the pretrained model's folder has it, otherwise the FilterBank of the task's input
+// statistics.
+RewardFeatures MakeRewardFeatures(TaskContext& context, const TaskSpec& spec);
 
 }  // namespace alignflow
 

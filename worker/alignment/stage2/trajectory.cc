@@ -108,10 +108,13 @@ RolloutPool LoadPool(const std::filesystem::path& file) {
   if (from == saved.metadata().end()) {
     throw std::runtime_error(file.string() + " is not a pool of rollouts");
   }
-  return {.states = saved.Get("states").clone(),
-          .detail = saved.Has("detail") ? saved.Get("detail").clone() : at::Tensor(),
-          .classes = saved.Get("classes").clone(),
-          .masks = saved.Has("masks") ? saved.Get("masks").clone() : at::Tensor(),
+  const auto get = [&](const char* name) {
+    return saved.Has(name) ? saved.Get(name) : at::Tensor();
+  };
+  return {.states = saved.Get("states"),
+          .detail = get("detail"),
+          .classes = saved.Get("classes"),
+          .masks = get("masks"),
           .from = std::stoll(from->second)};
 }
 

@@ -51,7 +51,8 @@ RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& sp
 RolloutPool Rows(const RolloutPool& pool, const at::Tensor& rows);
 RolloutPool Joined(const std::vector<RolloutPool>& pools);
 
-// As a safetensors file. Throws std::runtime_error naming the file.
+// As a safetensors file. Throws std::runtime_error naming the file. What LoadPool returns are views
+// of the mapped file; who writes to them changes a copy.
 void SavePool(const RolloutPool& pool, const std::filesystem::path& file);
 RolloutPool LoadPool(const std::filesystem::path& file);
 

@@ -189,8 +189,6 @@ MemoryEstimate EstimateSd35Memory(const fs::path& folder, const Sd35Work& work,
     for (const at::Tensor& parameter : branch.module->parameters()) trained += parameter.numel();
     add("optimiser", kFloatBytes * (3 + (work.average ? 1 : 0)) * trained);
   }
-  add("latents",
-      work.images * 2 * kFloatBytes * autoencoder.config().latent_channels * side * side);
 
   // What one block holds at a time; the inputs that all blocks keep.
   int64_t block = tokens * (trains ? kKept * kFloatBytes : kHeld * element);

@@ -16,7 +16,6 @@ struct Sd35Work {
   Kind kind = Kind::kSample;
   int64_t size = 512;    // side of the images in pixels
   int64_t batch = 1;     // images in a pass through the transformer
-  int64_t images = 0;    // whose latents are kept in the same memory
   bool average = false;  // of the weights, kept while they train
   bool copy = false;     // another, frozen ControlNet beside the one in use
   // kFitMasks, kMasks: of the adapters; 0: a transformer of its own.

@@ -16,6 +16,7 @@ namespace alignflow {
 namespace {
 
 constexpr int64_t kSegmentBatch = 16;
+constexpr int64_t kSegmentPixels = int64_t{2} << 20;  // at most, or one image
 constexpr double kSmooth = 1;  // pixels; defines the Dice of a class that a batch does not hold
 
 }  // namespace
@@ -62,9 +63,9 @@ at::Tensor Segment(Segmenter& model, const at::Tensor& images, at::Device device
   const at::NoGradGuard no_grad;
   model.eval();
   std::vector<at::Tensor> parts;
-  for (int64_t first = 0; first < images.size(0); first += kSegmentBatch) {
-    const at::Tensor batch =
-        images.narrow(0, first, std::min(kSegmentBatch, images.size(0) - first));
+  const int64_t together =
+      std::clamp<int64_t>(kSegmentPixels / (images.size(2) * images.size(3)), 1, kSegmentBatch);
+  for (const at::Tensor& batch : images.split(together)) {
     const at::Tensor input = batch.to(device).to(at::kFloat).div_(127.5).sub_(1);
     parts.push_back(model.Logits(input).argmax(1).to(at::kByte).cpu());
   }

@@ -69,18 +69,25 @@ SpaceToDepth::SpaceToDepth(int64_t channels, int64_t block, int64_t spatial_dims
 }
 
 void SpaceToDepth::Fit(const at::Tensor& images) {
-  if (images.dim() != spatial_dims_ + 2 || images.size(0) < 1 || images.size(1) != channels_) {
-    throw std::invalid_argument("SpaceToDepth: images [N," + std::to_string(channels_) +
-                                ",...] with N of at least 1 are needed for a fit");
-  }
+  Fit(images.dim() == 0 ? 0 : images.size(0),
+      [&](int64_t row) { return images.narrow(0, row, 1); });
+}
+
+void SpaceToDepth::Fit(int64_t count_of_images,
+                       const std::function<at::Tensor(int64_t row)>& image_of) {
+  const auto needed = [&] {
+    return std::invalid_argument("SpaceToDepth: images [N," + std::to_string(channels_) +
+                                 ",...] with N of at least 1 are needed for a fit");
+  };
+  if (count_of_images < 1) throw needed();
   const at::NoGradGuard no_grad;
   const int64_t width = latent_channels();
-  // One image after another, so that a large data set is never held twice.
   at::Tensor sum = at::zeros({width}, at::kDouble);
   at::Tensor products = at::zeros({width, width}, at::kDouble);
   int64_t count = 0;
-  for (int64_t i = 0; i < images.size(0); ++i) {
-    const at::Tensor image = images.narrow(0, i, 1).to(at::kCPU, at::kDouble);
+  for (int64_t i = 0; i < count_of_images; ++i) {
+    const at::Tensor image = image_of(i).to(at::kCPU, at::kDouble);
+    if (image.dim() != spatial_dims_ + 2 || image.size(1) != channels_) throw needed();
     const at::Tensor blocks = BlocksToChannels(image, block_).movedim(1, -1).reshape({-1, width});
     sum += blocks.sum(0);
     products += blocks.t().mm(blocks);

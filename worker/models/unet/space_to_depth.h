@@ -2,6 +2,7 @@
 #define ALIGNFLOW_WORKER_MODELS_UNET_SPACE_TO_DEPTH_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -33,6 +34,9 @@ class SpaceToDepth : public LatentCodec {
 
   // Fits to images [N,C,...] in [-1,1], N >= 1. Throws std::invalid_argument.
   void Fit(const at::Tensor& images);
+  // The same of `count` images [1,C,...] that are asked for one after another, so that a large data
+  // set is never held in memory.
+  void Fit(int64_t count, const std::function<at::Tensor(int64_t row)>& image);
 
   at::Tensor Encode(const at::Tensor& image) const override;
   at::Tensor Decode(const at::Tensor& latent) const override;

@@ -1,0 +1,187 @@
+#include "worker/sets/dataset_decode.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "worker/data/image_decode.h"
+#include "worker/data/image_file.h"
+#include "worker/data/item_facts.h"
+#include "worker/data/letterbox.h"
+#include "worker/data/memory_gate.h"
+#include "worker/sets/pixels.h"
+#include "worker/tasks/task_error.h"
+#include "worker/tasks/task_spec.h"
+
+namespace alignflow {
+namespace {
+
+constexpr int64_t kChunkBytes = int64_t{256} << 20;  // of decoded items
+constexpr size_t kSourceBytes = size_t{1}
+                                << 30;  // of pixels on their way, as they are in the files
+constexpr size_t kBytesOfPixel = 8;     // of an image of 16 bits, and its mask
+constexpr int64_t kMostTogether = 64;   // between two looks at the cancel flag
+constexpr size_t kNamedFaults = 20;
+
+struct ItemFiles {
+  std::filesystem::path image;
+  std::filesystem::path mask;
+};
+
+absl::Status CheckSize(const cv::Mat& pixels, const DatasetItem& item, const char* what) {
+  if (pixels.cols == item.width && pixels.rows == item.height) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      item.name, ": the ", what, " is ", pixels.cols, "x", pixels.rows, " pixels, but the manifest",
+      " says ", item.width, "x", item.height, "; push the dataset again"));
+}
+
+// Decodes, checks and resizes one item into the tensors' rows.
+absl::Status DecodeItem(const DatasetItem& item, const ItemFiles& files,
+                        const DatasetManifest& manifest, const LetterboxPlan& plan,
+                        at::Tensor image_row, at::Tensor class_row, MaskFacts& facts) {
+  const LabelTable& labels = manifest.labels;
+  auto bytes = ReadImageFile(files.image);
+  if (!bytes.ok()) return bytes.status();
+  auto image = DecodeImage(*bytes, item.name, manifest.sample_bits);
+  if (!image.ok()) return image.status();
+  if (absl::Status status = CheckSize(*image, item, "image"); !status.ok()) return status;
+  image_row.copy_(TensorOfImage(LetterboxImage(*image, plan)));
+  if (item.mask.empty()) return absl::OkStatus();
+  const std::string mask_name = absl::StrCat(item.name, " (mask)");
+  auto mask_bytes = ReadImageFile(files.mask);
+  if (!mask_bytes.ok()) return mask_bytes.status();
+  auto mask = DecodeMask(*mask_bytes, mask_name, &labels);
+  if (!mask.ok()) return mask.status();
+  if (absl::Status status = CheckSize(*mask, item, "mask"); !status.ok()) return status;
+  const std::span<const uint8_t> pixels(mask->data, mask->total());
+  if (absl::Status status = labels.CheckMask(pixels, mask_name); !status.ok()) return status;
+  facts = FactsOfMask(*mask, labels, plan.size);
+  cv::Mat boxed = LetterboxMask(*mask, plan, labels.background());
+  labels.ToClasses(std::span<uint8_t>(boxed.data, boxed.total()));
+  class_row.copy_(TensorOfMask(boxed));
+  return absl::OkStatus();
+}
+
+// An item's share of the memory for pixels, for as long as it lives.
+class Admission {
+ public:
+  Admission(MemoryGate& gate, const DatasetItem& item)
+      : gate_(gate), bytes_(kBytesOfPixel * static_cast<size_t>(item.width) * item.height) {
+    gate_.Enter(bytes_);
+  }
+  ~Admission() { gate_.Leave(bytes_); }
+  Admission(const Admission&) = delete;
+  Admission& operator=(const Admission&) = delete;
+
+ private:
+  MemoryGate& gate_;
+  size_t bytes_;
+};
+
+LetterboxPlan PlanOf(const DatasetItem& item, int64_t size) {
+  return PlanLetterbox(item.width, item.height, static_cast<int>(size));
+}
+
+std::vector<ItemFiles> FetchItems(TaskContext& context, std::span<const DatasetItem> items) {
+  std::vector<std::string> digests;
+  for (const DatasetItem& item : items) {
+    digests.push_back(item.image);
+    if (!item.mask.empty()) digests.push_back(item.mask);
+  }
+  ThrowIfError(context.Prefetch(digests));
+  std::vector<ItemFiles> files;
+  for (const DatasetItem& item : items) {
+    files.push_back({.image = ValueOrThrow(context.Fetch(item.image)), .mask = {}});
+    if (!item.mask.empty()) files.back().mask = ValueOrThrow(context.Fetch(item.mask));
+  }
+  return files;
+}
+
+// The faults of items, of which the first are named.
+class Faults {
+ public:
+  // Throws what is no item's fault.
+  void Add(const absl::Status& status) {
+    if (status.ok()) return;
+    if (!absl::IsInvalidArgument(status)) throw TaskError(status);
+    if (named_.size() < kNamedFaults) named_.emplace_back(status.message());
+    ++count_;
+  }
+  bool any() const { return count_ > 0; }
+
+  void ThrowIfAny(size_t items) const {
+    if (count_ == 0) return;
+    if (count_ == 1) throw TaskError(absl::InvalidArgumentError(named_.front()));
+    std::string text = absl::StrCat(count_, " of ", items, " items cannot be used:");
+    for (const std::string& fault : named_) absl::StrAppend(&text, "\n  ", fault);
+    if (count_ > named_.size()) absl::StrAppend(&text, "\n  and ", count_ - named_.size(), " more");
+    throw TaskError(absl::InvalidArgumentError(text));
+  }
+
+ private:
+  std::vector<std::string> named_;
+  size_t count_ = 0;
+};
+
+}  // namespace
+
+DatasetManifest LoadManifest(TaskContext& context, const std::string& digest) {
+  return ValueOrThrow(ParseManifest(FetchBytes(context, digest)));
+}
+
+std::string ResizingNote(const DatasetManifest& manifest, int64_t size) {
+  std::vector<LetterboxPlan> plans;
+  for (const DatasetItem& item : manifest.items) plans.push_back(PlanOf(item, size));
+  return DescribeLetterbox(plans);
+}
+
+at::Tensor ImageDigests(const DatasetManifest& manifest) {
+  const auto count = static_cast<int64_t>(manifest.items.size());
+  at::Tensor digests = at::empty({count, 32}, at::kByte);
+  uint8_t* to = digests.mutable_data_ptr<uint8_t>();
+  for (const DatasetItem& item : manifest.items) {
+    const std::string bytes = absl::HexStringToBytes(item.image);
+    to = std::copy(bytes.begin(), bytes.end(), to);
+  }
+  return digests;
+}
+
+void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_t size,
+                   const std::function<void(const DecodedItems&)>& take) {
+  const bool masks = manifest.kind == DatasetKind::kDataset;
+  const auto count = static_cast<int64_t>(manifest.items.size());
+  const int64_t together = std::clamp<int64_t>(kChunkBytes / (4 * size * size), 1, kMostTogether);
+  Faults faults;
+  MemoryGate gate(kSourceBytes);
+  for (int64_t begin = 0; begin < count; begin += together) {
+    if (context.Cancelled()) throw TaskError(absl::CancelledError("the task was cancelled"));
+    const int64_t taken = std::min(together, count - begin);
+    const std::span<const DatasetItem> items(manifest.items.data() + begin, taken);
+    const std::vector<ItemFiles> files = FetchItems(context, items);
+    DecodedItems decoded{
+        .first = begin,
+        .images = at::empty({taken, 3, size, size}, at::kByte),
+        .classes = masks ? at::empty({taken, size, size}, at::kByte) : at::Tensor()};
+    std::vector<absl::Status> statuses(taken);
+    std::vector<MaskFacts> facts(taken);
+    at::parallel_for(0, taken, 1, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        const Admission admitted(gate, items[i]);
+        statuses[i] =
+            DecodeItem(items[i], files[i], manifest, PlanOf(items[i], size), decoded.images[i],
+                       masks ? decoded.classes[i] : at::Tensor(), facts[i]);
+      }
+    });
+    for (const absl::Status& status : statuses) faults.Add(status);
+    for (const MaskFacts& part : facts) Add(part, decoded.masks);
+    if (!faults.any()) take(decoded);
+  }
+  faults.ThrowIfAny(manifest.items.size());
+}
+
+}  // namespace alignflow

@@ -1,0 +1,44 @@
+#ifndef ALIGNFLOW_WORKER_SETS_DATASET_DECODE_H_
+#define ALIGNFLOW_WORKER_SETS_DATASET_DECODE_H_
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "common/data/manifest.h"
+#include "common/data/structures.h"
+#include "worker/tasks/task.h"
+
+// A dataset's own files, read once: by prepare tasks, and for references, which are few.
+namespace alignflow {
+
+// Throws TaskError with InvalidArgument for a blob that is no manifest.
+DatasetManifest LoadManifest(TaskContext& context, const std::string& digest);
+
+// What will be resized to size x size pixels, for people; empty if nothing will.
+std::string ResizingNote(const DatasetManifest& manifest, int64_t size);
+
+// The SHA-256 of each image's file: uint8 [N,32].
+at::Tensor ImageDigests(const DatasetManifest& manifest);
+
+// Neighbouring items at the size asked for.
+struct DecodedItems {
+  int64_t first = 0;
+  at::Tensor images;   // uint8 [B,3,S,S] RGB
+  at::Tensor classes;  // uint8 [B,S,S], classes of the manifest's labels; undefined for references
+  MaskFacts masks = {};  // what these masks show before and after
+};
+
+// Fetches the files of all items in order, checks every one to the last pixel on all of the
+// worker's threads and hands over chunks of a bounded number of bytes, from this thread. Throws
+// TaskError: InvalidArgument names the items that cannot be used, up to 20 of them, each with the
+// remedy, once all are checked (from the first of them on nothing is handed over); Cancelled within
+// a chunk.
+void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_t size,
+                   const std::function<void(const DecodedItems&)>& take);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_SETS_DATASET_DECODE_H_

@@ -1,0 +1,219 @@
+#include "worker/sets/prepared_set.h"
+
+#include <span>
+#include <stdexcept>
+#include <unordered_set>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "common/digest.h"
+#include "worker/models/safetensors.h"
+#include "worker/models/safetensors_writer.h"
+#include "worker/sets/dataset_decode.h"
+#include "worker/stores/model_file.h"
+#include "worker/tasks/task_error.h"
+#include "worker/tasks/task_spec.h"
+
+namespace alignflow {
+namespace {
+
+constexpr char kFormatKey[] = "alignflow.format";
+constexpr char kFormat[] = "prepared-1";
+constexpr int64_t kDigestBytes = 32;
+constexpr int64_t kMaskFactsBytes = int64_t{256} << 10;
+
+// Of each row: uint8 [B,32].
+at::Tensor DigestsOf(const at::Tensor& rows) {
+  const at::Tensor plain = rows.contiguous();
+  at::Tensor digests = at::empty({plain.size(0), kDigestBytes}, at::kByte);
+  for (int64_t i = 0; i < plain.size(0); ++i) {
+    const std::string digest = RowDigest(plain[i]);
+    std::copy(digest.begin(), digest.end(), digests[i].mutable_data_ptr<uint8_t>());
+  }
+  return digests;
+}
+
+struct Names {
+  at::Tensor bytes;  // uint8 [bytes]
+  at::Tensor ends;   // int64 [N]
+};
+
+Names NamesOf(const DatasetManifest& manifest) {
+  std::string text;
+  std::vector<int64_t> ends;
+  for (const DatasetItem& item : manifest.items) {
+    text += item.name;
+    ends.push_back(static_cast<int64_t>(text.size()));
+  }
+  return {at::from_blob(text.data(), {static_cast<int64_t>(text.size())}, at::kByte).clone(),
+          at::tensor(ends, at::kLong)};
+}
+
+std::vector<std::string> NamesIn(const at::Tensor& bytes, const at::Tensor& ends) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.const_data_ptr<uint8_t>()),
+                              static_cast<size_t>(bytes.numel()));
+  const std::span<const int64_t> list(ends.const_data_ptr<int64_t>(),
+                                      static_cast<size_t>(ends.numel()));
+  std::vector<std::string> names;
+  names.reserve(list.size());
+  int64_t begin = 0;
+  for (const int64_t end : list) {
+    if (end < begin || end > bytes.numel()) throw std::runtime_error("its names are out of order");
+    names.emplace_back(text.substr(begin, end - begin));
+    begin = end;
+  }
+  if (begin != bytes.numel()) throw std::runtime_error("there are bytes behind its last name");
+  return names;
+}
+
+// What is counted while the items pass by.
+class SetCounter {
+ public:
+  void Add(const DecodedItems& decoded) {
+    for (int64_t i = 0; i < decoded.images.size(0); ++i) seen_.insert(RowDigest(decoded.images[i]));
+    if (!decoded.classes.defined()) return;
+    with_structures_ += decoded.classes.flatten(1).gt(0).any(1).sum().item<int64_t>();
+    alignflow::Add(decoded.masks, masks_);
+  }
+  at::Tensor Counts() const {
+    return at::tensor({static_cast<int64_t>(seen_.size()), with_structures_}, at::kLong);
+  }
+  at::Tensor MaskFactsText() const {
+    std::string text = MaskFactsJson(masks_);
+    if (text.size() > kMaskFactsBytes) {
+      throw TaskError(absl::InvalidArgumentError(
+          "the dataset's labels have names that are too long together; push it with shorter ones"));
+    }
+    text.resize(kMaskFactsBytes, ' ');
+    return at::from_blob(text.data(), {kMaskFactsBytes}, at::kByte).clone();
+  }
+
+ private:
+  std::unordered_set<std::string> seen_;
+  int64_t with_structures_ = 0;
+  MaskFacts masks_;
+};
+
+SetFacts FactsIn(const at::Tensor& counts, const at::Tensor& text) {
+  if (counts.scalar_type() != at::kLong || counts.numel() != 2 || text.scalar_type() != at::kByte) {
+    throw std::runtime_error("its counts are none");
+  }
+  const absl::StatusOr<MaskFacts> masks =
+      ParseMaskFacts({reinterpret_cast<const char*>(text.const_data_ptr<uint8_t>()),
+                      static_cast<size_t>(text.numel())});
+  if (!masks.ok()) throw std::runtime_error("its counts of structures are none");
+  return {counts[0].item<int64_t>(), counts[1].item<int64_t>(), *masks};
+}
+
+void Require(bool holds, const char* otherwise) {
+  if (!holds) throw std::runtime_error(otherwise);
+}
+
+}  // namespace
+
+std::string RowDigest(const at::Tensor& row) {
+  const at::Tensor plain = row.contiguous();
+  return absl::HexStringToBytes(Sha256OfString(
+      {static_cast<const char*>(plain.const_data_ptr()), static_cast<size_t>(plain.nbytes())}));
+}
+
+void PackDataset(TaskContext& context, const DatasetManifest& manifest,
+                 const std::string& manifest_digest, int64_t size,
+                 const std::filesystem::path& file,
+                 const std::function<void(int64_t done)>& progress) {
+  const auto count = static_cast<int64_t>(manifest.items.size());
+  const bool masks = manifest.kind == DatasetKind::kDataset;
+  const Names names = NamesOf(manifest);
+  std::map<std::string, TensorShape> shapes{{"images", {at::kByte, {count, 3, size, size}}},
+                                            {"names", {at::kByte, names.bytes.sizes().vec()}},
+                                            {"name_ends", {at::kLong, {count}}},
+                                            {"image_digests", {at::kByte, {count, kDigestBytes}}},
+                                            {"counts", {at::kLong, {2}}},
+                                            {"mask_facts", {at::kByte, {kMaskFactsBytes}}}};
+  if (masks) {
+    shapes["classes"] = {at::kByte, {count, size, size}};
+    shapes["mask_digests"] = {at::kByte, {count, kDigestBytes}};
+  }
+  SafetensorsWriter writer(file, shapes,
+                           {{kFormatKey, kFormat},
+                            {"dataset", manifest_digest},
+                            {"labels", masks ? manifest.labels.ToString() : ""},
+                            {"note", ResizingNote(manifest, size)}});
+  writer.Write("names", names.bytes);
+  writer.Write("name_ends", names.ends);
+  writer.Write("image_digests", ImageDigests(manifest));
+  SetCounter counter;
+  progress(0);
+  DecodeDataset(context, manifest, size, [&](const DecodedItems& decoded) {
+    writer.WriteRows("images", decoded.first, decoded.images);
+    counter.Add(decoded);
+    if (masks) {
+      writer.WriteRows("classes", decoded.first, decoded.classes);
+      writer.WriteRows("mask_digests", decoded.first, DigestsOf(decoded.classes));
+    }
+    progress(decoded.first + decoded.images.size(0));
+  });
+  writer.Write("counts", counter.Counts());
+  writer.Write("mask_facts", counter.MaskFactsText());
+  writer.Finish();
+}
+
+ImageSet MapPrepared(const std::filesystem::path& path) {
+  const SafetensorsFile file(path);
+  std::map<std::string, std::string> strings = file.metadata();
+  Require(strings[kFormatKey] == kFormat, "it is not a prepared dataset");
+  ImageSet set;
+  set.images = file.Get("images");
+  const at::Tensor names = file.Get("names"), ends = file.Get("name_ends");
+  Require(set.images.scalar_type() == at::kByte && set.images.dim() == 4 && set.size() > 0 &&
+              set.images.size(1) == 3 && set.images.size(2) > 0 &&
+              set.images.size(2) == set.images.size(3),
+          "its images are not square RGB images");
+  Require(names.scalar_type() == at::kByte && ends.scalar_type() == at::kLong &&
+              ends.sizes() == at::IntArrayRef{set.size()},
+          "its names are not one for each image");
+  set.names = NamesIn(names, ends);
+  set.note = strings["note"];
+  set.image_digests = file.Get("image_digests");
+  Require(set.image_digests.scalar_type() == at::kByte &&
+              set.image_digests.sizes() == at::IntArrayRef{set.size(), kDigestBytes},
+          "its digests are not one for each image");
+  set.facts = FactsIn(file.Get("counts"), file.Get("mask_facts"));
+  if (strings["labels"].empty()) return set;
+  const absl::StatusOr<LabelTable> labels = LabelTable::Parse(strings["labels"]);
+  Require(labels.ok(), "its labels are none");
+  set.labels = *labels;
+  set.classes = file.Get("classes");
+  set.mask_digests = file.Get("mask_digests");
+  Require(set.classes.scalar_type() == at::kByte &&
+              set.classes.sizes() ==
+                  at::IntArrayRef{set.size(), set.images.size(2), set.images.size(3)},
+          "its masks are not one for each image");
+  Require(set.mask_digests.scalar_type() == at::kByte &&
+              set.mask_digests.sizes() == at::IntArrayRef{set.size(), kDigestBytes},
+          "its digests are not one for each mask");
+  return set;
+}
+
+ImageSet LoadPrepared(TaskContext& context, const TaskSpec& spec, const std::string& role) {
+  const std::filesystem::path file = ValueOrThrow(context.Fetch(Input(spec, role)));
+  const auto refuse = [&](const std::string& what) {
+    return TaskError(absl::InvalidArgumentError(
+        absl::StrCat("task ", spec.kind, ": the prepared ", role, ": ", what)));
+  };
+  ImageSet set;
+  try {
+    set = MapPrepared(file);
+  } catch (const std::runtime_error& error) {
+    throw refuse(absl::StrReplaceAll(error.what(), {{file.string(), "the file"}}));
+  }
+  if (!spec.settings.contains("preset")) return set;
+  const int64_t size = ImageSize(spec);
+  if (set.images.size(2) == size) return set;
+  throw refuse(absl::StrCat("its images have ", set.images.size(2),
+                            " pixels a side, but the task's ", size));
+}
+
+}  // namespace alignflow

@@ -1,0 +1,48 @@
+#ifndef ALIGNFLOW_WORKER_SETS_PREPARED_SET_H_
+#define ALIGNFLOW_WORKER_SETS_PREPARED_SET_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "common/data/manifest.h"
+#include "worker/sets/image_set.h"
+#include "worker/tasks/task.h"
+
+// A dataset at one size in one file, which is written once (kind prepare) and mapped into memory by
+// every later task: who takes 32 items reads 32 rows. A safetensors file with
+//   images        U8 [N,3,S,S]
+//   classes       U8 [N,S,S]   if there are masks, with
+//   mask_digests  U8 [N,32]    the SHA-256 of each row of classes
+//   names         U8 [bytes]   the stems, one after another, and
+//   name_ends     I64 [N]      where each ends
+//   image_digests U8 [N,32]    the SHA-256 of each image's own file
+//   counts        I64 [2]      SetFacts::different and with_structures
+//   mask_facts    U8 [262144]  SetFacts::masks as JSON, and spaces
+// and the strings "alignflow.format", "dataset" (digest of the manifest), "labels" (the table's
+// text; empty without masks) and "note". The same dataset and size give the same bytes on every
+// machine.
+namespace alignflow {
+
+// Decodes and writes the whole dataset. Memory holds one chunk of it. `progress` is called with the
+// items done and may throw; errors as of DecodeDataset. Nothing is left at `file` then.
+void PackDataset(TaskContext& context, const DatasetManifest& manifest,
+                 const std::string& manifest_digest, int64_t size,
+                 const std::filesystem::path& file,
+                 const std::function<void(int64_t done)>& progress);
+
+// Maps such a file; nothing of it is read but names and digests. Throws std::runtime_error saying
+// what is wrong with a file that is none.
+ImageSet MapPrepared(const std::filesystem::path& file);
+
+// The SHA-256 of a row's bytes, such as of a mask's classes, uint8 [S,S]: 32 bytes.
+std::string RowDigest(const at::Tensor& row);
+
+// The prepared set in an input of a task. Throws TaskError with InvalidArgument naming the role for
+// a file that is none, or of another size than the task's preset works on.
+ImageSet LoadPrepared(TaskContext& context, const TaskSpec& spec, const std::string& role);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_WORKER_SETS_PREPARED_SET_H_

@@ -1,0 +1,26 @@
+#include "worker/sets/dataset_decode.h"
+#include "worker/sets/prepared_set.h"
+#include "worker/tasks/task_error.h"
+#include "worker/tasks/task_kinds.h"
+#include "worker/tasks/task_progress.h"
+#include "worker/tasks/task_spec.h"
+
+namespace alignflow {
+
+// The only task that reads a dataset's own files: checked, at the size that all others work on.
+TaskOutputs RunPrepare(const TaskSpec& spec, TaskContext& context) {
+  const int64_t size = IntegerSetting(spec, "size");
+  if (size < 1) throw TaskError(absl::InvalidArgumentError("size must be at least 1"));
+  const std::string& digest = Input(spec, "dataset");
+  const DatasetManifest manifest = LoadManifest(context, digest);
+  ProgressReporter progress(context, static_cast<int64_t>(manifest.items.size()), "images");
+  progress.set_note(ResizingNote(manifest, size));
+  const std::filesystem::path file = context.scratch() / "packed.safetensors";
+  PackDataset(context, manifest, digest, size, file, [&](int64_t done) {
+    progress.Report(done);
+    progress.ThrowIfCancelled();
+  });
+  return {{"packed", ValueOrThrow(context.StoreFile(file))}};
+}
+
+}  // namespace alignflow
