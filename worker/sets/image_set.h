@@ -14,7 +14,7 @@
 namespace alignflow {
 
 // What a prepare task counted in the whole set.
-struct SetFacts {
+struct PreparedFacts {
   int64_t different = 0;        // images that differ from every other in a pixel
   int64_t with_structures = 0;  // images whose mask shows anything but background at this size
   MaskFacts masks;              // before and after they were resized
@@ -33,7 +33,7 @@ struct ImageSet {
   at::Tensor mask_digests = {};
   // uint8 [N,32], the SHA-256 of each image's own file; undefined for pairs.
   at::Tensor image_digests = {};
-  SetFacts facts = {};  // of prepared sets
+  PreparedFacts facts = {};  // of prepared sets
 
   int64_t size() const { return images.size(0); }
 };

@@ -96,7 +96,7 @@ class SetCounter {
   MaskFacts masks_;
 };
 
-SetFacts FactsIn(const at::Tensor& counts, const at::Tensor& text) {
+PreparedFacts FactsIn(const at::Tensor& counts, const at::Tensor& text) {
   if (counts.scalar_type() != at::kLong || counts.numel() != 2 || text.scalar_type() != at::kByte) {
     throw std::runtime_error("its counts are none");
   }

@@ -18,8 +18,8 @@
 //   names         U8 [bytes]   the stems, one after another, and
 //   name_ends     I64 [N]      where each ends
 //   image_digests U8 [N,32]    the SHA-256 of each image's own file
-//   counts        I64 [2]      SetFacts::different and with_structures
-//   mask_facts    U8 [262144]  SetFacts::masks as JSON, and spaces
+//   counts        I64 [2]      PreparedFacts::different and with_structures
+//   mask_facts    U8 [262144]  PreparedFacts::masks as JSON, and spaces
 // and the strings "alignflow.format", "dataset" (digest of the manifest), "labels" (the table's
 // text; empty without masks) and "note". The same dataset and size give the same bytes on every
 // machine.
