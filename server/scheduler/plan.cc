@@ -34,11 +34,11 @@ class OutputReader {
                                                     place.stage, " has no output ", role)));
     return "";
   }
-  // One input "prefix/NNNNNN" for each of the stage's first tasks.
+  // One input "prefix/NNNNNN" for each of the stage's tasks from the first on.
   void GetAll(const std::string& stage, int count, const std::string& role,
-              const std::string& prefix, TaskSpec& task) {
+              const std::string& prefix, TaskSpec& task, int first = 0) {
     for (int i = 0; i < count; ++i) {
-      task.inputs[absl::StrFormat("%s/%06d", prefix, i)] = Get({stage, i}, role);
+      task.inputs[absl::StrFormat("%s/%06d", prefix, i)] = Get({stage, first + i}, role);
     }
   }
   const absl::Status& status() const { return status_; }
@@ -144,20 +144,28 @@ std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
   return tasks;
 }
 
-// Segmentation models with seeds 1, 2, ..., trained on the source alone, or on the pairs too.
-std::vector<TaskSpec> EvaluateTasks(const PlanInput& job, const JobShape& shape, bool with_pairs,
-                                    OutputReader& outputs) {
-  TaskSpec task = SourceTask(job, "evaluate", outputs);
-  task.inputs["target"] = outputs.Get(TargetPlace(), "packed");
-  if (with_pairs) {
-    outputs.GetAll("generate", shape.shards, "pairs", "pairs", task);
-  } else {
-    task.settings["evaluate.synthetic_share"] = "0";
-  }
+// The task once for each run: seeds 1, 2, ...
+std::vector<TaskSpec> ByRun(TaskSpec task, const JobShape& shape) {
   std::vector<TaskSpec> tasks;
   for (int run = 1; run <= shape.evaluation_runs; ++run) {
     task.settings["run"] = absl::StrCat(run);
     tasks.push_back(task);
+  }
+  return tasks;
+}
+
+// Segmentation models trained on the pairs, too, and tested; then the baseline's, tested.
+std::vector<TaskSpec> EvaluateTasks(const PlanInput& job, const JobShape& shape,
+                                    OutputReader& outputs) {
+  TaskSpec task = SourceTask(job, "evaluate", outputs);
+  task.inputs["target"] = outputs.Get(TargetPlace(), "packed");
+  std::vector<TaskSpec> baselines = ByRun(task, shape);
+  outputs.GetAll("generate", shape.shards, "pairs", "pairs", task);
+  std::vector<TaskSpec> tasks = ByRun(task, shape);
+  for (int run = 0; run < shape.evaluation_runs; ++run) {
+    baselines[run].inputs["segmenter"] = outputs.Get({"baseline", run}, "segmenter");
+    baselines[run].settings.erase("evaluate.synthetic_share");
+    tasks.push_back(std::move(baselines[run]));
   }
   return tasks;
 }
@@ -169,8 +177,8 @@ TaskSpec FiguresTask(const PlanInput& job, const JobShape& shape, OutputReader& 
   if (!job.target_digest.empty()) task.inputs["target"] = outputs.Get(TargetPlace(), "packed");
   if (shape.aligns) outputs.GetAll("compare", shape.compared_shards, "pairs", "stage1", task);
   outputs.GetAll("generate", shape.compared_shards, "pairs", "stage2", task);
-  outputs.GetAll("baseline", shape.evaluation_runs, "scores", "real", task);
   outputs.GetAll("evaluate", shape.evaluation_runs, "scores", "both", task);
+  outputs.GetAll("evaluate", shape.evaluation_runs, "scores", "real", task, shape.evaluation_runs);
   return task;
 }
 
@@ -203,7 +211,8 @@ int StageSize(const PlanInput& job, std::string_view stage) {
   if (stage == "prepare") return job.target_digest.empty() ? 1 : 2;
   if (stage == "generate" || stage == "masks") return shape.shards;
   if (stage == "compare") return shape.compared_shards;
-  if (stage == "baseline" || stage == "evaluate") return shape.evaluation_runs;
+  if (stage == "baseline") return shape.evaluation_runs;
+  if (stage == "evaluate") return 2 * shape.evaluation_runs;
   return 1;
 }
 
@@ -214,8 +223,8 @@ std::vector<TaskPlace> Prerequisites(const PlanInput& job, std::string_view stag
     if (needed) AddPlaces(needed_stage, count, places);
   };
   if (stage == "prepare") return places;
-  const bool needs_target = stage == "baseline" || stage == "evaluate" ||
-                            (stage == "figures" && !job.target_digest.empty());
+  const bool needs_target =
+      stage == "evaluate" || (stage == "figures" && !job.target_digest.empty());
   add(true, "prepare", needs_target ? 2 : 1);
   add(stage == "align" || stage == "figures" || (stage == "generate" && shape.has_gates),
       "describe");
@@ -236,11 +245,11 @@ std::vector<TaskPlace> Prerequisites(const PlanInput& job, std::string_view stag
     add(shape.makes_masks, "masks", shape.compared_shards);
   } else if (stage == "evaluate") {
     add(true, "generate", shape.shards);
+    add(true, "baseline", shape.evaluation_runs);
   } else if (stage == "figures") {
     add(true, "generate", shape.compared_shards);
     add(shape.aligns, "compare", shape.compared_shards);
-    add(true, "baseline", shape.evaluation_runs);
-    add(true, "evaluate", shape.evaluation_runs);
+    add(true, "evaluate", 2 * shape.evaluation_runs);
   }
   return places;
 }
@@ -265,8 +274,10 @@ absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, std::stri
     task.inputs["model"] = reader.Get({"fit-masks", 0}, "model");
     task.inputs["rules"] = reader.Get({"fit-masks", 0}, "rules");
     tasks = Sharded(task, job.pairs);
-  } else if (stage == "baseline" || stage == "evaluate") {
-    tasks = EvaluateTasks(job, shape, stage == "evaluate", reader);
+  } else if (stage == "baseline") {
+    tasks = ByRun(SourceTask(job, "baseline", reader), shape);
+  } else if (stage == "evaluate") {
+    tasks = EvaluateTasks(job, shape, reader);
   } else if (stage == "figures") {
     tasks = {FiguresTask(job, shape, reader)};
   } else {

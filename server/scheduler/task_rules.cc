@@ -16,7 +16,7 @@ std::vector<std::string> OutputRoles(std::string_view kind) {
   if (kind == "fit-masks") return {"model", "curve.json", "rules"};
   if (kind == "rollout") return {"pool"};
   if (kind == "masks") return {"masks"};
-  if (kind == "judge") return {"segmenter"};
+  if (kind == "judge" || kind == "baseline") return {"segmenter"};
   if (MakesPairs(kind)) return {"pairs"};
   if (kind == "evaluate") return {"scores"};
   if (kind == "figures") {

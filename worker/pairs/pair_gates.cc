@@ -48,15 +48,17 @@ void PairGates::State::CheckMemorization(const at::Tensor& image, bool noise,
 
 PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet& source,
                      const ImageSet& references)
-    : state_(std::make_unique<State>(State{
-          .least_agreement = RealSetting(spec, "gates.mask_agreement"),
-          .least_distance = RealSetting(spec, "gates.memorization"),
-          .from_noise = RealSetting(spec, "generate.strength") >= 1,
-          .classes = source.labels.classes(),
-          .device = DeviceOf(context),
-          .judge = LoadJudge(context, Input(spec, "judge"), source.labels, source.images.size(2)),
-          .index = std::nullopt,
-          .names = {}})) {
+    : state_(std::make_unique<State>(
+          State{.least_agreement = RealSetting(spec, "gates.mask_agreement"),
+                .least_distance = RealSetting(spec, "gates.memorization"),
+                .from_noise = RealSetting(spec, "generate.strength") >= 1,
+                .classes = source.labels.classes(),
+                .device = DeviceOf(context),
+                .judge = LoadSegmenter(context, Input(spec, "judge"), "the judge", kJudgeSegmenter,
+                                       source.labels, source.images.size(2))
+                             .model,
+                .index = std::nullopt,
+                .names = {}})) {
   if (state_->least_distance == 0) return;
   // Whatever features stage 2 learns by, memorization is measured by the filter bank's, so that its
   // threshold means the same everywhere.

@@ -16,37 +16,43 @@ namespace {
 constexpr char kLabels[] = "labels";
 constexpr char kSize[] = "size";
 constexpr char kSegmenter[] = "segmenter";
+constexpr char kEncoder[] = "encoder";
+constexpr char kPretrained[] = "pretrained";
 
 }  // namespace
 
-std::string StoreJudge(TaskContext& context, const Segmenter& model, const LabelTable& labels,
-                       int64_t size) {
+std::string StoreSegmenter(TaskContext& context, const Segmenter& model,
+                           const SegmenterFacts& facts) {
   const std::filesystem::path file = context.scratch() / "segmenter.safetensors";
-  WriteSafetensors(
-      file, StateOf(model),
-      {{kSegmenter, kJudgeSegmenter}, {kLabels, labels.ToString()}, {kSize, absl::StrCat(size)}});
+  WriteSafetensors(file, StateOf(model),
+                   {{kSegmenter, facts.name},
+                    {kEncoder, facts.pretrained ? kPretrained : "random"},
+                    {kLabels, facts.labels.ToString()},
+                    {kSize, absl::StrCat(facts.size)}});
   return ValueOrThrow(context.StoreFile(file));
 }
 
-std::shared_ptr<Segmenter> LoadJudge(TaskContext& context, const std::string& digest,
-                                     const LabelTable& labels, int64_t size) {
+StoredSegmenter LoadSegmenter(TaskContext& context, const std::string& digest,
+                              const std::string& what, const std::string& name,
+                              const LabelTable& labels, int64_t size) {
   const SafetensorsFile file(ValueOrThrow(context.Fetch(digest)));
   std::map<std::string, std::string> metadata = file.metadata();
-  if (metadata[kSegmenter] != kJudgeSegmenter || metadata[kSize] != absl::StrCat(size) ||
+  if (metadata[kSegmenter] != name || metadata[kSize] != absl::StrCat(size) ||
       metadata[kLabels] != labels.ToString()) {
-    throw TaskError(absl::InvalidArgumentError(absl::StrCat(
-        "the judge is a segmenter '", metadata[kSegmenter], "' for images of ", metadata[kSize],
-        " pixels with the labels ", metadata[kLabels], ", but here '", kJudgeSegmenter, "', ", size,
-        " pixels and ", labels.ToString(), " are needed")));
+    throw TaskError(absl::InvalidArgumentError(
+        absl::StrCat(what, " is a segmenter '", metadata[kSegmenter], "' for images of ",
+                     metadata[kSize], " pixels with the labels ", metadata[kLabels], ", but here '",
+                     name, "', ", size, " pixels and ", labels.ToString(), " are needed")));
   }
-  std::shared_ptr<Segmenter> model =
-      MakeSegmenter(kJudgeSegmenter, labels.classes(), size, 0, DeviceOf(context)).model;
+  // All weights come from the file, so that none of a pretrained folder is read.
+  StoredSegmenter stored{MakeSegmenter(name, labels.classes(), size, 0, DeviceOf(context)).model,
+                         metadata[kEncoder] == kPretrained};
   std::map<std::string, at::Tensor> weights;
-  for (const std::string& name : file.Names()) weights.emplace(name, file.Get(name));
+  for (const std::string& tensor : file.Names()) weights.emplace(tensor, file.Get(tensor));
   const at::NoGradGuard no_grad;
-  CopyState(weights, StateOf(*model), "the judge");
-  model->eval();
-  return model;
+  CopyState(weights, StateOf(*stored.model), what);
+  stored.model->eval();
+  return stored;
 }
 
 }  // namespace alignflow

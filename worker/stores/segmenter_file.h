@@ -13,15 +13,30 @@ namespace alignflow {
 // The network that judges pairs.
 inline constexpr char kJudgeSegmenter[] = "unet";
 
-// Stores a judge for images of size x size pixels as a blob: safetensors, with its size and classes
-// beside the weights. Returns the digest.
-std::string StoreJudge(TaskContext& context, const Segmenter& model, const LabelTable& labels,
-                       int64_t size);
+// What a segmenter is, besides its weights.
+struct SegmenterFacts {
+  std::string name;  // as MakeSegmenter takes it
+  LabelTable labels;
+  int64_t size = 0;         // takes images of size x size pixels
+  bool pretrained = false;  // its encoder was read from a folder
+};
 
-// Reads a blob of StoreJudge. Throws TaskError with InvalidArgument if it was trained on masks with
-// other labels or images of another size.
-std::shared_ptr<Segmenter> LoadJudge(TaskContext& context, const std::string& digest,
-                                     const LabelTable& labels, int64_t size);
+// Stores a trained segmenter as a blob: safetensors, with the facts beside the weights. Returns the
+// digest.
+std::string StoreSegmenter(TaskContext& context, const Segmenter& model,
+                           const SegmenterFacts& facts);
+
+struct StoredSegmenter {
+  std::shared_ptr<Segmenter> model;  // in evaluation, on the task's device
+  bool pretrained = false;
+};
+
+// Reads a blob of StoreSegmenter. Throws TaskError with InvalidArgument if it is another network,
+// or was trained on masks with other labels or images of another size; `what` names it ("the
+// judge").
+StoredSegmenter LoadSegmenter(TaskContext& context, const std::string& digest,
+                              const std::string& what, const std::string& name,
+                              const LabelTable& labels, int64_t size);
 
 }  // namespace alignflow
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cctype>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -10,7 +11,9 @@
 #include "worker/pairs/pair_list.h"
 #include "worker/sets/image_set.h"
 #include "worker/sets/prepared_set.h"
+#include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
+#include "worker/stores/segmenter_file.h"
 #include "worker/tasks/segmenter_training.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
@@ -103,51 +106,87 @@ bool HasPairs(const TaskSpec& spec) {
                              [](const auto& input) { return input.first.starts_with("pairs/"); });
 }
 
+struct TrainedSegmenter {
+  std::shared_ptr<Segmenter> model;
+  std::string name;
+  bool pretrained = false;  // the encoder
+  int64_t pairs = 0;        // that it was trained on, besides the source
+};
+
+// Trained on the source and the task's pairs, if it has any. Both sides of a run have the same
+// initial weights and take the same steps.
+TrainedSegmenter Trained(const TaskSpec& spec, TaskContext& context, ProgressReporter& progress,
+                         const ImageSet& source) {
+  const int64_t size = ImageSize(spec);
+  const uint64_t seed =
+      static_cast<uint64_t>(IntegerSetting(spec, "seed")) * 1000003u + IntegerSetting(spec, "run");
+  TrainedSegmenter trained{.name = TextSetting(spec, "evaluate.segmenter")};
+  std::optional<ImageSet> pairs;
+  if (HasPairs(spec)) {
+    pairs = LoadPairs(context, spec, "pairs", source.labels, INT64_MAX).set;
+    CheckPairs(*pairs, size);
+    trained.pairs = pairs->size();
+  }
+  const std::filesystem::path folder =
+      context.models_dir().empty() ? "" : context.models_dir() / trained.name;
+  const NewSegmenter made =
+      MakeSegmenter(trained.name, source.labels.classes(), size, seed, DeviceOf(context), folder);
+  TrainSegmenter(context, progress, *made.model,
+                 {.real = source,
+                  .synthetic = pairs ? &*pairs : nullptr,
+                  .synthetic_share = pairs ? RealSetting(spec, "evaluate.synthetic_share") : 0,
+                  .iterations = IntegerSetting(spec, "evaluate.iterations"),
+                  .batch = IntegerSetting(spec, "evaluate.batch"),
+                  .learning_rate = RealSetting(spec, "evaluate.learning_rate"),
+                  .seed = seed,
+                  .order = RandomUse::kEvaluateOrder,
+                  .step = RandomUse::kEvaluateStep});
+  trained.model = made.model;
+  trained.pretrained = made.pretrained;
+  return trained;
+}
+
 }  // namespace
 
-// A segmentation model trained on the source's pairs, with synthetic ones or without, and tested on
-// the target. Both sides of a run have the same initial weights and take the same steps.
-TaskOutputs RunEvaluate(const TaskSpec& spec, TaskContext& context) {
-  const int64_t size = ImageSize(spec);
-  const int64_t run = IntegerSetting(spec, "run");
-  const uint64_t seed = static_cast<uint64_t>(IntegerSetting(spec, "seed")) * 1000003u + run;
-  const int64_t iterations = IntegerSetting(spec, "evaluate.iterations");
-  const std::string name = TextSetting(spec, "evaluate.segmenter");
-  ProgressReporter progress(context, iterations, "steps");
+// A segmentation model trained on the source alone: the side without pairs. It knows nothing of a
+// target, so that jobs with different targets share it.
+TaskOutputs RunBaseline(const TaskSpec& spec, TaskContext& context) {
+  ProgressReporter progress(context, IntegerSetting(spec, "evaluate.iterations"), "steps");
+  const ImageSet source = LoadPrepared(context, spec, "source");
+  CheckUsable(spec, source);
+  const TrainedSegmenter trained = Trained(spec, context, progress, source);
+  return {{"segmenter",
+           StoreSegmenter(context, *trained.model,
+                          {trained.name, source.labels, ImageSize(spec), trained.pretrained})}};
+}
 
+// A segmentation model, a baseline's or one trained here with pairs, tested on the target.
+TaskOutputs RunEvaluate(const TaskSpec& spec, TaskContext& context) {
+  const int64_t iterations = IntegerSetting(spec, "evaluate.iterations");
+  ProgressReporter progress(context, iterations, "steps");
   const ImageSet source = LoadPrepared(context, spec, "source");
   const ImageSet target = LoadPrepared(context, spec, "target");
   CheckTarget(source, target);
   ThrowIfError(
       CheckLeastNumbers(spec.kind, {{Quantity::kSourceStructures, source.facts.with_structures},
                                     {Quantity::kTargetStructures, target.facts.with_structures}}));
-  std::optional<ImageSet> pairs;
-  if (HasPairs(spec)) {
-    pairs = LoadPairs(context, spec, "pairs", source.labels, INT64_MAX).set;
-    CheckPairs(*pairs, size);
+  TrainedSegmenter trained;
+  if (spec.inputs.contains("segmenter")) {
+    trained.name = TextSetting(spec, "evaluate.segmenter");
+    const StoredSegmenter stored = LoadSegmenter(context, Input(spec, "segmenter"), "the baseline",
+                                                 trained.name, source.labels, ImageSize(spec));
+    trained.model = stored.model;
+    trained.pretrained = stored.pretrained;
+  } else {
+    trained = Trained(spec, context, progress, source);
   }
-  const std::filesystem::path folder =
-      context.models_dir().empty() ? "" : context.models_dir() / name;
-  const NewSegmenter made =
-      MakeSegmenter(name, source.labels.classes(), size, seed, DeviceOf(context), folder);
-  TrainSegmenter(context, progress, *made.model,
-                 {.real = source,
-                  .synthetic = pairs ? &*pairs : nullptr,
-                  .synthetic_share = RealSetting(spec, "evaluate.synthetic_share"),
-                  .iterations = iterations,
-                  .batch = IntegerSetting(spec, "evaluate.batch"),
-                  .learning_rate = RealSetting(spec, "evaluate.learning_rate"),
-                  .seed = seed,
-                  .order = RandomUse::kEvaluateOrder,
-                  .step = RandomUse::kEvaluateStep});
-
-  json scores{{"segmenter", name},
-              {"encoder", made.pretrained ? "pretrained" : "random"},
-              {"run", run},
-              {"pairs", pairs ? pairs->size() : 0},
+  json scores{{"segmenter", trained.name},
+              {"encoder", trained.pretrained ? "pretrained" : "random"},
+              {"run", IntegerSetting(spec, "run")},
+              {"pairs", trained.pairs},
               {"iterations", iterations},
               {"classes", ClassNames(source.labels)}};
-  AddScores(*made.model, target, DeviceOf(context), progress, scores);
+  AddScores(*trained.model, target, DeviceOf(context), progress, scores);
   return {{"scores", ValueOrThrow(context.Store(scores.dump()))}};
 }
 

@@ -35,7 +35,7 @@ TaskOutputs RunJudge(const TaskSpec& spec, TaskContext& context) {
                   .order = RandomUse::kJudgeOrder,
                   .step = RandomUse::kJudgeStep,
                   .recolour = true});
-  return {{"segmenter", StoreJudge(context, *model, source.labels, size)}};
+  return {{"segmenter", StoreSegmenter(context, *model, {kJudgeSegmenter, source.labels, size})}};
 }
 
 }  // namespace alignflow

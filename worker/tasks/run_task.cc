@@ -20,6 +20,7 @@ TaskFunction FunctionOf(const std::string& kind) {
   if (kind == "fit-masks") return RunFitMasks;
   if (kind == "masks") return RunMasks;
   if (kind == "judge") return RunJudge;
+  if (kind == "baseline") return RunBaseline;
   if (kind == "evaluate") return RunEvaluate;
   if (kind == "transfer") return RunTransfer;
   if (kind == "figures") return RunFigures;

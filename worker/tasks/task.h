@@ -45,8 +45,11 @@ namespace alignflow {
 //     "nearest":"<stem>","nearest_in":"source","near_copy":false,"attempts":1,"passed":true};
 //     record.method is "reinhard" where the image is a recoloured one (generate.recoloured).
 //   transfer: source, references -> pairs. As generate, by colour transfer (method).
-//   evaluate: source, target, pairs/NNNNNN (optional) -> scores. A segmentation model trained on
-//     the source and the pairs, tested on the target. Settings run (1, 2, ...: its seed). JSON:
+//   baseline: source -> segmenter. A segmentation model trained on the source alone. Settings run
+//     (1, 2, ...: its seed).
+//   evaluate: source, target, pairs/NNNNNN or segmenter (a baseline's) -> scores. A segmentation
+//     model trained on the source and the pairs, or the one given, tested on the target. Settings
+//     run, as the baseline's of the same first weights. JSON:
 //     {"segmenter":"unet","run":1,"pairs":700,"iterations":600,"classes":["polyp"],
 //      "images":[{"name":"a","sequence":"","dice":[0.7],"iou":[0.6]},...],
 //      "mean_dice":0.7,"mean_iou":0.6}

@@ -17,6 +17,7 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunFitMasks(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunMasks(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunJudge(const TaskSpec& spec, TaskContext& context);
+TaskOutputs RunBaseline(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunEvaluate(const TaskSpec& spec, TaskContext& context);
 TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context);
 

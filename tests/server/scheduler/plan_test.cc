@@ -283,26 +283,32 @@ TEST(PlanTest, EvaluationRunsWithoutAndWithThePairsOfEveryShard) {
   const std::vector<TaskSpec> baseline = TasksOf(job, "baseline");
   const std::vector<TaskSpec> both = TasksOf(job, "evaluate");
   ASSERT_EQ(baseline.size(), 2u);
-  ASSERT_EQ(both.size(), 2u);
-  EXPECT_EQ(baseline[1].kind, "evaluate");
+  ASSERT_EQ(both.size(), 4u);
+  EXPECT_EQ(baseline[1].kind, "baseline");
   EXPECT_EQ(baseline[1].settings.at("run"), "2");
-  EXPECT_THAT(baseline[1].inputs,
-              UnorderedElementsAre(Pair("source", "prepare 0"), Pair("target", "prepare 1")));
+  EXPECT_THAT(baseline[1].inputs, UnorderedElementsAre(Pair("source", "prepare 0")));
+  EXPECT_EQ(both[3].kind, "evaluate");
+  EXPECT_EQ(both[3].settings.at("run"), "2");
+  EXPECT_THAT(both[3].inputs,
+              UnorderedElementsAre(Pair("source", "prepare 0"), Pair("target", "prepare 1"),
+                                   Pair("segmenter", "baseline 1")));
   EXPECT_THAT(
       both[1].inputs,
       UnorderedElementsAre(Pair("source", "prepare 0"), Pair("target", "prepare 1"),
                            Pair("pairs/000000", "generate 0"), Pair("pairs/000001", "generate 1")));
 }
 
-TEST(PlanTest, TheBaselineIsSharedByJobsThatDifferInTheirPairs) {
-  const auto baseline = [](SettingMap settings) {
+TEST(PlanTest, TheBaselineIsSharedByJobsThatDifferInTheirPairsOrTarget) {
+  const auto baseline = [](SettingMap settings, char target = '7') {
     settings["evaluate.segmenter"] = "unet";
     PlanInput job = WithTarget(Job(40, settings));
+    job.target_digest = std::string(64, target);
     job.references_digest = std::string(64, settings.size() % 2 == 0 ? '8' : '9');
     return TaskKey(TasksOf(job, "baseline").front());
   };
   EXPECT_EQ(baseline({}), baseline({{"evaluate.synthetic_share", "0.3"}}));
   EXPECT_EQ(baseline({}), baseline({{"method", "fda"}}));
+  EXPECT_EQ(baseline({}), baseline({}, '6'));
   EXPECT_NE(baseline({}), baseline({{"evaluate.iterations", "7"}}));
 }
 

@@ -31,7 +31,7 @@ TEST(TaskRulesTest, KeyChangesWithWhateverChangesTheResult) {
 
 TEST(TaskRulesTest, EveryKindThatAWorkerRunsPutsSomethingOut) {
   for (const char* kind : {"fit", "rollout", "align", "fit-masks", "masks", "judge", "generate",
-                           "transfer", "evaluate", "figures"}) {
+                           "transfer", "baseline", "evaluate", "figures"}) {
     EXPECT_FALSE(OutputRoles(kind).empty()) << kind;
   }
   EXPECT_TRUE(OutputRoles("nonsense").empty());

@@ -81,6 +81,26 @@ TEST_F(EvaluateTest, PairsInTheTargetsStyleHelpOnTheTarget) {
   EXPECT_GT(with.at("mean_dice").get<double>(), without.at("mean_dice").get<double>() + 0.1);
 }
 
+TEST_F(EvaluateTest, ABaselineTrainedApartGivesTheScoresOfOneTrainedHere) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 6, true);
+  const std::map<std::string, std::string> inputs{{"source", source}, {"target", source}};
+  TaskSpec baseline = Evaluate({{"source", source}}, 4);
+  baseline.kind = "baseline";
+  auto given = inputs;
+  given["segmenter"] = Run(baseline)["segmenter"];
+  EXPECT_EQ(Scores(Evaluate(given, 4)), Scores(Evaluate(inputs, 4)));
+}
+
+TEST_F(EvaluateTest, ABaselineOfAnotherNetworkIsRefusedByName) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 6, true);
+  TaskSpec baseline = Evaluate({{"source", source}}, 1);
+  baseline.kind = "baseline";
+  const std::string segmenter = Run(baseline)["segmenter"];
+  EXPECT_THAT(ErrorOf(Evaluate({{"source", source}, {"target", source}, {"segmenter", segmenter}},
+                               1, {{"evaluate.segmenter", "segformer-b0"}})),
+              AllOf(HasSubstr("the baseline"), HasSubstr("segformer-b0")));
+}
+
 TEST_F(EvaluateTest, RunsAreRepeatableAndDifferFromEachOther) {
   const std::string source = PutPhantoms(PhantomDomain::kSource, 6, true);
   TaskSpec spec = Evaluate({{"source", source}, {"target", source}}, 4);

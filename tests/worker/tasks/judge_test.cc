@@ -151,7 +151,8 @@ TEST_F(JudgeTest, ZeroSwitchesMemorizationOff) {
 
 TEST_F(JudgeTest, AJudgeOfOtherClassesIsRefused) {
   try {
-    LoadJudge(*context_, Run(Judging(1))["segmenter"], PhantomLabels(PhantomKind::kFundus), 64);
+    LoadSegmenter(*context_, Run(Judging(1))["segmenter"], "the judge", kJudgeSegmenter,
+                  PhantomLabels(PhantomKind::kFundus), 64);
     FAIL() << "a judge of polyps judges no fundus";
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), HasSubstr("cup=0"));
