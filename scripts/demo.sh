@@ -56,14 +56,28 @@ export AFCTL_SERVER=$address
 say "the service listens on $address; its log is in demo-output/coordinator.log afterwards"
 trap 'mkdir -p demo-output; cp "$work/coordinator.log" demo-output/ 2>/dev/null; stop' EXIT
 
+# Says once where the first pairs of a job can be looked at, while the job goes on.
+first_look() {  # NAME PID-OF-THE-PULL BEGUN
+  while kill -0 "$2" 2>/dev/null; do
+    if [ -e "demo-output/$1/images/000016.png" ]; then
+      say "after $((SECONDS - $3)) s the first pairs are there: look into demo-output/$1/images while the job goes on"
+      return
+    fi
+    sleep 1
+  done
+}
+
 # align NAME REFERENCE_DIR [OPTION...]: a job on dataset "source"; pairs to demo-output/NAME, its report to NAME.html beside it.
 align() {
-  local name=$1 references=$2 begun job; shift 2
+  local name=$1 references=$2 begun job pull; shift 2
   begun=$SECONDS
   job=$(afctl align --source source --references "$references" --pairs "$pairs" "$@" "${extra[@]}")
+  afctl pairs pull "$job" "demo-output/$name" 2>"$work/pull.log" &
+  pull=$!
+  first_look "$name" "$pull" "$begun" &
   # Its table: what was reused, the time of each stage, and the figures.
   afctl job watch "$job" | tee "demo-output/$name.txt"
-  afctl pairs pull "$job" "demo-output/$name" >&2
+  wait "$pull" || { cat "$work/pull.log" >&2; exit 1; }
   afctl report "$job" -o "demo-output/$name.html" >&2
   say "$name took $((SECONDS - begun)) s; open demo-output/$name.html"
 }
@@ -91,7 +105,9 @@ for domain in target-a target-b; do
   afctl phantom "$work/$domain-references" --kind "$kind" --domain $domain --count 10 --seed 3 >&2
   afctl dataset push $domain "$work/$domain" --labels "$labels" >&2
 done
+# Made-up images are easy: a part of the usual training is enough to see what the service does.
+quick=(--set fit.iterations=450 --set judge.iterations=300 --set evaluate.iterations=150)
 say "first job: everything is computed"
-align target-a "$work/target-a-references" --target target-a
-say "second job, other references on the same source: stage 1 and its rollouts are there already"
-align target-b "$work/target-b-references" --target target-b
+align target-a "$work/target-a-references" --target target-a "${quick[@]}"
+say "second job, other references on the same source: stage 1, its rollouts and the segmentation models without pairs are there already"
+align target-b "$work/target-b-references" --target target-b "${quick[@]}"

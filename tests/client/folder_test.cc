@@ -256,7 +256,7 @@ TEST_F(FolderTest, AllFaultsAreToldAtOnceGroupedByKindWithOneRemedyEach) {
   folder_.Write("images/x..y.png", Encode(".png", Clutter(16, 16)));
   ExpectRefusedPush({"9 faults", "images without a mask (2): add the masks", "alone.png: has no",
                      "alone2.png", "masks without an image (1)", "masks/lonely.png",
-                     "masks of another size than their image (1): bring both", "8x16",
+                     "masks of another size than their image (1): both must have the same size", "8x16",
                      "images that cannot be used (1)", "images/a.png: ", "cut short",
                      "images/c.png: the file is empty", "names that could mean two files (1)",
                      "images/e.png: has the same stem as e.jpg", "names that cannot be kept (1)",

@@ -120,7 +120,8 @@ TrainedSegmenter Trained(const TaskSpec& spec, TaskContext& context, ProgressRep
   const int64_t size = ImageSize(spec);
   const uint64_t seed =
       static_cast<uint64_t>(IntegerSetting(spec, "seed")) * 1000003u + IntegerSetting(spec, "run");
-  TrainedSegmenter trained{.name = TextSetting(spec, "evaluate.segmenter")};
+  TrainedSegmenter trained;
+  trained.name = TextSetting(spec, "evaluate.segmenter");
   std::optional<ImageSet> pairs;
   if (HasPairs(spec)) {
     pairs = LoadPairs(context, spec, "pairs", source.labels, INT64_MAX).set;

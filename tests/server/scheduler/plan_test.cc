@@ -322,7 +322,7 @@ TEST(PlanTest, FiguresGetBothStagesTheTargetAndAllScores) {
       UnorderedElementsAre(Pair("source", "prepare 0"), Pair("statistics", "describe 0"),
                            Pair("references", kReferences), Pair("target", "prepare 1"),
                            Pair("stage1/000000", "compare 0"), Pair("stage2/000000", "generate 0"),
-                           Pair("real/000000", "baseline 0"), Pair("real/000001", "baseline 1"),
+                           Pair("real/000000", "evaluate 2"), Pair("real/000001", "evaluate 3"),
                            Pair("both/000000", "evaluate 0"), Pair("both/000001", "evaluate 1")));
 }
 
