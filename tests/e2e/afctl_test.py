@@ -118,7 +118,7 @@ def test_interrupted_pull_leaves_nothing_half_written(new_service, data, tmp_pat
 
 def test_dataset_is_pushed_once_listed_shown_and_deleted(service, data):
     first = service.afctl("dataset", "push", "short-lived", data / "source", "--labels", "polyp=255")
-    assert first["item_count"] == "12" and first["labels"] == [{"name": "polyp", "value": 255}]
+    assert first["item_count"] == "12" and first["labels"] == [{"name": "polyp", "value": 255, "colour": ""}]
     again = service.afctl("dataset", "push", "short-lived", data / "source", "--labels", "polyp=255")
     assert again["digest"] == first["digest"] and again["sent_bytes"] == 0
     assert "datasets/short-lived" in [dataset["name"] for dataset in service.afctl("dataset", "list")["datasets"]]
