@@ -78,6 +78,8 @@ align() {
   # Its table: what was reused, the time of each stage, and the figures.
   afctl job watch "$job" | tee "demo-output/$name.txt"
   wait "$pull" || { cat "$work/pull.log" >&2; exit 1; }
+  # Again, for the contact sheet and the figures, which come at the job's end.
+  afctl pairs pull "$job" "demo-output/$name" >&2
   afctl report "$job" -o "demo-output/$name.html" >&2
   say "$name took $((SECONDS - begun)) s; open demo-output/$name.html"
 }

@@ -149,7 +149,9 @@ class Downstream {
     table_.Add({.name = name,
                 .subject = subject_,
                 .value = 100 * score.value,
-                .interval = Interval{100 * score.interval.low, 100 * score.interval.high},
+                // Few runs that differ make a t interval wider than what can be.
+                .interval = Interval{std::max(0.0, 100 * score.interval.low),
+                                     std::min(100.0, 100 * score.interval.high)},
                 .better = "higher",
                 .unit = "percent",
                 .note = scores.size(0) > 1 ? "" : "of 1 run: the interval does not know others",

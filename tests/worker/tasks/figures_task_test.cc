@@ -311,6 +311,20 @@ TEST_F(FiguresTaskTest, OneRunOfThreeStepsIsNoEvidence) {
   }
 }
 
+TEST_F(FiguresTaskTest, IntervalsOfScoresEndWhereScoresDo) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  for (const int run : {1, 2, 3}) {
+    inputs["real/00000" + std::to_string(run)] = PutScores(run, 0.3 * run - 0.1);
+    inputs["both/00000" + std::to_string(run)] = PutScores(run, 1.1 - 0.3 * run);
+  }
+  const Json figures = Output(Run(Spec("figures", inputs)), "figures");
+  for (const char* side : {"real only", "real + pairs"}) {
+    const Json score = Find(figures, "mdice on target (percent)", side);
+    EXPECT_EQ(score.at("low"), 0) << "the t interval over these runs is wider than all scores";
+    EXPECT_EQ(score.at("high"), 100);
+  }
+}
+
 TEST_F(FiguresTaskTest, SegmentersAreComparedRunByRun) {
   auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
   for (const int run : {1, 2, 3}) {
