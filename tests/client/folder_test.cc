@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
@@ -14,8 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "tests/client/fake_coordinator.h"
-#include "tests/worker/data/test_images.h"
+#include "tests/client/folder_fixture.h"
 
 namespace alignflow {
 namespace {
@@ -24,61 +22,6 @@ namespace fs = std::filesystem;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-// ".png", as the encoder wants it, of "images/a.PNG".
-std::string FormatOf(const std::string& name) {
-  return absl::AsciiStrToLower(fs::path(name).extension().string());
-}
-
-class FolderTest : public testing::Test {
- protected:
-  // An image or a mask by what its path says: 16 x 16, in the format of its ending.
-  void Add(const std::string& name) const {
-    const bool mask = absl::StrContains(absl::AsciiStrToLower(name), "mask") ||
-                      absl::StrContains(name, "Ground Truth") || absl::StrContains(name, "label") ||
-                      absl::StrContains(name, "_seg");
-    Add(name, mask ? SquareMask(16, 16, 255) : Clutter(16, 16));
-  }
-  void Add(const std::string& name, const cv::Mat& pixels) const {
-    folder_.Write(name, Encode(FormatOf(name), pixels));
-  }
-  void Add(std::initializer_list<std::string> names) const {
-    for (const std::string& name : names) Add(name);
-  }
-  // images/ and masks/ of a.png, b.png, c.png.
-  void AddThreePairs() const {
-    for (const std::string name : {"a", "b", "c"}) {
-      Add({"images/" + name + ".png", "masks/" + name + ".png"});
-    }
-  }
-  fs::path path() const { return folder_.path(); }
-
-  FakeCoordinator::Outcome Push(std::vector<std::string> more = {"--labels", "polyp=255"}) {
-    std::vector<std::string> arguments = {"dataset", "push", "set", path(), "--json"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return coordinator_.Run(arguments);
-  }
-  FakeCoordinator::Outcome Align() {
-    return coordinator_.Run(
-        {"align", "--source", "s", "--references", path(), "--pairs", "1", "--json"});
-  }
-  // That nothing was sent, and what is said.
-  void ExpectRefusedPush(const std::vector<std::string>& texts,
-                         std::vector<std::string> more = {"--labels", "polyp=255"}) {
-    const auto outcome = Push(std::move(more));
-    EXPECT_EQ(outcome.exit, kExitFailure);
-    const std::string message =
-        outcome.exit == 0 ? "" : outcome.json()["error"]["message"].get<std::string>();
-    for (const std::string& text : texts) EXPECT_THAT(message, HasSubstr(text));
-    EXPECT_TRUE(coordinator_.blobs.write_offsets().empty());
-    EXPECT_EQ(coordinator_.datasets.created.dataset_id(), "");
-    EXPECT_THAT(message, Not(HasSubstr("manifest")));
-  }
-  int pairs_sent() const { return coordinator_.datasets.created.manifest().items_size(); }
-
-  FakeCoordinator coordinator_;
-  TestFolder folder_;
-};
 
 // --- Nothing is lost silently ---
 
@@ -256,8 +199,8 @@ TEST_F(FolderTest, AllFaultsAreToldAtOnceGroupedByKindWithOneRemedyEach) {
   folder_.Write("images/x..y.png", Encode(".png", Clutter(16, 16)));
   ExpectRefusedPush({"9 faults", "images without a mask (2): add the masks", "alone.png: has no",
                      "alone2.png", "masks without an image (1)", "masks/lonely.png",
-                     "masks of another size than their image (1): both must have the same size", "8x16",
-                     "images that cannot be used (1)", "images/a.png: ", "cut short",
+                     "masks of another size than their image (1): both must have the same size",
+                     "8x16", "images that cannot be used (1)", "images/a.png: ", "cut short",
                      "images/c.png: the file is empty", "names that could mean two files (1)",
                      "images/e.png: has the same stem as e.jpg", "names that cannot be kept (1)",
                      "x..y", "label values that --labels does not name (1)", "value 17"});
@@ -360,59 +303,6 @@ TEST_F(FolderTest, AGuessMakesNoClassOfASlip) {
 }
 
 // --- Words ---
-
-// As another user than root, for whom permissions mean nothing.
-class PermissionTest : public FolderTest {
- protected:
-  void SetUp() override {
-    AddThreePairs();
-    fs::permissions(path(), fs::perms::all);
-    if (geteuid() == 0) root_ = seteuid(65534) == 0;
-  }
-  void TearDown() override {
-    if (root_) {
-      ASSERT_EQ(seteuid(0), 0);
-    }
-    for (const auto& entry : fs::directory_iterator(path())) {
-      fs::permissions(entry.path(), fs::perms::owner_all);
-    }
-  }
-  // Done by the owner of the files.
-  void Permit(const std::string& name, fs::perms perms) const {
-    if (root_) {
-      ASSERT_EQ(seteuid(0), 0);
-    }
-    fs::permissions(path() / name, perms);
-    if (root_) {
-      ASSERT_EQ(seteuid(65534), 0);
-    }
-  }
-  // For everybody: another user may still be of root's group.
-  static constexpr auto kMayBeListed =
-      fs::perms::owner_read | fs::perms::group_read | fs::perms::others_read;
-  static constexpr auto kMayBeEntered =
-      fs::perms::owner_exec | fs::perms::group_exec | fs::perms::others_exec;
-  bool root_ = false;
-};
-
-TEST_F(PermissionTest, AFileWithoutReadPermissionIsSaidToBeThat) {
-  Permit("images/b.png", fs::perms::none);
-  const auto outcome = Push();
-  EXPECT_EQ(outcome.json()["error"]["code"], "PERMISSION_DENIED");
-  EXPECT_THAT(outcome.err, HasSubstr("images/b.png: no permission to read the file; chmod u+r"));
-}
-
-TEST_F(PermissionTest, AFolderWithoutExecutePermissionIsOneFault) {
-  Permit("images", kMayBeListed);
-  const auto outcome = Push();
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("/images: the folder has no execute permission"),
-                                 HasSubstr("chmod u+rx"), Not(HasSubstr("leads nowhere"))));
-}
-
-TEST_F(PermissionTest, AFolderThatMayNotBeListedIsSaidToBeThat) {
-  Permit("images", kMayBeEntered);
-  EXPECT_THAT(Push().err, HasSubstr("/images: no permission to list the folder; chmod u+rx"));
-}
 
 TEST_F(FolderTest, AnEmptyFileIsCalledEmpty) {
   AddThreePairs();
