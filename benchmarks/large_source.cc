@@ -30,6 +30,7 @@ namespace alignflow {
 namespace {
 
 constexpr int kSize = 1024;
+constexpr int kDrawn = 256;   // side that phantoms are drawn at: at 1024 one takes 20 s
 constexpr int kDistinct = 6;  // phantoms drawn; others are these, moved, mirrored, in other light
 
 // Few steps: what is measured is what a task costs before and after them.
@@ -52,9 +53,14 @@ std::string PutImages(FakeBlobs& blobs, PhantomDomain domain, int count, bool ma
                                .domain = domain,
                                .count = kDistinct,
                                .seed = seed,
-                               .size = kSize};
+                               .size = kDrawn};
   std::vector<Phantom> drawn;
-  for (int i = 0; i < std::min(kDistinct, count); ++i) drawn.push_back(MakePhantom(options, i));
+  for (int i = 0; i < std::min(kDistinct, count); ++i) {
+    drawn.push_back(MakePhantom(options, i));
+    Phantom& phantom = drawn.back();
+    cv::resize(phantom.image, phantom.image, {kSize, kSize}, 0, 0, cv::INTER_CUBIC);
+    cv::resize(phantom.mask, phantom.mask, {kSize, kSize}, 0, 0, cv::INTER_NEAREST);
+  }
   DatasetManifest manifest;
   manifest.kind = masks ? DatasetKind::kDataset : DatasetKind::kReferences;
   if (masks) manifest.labels = PhantomLabels(PhantomKind::kPolyp);
