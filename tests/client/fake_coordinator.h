@@ -55,7 +55,7 @@ class FakeDatasets : public v1::Datasets::Service {
 
   v1::CreateDatasetRequest created;
   grpc::Status refusal;  // what CreateDataset answers
-  v1::Dataset dataset;  // the content of every one that is not absent
+  v1::Dataset dataset;   // the content of every one that is not absent
   std::set<std::string> absent = {"datasets/nope", "datasets/gone"};
   std::vector<std::string> stored;
   bool repeat_page = false;
