@@ -118,6 +118,7 @@ CommandLine::CommandLine()
   AddPairsCommands(app_, chosen_);
   AddReportCommand(app_, chosen_);
   AddModelCommands(app_, chosen_);
+  AddViewCommand(app_, chosen_);
   AddVersionCommand(app_, chosen_);
   app_.footer(kExitCodes);
   RefuseEmptyValues(app_);

@@ -16,6 +16,7 @@ void AddJobCommands(CLI::App& app, Action& chosen);
 void AddPairsCommands(CLI::App& app, Action& chosen);
 void AddReportCommand(CLI::App& app, Action& chosen);
 void AddModelCommands(CLI::App& app, Action& chosen);
+void AddViewCommand(CLI::App& app, Action& chosen);
 void AddVersionCommand(CLI::App& app, Action& chosen);
 
 }  // namespace alignflow

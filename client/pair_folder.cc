@@ -41,10 +41,14 @@ void RemoveUnfinished(const fs::path& folder) {
 
 }  // namespace
 
-PairFolder::PairFolder(fs::path folder, std::string job, AppendLog manifest)
-    : folder_(std::move(folder)), job_(std::move(job)), manifest_(std::move(manifest)) {}
+PairFolder::PairFolder(fs::path folder, std::string job, std::string frames, AppendLog manifest)
+    : folder_(std::move(folder)),
+      job_(std::move(job)),
+      frames_(std::move(frames)),
+      manifest_(std::move(manifest)) {}
 
-absl::StatusOr<PairFolder> PairFolder::Open(const fs::path& folder, const std::string& job) {
+absl::StatusOr<PairFolder> PairFolder::Open(const fs::path& folder, const std::string& job,
+                                            const std::string& frames) {
   const fs::path manifest = folder / "manifest.jsonl";
   std::error_code error;
   if (!fs::exists(manifest, error)) {
@@ -64,7 +68,7 @@ absl::StatusOr<PairFolder> PairFolder::Open(const fs::path& folder, const std::s
   // The log is locked: what another pull has not finished is nobody's.
   for (const fs::path& part : {folder, folder / "images", folder / "masks"}) RemoveUnfinished(part);
   const std::vector<std::string> lines = log->lines();
-  PairFolder pairs(folder, job, *std::move(log));
+  PairFolder pairs(folder, job, frames, *std::move(log));
   for (const std::string& line : lines) {
     absl::Status read = pairs.Read(line);
     if (!read.ok()) return read;
@@ -83,6 +87,11 @@ absl::Status PairFolder::Read(const std::string& line) {
   if (json.is_object() && !text("job").empty() && text("job") != job_) {
     return absl::FailedPreconditionError(absl::StrCat(
         where, "the folder holds pairs of ", text("job"), ": pull ", job_, " into a new folder"));
+  }
+  if (json.is_object() && json.value("frames", "references") != frames_) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        where, "the folder holds the pairs ", frames_ == "view" ? "in frames" : "as views",
+        ": pull them ", frames_ == "view" ? "as views" : "in frames", " into a new folder"));
   }
   Entry entry;
   if (json.is_object()) {
@@ -122,6 +131,7 @@ absl::Status PairFolder::Append(const Entry& entry, const std::string& record_js
         absl::StrCat("the record of pair ", entry.pair, " is no JSON object"));
   }
   const Json line = {{"job", job_},
+                     {"frames", frames_},
                      {"pair", entry.pair},
                      {"image", FileName("images", entry.pair)},
                      {"image_sha256", entry.image_sha256},

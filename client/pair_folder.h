@@ -16,7 +16,7 @@ namespace alignflow {
 //   images/000001.png  masks/000001.png  manifest.jsonl
 // manifest.jsonl has one line a pair, in order, and is the truth about what was pulled; the numbers
 // of pairs that the gates left out are missing:
-//   {"job":"jobs/x","pair":1,"image":"images/000001.png","image_sha256":"...",
+//   {"job":"jobs/x","frames":"references","pair":1,"image":"images/000001.png","image_sha256":"...",
 //    "mask":"masks/000001.png","mask_sha256":"...","record":{provenance}}
 // A pair's line is written after its files, so a crash at any moment leaves at most a torn last
 // line, which is dropped, and files that the disk lost, which their digests tell. One process at a
@@ -30,11 +30,13 @@ class PairFolder {
     std::string mask_sha256;
   };
 
-  // Makes the folder if need be and reads its manifest. FailedPrecondition: it holds another job's
-  // pairs, or files without a manifest, or is in use. DataLoss: a line is damaged, which a crash
-  // can't do. All name the remedy.
+  // Makes the folder if need be and reads its manifest. frames: "references" or "view", the form of
+  // the pairs; lines without it are of the first. FailedPrecondition: it holds another job's pairs
+  // or those of the other form, or files without a manifest, or is in use. DataLoss: a line is
+  // damaged, which a crash can't do. All name the remedy.
   static absl::StatusOr<PairFolder> Open(const std::filesystem::path& folder,
-                                         const std::string& job);
+                                         const std::string& job,
+                                         const std::string& frames = "references");
 
   // Number of pairs that are there, as far as the manifest knows.
   int size() const { return static_cast<int>(entries_.size()); }
@@ -51,11 +53,12 @@ class PairFolder {
   absl::Status Append(const Entry& entry, const std::string& record_json);
 
  private:
-  PairFolder(std::filesystem::path folder, std::string job, AppendLog manifest);
+  PairFolder(std::filesystem::path folder, std::string job, std::string frames, AppendLog manifest);
   absl::Status Read(const std::string& line);
 
   std::filesystem::path folder_;
   std::string job_;
+  std::string frames_;
   AppendLog manifest_;
   std::vector<Entry> entries_;
 };

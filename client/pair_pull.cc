@@ -20,11 +20,12 @@ constexpr absl::Duration kStreamDeadline = absl::Seconds(60);
 
 class Puller {
  public:
-  Puller(Session& session, Stubs& stubs, const std::string& job, PairFolder folder,
-         absl::Duration timeout)
+  Puller(Session& session, Stubs& stubs, const std::string& job, v1::PairForm form,
+         PairFolder folder, absl::Duration timeout)
       : session_(session),
         stubs_(stubs),
         job_(job),
+        form_(form),
         folder_(std::move(folder)),
         patience_(timeout, [this](const std::string& line) { PrintLine(line); }),
         counter_(session.console) {}
@@ -120,6 +121,7 @@ class Puller {
     v1::StreamPairsRequest request;
     request.set_name(job_);
     request.set_after_index(after);
+    request.set_form(form_);
     auto stream = stubs_.jobs->StreamPairs(&context, request);
     v1::Pair pair;
     while (stream->Read(&pair)) {
@@ -210,6 +212,7 @@ class Puller {
   Session& session_;
   Stubs& stubs_;
   const std::string job_;
+  const v1::PairForm form_;
   PairFolder folder_;
   Patience patience_;
   Counter counter_;
@@ -219,15 +222,16 @@ class Puller {
 }  // namespace
 
 absl::StatusOr<PullSummary> PullPairs(Session& session, Stubs& stubs, const std::string& job,
-                                      const fs::path& folder, absl::Duration timeout) {
+                                      v1::PairForm form, const fs::path& folder,
+                                      absl::Duration timeout) {
   // Asked first, so that a mistyped name leaves no folder behind.
   v1::GetJobRequest request;
   request.set_name(job);
   auto known = Call(*stubs.jobs, &v1::Jobs::StubInterface::GetJob, request);
   if (absl::IsNotFound(known.status())) return known.status();
-  auto pairs = PairFolder::Open(folder, job);
+  auto pairs = PairFolder::Open(folder, job, form == v1::PAIR_FORM_VIEW ? "view" : "references");
   if (!pairs.ok()) return pairs.status();
-  return Puller(session, stubs, job, *std::move(pairs), timeout).Pull(folder);
+  return Puller(session, stubs, job, form, *std::move(pairs), timeout).Pull(folder);
 }
 
 }  // namespace alignflow

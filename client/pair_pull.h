@@ -21,7 +21,8 @@ struct PullSummary {
 // goes on where the first stopped. Once the job's report is there, it is saved as well.
 // FailedPrecondition if the job fails or is cancelled before its last pair; what was made stays.
 absl::StatusOr<PullSummary> PullPairs(Session& session, Stubs& stubs, const std::string& job,
-                                      const std::filesystem::path& folder, absl::Duration timeout);
+                                      v1::PairForm form, const std::filesystem::path& folder,
+                                      absl::Duration timeout);
 
 }  // namespace alignflow
 

@@ -11,7 +11,7 @@ namespace alignflow {
 namespace {
 
 struct PullArguments {
-  std::string job, dir;
+  std::string job, dir, frames = "references";
   double timeout_s = kDefaultTimeoutSeconds;
 };
 
@@ -26,7 +26,9 @@ absl::StatusOr<Result> Pull(Session& session, const PullArguments& arguments) {
       absl::StrCat("what is in ", arguments.dir,
                    " is whole; run the same command again to go on where it stopped"));
   auto summary =
-      PullPairs(session, *stubs, *job, arguments.dir, absl::Seconds(arguments.timeout_s));
+      PullPairs(session, *stubs, *job,
+                arguments.frames == "view" ? v1::PAIR_FORM_VIEW : v1::PAIR_FORM_UNSPECIFIED,
+                arguments.dir, absl::Seconds(arguments.timeout_s));
   if (!summary.ok()) return summary.status();
   Result result{.document = {{"job", *job},
                              {"dir", arguments.dir},
@@ -62,6 +64,12 @@ void AddPairsCommands(CLI::App& app, Action& chosen) {
   auto arguments = std::make_shared<PullArguments>();
   pull->add_option("job", arguments->job, "as `align` and `job list` print it")->required();
   pull->add_option("dir", arguments->dir, "a new folder, or one that was begun")->required();
+  pull->add_option("--frames", arguments->frames,
+                   "references: with the frame that the job put around them (setting framing); "
+                   "view: without, for models that see every image cut to its view (`afctl view`)")
+      ->type_name("references|view")
+      ->check(CLI::IsMember({"references", "view"}))
+      ->capture_default_str();
   AddTimeoutOption(*pull, arguments->timeout_s);
   pull->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return Pull(session, *arguments); };

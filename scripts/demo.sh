@@ -108,7 +108,7 @@ for domain in target-a target-b; do
   afctl dataset push $domain "$work/$domain" --labels "$labels" >&2
 done
 # Made-up images are easy: a part of the usual training is enough to see what the service does.
-quick=(--set fit.iterations=450 --set judge.iterations=300 --set evaluate.iterations=150)
+quick=(--set fit.iterations=450 --set judge.iterations=300 --set evaluate.iterations=150 --set evaluate.pictures=whole)
 say "first job: everything is computed"
 align target-a "$work/target-a-references" --target target-a "${quick[@]}"
 say "second job, other references on the same source: stage 1, its rollouts and the segmentation models without pairs are there already"

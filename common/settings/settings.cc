@@ -177,6 +177,11 @@ const std::vector<Setting>& AllSettings() {
               {"fit", "rollout", "align", "generate", "transfer", "fit-masks", "masks", "judge",
                "baseline", "evaluate", "figures"},
               "Side of the images in pixels, a multiple of 16 (paper: 512)"),
+      Choice(
+          "framing", {"references", "source", "none"}, {"generate", "transfer"},
+          "Models see fields of view alone. The frame around a pair's is put on last: one of the "
+          "references', the source image's own, or none: models see whole pictures, and pairs "
+          "are such"),
       Integer("fit.iterations", 1, 1000000, {"fit"}, "Stage-1 training steps (paper: 4000)"),
       Integer("fit.batch", 1, 1024, {"fit"}, "Images in a stage-1 step (paper: 4 per GPU)"),
       Integer("fit.accumulate", 1, 1024, {"fit"},
@@ -270,6 +275,9 @@ const std::vector<Setting>& AllSettings() {
              {"baseline", "evaluate"},
              "Segmentation model that is trained without and with the pairs and tested on the "
              "target, if one is given"),
+      Choice("evaluate.pictures", {"both", "whole", "view"}, {"figures"},
+             "What segmentation models are trained and tested on: whole pictures, every picture "
+             "cut to its field of view, or each in turn. With framing=none whole pictures"),
       Integer("evaluate.seeds", 1, 100, {"figures"},
               "Segmentation models trained on each side, with seeds 1, 2, ..."),
       Integer("evaluate.iterations", 1, 1000000, {"baseline", "evaluate"},

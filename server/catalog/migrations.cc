@@ -120,6 +120,10 @@ const std::vector<Statements>& Migrations() {
       {
           R"(ALTER TABLE datasets ADD COLUMN mask_facts TEXT NOT NULL DEFAULT '')",
           R"(ALTER TABLE dataset_items ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '')",
+      },
+      {
+          R"(ALTER TABLE pairs ADD COLUMN view_image TEXT NOT NULL DEFAULT '')",
+          R"(ALTER TABLE pairs ADD COLUMN view_mask TEXT NOT NULL DEFAULT '')",
       }};
   return *migrations;
 }

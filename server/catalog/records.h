@@ -118,6 +118,8 @@ struct PairRecord {
   std::string image, mask;  // digests of PNG files
   std::string record_json;
   std::string left_out;
+  std::string view_image = {},
+              view_mask = {};  // as image and mask, without the frame; may be empty
 };
 
 struct ModelRecord {

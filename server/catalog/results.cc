@@ -38,21 +38,23 @@ std::optional<ModelRecord> FirstOf(const std::vector<ModelRecord>& rows) {
 void SetPairs(Sql& sql, const std::string& task_key, const std::vector<PairRecord>& pairs) {
   sql << "DELETE FROM pairs WHERE task_key = :task", soci::use(task_key);
   for (const PairRecord& pair : pairs) {
-    sql << "INSERT INTO pairs (task_key, pair, image, mask, record, left_out) VALUES (:task, "
-           ":pair, "
-           ":image, :mask, :record, :left_out)",
+    sql << "INSERT INTO pairs (task_key, pair, image, mask, view_image, view_mask, record, "
+           "left_out) VALUES (:task, :pair, :image, :mask, :view_image, :view_mask, :record, "
+           ":left_out)",
         soci::use(task_key), soci::use(pair.index), soci::use(pair.image), soci::use(pair.mask),
-        soci::use(pair.record_json), soci::use(pair.left_out);
+        soci::use(pair.view_image), soci::use(pair.view_mask), soci::use(pair.record_json),
+        soci::use(pair.left_out);
   }
 }
 
 std::vector<PairRecord> PairsOfTask(Sql& sql, const std::string& task_key) {
   PairRecord row;
   soci::statement select =
-      (sql.prepare << "SELECT pair, image, mask, record, left_out FROM pairs WHERE task_key = "
-                      ":task ORDER BY pair",
+      (sql.prepare << "SELECT pair, image, mask, view_image, view_mask, record, left_out FROM "
+                      "pairs WHERE task_key = :task ORDER BY pair",
        soci::use(task_key), soci::into(row.index), soci::into(row.image), soci::into(row.mask),
-       soci::into(row.record_json), soci::into(row.left_out));
+       soci::into(row.view_image), soci::into(row.view_mask), soci::into(row.record_json),
+       soci::into(row.left_out));
   select.execute();
   std::vector<PairRecord> rows;
   while (select.fetch()) rows.push_back(row);
@@ -104,7 +106,9 @@ void ForEachReferencedBlob(Sql& sql, const std::function<void(const std::string&
                                            "UNION ALL SELECT checkpoint FROM tasks "
                                            "UNION ALL SELECT blob FROM task_outputs "
                                            "UNION ALL SELECT image FROM pairs "
-                                           "UNION ALL SELECT mask FROM pairs",
+                                           "UNION ALL SELECT mask FROM pairs "
+                                           "UNION ALL SELECT view_image FROM pairs "
+                                           "UNION ALL SELECT view_mask FROM pairs",
                             soci::into(blob));
   select.execute();
   while (select.fetch()) {

@@ -11,6 +11,8 @@ int Shards(int64_t pairs) { return static_cast<int>((pairs + kShardPairs - 1) / 
 
 }  // namespace
 
+std::string PicturesOf(const JobShape& shape) { return shape.cuts_views ? "view" : "whole"; }
+
 JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
   const auto value = [&](const char* name, const char* otherwise) {
     const auto setting = settings.find(name);
@@ -28,8 +30,14 @@ JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
   shape.makes_masks = !shape.transfers && value("masks.kind", "real") != "real";
   shape.has_gates = !shape.transfers && value("gates.enabled", "off") == "on";
   shape.recolours = shape.aligns && value("generate.recoloured", "0") != "0";
+  const std::string framing = value("framing", "none");
+  shape.cuts_views = framing != "none";
+  shape.frames_as_references = framing == "references";
   if (has_target && value("evaluate.segmenter", "none") != "none") {
     shape.evaluation_runs = static_cast<int>(number("evaluate.seeds", 1));
+    const std::string pictures = shape.cuts_views ? value("evaluate.pictures", "both") : "whole";
+    if (pictures != "view") shape.evaluated.emplace_back("whole");
+    if (pictures != "whole") shape.evaluated.emplace_back("view");
   }
   shape.shards = Shards(pairs);
   shape.compared_pairs = static_cast<int>(std::min(number("figures.samples", pairs), pairs));

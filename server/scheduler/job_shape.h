@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/settings/settings.h"
 
@@ -17,11 +18,17 @@ struct JobShape {
   bool makes_masks = false;  // new masks
   bool has_gates = false;    // pairs must pass before they are handed out
   bool recolours = false;    // some pairs are source images in the references' colours
+  bool cuts_views = false;   // models see fields of view, not whole pictures
+  bool frames_as_references = false;  // pairs get the references' frames
   int evaluation_runs = 0;   // segmentation models on each side; 0: no downstream evaluation
+  std::vector<std::string> evaluated;  // what these see, in turn: "whole", "view"
   int shards = 0;            // of all pairs
   int compared_pairs = 0;    // pairs that the figures look at
   int compared_shards = 0;   // the shards that hold them
 };
+
+// What the tasks of a job work on, as tasks are told: "view" or "whole".
+std::string PicturesOf(const JobShape& shape);
 
 JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs);
 

@@ -1,6 +1,7 @@
 #include "server/scheduler/plan.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
@@ -48,33 +49,55 @@ class OutputReader {
   absl::Status status_;
 };
 
-const TaskPlace& SourcePlace() {
-  static const auto* const place = new TaskPlace{"prepare", 0};
-  return *place;
-}
-const TaskPlace& TargetPlace() {
-  static const auto* const place = new TaskPlace{"prepare", 1};
-  return *place;
+// Whether datasets are prepared whole besides.
+bool PreparesWhole(const JobShape& shape) {
+  return shape.cuts_views && std::ranges::find(shape.evaluated, "whole") != shape.evaluated.end();
 }
 
-// The tasks that read a dataset's own files, once for every size. No setting but that is in their
-// keys, so that all jobs and methods share them.
-std::vector<TaskSpec> PrepareTasks(const PlanInput& job) {
-  const SettingMap size{{"size", absl::StrCat(ImageSide(job.preset, job.settings))}};
-  std::vector<TaskSpec> tasks{
-      {.kind = "prepare", .settings = size, .inputs = {{"dataset", job.source_digest}}}};
-  if (!job.target_digest.empty()) {
-    tasks.push_back(
-        {.kind = "prepare", .settings = size, .inputs = {{"dataset", job.target_digest}}});
+// Where a dataset, source or target, is prepared.
+TaskPlace PreparedPlace(const JobShape& shape, bool target, const std::string& pictures) {
+  return {"prepare", (pictures == PicturesOf(shape) ? 0 : 2) + (target ? 1 : 0)};
+}
+
+// The tasks that read a dataset's own files, once for every size and cut. No setting but these is
+// in their keys, so that all jobs and methods share them.
+std::vector<TaskSpec> PrepareTasks(const PlanInput& job, const JobShape& shape) {
+  std::vector<TaskSpec> tasks;
+  const auto add = [&](const std::string& digest, const std::string& pictures) {
+    if (digest.empty()) return;
+    tasks.push_back({.kind = "prepare",
+                     .settings = {{"size", absl::StrCat(ImageSide(job.preset, job.settings))},
+                                  {"pictures", pictures}},
+                     .inputs = {{"dataset", digest}}});
+  };
+  add(job.source_digest, PicturesOf(shape));
+  add(job.target_digest, PicturesOf(shape));
+  if (PreparesWhole(shape)) {
+    add(job.source_digest, "whole");
+    add(job.target_digest, "whole");
   }
   return tasks;
 }
 
+// How many tasks those are.
+int Prepared(const PlanInput& job, const JobShape& shape) {
+  return (job.target_digest.empty() ? 1 : 2) * (PreparesWhole(shape) ? 2 : 1);
+}
+
 // The task of a kind on the source alone.
-TaskSpec SourceTask(const PlanInput& job, const std::string& kind, OutputReader& outputs) {
-  return {.kind = kind,
-          .settings = SettingsOfKind(kind, job.preset, job.settings),
-          .inputs = {{"source", outputs.Get(SourcePlace(), "packed")}}};
+TaskSpec SourceTask(const PlanInput& job, const JobShape& shape, const std::string& kind,
+                    const std::string& pictures, OutputReader& outputs) {
+  TaskSpec task{
+      .kind = kind,
+      .settings = SettingsOfKind(kind, job.preset, job.settings),
+      .inputs = {{"source", outputs.Get(PreparedPlace(shape, false, pictures), "packed")}}};
+  task.settings["pictures"] = pictures;
+  return task;
+}
+
+TaskSpec SourceTask(const PlanInput& job, const JobShape& shape, const std::string& kind,
+                    OutputReader& outputs) {
+  return SourceTask(job, shape, kind, PicturesOf(shape), outputs);
 }
 
 void GiveStatistics(OutputReader& outputs, TaskSpec& task) {
@@ -101,8 +124,8 @@ void GiveMasks(const JobShape& shape, OutputReader& outputs, std::vector<TaskSpe
 
 std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
                                     OutputReader& outputs) {
-  TaskSpec task = SourceTask(job, shape.transfers ? "transfer" : "generate", outputs);
-  if (shape.transfers || shape.has_gates || shape.recolours) {
+  TaskSpec task = SourceTask(job, shape, shape.transfers ? "transfer" : "generate", outputs);
+  if (shape.transfers || shape.has_gates || shape.recolours || shape.frames_as_references) {
     task.inputs["references"] = job.references_digest;
   }
   if (shape.has_gates) {
@@ -130,7 +153,8 @@ bool IsOfStage2(absl::string_view setting) {
 // are the preset's, whatever the job's are, so that jobs which differ in them share the images.
 std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
                                    OutputReader& outputs) {
-  TaskSpec task = SourceTask(job, "generate", outputs);
+  TaskSpec task = SourceTask(job, shape, "generate", outputs);
+  task.settings["framing"] = "none";  // figures look at views
   task.inputs["model"] = outputs.Get({"fit", 0}, "model");
   const absl::StatusOr<SettingMap> defaults = PresetDefaults(job.preset);
   for (auto& [name, value] : task.settings) {
@@ -154,31 +178,53 @@ std::vector<TaskSpec> ByRun(TaskSpec task, const JobShape& shape) {
   return tasks;
 }
 
-// Segmentation models trained on the pairs, too, and tested; then the baseline's, tested.
+// For each kind of pictures: segmentation models on the source alone.
+std::vector<TaskSpec> BaselineTasks(const PlanInput& job, const JobShape& shape,
+                                    OutputReader& outputs) {
+  std::vector<TaskSpec> tasks;
+  for (const std::string& pictures : shape.evaluated) {
+    std::ranges::copy(ByRun(SourceTask(job, shape, "baseline", pictures, outputs), shape),
+                      std::back_inserter(tasks));
+  }
+  return tasks;
+}
+
+// For each kind of pictures: segmentation models trained on the pairs, too, and tested; then the
+// baseline's, tested.
 std::vector<TaskSpec> EvaluateTasks(const PlanInput& job, const JobShape& shape,
                                     OutputReader& outputs) {
-  TaskSpec task = SourceTask(job, "evaluate", outputs);
-  task.inputs["target"] = outputs.Get(TargetPlace(), "packed");
-  std::vector<TaskSpec> baselines = ByRun(task, shape);
-  outputs.GetAll("generate", shape.shards, "pairs", "pairs", task);
-  std::vector<TaskSpec> tasks = ByRun(task, shape);
-  for (int run = 0; run < shape.evaluation_runs; ++run) {
-    baselines[run].inputs["segmenter"] = outputs.Get({"baseline", run}, "segmenter");
-    baselines[run].settings.erase("evaluate.synthetic_share");
-    tasks.push_back(std::move(baselines[run]));
+  std::vector<TaskSpec> tasks;
+  for (size_t i = 0; i < shape.evaluated.size(); ++i) {
+    const std::string& pictures = shape.evaluated[i];
+    TaskSpec task = SourceTask(job, shape, "evaluate", pictures, outputs);
+    task.inputs["target"] = outputs.Get(PreparedPlace(shape, true, pictures), "packed");
+    std::vector<TaskSpec> baselines = ByRun(task, shape);
+    outputs.GetAll("generate", shape.shards, "pairs", "pairs", task);
+    std::ranges::copy(ByRun(task, shape), std::back_inserter(tasks));
+    for (int run = 0; run < shape.evaluation_runs; ++run) {
+      const int place = static_cast<int>(i) * shape.evaluation_runs + run;
+      baselines[run].inputs["segmenter"] = outputs.Get({"baseline", place}, "segmenter");
+      baselines[run].settings.erase("evaluate.synthetic_share");
+      tasks.push_back(std::move(baselines[run]));
+    }
   }
   return tasks;
 }
 
 TaskSpec FiguresTask(const PlanInput& job, const JobShape& shape, OutputReader& outputs) {
-  TaskSpec task = SourceTask(job, "figures", outputs);
+  TaskSpec task = SourceTask(job, shape, "figures", outputs);
   GiveStatistics(outputs, task);
   task.inputs["references"] = job.references_digest;
-  if (!job.target_digest.empty()) task.inputs["target"] = outputs.Get(TargetPlace(), "packed");
+  if (!job.target_digest.empty()) {
+    task.inputs["target"] = outputs.Get(PreparedPlace(shape, true, PicturesOf(shape)), "packed");
+  }
   if (shape.aligns) outputs.GetAll("compare", shape.compared_shards, "pairs", "stage1", task);
   outputs.GetAll("generate", shape.compared_shards, "pairs", "stage2", task);
-  outputs.GetAll("evaluate", shape.evaluation_runs, "scores", "both", task);
-  outputs.GetAll("evaluate", shape.evaluation_runs, "scores", "real", task, shape.evaluation_runs);
+  for (size_t i = 0; i < shape.evaluated.size(); ++i) {
+    const int runs = shape.evaluation_runs, first = 2 * runs * static_cast<int>(i);
+    outputs.GetAll("evaluate", runs, "scores", shape.evaluated[i] + "/both", task, first);
+    outputs.GetAll("evaluate", runs, "scores", shape.evaluated[i] + "/real", task, first + runs);
+  }
   return task;
 }
 
@@ -208,24 +254,26 @@ std::vector<std::string> Stages(const PlanInput& job) {
 
 int StageSize(const PlanInput& job, std::string_view stage) {
   const JobShape shape = ShapeOfJob(job);
-  if (stage == "prepare") return job.target_digest.empty() ? 1 : 2;
+  const int forms = static_cast<int>(shape.evaluated.size());
+  if (stage == "prepare") return Prepared(job, shape);
   if (stage == "generate" || stage == "masks") return shape.shards;
   if (stage == "compare") return shape.compared_shards;
-  if (stage == "baseline") return shape.evaluation_runs;
-  if (stage == "evaluate") return 2 * shape.evaluation_runs;
+  if (stage == "baseline") return forms * shape.evaluation_runs;
+  if (stage == "evaluate") return 2 * forms * shape.evaluation_runs;
   return 1;
 }
 
 std::vector<TaskPlace> Prerequisites(const PlanInput& job, std::string_view stage) {
   const JobShape shape = ShapeOfJob(job);
+  const int forms = static_cast<int>(shape.evaluated.size());
   std::vector<TaskPlace> places;
   const auto add = [&](bool needed, const char* needed_stage, int count = 1) {
     if (needed) AddPlaces(needed_stage, count, places);
   };
   if (stage == "prepare") return places;
-  const bool needs_target =
-      stage == "evaluate" || (stage == "figures" && !job.target_digest.empty());
-  add(true, "prepare", needs_target ? 2 : 1);
+  const bool trains_segmenters = stage == "baseline" || stage == "evaluate";
+  const bool needs_target = stage == "figures" && !job.target_digest.empty();
+  add(true, "prepare", trains_segmenters ? Prepared(job, shape) : needs_target ? 2 : 1);
   add(stage == "align" || stage == "figures" || (stage == "generate" && shape.has_gates),
       "describe");
   if (stage == "masks") {
@@ -245,11 +293,11 @@ std::vector<TaskPlace> Prerequisites(const PlanInput& job, std::string_view stag
     add(shape.makes_masks, "masks", shape.compared_shards);
   } else if (stage == "evaluate") {
     add(true, "generate", shape.shards);
-    add(true, "baseline", shape.evaluation_runs);
+    add(true, "baseline", forms * shape.evaluation_runs);
   } else if (stage == "figures") {
     add(true, "generate", shape.compared_shards);
     add(shape.aligns, "compare", shape.compared_shards);
-    add(true, "evaluate", 2 * shape.evaluation_runs);
+    add(true, "evaluate", 2 * forms * shape.evaluation_runs);
   }
   return places;
 }
@@ -260,28 +308,28 @@ absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, std::stri
   OutputReader reader(outputs);
   std::vector<TaskSpec> tasks;
   if (stage == "prepare") {
-    tasks = PrepareTasks(job);
+    tasks = PrepareTasks(job, shape);
   } else if (stage == "describe") {
     tasks = {{.kind = "describe",
               .settings = {},
-              .inputs = {{"source", reader.Get(SourcePlace(), "packed")}}}};
+              .inputs = {{"source", reader.Get({"prepare", 0}, "packed")}}}};
   } else if (stage == "generate") {
     tasks = GenerateTasks(job, shape, reader);
   } else if (stage == "compare") {
     tasks = CompareTasks(job, shape, reader);
   } else if (stage == "masks") {
-    TaskSpec task = SourceTask(job, "masks", reader);
+    TaskSpec task = SourceTask(job, shape, "masks", reader);
     task.inputs["model"] = reader.Get({"fit-masks", 0}, "model");
     task.inputs["rules"] = reader.Get({"fit-masks", 0}, "rules");
     tasks = Sharded(task, job.pairs);
   } else if (stage == "baseline") {
-    tasks = ByRun(SourceTask(job, "baseline", reader), shape);
+    tasks = BaselineTasks(job, shape, reader);
   } else if (stage == "evaluate") {
     tasks = EvaluateTasks(job, shape, reader);
   } else if (stage == "figures") {
     tasks = {FiguresTask(job, shape, reader)};
   } else {
-    TaskSpec task = SourceTask(job, std::string(stage), reader);
+    TaskSpec task = SourceTask(job, shape, std::string(stage), reader);
     const bool after_fit = stage == "rollout" || stage == "align";
     if (after_fit) task.inputs["model"] = reader.Get({"fit", 0}, "model");
     if (stage == "align") {

@@ -19,9 +19,12 @@
 //      \---------------------------\--> compare (shards of stage-1 images) -----+
 //
 // Before all of them the source and, if there is one, the target are prepared (stage prepare, tasks
-// 0 and 1); describe follows on the source and is waited for by align, generate with gates, and
-// figures. Every task reads the prepared images alone; both stages depend on dataset and size and
-// on nothing else, so that jobs share them.
+// 0 and 1): cut to their fields of view, unless framing is none. Where segmentation models are
+// evaluated on whole pictures as well, both are prepared whole, too (tasks 2 and 3). describe
+// follows on the source and is waited for by align, generate with gates, and figures. Every task
+// reads the prepared images alone; both stages depend on the dataset, the size and what is cut and
+// on nothing else, so that jobs share them. baseline and evaluate have their runs once for whole
+// pictures and once for views, as evaluate.pictures says.
 //
 // A stage is there only where the job needs it: rollout with align.rollout=pool, fit-masks and
 // masks with new masks, judge with gates, baseline and evaluate with a target. Method controlnet-fm

@@ -78,8 +78,18 @@ absl::Status AttachFile(ServiceContext& context, const std::string& blob, v1::Di
   return absl::OkStatus();
 }
 
-absl::Status SendPair(ServiceContext& context, const std::string& job, const PairRecord& record,
-                      grpc::ServerWriter<v1::Pair>& writer) {
+absl::Status SendPair(ServiceContext& context, const std::string& job, PairRecord record,
+                      v1::PairForm form, grpc::ServerWriter<v1::Pair>& writer) {
+  if (form == v1::PAIR_FORM_VIEW) {
+    if (record.view_image.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the pairs of jobs/", job,
+                       " have no views: it ran with framing=none; ask "
+                       "for them as they are"));
+    }
+    record.image = std::move(record.view_image);
+    record.mask = std::move(record.view_mask);
+  }
   v1::Pair pair;
   pair.set_index(static_cast<int32_t>(record.index));
   pair.set_record_json(RecordOfJob(record.record_json, absl::StrCat("jobs/", job), record.index));
@@ -131,18 +141,22 @@ absl::Status SendEvents(ServiceContext& context, grpc::ServerContext& call, cons
 }
 
 absl::Status SendPairs(ServiceContext& context, grpc::ServerContext& call, const std::string& job,
-                       int64_t after_index, grpc::ServerWriter<v1::Pair>& writer) {
+                       const v1::StreamPairsRequest& request,
+                       grpc::ServerWriter<v1::Pair>& writer) {
   const WaitingCall waiting(context);
   if (!waiting.granted()) return TooManyStreams();
-  if (after_index < 0) return absl::InvalidArgumentError("after_index: give 0 or more");
-  for (int64_t next = after_index + 1;;) {
+  if (request.after_index() < 0) return absl::InvalidArgumentError("after_index: give 0 or more");
+  if (!v1::PairForm_IsValid(request.form())) {
+    return absl::InvalidArgumentError("form: give one that jobs.proto names");
+  }
+  for (int64_t next = request.after_index() + 1;;) {
     const int64_t seen = context.workflow.changes().version();
     NextPairs found;
     absl::Status status =
         context.catalog.Transact([&](Sql& sql) { return FindPairs(sql, job, next, found); });
     if (!status.ok()) return status;
     for (const PairRecord& pair : found.pairs) {
-      if (pair.left_out.empty()) status = SendPair(context, job, pair, writer);
+      if (pair.left_out.empty()) status = SendPair(context, job, pair, request.form(), writer);
       if (!status.ok()) return status;
       next = pair.index + 1;
     }

@@ -20,7 +20,7 @@ absl::Status SendEvents(ServiceContext& context, grpc::ServerContext& call, cons
 
 // Jobs.StreamPairs.
 absl::Status SendPairs(ServiceContext& context, grpc::ServerContext& call, const std::string& job,
-                       int64_t after_index, grpc::ServerWriter<v1::Pair>& writer);
+                       const v1::StreamPairsRequest& request, grpc::ServerWriter<v1::Pair>& writer);
 
 }  // namespace alignflow
 

@@ -199,7 +199,7 @@ grpc::Status JobsService::StreamPairs(grpc::ServerContext* call,
                                       grpc::ServerWriter<v1::Pair>* writer) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(SendPairs(context_, *call, *id, request->after_index(), *writer));
+  return ToGrpcStatus(SendPairs(context_, *call, *id, *request, *writer));
 }
 
 grpc::Status JobsService::GetReport(grpc::ServerContext*, const v1::GetReportRequest* request,

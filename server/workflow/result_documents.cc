@@ -1,5 +1,6 @@
 #include "server/workflow/result_documents.h"
 
+#include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -25,10 +26,17 @@ absl::StatusOr<PairRecord> ParsePair(const Json& line) {
     if (!pair.left_out.empty()) return pair;
     pair.image = line.at("image").get<std::string>();
     pair.mask = line.at("mask").get<std::string>();
+    pair.view_image = line.value("view_image", "");
+    pair.view_mask = line.value("view_mask", "");
   } catch (const Json::exception&) {
     return absl::InvalidArgumentError("pair, image or mask is missing or of another type");
   }
-  if (!IsSha256Hex(pair.image) || !IsSha256Hex(pair.mask)) {
+  const auto is_digest = [](const std::string& text) { return IsSha256Hex(text); };
+  std::vector<std::string> digests{pair.image, pair.mask};
+  if (!pair.view_image.empty() || !pair.view_mask.empty()) {
+    digests.insert(digests.end(), {pair.view_image, pair.view_mask});
+  }
+  if (!std::ranges::all_of(digests, is_digest)) {
     return absl::InvalidArgumentError("image or mask is no digest");
   }
   return pair;

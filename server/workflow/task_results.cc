@@ -85,8 +85,9 @@ bool ResultsExist(const TaskSpec& task, const TaskOutputs& outputs,
   if (!outputs_there) return false;
   if ((MakesPairs(task.kind) || task.kind == "masks") && pairs.empty()) return false;
   return std::ranges::all_of(pairs, [&](const PairRecord& pair) {
-    return (pair.image.empty() || blobs.Contains(pair.image)) &&
-           (pair.mask.empty() || blobs.Contains(pair.mask));
+    return std::ranges::all_of(
+        std::vector<std::string>{pair.image, pair.mask, pair.view_image, pair.view_mask},
+        [&](const std::string& blob) { return blob.empty() || blobs.Contains(blob); });
   });
 }
 

@@ -166,16 +166,19 @@ class Downstream {
 
 }  // namespace
 
-std::optional<PairedGain> AddDownstream(TaskContext& context, const TaskSpec& spec,
-                                        const FigureSubject& target, FigureTable& table,
-                                        Quantities& known) {
-  Side real = LoadSide(context, spec, "real"), both = LoadSide(context, spec, "both");
+std::optional<DownstreamGain> AddDownstream(TaskContext& context, const TaskSpec& spec,
+                                            const std::string& pictures,
+                                            const FigureSubject& target, FigureTable& table,
+                                            Quantities& known) {
+  const std::string of = pictures == "view" ? ", views" : "";
+  Side real = LoadSide(context, spec, pictures + "/real");
+  Side both = LoadSide(context, spec, pictures + "/both");
   for (Side* side : {&real, &both}) {
     if (!side->runs.empty()) KeepImages(target.set, *side);
   }
-  if (!real.runs.empty()) Downstream(real, "real only", table).AddScores();
+  if (!real.runs.empty()) Downstream(real, "real only" + of, table).AddScores();
   if (both.runs.empty()) return std::nullopt;
-  Downstream with_pairs(both, "real + pairs", table);
+  Downstream with_pairs(both, "real + pairs" + of, table);
   with_pairs.AddScores();
   if (real.runs.empty()) return std::nullopt;
   if (real.runs != both.runs || real.images != both.images || real.classes != both.classes) {
@@ -184,7 +187,10 @@ std::optional<PairedGain> AddDownstream(TaskContext& context, const TaskSpec& sp
   }
   both.steps = std::min(both.steps, real.steps);
   CountEvidence(both, target.set, known);
-  return with_pairs.AddGain(real);
+  const auto score = [](const Side& side) {
+    return ScoreOfRuns(side.dice, GroupNumbers(side.sequences)).value;
+  };
+  return DownstreamGain{.gain = with_pairs.AddGain(real), .real = score(real), .both = score(both)};
 }
 
 }  // namespace alignflow

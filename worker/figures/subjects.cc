@@ -6,6 +6,7 @@
 
 #include "worker/figures/overlap.h"
 #include "worker/sets/prepared_set.h"
+#include "worker/sets/reference_set.h"
 #include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
@@ -52,7 +53,7 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   sets.subjects.push_back(real("source"));
   sets.references = {
       .name = "references",
-      .set = LoadReferences(context, Input(spec, "references"), ImageSize(spec), kMostReal)};
+      .set = LoadReferences(context, spec, kMostReal)};
   files.push_back(sets.references.set.image_digests);
   KeepDistinct(sets.references);
   sets.target = sets.held_out ? real("target") : sets.references;
@@ -66,10 +67,10 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   const bool compared = HasInputs(spec, "stage1");
   if (compared) {
     sets.subjects.push_back(
-        Generated("stage 1", LoadPairs(context, spec, "stage1", labels, samples)));
+        Generated("stage 1", LoadPairs(context, spec, "stage1", labels, PictureUse::kView, samples)));
   }
   sets.subjects.push_back(Generated(compared ? "stage 2" : "pairs",
-                                    LoadPairs(context, spec, "stage2", labels, samples)));
+                                    LoadPairs(context, spec, "stage2", labels, PictureUse::kView, samples)));
   return sets;
 }
 

@@ -1,5 +1,6 @@
 #include "worker/figures/verdicts.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
@@ -100,23 +101,47 @@ Verdict Memorization(const JobFindings& found) {
                                   gates.near_copies, gates.judged)};
 }
 
-Verdict Downstream(const JobFindings& found) {
-  if (!found.gain) {
+Verdict Downstream(const JobFindings& found, const std::optional<DownstreamGain>& measured,
+                   const Quantities& known, const char* trained) {
+  if (!measured) {
     return {"not measured",
-            "no segmentation models were compared: that takes a target with masks and "
-            "evaluate.segmenter"};
+            "no segmentation models were compared: that takes a target with masks, "
+            "evaluate.segmenter and evaluate.pictures"};
   }
-  if (const auto missing = Unmeasured("downstream", found)) return *missing;
-  const PairedGain& gain = *found.gain;
+  const std::vector<std::string> missing = MissingEvidence("downstream", known);
+  if (!missing.empty()) {
+    return {"not measured",
+            absl::StrCat("too little evidence: there are ", absl::StrJoin(missing, "; "))};
+  }
+  const PairedGain& gain = measured->gain;
   const std::string numbers =
       absl::StrFormat(
-          "training with the pairs changes mDice on the target by %+.1f points (95 %% "
-          "interval %+.1f to %+.1f, p = %.2g)",
-          100 * gain.value, 100 * gain.interval.low, 100 * gain.interval.high, gain.p_value) +
+          "training with the pairs%s changes mDice on the target by %+.1f points, from %.1f to "
+          "%.1f (95 %% interval of the change %+.1f to %+.1f, p = %.2g)",
+          trained, 100 * gain.value, 100 * measured->real, 100 * measured->both,
+          100 * gain.interval.low, 100 * gain.interval.high, gain.p_value) +
       LeftOut(found);
   if (gain.interval.low > 0) return {"good", numbers};
   if (gain.interval.high < 0) return {"poor", numbers};
   return {"no difference shown", numbers};
+}
+
+// Which way this hospital gains most from, as far as it was measured.
+std::string BestWay(const JobFindings& found) {
+  if (!found.whole || !found.views) return "";
+  struct Way {
+    const char* what;
+    double dice;
+  };
+  const Way ways[] = {
+      {"whole pictures without pairs", found.whole->real},
+      {"whole pictures with pairs", found.whole->both},
+      {"every picture cut to its view (`afctl view`) without pairs", found.views->real},
+      {"every picture cut to its view (`afctl view`) with pairs (`afctl pairs pull --frames view`)",
+       found.views->both}};
+  const Way& best = *std::ranges::max_element(ways, {}, &Way::dice);
+  return absl::StrFormat("; of the four ways this one scored highest: %s, mDice %.1f", best.what,
+                         100 * best.dice);
 }
 
 }  // namespace
@@ -130,7 +155,12 @@ std::string VerdictsJson(const JobFindings& found) {
   add("diversity", Diversity(found));
   add("mask agreement", MaskAgreement(found));
   add("memorization", Memorization(found));
-  add("downstream", Downstream(found));
+  add("downstream", Downstream(found, found.whole, found.known, ""));
+  if (found.views) {
+    Verdict views = Downstream(found, found.views, found.views_known, ", all cut to their views,");
+    views.reason += BestWay(found);
+    add("downstream on views", views);
+  }
   return verdicts.dump();
 }
 

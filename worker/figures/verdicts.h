@@ -6,8 +6,8 @@
 
 #include "common/settings/least_numbers.h"
 #include "worker/figures/distances.h"
+#include "worker/figures/downstream.h"
 #include "worker/figures/gates.h"
-#include "worker/metrics/paired.h"
 
 namespace alignflow {
 
@@ -15,14 +15,15 @@ namespace alignflow {
 struct JobFindings {
   SetFindings sets;  // on the filter bank
   GateFindings gates;
-  std::optional<PairedGain> gain;
-  std::string target;                // what the pairs are compared with
-  Quantities known;                  // how much evidence there is
-  int64_t references = 0;            // images
-  int64_t not_held_out = 0;          // target images that were left out
-  double diversity_needed = 0;       // gates.diversity
-  double mask_agreement_needed = 0;  // gates.mask_agreement
-  double memorization_needed = 0;    // gates.memorization; 0: not checked
+  std::optional<DownstreamGain> whole, views;  // by what the segmentation models see
+  Quantities views_known = {};                 // as `known`, for the models that see views
+  std::string target;                          // what the pairs are compared with
+  Quantities known;                            // how much evidence there is
+  int64_t references = 0;                      // images
+  int64_t not_held_out = 0;                    // target images that were left out
+  double diversity_needed = 0;                 // gates.diversity
+  double mask_agreement_needed = 0;            // gates.mask_agreement
+  double memorization_needed = 0;              // gates.memorization; 0: not checked
 };
 
 // A verdict is `not measured`, and says what is missing, where there is less evidence than

@@ -5,9 +5,10 @@
 
 namespace alignflow {
 
-// How much each pixel belongs to the field of view rather than to the black around it, in [0,1]:
-// half where the mean of its neighbourhood of 3^dims pixels and all channels is 14 % of white.
-// image: [B,C,H,W] or [B,C,D,H,W] in [-1,1]; returns [B,1,...]. Differentiable.
+// For images that networks make and learn from, which are views already (view_finder.h finds those
+// of pictures): how much each pixel belongs to the field of view rather than to the black around
+// it, in [0,1]: half where the mean of its neighbourhood of 3^dims pixels and all channels is 14 %
+// of white. image: [B,C,H,W] or [B,C,D,H,W] in [-1,1]; returns [B,1,...]. Differentiable.
 at::Tensor FieldOfView(const at::Tensor& image);
 
 }  // namespace alignflow

@@ -14,9 +14,11 @@
 #include "absl/strings/str_cat.h"
 #include "worker/data/image_decode.h"
 #include "worker/data/image_file.h"
+#include "worker/data/letterbox.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/safetensors_writer.h"
 #include "worker/sets/pixels.h"
+#include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
 
@@ -33,8 +35,8 @@ struct DecodedPair {
 };
 
 absl::StatusOr<DecodedPair> DecodePair(const std::string& name, const std::filesystem::path& image,
-                                       const std::filesystem::path& mask,
-                                       const LabelTable& labels) {
+                                       const std::filesystem::path& mask, const LabelTable& labels,
+                                       int64_t size) {
   auto bytes = ReadImageFile(image);
   if (!bytes.ok()) return bytes.status();
   const auto pixels = DecodeImage(*bytes, name);
@@ -43,16 +45,22 @@ absl::StatusOr<DecodedPair> DecodePair(const std::string& name, const std::files
   if (!bytes.ok()) return bytes.status();
   auto values = DecodeMask(*bytes, name, &labels);
   if (!values.ok()) return values.status();
-  const std::span<uint8_t> all(values->data, values->total());
+  if (values->size() != pixels->size()) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": image and mask differ in size"));
+  }
+  // A frame has the reference's proportions.
+  const LetterboxPlan plan = PlanLetterbox(pixels->cols, pixels->rows, static_cast<int>(size));
+  cv::Mat boxed = LetterboxMask(*values, plan, labels.background());
+  const std::span<uint8_t> all(boxed.data, boxed.total());
   if (absl::Status status = labels.CheckMask(all, name); !status.ok()) return status;
   labels.ToClasses(all);
-  return DecodedPair{TensorOfImage(*pixels), TensorOfMask(*values)};
+  return DecodedPair{TensorOfImage(LetterboxImage(*pixels, plan)), TensorOfMask(boxed)};
 }
 
 // The pairs as views of a file that is written here, a few pairs at a time: a job may have a
 // million.
 ImageSet DecodePairs(TaskContext& context, const std::vector<PairLine>& pairs,
-                     const LabelTable& labels, const std::filesystem::path& file) {
+                     const LabelTable& labels, int64_t size, const std::filesystem::path& file) {
   ImageSet set;
   set.labels = labels;
   const auto count = static_cast<int64_t>(pairs.size());
@@ -69,18 +77,17 @@ ImageSet DecodePairs(TaskContext& context, const std::vector<PairLine>& pairs,
     std::vector<absl::StatusOr<DecodedPair>> decoded(some.size(), absl::UnknownError(""));
     at::parallel_for(0, static_cast<int64_t>(some.size()), 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
-        decoded[i] = DecodePair(NameOf(some[i]), files[2 * i], files[2 * i + 1], labels);
+        decoded[i] = DecodePair(NameOf(some[i]), files[2 * i], files[2 * i + 1], labels, size);
       }
     });
     std::vector<at::Tensor> images, classes;
     for (size_t i = 0; i < some.size(); ++i) {
       const DecodedPair pair = ValueOrThrow(std::move(decoded[i]));
       if (!writer) {
-        const int64_t height = pair.classes.size(0), width = pair.classes.size(1);
         writer.emplace(
             file,
-            std::map<std::string, TensorShape>{{"images", {at::kByte, {count, 3, height, width}}},
-                                               {"classes", {at::kByte, {count, height, width}}}},
+            std::map<std::string, TensorShape>{{"images", {at::kByte, {count, 3, size, size}}},
+                                               {"classes", {at::kByte, {count, size, size}}}},
             std::map<std::string, std::string>());
       }
       images.push_back(pair.image);
@@ -106,15 +113,27 @@ PairNumbers PairNumbersOf(const TaskSpec& spec) {
       absl::InvalidArgumentError("first_pair and last_pair must be 1 <= first <= last"));
 }
 
-std::string StorePair(TaskContext& context, const at::Tensor& image, const at::Tensor& classes,
-                      const LabelTable& labels, nlohmann::json record) {
+std::string StorePair(TaskContext& context, const PairFrames& frames, int64_t item,
+                      const at::Tensor& image, const at::Tensor& classes, const LabelTable& labels,
+                      nlohmann::json record) {
   const auto store = [&](absl::StatusOr<std::string> png) {
     return ValueOrThrow(context.Store(ValueOrThrow(std::move(png))));
   };
-  const nlohmann::json line{{"pair", record.at("pair")},
-                            {"image", store(EncodePng(ImageOfTensor(image)))},
-                            {"mask", store(EncodeMask(MaskOfTensor(classes, labels), labels))},
-                            {"record", std::move(record)}};
+  const int64_t number = record.at("pair");
+  const std::string view_image = store(EncodePng(ImageOfTensor(image)));
+  const std::string view_mask = store(EncodeMask(MaskOfTensor(classes, labels), labels));
+  nlohmann::json line{{"pair", number}};
+  if (frames.frames()) {
+    FramedPair framed = frames.Put(number, item, image, classes);
+    record["framing"] = std::move(framed.record);
+    line.update({{"image", store(EncodePng(framed.image))},
+                 {"mask", store(EncodeMask(framed.mask, labels))},
+                 {"view_image", view_image},
+                 {"view_mask", view_mask}});
+  } else {
+    line.update({{"image", view_image}, {"mask", view_mask}});
+  }
+  line["record"] = std::move(record);
   return line.dump() + "\n";
 }
 
@@ -127,12 +146,16 @@ std::vector<PairLine> ParsePairLines(const std::string& lines) {
       PairLine pair{.pair = json.at("pair"),
                     .image = "",
                     .mask = "",
+                    .view_image = "",
+                    .view_mask = "",
                     .origin = json.at("record").at("mask"),
                     .left_out = json.value("left_out", ""),
                     .record = json.at("record").dump()};
       if (pair.left_out.empty()) {
         pair.image = json.at("image");
         pair.mask = json.at("mask");
+        pair.view_image = json.value("view_image", "");
+        pair.view_mask = json.value("view_mask", "");
       }
       pairs.push_back(std::move(pair));
     } catch (const nlohmann::json::exception& error) {
@@ -144,7 +167,7 @@ std::vector<PairLine> ParsePairLines(const std::string& lines) {
 }
 
 GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
-                       const LabelTable& labels, int64_t most) {
+                       const LabelTable& labels, PictureUse use, int64_t most) {
   GeneratedSet generated;
   std::vector<PairLine> pairs;
   for (const auto& [role, digest] : spec.inputs) {  // sorted, so in the order of the shards
@@ -155,6 +178,10 @@ GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::st
         continue;
       }
       ++generated.handed_out;
+      if (use == PictureUse::kView && !pair.view_image.empty()) {
+        pair.image = std::move(pair.view_image);
+        pair.mask = std::move(pair.view_mask);
+      }
       if (static_cast<int64_t>(pairs.size()) < most) pairs.push_back(std::move(pair));
     }
   }
@@ -163,8 +190,8 @@ GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::st
         "there are no pairs of ", prefix, ": the gates left out ", generated.left_out,
         "; look at the reasons in their records, lower gates.mask_agreement or train longer")));
   }
-  generated.set =
-      DecodePairs(context, pairs, labels, context.scratch() / (prefix + ".safetensors"));
+  generated.set = DecodePairs(context, pairs, labels, ImageSize(spec),
+                              context.scratch() / (prefix + ".safetensors"));
   for (PairLine& pair : pairs) {
     generated.pairs.push_back(pair.pair);
     generated.origins.push_back(std::move(pair.origin));

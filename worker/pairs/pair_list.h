@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "common/data/label_table.h"
+#include "worker/pairs/pair_frames.h"
+#include "worker/sets/dataset_decode.h"
 #include "worker/sets/image_set.h"
 #include "worker/tasks/task.h"
 
@@ -20,16 +22,20 @@ struct PairNumbers {
 };
 PairNumbers PairNumbersOf(const TaskSpec& spec);
 
-// Stores a pair's PNGs and returns its line (see task.h), ended. image: uint8 [3,S,S]; classes:
-// uint8 [S,S]; the record has "pair".
-std::string StorePair(TaskContext& context, const at::Tensor& image, const at::Tensor& classes,
-                      const LabelTable& labels, nlohmann::json record);
+// Stores a pair's PNGs, in its frame and as the view that it was made as, and returns its line (see
+// task.h), ended. image: uint8 [3,S,S]; classes: uint8 [S,S]; item: of the source; the record has
+// "pair".
+std::string StorePair(TaskContext& context, const PairFrames& frames, int64_t item,
+                      const at::Tensor& image, const at::Tensor& classes, const LabelTable& labels,
+                      nlohmann::json record);
 
 // The pairs of a generate task: JSON lines, see task.h.
 struct PairLine {
   int64_t pair = 0;
   std::string image;  // digests of PNGs; empty in a pair that was left out
   std::string mask;
+  std::string view_image;  // likewise of the pair without its frame; empty in pairs without one
+  std::string view_mask;
   std::string origin;    // the stem of the source item whose mask it is, or is made after
   std::string left_out;  // why
   std::string record;    // JSON
@@ -39,8 +45,8 @@ struct PairLine {
 std::vector<PairLine> ParsePairLines(const std::string& lines);
 
 // The first `most` pairs of the inputs prefix/000001, prefix/000002, ... in order, without those
-// left out. Their tensors are views of a file in the task's folder. Throws TaskError with
-// InvalidArgument if there is none.
+// left out, at the preset's size: with their frames (kWhole) or as views. Their tensors are views
+// of a file in the task's folder. Throws TaskError with InvalidArgument if there is none.
 struct GeneratedSet {
   ImageSet set;                          // named "pair N"
   std::vector<int64_t> pairs;            // their numbers
@@ -49,7 +55,7 @@ struct GeneratedSet {
   int64_t handed_out = 0, left_out = 0;  // pairs in these inputs, beyond `most` too
 };
 GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
-                       const LabelTable& labels, int64_t most);
+                       const LabelTable& labels, PictureUse use, int64_t most);
 
 }  // namespace alignflow
 

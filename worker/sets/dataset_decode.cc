@@ -14,6 +14,7 @@
 #include "worker/data/item_facts.h"
 #include "worker/data/letterbox.h"
 #include "worker/data/memory_gate.h"
+#include "worker/framing/view_cut.h"
 #include "worker/sets/pixels.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
@@ -40,17 +41,47 @@ absl::Status CheckSize(const cv::Mat& pixels, const DatasetItem& item, const cha
       " says ", item.width, "x", item.height, "; push the dataset again"));
 }
 
+// How an item's picture and mask come to the size of the set.
+struct Placing {
+  int size = 0;
+  PictureUse use = PictureUse::kWhole;
+  const View* known = nullptr;  // the view, at any size, if it need not be looked for
+};
+
+// The rows of an item.
+struct ItemRows {
+  at::Tensor image, classes;
+  ViewRows views;  // undefined where the whole picture is used
+};
+
+void WriteView(const View& view, int size, const ViewRows& rows) {
+  rows.shapes.copy_(TensorOfMask(ShapeAt(view, {size, size})).ne(0));
+  rows.places.copy_(
+      at::tensor({view.width, view.height, view.box.x, view.box.y, view.box.width, view.box.height},
+                 at::kLong));
+  rows.borders.copy_(at::tensor({view.border[2], view.border[1], view.border[0]}, at::kByte));
+}
+
 // Decodes, checks and resizes one item into the tensors' rows.
 absl::Status DecodeItem(const DatasetItem& item, const ItemFiles& files,
-                        const DatasetManifest& manifest, const LetterboxPlan& plan,
-                        at::Tensor image_row, at::Tensor class_row, MaskFacts& facts) {
+                        const DatasetManifest& manifest, const Placing& placing,
+                        const ItemRows& rows, MaskFacts& facts) {
   const LabelTable& labels = manifest.labels;
+  const LetterboxPlan plan = PlanLetterbox(item.width, item.height, placing.size);
+  const cv::Size square(placing.size, placing.size);
   auto bytes = ReadImageFile(files.image);
   if (!bytes.ok()) return bytes.status();
   auto image = DecodeImage(*bytes, item.name, manifest.sample_bits);
   if (!image.ok()) return image.status();
   if (absl::Status status = CheckSize(*image, item, "image"); !status.ok()) return status;
-  image_row.copy_(TensorOfImage(LetterboxImage(*image, plan)));
+  View view;
+  if (placing.use == PictureUse::kView) {
+    view = placing.known ? AtSize(*placing.known, image->cols, image->rows) : FindView(*image);
+    WriteView(view, placing.size, rows.views);
+    rows.image.copy_(TensorOfImage(CutImage(*image, view, square)));
+  } else {
+    rows.image.copy_(TensorOfImage(LetterboxImage(*image, plan)));
+  }
   if (item.mask.empty()) return absl::OkStatus();
   const std::string mask_name = absl::StrCat(item.name, " (mask)");
   auto mask_bytes = ReadImageFile(files.mask);
@@ -60,10 +91,12 @@ absl::Status DecodeItem(const DatasetItem& item, const ItemFiles& files,
   if (absl::Status status = CheckSize(*mask, item, "mask"); !status.ok()) return status;
   const std::span<const uint8_t> pixels(mask->data, mask->total());
   if (absl::Status status = labels.CheckMask(pixels, mask_name); !status.ok()) return status;
-  facts = FactsOfMask(*mask, labels, plan.size);
-  cv::Mat boxed = LetterboxMask(*mask, plan, labels.background());
+  facts = FactsOfMask(*mask, labels, placing.size);
+  cv::Mat boxed = placing.use == PictureUse::kView
+                      ? CutMask(*mask, view, square, labels.background())
+                      : LetterboxMask(*mask, plan, labels.background());
   labels.ToClasses(std::span<uint8_t>(boxed.data, boxed.total()));
-  class_row.copy_(TensorOfMask(boxed));
+  rows.classes.copy_(TensorOfMask(boxed));
   return absl::OkStatus();
 }
 
@@ -134,7 +167,19 @@ DatasetManifest LoadManifest(TaskContext& context, const std::string& digest) {
   return ValueOrThrow(ParseManifest(FetchBytes(context, digest)));
 }
 
-std::string ResizingNote(const DatasetManifest& manifest, int64_t size) {
+PictureUse UseOfPictures(const TaskSpec& spec) {
+  if (!spec.settings.contains("pictures")) return PictureUse::kWhole;
+  const std::string use = TextSetting(spec, "pictures");
+  if (use == "view") return PictureUse::kView;
+  if (use == "whole") return PictureUse::kWhole;
+  throw TaskError(absl::InvalidArgumentError("pictures must be view or whole"));
+}
+
+std::string ResizingNote(const DatasetManifest& manifest, int64_t size, PictureUse use) {
+  if (use == PictureUse::kView) {
+    return absl::StrCat("fields of view of ", manifest.items.size(), " images -> ", size, "x",
+                        size);
+  }
   std::vector<LetterboxPlan> plans;
   for (const DatasetItem& item : manifest.items) plans.push_back(PlanOf(item, size));
   return DescribeLetterbox(plans);
@@ -152,7 +197,8 @@ at::Tensor ImageDigests(const DatasetManifest& manifest) {
 }
 
 void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_t size,
-                   const std::function<void(const DecodedItems&)>& take) {
+                   PictureUse use, const std::function<void(const DecodedItems&)>& take,
+                   const std::vector<View>* views) {
   const bool masks = manifest.kind == DatasetKind::kDataset;
   const auto count = static_cast<int64_t>(manifest.items.size());
   const int64_t together = std::clamp<int64_t>(kChunkBytes / (4 * size * size), 1, kMostTogether);
@@ -167,14 +213,18 @@ void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_
         .first = begin,
         .images = at::empty({taken, 3, size, size}, at::kByte),
         .classes = masks ? at::empty({taken, size, size}, at::kByte) : at::Tensor()};
+    if (use == PictureUse::kView) decoded.views = ViewRows::Empty(taken, size);
     std::vector<absl::Status> statuses(taken);
     std::vector<MaskFacts> facts(taken);
     at::parallel_for(0, taken, 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         const Admission admitted(gate, items[i]);
-        statuses[i] =
-            DecodeItem(items[i], files[i], manifest, PlanOf(items[i], size), decoded.images[i],
-                       masks ? decoded.classes[i] : at::Tensor(), facts[i]);
+        const Placing placing{static_cast<int>(size), use, views ? &(*views)[begin + i] : nullptr};
+        statuses[i] = DecodeItem(items[i], files[i], manifest, placing,
+                                 {.image = decoded.images[i],
+                                  .classes = masks ? decoded.classes[i] : at::Tensor(),
+                                  .views = decoded.views.Row(i)},
+                                 facts[i]);
       }
     });
     for (const absl::Status& status : statuses) faults.Add(status);

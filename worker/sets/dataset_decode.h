@@ -6,9 +6,12 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "common/data/manifest.h"
 #include "common/data/structures.h"
+#include "worker/framing/view_finder.h"
+#include "worker/sets/image_set.h"
 #include "worker/tasks/task.h"
 
 // A dataset's own files, read once: by prepare tasks, and for references, which are few.
@@ -17,8 +20,17 @@ namespace alignflow {
 // Throws TaskError with InvalidArgument for a blob that is no manifest.
 DatasetManifest LoadManifest(TaskContext& context, const std::string& digest);
 
+// What of each picture becomes size x size pixels.
+enum class PictureUse {
+  kWhole,  // all of it, its aspect kept, in a letterbox
+  kView,   // its field of view, stretched to the square (worker/framing/view_cut.h)
+};
+
+// What the tasks of a job work on: its setting `pictures`, view or whole (and whole without it).
+PictureUse UseOfPictures(const TaskSpec& spec);
+
 // What will be resized to size x size pixels, for people; empty if nothing will.
-std::string ResizingNote(const DatasetManifest& manifest, int64_t size);
+std::string ResizingNote(const DatasetManifest& manifest, int64_t size, PictureUse use);
 
 // The SHA-256 of each image's file: uint8 [N,32].
 at::Tensor ImageDigests(const DatasetManifest& manifest);
@@ -29,15 +41,18 @@ struct DecodedItems {
   at::Tensor images;   // uint8 [B,3,S,S] RGB
   at::Tensor classes;  // uint8 [B,S,S], classes of the manifest's labels; undefined for references
   MaskFacts masks = {};  // what these masks show before and after
+  ViewRows views = {};   // with PictureUse::kView
 };
 
 // Fetches the files of all items in order, checks every one to the last pixel on all of the
 // worker's threads and hands over chunks of a bounded number of bytes, from this thread. Throws
 // TaskError: InvalidArgument names the items that cannot be used, up to 20 of them, each with the
 // remedy, once all are checked (from the first of them on nothing is handed over); Cancelled within
-// a chunk.
+// a chunk. `views`: those of the pictures at any size, an item each; null: each is looked for in
+// its own picture alone.
 void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_t size,
-                   const std::function<void(const DecodedItems&)>& take);
+                   PictureUse use, const std::function<void(const DecodedItems&)>& take,
+                   const std::vector<View>* views = nullptr);
 
 }  // namespace alignflow
 

@@ -3,44 +3,36 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "worker/sets/dataset_decode.h"
-#include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
 
 namespace alignflow {
 
-ImageSet LoadReferences(TaskContext& context, const std::string& manifest_digest, int64_t size,
-                        int64_t most) {
-  DatasetManifest manifest = LoadManifest(context, manifest_digest);
-  const auto count = static_cast<int64_t>(manifest.items.size());
-  if (count > most) {
-    for (int64_t i = 0; i < most; ++i) manifest.items[i] = manifest.items[i * count / most];
-    manifest.items.resize(most);
-  }
-  ImageSet set;
-  set.labels = manifest.labels;
-  set.note = ResizingNote(manifest, size);
-  set.image_digests = ImageDigests(manifest);
-  for (const DatasetItem& item : manifest.items) set.names.push_back(item.name);
-  std::vector<at::Tensor> images, classes;
-  DecodeDataset(context, manifest, size, [&](const DecodedItems& decoded) {
-    images.push_back(decoded.images);
-    if (decoded.classes.defined()) classes.push_back(decoded.classes);
-  });
-  set.images = at::cat(images);
-  if (!classes.empty()) set.classes = at::cat(classes);
-  return set;
+ViewRows ViewRows::Empty(int64_t count, int64_t size) {
+  return {at::empty({count, size, size}, at::kByte), at::empty({count, 6}, at::kLong),
+          at::empty({count, 3}, at::kByte)};
 }
 
-ImageSet LoadLearnedReferences(TaskContext& context, const TaskSpec& spec) {
-  const int64_t wanted = IntegerSetting(spec, "align.references");
-  ImageSet references = LoadReferences(context, Input(spec, "references"), ImageSize(spec),
-                                       wanted == 0 ? INT64_MAX : wanted);
-  if (wanted <= references.size()) return references;
-  throw TaskError(absl::InvalidArgumentError(absl::StrCat("align.references asks for ", wanted,
-                                                          " references, but only ",
-                                                          references.size(), " are given")));
+ViewRows ViewRows::Row(int64_t row) const {
+  if (!defined()) return {};
+  return {shapes[row], places[row], borders[row]};
+}
+
+ViewRows ViewRows::Joined(const std::vector<ViewRows>& parts) {
+  if (parts.empty() || !parts[0].defined()) return {};
+  ViewRows all;
+  for (at::Tensor ViewRows::*rows : {&ViewRows::shapes, &ViewRows::places, &ViewRows::borders}) {
+    std::vector<at::Tensor> list;
+    for (const ViewRows& part : parts) list.push_back(part.*rows);
+    all.*rows = at::cat(list);
+  }
+  return all;
+}
+
+ViewRows ViewRows::Thinned(int64_t step) const {
+  if (!defined()) return {};
+  const auto thin = [step](const at::Tensor& rows) { return rows.slice(0, 0, at::nullopt, step); };
+  return {thin(shapes), thin(places), thin(borders)};
 }
 
 ImageSet Thinned(const ImageSet& set, int64_t most) {
@@ -49,13 +41,14 @@ ImageSet Thinned(const ImageSet& set, int64_t most) {
   const auto thin = [step](const at::Tensor& rows) {
     return rows.defined() ? rows.slice(0, 0, at::nullopt, step) : rows;
   };
-  ImageSet thinned{.images = thin(set.images),
-                   .classes = thin(set.classes),
-                   .labels = set.labels,
-                   .names = {},
-                   .note = set.note,
-                   .mask_digests = thin(set.mask_digests),
-                   .image_digests = thin(set.image_digests)};
+  ImageSet thinned;
+  thinned.images = thin(set.images);
+  thinned.classes = thin(set.classes);
+  thinned.labels = set.labels;
+  thinned.note = set.note;
+  thinned.mask_digests = thin(set.mask_digests);
+  thinned.image_digests = thin(set.image_digests);
+  thinned.views = set.views.Thinned(step);
   for (int64_t i = 0; i < set.size(); i += step) thinned.names.push_back(set.names[i]);
   return thinned;
 }

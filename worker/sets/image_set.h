@@ -20,6 +20,23 @@ struct PreparedFacts {
   MaskFacts masks;              // before and after they were resized
 };
 
+// Where in their pictures the views of a set lie (worker/framing/view_finder.h). All undefined
+// where a set holds whole pictures.
+struct ViewRows {
+  at::Tensor shapes;   // uint8 [N,S,S]: 1 within the view's shape, 0 where it was filled
+  at::Tensor places;   // int64 [N,6]: the picture's width and height; the box's x, y, width, height
+  at::Tensor borders;  // uint8 [N,3] RGB: the colour around the view
+
+  bool defined() const { return shapes.defined(); }
+  // For `count` views at `size` pixels a side.
+  static ViewRows Empty(int64_t count, int64_t size);
+  // One view's rows, [S,S], [6] and [3]; undefined if these are.
+  ViewRows Row(int64_t row) const;
+  static ViewRows Joined(const std::vector<ViewRows>& parts);
+  // Every step-th view.
+  ViewRows Thinned(int64_t step) const;
+};
+
 // Images, with masks or without, at a preset's size, kept as bytes: a float copy would be four
 // times as large. The tensors of prepared sets and of pairs are views of a mapped file, of which
 // memory holds nothing but the rows in use: take rows or batches, never a copy of the whole.
@@ -34,19 +51,10 @@ struct ImageSet {
   // uint8 [N,32], the SHA-256 of each image's own file; undefined for pairs.
   at::Tensor image_digests = {};
   PreparedFacts facts = {};  // of prepared sets
+  ViewRows views = {};       // of sets of views
 
   int64_t size() const { return images.size(0); }
 };
-
-// The references that a manifest names, decoded (see dataset_decode.h) into memory: they are few.
-// Of more than `most`, that many, equally spaced, are taken.
-ImageSet LoadReferences(TaskContext& context, const std::string& manifest_digest, int64_t size,
-                        int64_t most = INT64_MAX);
-
-// The references that a task learns from: align.references of them, equally spaced; 0: all. Throws
-// TaskError with InvalidArgument if more are asked for than given, besides what LoadReferences
-// does.
-ImageSet LoadLearnedReferences(TaskContext& context, const TaskSpec& spec);
 
 // At most `most` items, equally spaced; views of the set's tensors.
 ImageSet Thinned(const ImageSet& set, int64_t most);

@@ -6,6 +6,8 @@
 #include <opencv2/core/mat.hpp>
 
 #include "common/data/label_table.h"
+#include "worker/framing/view_finder.h"
+#include "worker/sets/image_set.h"
 
 // Between OpenCV's pictures and tensors of bytes. All copy.
 namespace alignflow {
@@ -15,6 +17,9 @@ cv::Mat ImageOfTensor(const at::Tensor& rgb);    // uint8 [3,H,W] RGB; to BGR, 8
 at::Tensor TensorOfMask(const cv::Mat& mask);    // 8 bits, one channel; to uint8 [H,W]
 cv::Mat MaskOfTensor(const at::Tensor& classes,  // uint8 [H,W] classes; to grey values
                      const LabelTable& labels);
+
+// The view that a row of a set tells of (ViewRows::Row).
+View ViewOfRow(const ViewRows& row);
 
 }  // namespace alignflow
 

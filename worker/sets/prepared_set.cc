@@ -11,7 +11,6 @@
 #include "common/digest.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/safetensors_writer.h"
-#include "worker/sets/dataset_decode.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
@@ -20,7 +19,7 @@ namespace alignflow {
 namespace {
 
 constexpr char kFormatKey[] = "alignflow.format";
-constexpr char kFormat[] = "prepared-1";
+constexpr char kFormat[] = "prepared-2";
 constexpr int64_t kDigestBytes = 32;
 constexpr int64_t kMaskFactsBytes = int64_t{256} << 10;
 
@@ -111,6 +110,21 @@ void Require(bool holds, const char* otherwise) {
   if (!holds) throw std::runtime_error(otherwise);
 }
 
+// Undefined for a set of whole pictures.
+ViewRows ViewsIn(const SafetensorsFile& file, const ImageSet& set) {
+  if (!file.Has("view_shapes")) return {};
+  ViewRows views{file.Get("view_shapes"), file.Get("view_places"), file.Get("view_borders")};
+  const int64_t count = set.size(), size = set.images.size(2);
+  Require(views.shapes.scalar_type() == at::kByte &&
+              views.shapes.sizes() == at::IntArrayRef{count, size, size} &&
+              views.places.scalar_type() == at::kLong &&
+              views.places.sizes() == at::IntArrayRef{count, 6} &&
+              views.borders.scalar_type() == at::kByte &&
+              views.borders.sizes() == at::IntArrayRef{count, 3},
+          "its views are not one for each image");
+  return views;
+}
+
 }  // namespace
 
 std::string RowDigest(const at::Tensor& row) {
@@ -120,7 +134,7 @@ std::string RowDigest(const at::Tensor& row) {
 }
 
 void PackDataset(TaskContext& context, const DatasetManifest& manifest,
-                 const std::string& manifest_digest, int64_t size,
+                 const std::string& manifest_digest, int64_t size, PictureUse use,
                  const std::filesystem::path& file,
                  const std::function<void(int64_t done)>& progress) {
   const auto count = static_cast<int64_t>(manifest.items.size());
@@ -136,18 +150,28 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
     shapes["classes"] = {at::kByte, {count, size, size}};
     shapes["mask_digests"] = {at::kByte, {count, kDigestBytes}};
   }
+  if (use == PictureUse::kView) {
+    shapes["view_shapes"] = {at::kByte, {count, size, size}};
+    shapes["view_places"] = {at::kLong, {count, 6}};
+    shapes["view_borders"] = {at::kByte, {count, 3}};
+  }
   SafetensorsWriter writer(file, shapes,
                            {{kFormatKey, kFormat},
                             {"dataset", manifest_digest},
                             {"labels", masks ? manifest.labels.ToString() : ""},
-                            {"note", ResizingNote(manifest, size)}});
+                            {"note", ResizingNote(manifest, size, use)}});
   writer.Write("names", names.bytes);
   writer.Write("name_ends", names.ends);
   writer.Write("image_digests", ImageDigests(manifest));
   SetCounter counter;
   progress(0);
-  DecodeDataset(context, manifest, size, [&](const DecodedItems& decoded) {
+  DecodeDataset(context, manifest, size, use, [&](const DecodedItems& decoded) {
     writer.WriteRows("images", decoded.first, decoded.images);
+    if (decoded.views.defined()) {
+      writer.WriteRows("view_shapes", decoded.first, decoded.views.shapes);
+      writer.WriteRows("view_places", decoded.first, decoded.views.places);
+      writer.WriteRows("view_borders", decoded.first, decoded.views.borders);
+    }
     counter.Add(decoded);
     if (masks) {
       writer.WriteRows("classes", decoded.first, decoded.classes);
@@ -181,6 +205,7 @@ ImageSet MapPrepared(const std::filesystem::path& path) {
               set.image_digests.sizes() == at::IntArrayRef{set.size(), kDigestBytes},
           "its digests are not one for each image");
   set.facts = FactsIn(file.Get("counts"), file.Get("mask_facts"));
+  set.views = ViewsIn(file, set);
   if (strings["labels"].empty()) return set;
   const absl::StatusOr<LabelTable> labels = LabelTable::Parse(strings["labels"]);
   Require(labels.ok(), "its labels are none");
@@ -198,6 +223,11 @@ ImageSet MapPrepared(const std::filesystem::path& path) {
 }
 
 ImageSet LoadPrepared(TaskContext& context, const TaskSpec& spec, const std::string& role) {
+  return LoadPrepared(context, spec, role, UseOfPictures(spec));
+}
+
+ImageSet LoadPrepared(TaskContext& context, const TaskSpec& spec, const std::string& role,
+                      PictureUse use) {
   const std::filesystem::path file = ValueOrThrow(context.Fetch(Input(spec, role)));
   const auto refuse = [&](const std::string& what) {
     return TaskError(absl::InvalidArgumentError(
@@ -210,6 +240,10 @@ ImageSet LoadPrepared(TaskContext& context, const TaskSpec& spec, const std::str
     throw refuse(absl::StrReplaceAll(error.what(), {{file.string(), "the file"}}));
   }
   if (!spec.settings.contains("preset")) return set;
+  if (set.views.defined() != (use == PictureUse::kView)) {
+    throw refuse(use == PictureUse::kView ? "it holds whole pictures, but the task works on views"
+                                          : "it holds views, but the task works on whole pictures");
+  }
   const int64_t size = ImageSize(spec);
   if (set.images.size(2) == size) return set;
   throw refuse(absl::StrCat("its images have ", set.images.size(2),

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/data/manifest.h"
+#include "worker/sets/dataset_decode.h"
 #include "worker/sets/image_set.h"
 #include "worker/tasks/task.h"
 
@@ -20,6 +21,9 @@
 //   image_digests U8 [N,32]    the SHA-256 of each image's own file
 //   counts        I64 [2]      PreparedFacts::different and with_structures
 //   mask_facts    U8 [262144]  PreparedFacts::masks as JSON, and spaces
+//   view_shapes   U8 [N,S,S]   and
+//   view_places   I64 [N,6]    and
+//   view_borders  U8 [N,3]     ViewRows, if it holds views
 // and the strings "alignflow.format", "dataset" (digest of the manifest), "labels" (the table's
 // text; empty without masks) and "note". The same dataset and size give the same bytes on every
 // machine.
@@ -28,7 +32,7 @@ namespace alignflow {
 // Decodes and writes the whole dataset. Memory holds one chunk of it. `progress` is called with the
 // items done and may throw; errors as of DecodeDataset. Nothing is left at `file` then.
 void PackDataset(TaskContext& context, const DatasetManifest& manifest,
-                 const std::string& manifest_digest, int64_t size,
+                 const std::string& manifest_digest, int64_t size, PictureUse use,
                  const std::filesystem::path& file,
                  const std::function<void(int64_t done)>& progress);
 
@@ -40,8 +44,11 @@ ImageSet MapPrepared(const std::filesystem::path& file);
 std::string RowDigest(const at::Tensor& row);
 
 // The prepared set in an input of a task. Throws TaskError with InvalidArgument naming the role for
-// a file that is none, or of another size than the task's preset works on.
+// a file that is none, or of another size than the task's preset works on, or of views where the
+// task works on whole pictures, or the reverse.
 ImageSet LoadPrepared(TaskContext& context, const TaskSpec& spec, const std::string& role);
+ImageSet LoadPrepared(TaskContext& context, const TaskSpec& spec, const std::string& role,
+                      PictureUse use);
 
 }  // namespace alignflow
 

@@ -17,6 +17,7 @@
 #include "worker/models/unet/backbone.h"
 #include "worker/sets/image_set.h"
 #include "worker/sets/prepared_set.h"
+#include "worker/sets/reference_set.h"
 #include "worker/sets/training_source.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"

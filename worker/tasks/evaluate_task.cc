@@ -124,7 +124,7 @@ TrainedSegmenter Trained(const TaskSpec& spec, TaskContext& context, ProgressRep
   trained.name = TextSetting(spec, "evaluate.segmenter");
   std::optional<ImageSet> pairs;
   if (HasPairs(spec)) {
-    pairs = LoadPairs(context, spec, "pairs", source.labels, INT64_MAX).set;
+    pairs = LoadPairs(context, spec, "pairs", source.labels, UseOfPictures(spec), INT64_MAX).set;
     CheckPairs(*pairs, size);
     trained.pairs = pairs->size();
   }

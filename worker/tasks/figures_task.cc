@@ -78,7 +78,9 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
   FigureTable table(IntegerSetting(spec, "seed"));
   JobFindings found{.sets = {},
                     .gates = {},
-                    .gain = {},
+                    .whole = {},
+                    .views = {},
+                    .views_known = QuantitiesOf(sets),
                     .target = sets.target.name,
                     .known = QuantitiesOf(sets),
                     .references = sets.references.size(),
@@ -101,7 +103,8 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
       sets, LoadLpips(context), device, [&] { progress.ThrowIfCancelled(); }, table);
   advance();
   found.gates = AddGateFigures(sets, table);
-  found.gain = AddDownstream(context, spec, sets.target, table, found.known);
+  found.whole = AddDownstream(context, spec, "whole", sets.target, table, found.known);
+  found.views = AddDownstream(context, spec, "view", sets.target, table, found.views_known);
   advance();
   const std::string embedding = EmbeddingJson(shown, progress);
   advance();

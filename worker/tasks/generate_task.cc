@@ -7,11 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "worker/pairs/mask_list.h"
+#include "worker/pairs/pair_frames.h"
 #include "worker/pairs/pair_gates.h"
 #include "worker/pairs/pair_list.h"
 #include "worker/pairs/pair_maker.h"
 #include "worker/sets/image_set.h"
 #include "worker/sets/prepared_set.h"
+#include "worker/sets/reference_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
@@ -214,7 +216,7 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   std::unique_ptr<PairGates> gates;
   int64_t attempts = 1;
   if (TextSetting(spec, "gates.enabled") == "on") {
-    const ImageSet references = LoadReferences(context, Input(spec, "references"), ImageSize(spec));
+    const ImageSet references = LoadReferences(context, spec);
     gates = std::make_unique<PairGates>(context, spec, source, references);
     attempts = IntegerSetting(spec, "gates.attempts");
   }
@@ -224,6 +226,7 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
     colours = MomentsInView(ImagesFromBytes(LoadLearnedReferences(context, spec).images));
   }
 
+  const PairFrames frames(context, spec, source);
   PairGroup group(spec, source, masks ? &*masks : nullptr);
   std::string lines;
   for (int64_t begin = (first - 1) / kGroup * kGroup; begin < last; begin += kGroup) {
@@ -239,8 +242,8 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
       }
       nlohmann::json record = RecordOf(spec, maker, source, draft);
       lines += draft.failed() ? LeftOutLine(draft, std::move(record))
-                              : StorePair(context, draft.image, draft.classes, source.labels,
-                                          std::move(record));
+                              : StorePair(context, frames, draft.item, draft.image, draft.classes,
+                                          source.labels, std::move(record));
     }
     progress.Report(std::min(begin + kGroup, last) - first + 1);
   }

@@ -14,9 +14,10 @@ TaskOutputs RunPrepare(const TaskSpec& spec, TaskContext& context) {
   const std::string& digest = Input(spec, "dataset");
   const DatasetManifest manifest = LoadManifest(context, digest);
   ProgressReporter progress(context, static_cast<int64_t>(manifest.items.size()), "images");
-  progress.set_note(ResizingNote(manifest, size));
+  const PictureUse use = UseOfPictures(spec);
+  progress.set_note(ResizingNote(manifest, size, use));
   const std::filesystem::path file = context.scratch() / "packed.safetensors";
-  PackDataset(context, manifest, digest, size, file, [&](int64_t done) {
+  PackDataset(context, manifest, digest, size, use, file, [&](int64_t done) {
     progress.Report(done);
     progress.ThrowIfCancelled();
   });

@@ -5,6 +5,7 @@
 #include "worker/pairs/pair_list.h"
 #include "worker/sets/image_set.h"
 #include "worker/sets/prepared_set.h"
+#include "worker/sets/reference_set.h"
 #include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
@@ -37,6 +38,7 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
   const at::Tensor styles = ImagesFromBytes(references.images);
   const ColourMoments moments = MomentsInView(styles);
 
+  const PairFrames frames(context, spec, source);
   EpochOrder order(source.size(), seed, RandomUse::kPairMask);
   std::string lines;
   for (int64_t pair = first; pair <= last; ++pair) {
@@ -59,8 +61,8 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
     } else {
       image = TransferReinhard(origin.images, moments);
     }
-    lines += StorePair(context, BytesFromImages(image)[0], origin.classes[0], source.labels,
-                       std::move(record));
+    lines += StorePair(context, frames, item.item<int64_t>(), BytesFromImages(image)[0],
+                       origin.classes[0], source.labels, std::move(record));
     progress.Report(pair - first + 1);
   }
   return {{"pairs", ValueOrThrow(context.Store(lines))}};

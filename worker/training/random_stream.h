@@ -31,6 +31,7 @@ enum class RandomUse : uint32_t {
   kEmbedding = 19,
   kTransfer = 20,
   kPairStyle = 21,
+  kPairFrame = 22,
 };
 
 // A CPU generator that depends on nothing but (seed, use, index), so that step `index` of a run

@@ -76,7 +76,7 @@ TEST(PlanTest, StagesAreInTheOrderOfTheMethod) {
 // What makes a shard of a job with other settings, methods or presets read the same file.
 TEST(PlanTest, PreparingDependsOnTheDatasetAndTheSizeAlone) {
   const TaskSpec prepare = TasksOf(Job(1), "prepare").front();
-  EXPECT_EQ(prepare.settings, (SettingMap{{"size", "64"}}));
+  EXPECT_EQ(prepare.settings, (SettingMap{{"pictures", "view"}, {"size", "64"}}));
   EXPECT_THAT(prepare.inputs, ElementsAre(Pair("dataset", kSource)));
   PlanInput other =
       WithTarget(Job(70, {{"seed", "9"}, {"method", "fda"}, {"gates.enabled", "on"}}));
@@ -277,7 +277,8 @@ TEST(PlanTest, RecolouringTakesTheReferences) {
 }
 
 TEST(PlanTest, EvaluationRunsWithoutAndWithThePairsOfEveryShard) {
-  const SettingMap settings = {{"evaluate.segmenter", "unet"}, {"evaluate.seeds", "2"}};
+  const SettingMap settings = {
+      {"evaluate.segmenter", "unet"}, {"evaluate.seeds", "2"}, {"evaluate.pictures", "view"}};
   EXPECT_EQ(Stages(Job(1, settings)), Stages(Job(1))) << "nothing to test on without a target";
   const PlanInput job = WithTarget(Job(40, settings));
   const std::vector<TaskSpec> baseline = TasksOf(job, "baseline");
@@ -313,17 +314,64 @@ TEST(PlanTest, TheBaselineIsSharedByJobsThatDifferInTheirPairsOrTarget) {
 }
 
 TEST(PlanTest, FiguresGetBothStagesTheTargetAndAllScores) {
-  const TaskSpec task =
-      TasksOf(WithTarget(Job(2, {{"evaluate.segmenter", "unet"}, {"evaluate.seeds", "2"}})),
-              "figures")
-          .front();
-  EXPECT_THAT(
-      task.inputs,
-      UnorderedElementsAre(Pair("source", "prepare 0"), Pair("statistics", "describe 0"),
-                           Pair("references", kReferences), Pair("target", "prepare 1"),
-                           Pair("stage1/000000", "compare 0"), Pair("stage2/000000", "generate 0"),
-                           Pair("real/000000", "evaluate 2"), Pair("real/000001", "evaluate 3"),
-                           Pair("both/000000", "evaluate 0"), Pair("both/000001", "evaluate 1")));
+  const TaskSpec task = TasksOf(WithTarget(Job(2, {{"evaluate.segmenter", "unet"},
+                                                   {"evaluate.seeds", "2"},
+                                                   {"evaluate.pictures", "view"}})),
+                                "figures")
+                            .front();
+  EXPECT_THAT(task.inputs,
+              UnorderedElementsAre(
+                  Pair("source", "prepare 0"), Pair("statistics", "describe 0"),
+                  Pair("references", kReferences), Pair("target", "prepare 1"),
+                  Pair("stage1/000000", "compare 0"), Pair("stage2/000000", "generate 0"),
+                  Pair("view/real/000000", "evaluate 2"), Pair("view/real/000001", "evaluate 3"),
+                  Pair("view/both/000000", "evaluate 0"), Pair("view/both/000001", "evaluate 1")));
+}
+
+TEST(PlanTest, SegmentersSeeWholePicturesAndViewsInTurn) {
+  const PlanInput job =
+      WithTarget(Job(2, {{"evaluate.segmenter", "unet"}, {"evaluate.seeds", "2"}}));
+  const std::vector<TaskSpec> prepare = TasksOf(job, "prepare");
+  ASSERT_EQ(prepare.size(), 4u);
+  EXPECT_EQ(prepare[0].settings.at("pictures"), "view");
+  EXPECT_EQ(prepare[3].settings.at("pictures"), "whole");
+  EXPECT_THAT(prepare[3].inputs, ElementsAre(Pair("dataset", kTarget)));
+  const std::vector<TaskSpec> evaluate = TasksOf(job, "evaluate");
+  ASSERT_EQ(evaluate.size(), 8u);
+  EXPECT_EQ(evaluate[1].settings.at("pictures"), "whole");
+  EXPECT_THAT(evaluate[1].inputs,
+              UnorderedElementsAre(Pair("source", "prepare 2"), Pair("target", "prepare 3"),
+                                   Pair("pairs/000000", "generate 0")));
+  EXPECT_EQ(evaluate[7].settings.at("pictures"), "view");
+  EXPECT_THAT(evaluate[7].inputs,
+              UnorderedElementsAre(Pair("source", "prepare 0"), Pair("target", "prepare 1"),
+                                   Pair("segmenter", "baseline 3")));
+  const TaskSpec figures = TasksOf(job, "figures").front();
+  EXPECT_EQ(figures.inputs.at("whole/both/000001"), "evaluate 1");
+  EXPECT_EQ(figures.inputs.at("view/real/000000"), "evaluate 6");
+  EXPECT_EQ(figures.inputs.at("target"), "prepare 1");
+}
+
+TEST(PlanTest, WithoutFramesEveryTaskSeesWholePictures) {
+  const PlanInput job = WithTarget(Job(2, {{"evaluate.segmenter", "unet"}, {"framing", "none"}}));
+  for (const std::string& stage : Stages(job)) {
+    for (const TaskSpec& task : TasksOf(job, stage)) {
+      if (!task.settings.contains("pictures")) continue;
+      EXPECT_EQ(task.settings.at("pictures"), "whole") << stage;
+    }
+  }
+  EXPECT_EQ(TasksOf(job, "prepare").size(), 2u);
+  EXPECT_FALSE(TasksOf(job, "generate").front().inputs.contains("references"));
+}
+
+TEST(PlanTest, JobsThatDifferInTheirFramesShareTheirModels) {
+  const auto key = [](const char* framing, const char* stage) {
+    return TaskKey(TasksOf(Job(2, {{"framing", framing}}), stage).front());
+  };
+  for (const char* stage : {"fit", "rollout", "align", "compare"}) {
+    EXPECT_EQ(key("references", stage), key("source", stage)) << stage;
+  }
+  EXPECT_NE(key("references", "generate"), key("source", "generate"));
 }
 
 TEST(PlanTest, SettingsOfAnOlderVersionAskForTheOldGraph) {

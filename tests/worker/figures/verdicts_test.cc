@@ -28,8 +28,10 @@ JobFindings Faultless() {
                  .near_copies = 0,
                  .left_out_share = 0.05,
                  .restyled = 0};
-  found.gain =
-      PairedGain{.value = 0.04, .interval = {0.01, 0.07}, .p_value = 0.01, .runs = 3, .groups = 60};
+  found.whole = DownstreamGain{
+      .gain = {.value = 0.04, .interval = {0.01, 0.07}, .p_value = 0.01, .runs = 3, .groups = 60},
+      .real = 0.5,
+      .both = 0.54};
   for (const LeastNumber& row : LeastNumbersOfVerdicts()) {
     int64_t& enough = found.known[row.quantity];
     enough = std::max(enough, row.least);
@@ -72,8 +74,8 @@ TEST(FiguresVerdictsTest, WithOneLessThanTheTableSaysAVerdictIsNotMeasuredAndSay
 
 TEST(FiguresVerdictsTest, OneRunOfThreeStepsShowsNoGain) {
   JobFindings found = Faultless();
-  found.gain->interval = {0.1, 0.2};
-  found.gain->p_value = 0.001;
+  found.whole->gain.interval = {0.1, 0.2};
+  found.whole->gain.p_value = 0.001;
   found.known[Quantity::kRuns] = 1;
   found.known[Quantity::kRunSteps] = 3;
   EXPECT_EQ(Verdicts(found)["downstream"], "not measured");
@@ -146,12 +148,27 @@ TEST(FiguresVerdictsTest, GatesThatDidNotRunAreNotMeasured) {
 
 TEST(FiguresVerdictsTest, AGainCountsOnlyWhereItsIntervalLeavesOutZero) {
   JobFindings found = Faultless();
-  found.gain->interval = {-0.01, 0.07};
+  found.whole->gain.interval = {-0.01, 0.07};
   EXPECT_EQ(Verdicts(found)["downstream"], "no difference shown");
-  found.gain->interval = {-0.07, -0.01};
+  found.whole->gain.interval = {-0.07, -0.01};
   EXPECT_EQ(Verdicts(found)["downstream"], "poor");
-  found.gain.reset();
+  found.whole.reset();
   EXPECT_EQ(Verdicts(found)["downstream"], "not measured");
+}
+
+TEST(FiguresVerdictsTest, TheWayThatThisHospitalGainsMostFromIsNamed) {
+  JobFindings found = Faultless();
+  found.views = found.whole;
+  found.views_known = found.known;
+  found.views->real = 0.6;
+  found.views->both = 0.58;
+  found.views->gain.interval = {-0.05, 0.01};
+  std::string reason;
+  for (const auto& verdict : nlohmann::json::parse(VerdictsJson(found))) {
+    if (verdict.at("name") == "downstream on views") reason = verdict.at("reason");
+  }
+  EXPECT_EQ(Verdicts(found)["downstream on views"], "no difference shown");
+  EXPECT_THAT(reason, testing::HasSubstr("(`afctl view`) without pairs, mDice 60.0"));
 }
 
 }  // namespace

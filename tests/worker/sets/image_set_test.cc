@@ -3,17 +3,24 @@
 #include <gtest/gtest.h>
 
 #include "tests/worker/tasks/task_fixture.h"
+#include "worker/sets/reference_set.h"
 #include "worker/training/random_stream.h"
 
 namespace alignflow {
 namespace {
 
-class ImageSetTest : public TaskFixture {};
+class ImageSetTest : public TaskFixture {
+ protected:
+  // Loads a manifest as references of a task.
+  ImageSet References(const std::string& manifest, int64_t most = INT64_MAX) {
+    const auto context = NewContext();
+    return LoadReferences(*context, Spec("align", {{"references", manifest}}), most);
+  }
+};
 
 TEST_F(ImageSetTest, ImagesAndMasksArriveAsTheyAre) {
   const std::string digest = PutPhantoms(PhantomDomain::kSource, 3, true);
-  const auto context = NewContext();
-  const ImageSet set = LoadReferences(*context, digest, 64);
+  const ImageSet set = References(digest);
   EXPECT_EQ(set.images.sizes(), (at::IntArrayRef{3, 3, 64, 64}));
   EXPECT_EQ(set.classes.sizes(), (at::IntArrayRef{3, 64, 64}));
   EXPECT_EQ(set.names, (std::vector<std::string>{"item-100", "item-101", "item-102"}));
@@ -32,18 +39,14 @@ TEST_F(ImageSetTest, ImagesAndMasksArriveAsTheyAre) {
 }
 
 TEST_F(ImageSetTest, OtherSizesAreResizedAndSaid) {
-  const auto context = NewContext();
-  const ImageSet set =
-      LoadReferences(*context, PutPhantoms(PhantomDomain::kSource, 2, true, 96), 64);
+  const ImageSet set = References(PutPhantoms(PhantomDomain::kSource, 2, true, 96));
   EXPECT_EQ(set.images.sizes(), (at::IntArrayRef{2, 3, 64, 64}));
   EXPECT_NE(set.note.find("96x96"), std::string::npos) << set.note;
   EXPECT_LE(set.classes.max().item<int64_t>(), 1);
 }
 
 TEST_F(ImageSetTest, ALargeSetIsThinnedEvenly) {
-  const auto context = NewContext();
-  const ImageSet set =
-      LoadReferences(*context, PutPhantoms(PhantomDomain::kSource, 5, false), 64, 2);
+  const ImageSet set = References(PutPhantoms(PhantomDomain::kSource, 5, false), 2);
   EXPECT_EQ(set.names, (std::vector<std::string>{"item-100", "item-102"}));
   EXPECT_FALSE(set.classes.defined());
 }

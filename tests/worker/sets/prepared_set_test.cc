@@ -11,6 +11,7 @@
 #include "tests/worker/tasks/task_fixture.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/unet/backbone.h"
+#include "worker/sets/reference_set.h"
 #include "worker/sets/source_statistics.h"
 
 namespace alignflow {
@@ -45,7 +46,7 @@ TEST_F(PreparedSetTest, ItHoldsWhatTheDatasetsFilesShow) {
   const std::string manifest = PutPhantoms(PhantomDomain::kSource, 5, true, 96);
   const ImageSet set = Map(Prepared(manifest));
   const auto context = NewContext();
-  const ImageSet decoded = LoadReferences(*context, manifest, 64);
+  const ImageSet decoded = LoadReferences(*context, Spec("align", {{"references", manifest}}));
   EXPECT_TRUE(at::equal(set.images, decoded.images));
   EXPECT_TRUE(at::equal(set.classes, decoded.classes));
   EXPECT_EQ(set.names, decoded.names);
@@ -65,7 +66,7 @@ TEST_F(PreparedSetTest, TheBytesDoNotDependOnThreads) {
   const int threads = at::get_num_threads();
   at::set_num_threads(4);
   EXPECT_EQ(
-      Run({.kind = "prepare", .settings = {{"size", "64"}}, .inputs = {{"dataset", manifest}}}),
+      Run({.kind = "prepare", .settings = {{"size", "64"}, {"pictures", "whole"}}, .inputs = {{"dataset", manifest}}}),
       (TaskOutputs{{"packed", packed}}));
   EXPECT_EQ(Run({.kind = "describe", .settings = {}, .inputs = {{"source", packed}}}),
             (TaskOutputs{{"statistics", statistics}}));

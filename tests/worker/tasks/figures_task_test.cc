@@ -143,8 +143,8 @@ TEST_F(FiguresTaskTest, EveryFigureIsInTheDocumentAndHasAnIntervalOrAReason) {
   auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA, Gates(0.8, false)));
   inputs["stage1/000001"] = PutOwnPairs(PhantomDomain::kSource);
   for (const int run : {1, 2}) {
-    inputs["real/00000" + std::to_string(run)] = PutScores(run, 0.5);
-    inputs["both/00000" + std::to_string(run)] = PutScores(run, 0.6);
+    inputs["whole/real/00000" + std::to_string(run)] = PutScores(run, 0.5);
+    inputs["whole/both/00000" + std::to_string(run)] = PutScores(run, 0.6);
   }
   const TaskOutputs outputs = Run(Spec("figures", inputs));
   std::ifstream stream(std::filesystem::path(ALIGNFLOW_TEST_DATA) / "../../docs/figures.md");
@@ -261,8 +261,8 @@ TEST_F(FiguresTaskTest, TargetImagesThatAreReferencesAreLeftOutOfEveryFigure) {
   auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
   inputs["references"] = PutSet(PhantomDomain::kTargetA, 5, false);  // the target's first
   for (const int run : {1, 2, 3}) {
-    inputs["real/00000" + std::to_string(run)] = PutScores(run, 0.5);
-    inputs["both/00000" + std::to_string(run)] = PutScores(run, 0.6);
+    inputs["whole/real/00000" + std::to_string(run)] = PutScores(run, 0.5);
+    inputs["whole/both/00000" + std::to_string(run)] = PutScores(run, 0.6);
   }
   const TaskOutputs outputs = Run(Spec("figures", inputs));
   const Json figures = Output(outputs, "figures");
@@ -300,8 +300,8 @@ TEST_F(FiguresTaskTest, EmptyMasksSayNothingOfMaskAgreement) {
 
 TEST_F(FiguresTaskTest, OneRunOfThreeStepsIsNoEvidence) {
   auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
-  inputs["real/000001"] = PutScores(1, 0.5, 3);
-  inputs["both/000001"] = PutScores(1, 0.7, 3);
+  inputs["whole/real/000001"] = PutScores(1, 0.5, 3);
+  inputs["whole/both/000001"] = PutScores(1, 0.7, 3);
   const TaskOutputs outputs = Run(Spec("figures", inputs));
   for (const Json& one : Output(outputs, "verdicts.json")) {
     if (one.at("name") != "downstream") continue;
@@ -314,8 +314,8 @@ TEST_F(FiguresTaskTest, OneRunOfThreeStepsIsNoEvidence) {
 TEST_F(FiguresTaskTest, IntervalsOfScoresEndWhereScoresDo) {
   auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
   for (const int run : {1, 2, 3}) {
-    inputs["real/00000" + std::to_string(run)] = PutScores(run, 0.3 * run - 0.1);
-    inputs["both/00000" + std::to_string(run)] = PutScores(run, 1.1 - 0.3 * run);
+    inputs["whole/real/00000" + std::to_string(run)] = PutScores(run, 0.3 * run - 0.1);
+    inputs["whole/both/00000" + std::to_string(run)] = PutScores(run, 1.1 - 0.3 * run);
   }
   const Json figures = Output(Run(Spec("figures", inputs)), "figures");
   for (const char* side : {"real only", "real + pairs"}) {
@@ -328,8 +328,8 @@ TEST_F(FiguresTaskTest, IntervalsOfScoresEndWhereScoresDo) {
 TEST_F(FiguresTaskTest, SegmentersAreComparedRunByRun) {
   auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
   for (const int run : {1, 2, 3}) {
-    inputs["real/00000" + std::to_string(run)] = PutScores(run, 0.5);
-    inputs["both/00000" + std::to_string(run)] = PutScores(run, 0.6);
+    inputs["whole/real/00000" + std::to_string(run)] = PutScores(run, 0.5);
+    inputs["whole/both/00000" + std::to_string(run)] = PutScores(run, 0.6);
   }
   const Json figures = Output(Run(Spec("figures", inputs)), "figures");
   const Json gain = Find(figures, "mdice gain (points)", "real + pairs");
@@ -338,7 +338,7 @@ TEST_F(FiguresTaskTest, SegmentersAreComparedRunByRun) {
   EXPECT_NEAR(Find(figures, "mdice on target (percent)", "real only").at("value").get<double>(),
               53.9, 1e-9);
   EXPECT_EQ(VerdictsOf(inputs)["downstream"], "good");
-  inputs.erase("real/000002");
+  inputs.erase("whole/real/000002");
   const auto context = NewContext();
   EXPECT_EQ(RunTask(Spec("figures", inputs), *context).status().code(),
             absl::StatusCode::kInvalidArgument);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -54,13 +55,15 @@ class TaskFixture : public ::testing::Test {
     return blobs_->Put(*WriteManifest(manifest));
   }
 
-  // A spec with the preset's settings, `given` laid over those of a very short job. As the
-  // coordinator does, it gives the task the prepared files of the manifests `source` and `target`.
+  // A spec with the preset's settings, `given` laid over those of a very short job of whole pictures.
+  // As the coordinator does, it gives the task the prepared files of the manifests `source` and
+  // `target`.
   TaskSpec Spec(const std::string& kind, std::map<std::string, std::string> inputs,
                 const SettingMap& given = {}) {
     SettingMap settings{{"fit.iterations", "4"},   {"fit.batch", "2"},  {"align.iterations", "4"},
                         {"align.batch", "3"},      {"align.pool", "6"}, {"generate.steps", "2"},
-                        {"figures.samples", "16"}, {"seed", "5"},       {"gates.enabled", "off"}};
+                        {"figures.samples", "16"}, {"seed", "5"},       {"gates.enabled", "off"},
+                        {"framing", "none"}};
     for (const auto& [name, value] : given) settings[name] = value;
     const std::string first = TakeOut(settings, "first_pair"),
                       last = TakeOut(settings, "last_pair");
@@ -69,6 +72,7 @@ class TaskFixture : public ::testing::Test {
     TaskSpec spec{.kind = kind,
                   .settings = SettingsOfKind(kind, "unet-64", *resolved),
                   .inputs = std::move(inputs)};
+    spec.settings["pictures"] = resolved->at("framing") == "none" ? "whole" : "view";
     if (!first.empty()) {
       spec.settings["first_pair"] = first;
       spec.settings["last_pair"] = last;
@@ -77,11 +81,12 @@ class TaskFixture : public ::testing::Test {
   }
 
   // The packed file of a dataset at a size, and what a describe task says about it.
-  std::string Prepared(const std::string& manifest, int64_t size = 64) {
-    std::string& packed = prepared_[{manifest, size}];
+  std::string Prepared(const std::string& manifest, int64_t size = 64,
+                       const std::string& pictures = "whole") {
+    std::string& packed = prepared_[{manifest, size, pictures}];
     if (packed.empty()) {
       packed = Run({.kind = "prepare",
-                    .settings = {{"size", std::to_string(size)}},
+                    .settings = {{"size", std::to_string(size)}, {"pictures", pictures}},
                     .inputs = {{"dataset", manifest}}})["packed"];
     }
     return packed;
@@ -98,7 +103,8 @@ class TaskFixture : public ::testing::Test {
     for (const char* role : {"source", "target"}) {
       const auto input = spec.inputs.find(role);
       if (input == spec.inputs.end() || !blobs_->Read(input->second).starts_with("{")) continue;
-      input->second = Prepared(input->second, ImageSide(spec.settings.at("preset"), spec.settings));
+      input->second = Prepared(input->second, ImageSide(spec.settings.at("preset"), spec.settings),
+                               spec.settings.at("pictures"));
     }
     const bool needs_statistics = spec.kind == "align" || spec.kind == "figures" ||
                                   (spec.kind == "generate" && spec.inputs.contains("judge"));
@@ -150,7 +156,7 @@ class TaskFixture : public ::testing::Test {
     return node.empty() ? "" : node.mapped();
   }
 
-  std::map<std::pair<std::string, int64_t>, std::string> prepared_;
+  std::map<std::tuple<std::string, int64_t, std::string>, std::string> prepared_;
   std::map<std::string, std::string> statistics_;
   int contexts_ = 0;
 };
