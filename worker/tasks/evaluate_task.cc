@@ -46,13 +46,6 @@ void CheckTarget(const ImageSet& source, const ImageSet& target) {
       absl::StrJoin(want, ", "), "; push the target with labels of the source's names and order")));
 }
 
-void CheckPairs(const ImageSet& pairs, int64_t size) {
-  if (pairs.images.size(2) == size && pairs.images.size(3) == size) return;
-  throw TaskError(absl::InvalidArgumentError(
-      absl::StrCat("the pairs are ", pairs.images.size(3), "x", pairs.images.size(2),
-                   " pixels, but the segmenter takes ", size, "x", size)));
-}
-
 bool IsWordWithNumber(const std::string& text) {
   return !text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) &&
          std::isdigit(static_cast<unsigned char>(text.back()));
@@ -125,7 +118,6 @@ TrainedSegmenter Trained(const TaskSpec& spec, TaskContext& context, ProgressRep
   std::optional<ImageSet> pairs;
   if (HasPairs(spec)) {
     pairs = LoadPairs(context, spec, "pairs", source.labels, UseOfPictures(spec), INT64_MAX).set;
-    CheckPairs(*pairs, size);
     trained.pairs = pairs->size();
   }
   const std::filesystem::path folder =

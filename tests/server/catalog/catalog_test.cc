@@ -298,6 +298,8 @@ TEST_F(CatalogTest, ACatalogOfTheFirstVersionKeepsItsPairs) {
     sql << "ALTER TABLE tasks DROP COLUMN pairs_left_out";
     sql << "ALTER TABLE datasets DROP COLUMN mask_facts";
     sql << "ALTER TABLE dataset_items DROP COLUMN fingerprint";
+    sql << "ALTER TABLE pairs DROP COLUMN view_image";
+    sql << "ALTER TABLE pairs DROP COLUMN view_mask";
     sql << "DELETE FROM schema_version WHERE version > 1";
   });
   catalog_.reset();

@@ -213,7 +213,7 @@ TEST(PlanTest, EveryPrerequisiteIsInAnEarlierStageOfTheJob) {
 }
 
 TEST(PlanTest, ControlNetFmGeneratesWithTheStage1ModelAlone) {
-  const PlanInput job = Job(1, {{"method", "controlnet-fm"}});
+  const PlanInput job = Job(1, {{"method", "controlnet-fm"}, {"framing", "source"}});
   EXPECT_THAT(Stages(job), ElementsAre("prepare", "describe", "fit", "generate", "figures"));
   EXPECT_THAT(TasksOf(job, "generate").front().inputs,
               UnorderedElementsAre(Pair("source", "prepare 0"), Pair("model", "fit 0")));
@@ -269,7 +269,8 @@ TEST(PlanTest, GatesGetTheJudgeAndTheReferencesAndLeaveCompareAlone) {
 
 TEST(PlanTest, RecolouringTakesTheReferences) {
   const auto has_references = [](const char* share) {
-    const PlanInput job = Job(1, {{"gates.enabled", "off"}, {"generate.recoloured", share}});
+    const PlanInput job =
+        Job(1, {{"framing", "source"}, {"gates.enabled", "off"}, {"generate.recoloured", share}});
     return TasksOf(job, "generate").front().inputs.contains("references");
   };
   EXPECT_TRUE(has_references("0.5"));
@@ -361,7 +362,6 @@ TEST(PlanTest, WithoutFramesEveryTaskSeesWholePictures) {
     }
   }
   EXPECT_EQ(TasksOf(job, "prepare").size(), 2u);
-  EXPECT_FALSE(TasksOf(job, "generate").front().inputs.contains("references"));
 }
 
 TEST(PlanTest, JobsThatDifferInTheirFramesShareTheirModels) {
@@ -372,6 +372,9 @@ TEST(PlanTest, JobsThatDifferInTheirFramesShareTheirModels) {
     EXPECT_EQ(key("references", stage), key("source", stage)) << stage;
   }
   EXPECT_NE(key("references", "generate"), key("source", "generate"));
+  const PlanInput stage1 = Job(2, {{"method", "controlnet-fm"}});
+  EXPECT_TRUE(TasksOf(stage1, "generate").front().inputs.contains("references"))
+      << "for their frames";
 }
 
 TEST(PlanTest, SettingsOfAnOlderVersionAskForTheOldGraph) {

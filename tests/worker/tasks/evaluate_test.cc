@@ -154,13 +154,5 @@ TEST_F(EvaluateTest, ATargetOfOtherClassesOrWithoutMasksIsRefusedByName) {
       HasSubstr("target has no masks"));
 }
 
-TEST_F(EvaluateTest, PairsOfAnotherSizeAreRefused) {
-  const std::string source = PutPhantoms(PhantomDomain::kSource, 3, true);
-  const std::string pairs = PutPairs(PutPhantoms(PhantomDomain::kSource, 3, true, /*size=*/32));
-  EXPECT_THAT(
-      ErrorOf(Evaluate({{"source", source}, {"target", source}, {"pairs/000001", pairs}}, 1)),
-      HasSubstr("32x32"));
-}
-
 }  // namespace
 }  // namespace alignflow
