@@ -19,6 +19,8 @@ constexpr int kFlatRange = 2;         // of a channel within a flat box
 constexpr int kSaturated = 245;       // of all channels: a reflection, not a box
 constexpr double kFlatArea = 0.002;   // of the picture: smaller flat parts are no boxes
 constexpr int kBlack = 12, kBlackRange = 8;  // of a black box: dark tissue has grain
+constexpr double kLeastBoxSide = 0.06;       // of the picture's shorter side
+constexpr double kBoxExtent = 0.8;           // of its bounding box that a box fills
 constexpr int kTissueRedness = -4;           // least red - green of most tissue under white light
 constexpr double kRedShare = 0.7;            // of pixels from which on it is such tissue
 constexpr int kUnlikeTissue = 45;            // green or blue - red, that such tissue does not have
@@ -29,6 +31,8 @@ constexpr double kSnap = 0.02;  // of the side: a view's edge that near is the p
 constexpr size_t kStaticImages = 4;
 constexpr double kStaticDeviation = 2;  // median absolute deviation of a channel
 constexpr double kStaticMost = 0.5;     // of what is bright: more, and the images are all alike
+
+int64_t Area(const cv::Mat& mask) { return cv::countNonZero(mask); }
 
 cv::Mat Disc(int radius) {
   return cv::getStructuringElement(cv::MORPH_ELLIPSE, {2 * radius + 1, 2 * radius + 1});
@@ -159,12 +163,6 @@ cv::Mat Overlays(const cv::Mat& image, const cv::Mat& around) {
   return overlays;
 }
 
-// Of what is around the view, black boxes laid over it: no hull may bring them back.
-cv::Mat BlackBoxes(const cv::Mat& image, const cv::Mat& around, int radius) {
-  const cv::Mat black = (GreatestChannel(image) <= kBlack) & (RangeAround(image, 2) <= kBlackRange);
-  return Opened(black & around, 2 * radius);
-}
-
 cv::Mat Hull(const cv::Mat& mask) {
   std::vector<cv::Point> points, hull;
   cv::findNonZero(mask, points);
@@ -174,7 +172,26 @@ cv::Mat Hull(const cv::Mat& mask) {
   return filled;
 }
 
-int64_t Area(const cv::Mat& mask) { return cv::countNonZero(mask); }
+// Of what is around the view, black boxes laid over it: no hull may bring them back. Dark tissue is
+// ragged.
+cv::Mat BlackBoxes(const cv::Mat& image, const cv::Mat& around, const cv::Mat& hull) {
+  const cv::Mat black = (GreatestChannel(image) <= kBlack) & (RangeAround(image, 2) <= kBlackRange);
+  const double least = kLeastBoxSide * std::min(image.cols, image.rows);
+  cv::Mat labels, stats, centres;
+  const int count = cv::connectedComponentsWithStats(black & around, labels, stats, centres, 4);
+  cv::Mat boxes = cv::Mat::zeros(image.size(), CV_8U);
+  for (int i = 1; i < count; ++i) {
+    const int width = stats.at<int>(i, cv::CC_STAT_WIDTH);
+    const int height = stats.at<int>(i, cv::CC_STAT_HEIGHT);
+    const double extent = static_cast<double>(stats.at<int>(i, cv::CC_STAT_AREA)) / width / height;
+    if (std::min(width, height) < least || extent < kBoxExtent) continue;
+    const cv::Mat box = labels == i;
+    if (Area(box & hull) >= kFlatArea * static_cast<double>(image.total())) boxes |= box;
+  }
+  // With its own edge.
+  cv::dilate(boxes, boxes, cv::getStructuringElement(cv::MORPH_RECT, {9, 9}));
+  return boxes;
+}
 
 // The view in a picture of at most kViewSide pixels a side: uint8, all 255 where none is found.
 cv::Mat ShapeIn(const cv::Mat& image, const cv::Mat& unchanging) {
@@ -190,10 +207,8 @@ cv::Mat ShapeIn(const cv::Mat& image, const cv::Mat& unchanging) {
   const cv::Mat hull = Hull(view);
   if (static_cast<double>(Area(view)) >= kSolid * static_cast<double>(Area(hull))) {
     // Dark tissue at the edge comes back, an overlay there does not.
-    const cv::Mat laid_over = (overlays & ~view) | BlackBoxes(image, around, radius);
-    cv::Mat cut = Opened(laid_over, radius);
-    cv::dilate(cut, cut, Disc(1));
-    view = LargestPart(hull & ~cut);
+    const cv::Mat laid_over = Opened(overlays & ~view, radius) | BlackBoxes(image, around, hull);
+    view = LargestPart(hull & ~laid_over);
   }
   // A view's outermost pixels are mixed with what is around it; those at the picture's edge are
   // not.

@@ -71,6 +71,15 @@ inline std::vector<DrawnPicture> DrawnPictures() {
     cv::rectangle(view, box, cv::Scalar(0), cv::FILLED);
     pictures.push_back({"a box over the view", picture, view});
   }
+  {  // a black box over the view's lower left, as black as the border
+    const cv::Size size(400, 400);
+    cv::Mat view = OctagonView(size, {0, 0, 400, 400}, 80);
+    cv::Mat picture = InView(DrawTissue(size, kMucosa, 9), view, cv::Scalar::all(2));
+    const cv::Rect box(0, 270, 130, 130);
+    cv::rectangle(picture, box, cv::Scalar::all(2), cv::FILLED);
+    cv::rectangle(view, box, cv::Scalar(0), cv::FILLED);
+    pictures.push_back({"a black box over the view", picture, view});
+  }
   {  // a second, smaller picture beside the view
     const cv::Size size(720, 400);
     cv::Mat view = OctagonView(size, {280, 10, 420, 380}, 30);
