@@ -139,6 +139,7 @@ void AddReferences(const SentReferences& sent, v1::AlignSpec& spec) {
   for (size_t i = 0; i < sent.folder.items.size(); ++i) {
     v1::ReferenceImage* reference = spec.add_references();
     reference->set_stem(sent.folder.items[i].name);
+    reference->set_group(sent.folder.items[i].group);
     SetDigest(sent.files.images[i].blob, *reference->mutable_image());
     if (const auto& known = sent.folder.items[i].facts.fingerprint) {
       reference->set_fingerprint(FingerprintBytes(*known));

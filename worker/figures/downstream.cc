@@ -18,7 +18,7 @@ namespace {
 // The scores of one side: runs by the end of their role, such as "000001".
 struct Side {
   std::vector<std::string> runs;
-  std::vector<std::string> classes, images, sequences;
+  std::vector<std::string> classes, images, groups;
   at::Tensor dice, iou;  // double [R,I,C], NaN where a class does not count
   int64_t steps = 0;     // of training, the fewest of a run
 };
@@ -43,10 +43,10 @@ Side LoadSide(TaskContext& context, const TaskSpec& spec, const std::string& pre
     if (!role.starts_with(prefix + "/")) continue;
     try {
       const nlohmann::json scores = nlohmann::json::parse(FetchBytes(context, digest));
-      std::vector<std::string> images, sequences;
+      std::vector<std::string> images, groups;
       for (const nlohmann::json& image : scores.at("images")) {
         images.push_back(image.at("name"));
-        sequences.push_back(image.value("sequence", ""));
+        groups.push_back(image.value("group", ""));
       }
       const std::vector<std::string> classes = scores.at("classes");
       if (!side.runs.empty() && (images != side.images || classes != side.classes)) {
@@ -54,7 +54,7 @@ Side LoadSide(TaskContext& context, const TaskSpec& spec, const std::string& pre
             absl::StrCat(role, ": the runs were tested on different images or classes")));
       }
       side.images = std::move(images);
-      side.sequences = std::move(sequences);
+      side.groups = std::move(groups);
       side.classes = classes;
       const auto count = static_cast<int64_t>(classes.size());
       dice.push_back(Rows(scores.at("images"), "dice", count));
@@ -81,7 +81,7 @@ void KeepImages(const ImageSet& target, Side& side) {
   for (size_t i = 0; i < side.images.size(); ++i) {
     if (!held.contains(side.images[i])) continue;
     side.images[rows.size()] = side.images[i];
-    side.sequences[rows.size()] = side.sequences[i];
+    side.groups[rows.size()] = side.groups[i];
     rows.push_back(static_cast<int64_t>(i));
   }
   if (rows.empty()) {
@@ -89,7 +89,7 @@ void KeepImages(const ImageSet& target, Side& side) {
         "the segmentation models were tested on none of the target's images"));
   }
   side.images.resize(rows.size());
-  side.sequences.resize(rows.size());
+  side.groups.resize(rows.size());
   side.dice = side.dice.index_select(1, at::tensor(rows, at::kLong));
   side.iou = side.iou.index_select(1, at::tensor(rows, at::kLong));
 }
@@ -102,7 +102,7 @@ void CountEvidence(const Side& side, const ImageSet& target, Quantities& known) 
   }
   std::vector<std::string> groups;
   for (size_t i = 0; i < side.images.size(); ++i) {
-    if (shown.contains(side.images[i])) groups.push_back(side.sequences[i]);
+    if (shown.contains(side.images[i])) groups.push_back(side.groups[i]);
   }
   known[Quantity::kRuns] = static_cast<int64_t>(side.runs.size());
   known[Quantity::kRunSteps] = side.steps;
@@ -114,7 +114,7 @@ void CountEvidence(const Side& side, const ImageSet& target, Quantities& known) 
 class Downstream {
  public:
   Downstream(const Side& side, const std::string& subject, FigureTable& table)
-      : side_(side), subject_(subject), table_(table), groups_(GroupNumbers(side.sequences)) {}
+      : side_(side), subject_(subject), table_(table), groups_(GroupNumbers(side.groups)) {}
 
   void AddScores() {
     AddScore("mdice on target (percent)", side_.dice);

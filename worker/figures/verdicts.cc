@@ -32,7 +32,8 @@ std::optional<Verdict> Unmeasured(const char* name, const JobFindings& found) {
 std::string LeftOut(const JobFindings& found) {
   if (found.not_held_out == 0) return "";
   return absl::StrCat("; ", found.not_held_out,
-                      " target images that are in the source or among the references are left out");
+                      " target images that are in the source, among the references or of a "
+                      "reference's group are left out");
 }
 
 Verdict Alignment(const JobFindings& found) {

@@ -51,7 +51,7 @@ namespace alignflow {
 //     model trained on the source and the pairs, or the one given, tested on the target. Settings
 //     run, as the baseline's of the same first weights. JSON:
 //     {"segmenter":"unet","run":1,"pairs":700,"iterations":600,"classes":["polyp"],
-//      "images":[{"name":"a","sequence":"","dice":[0.7],"iou":[0.6]},...],
+//      "images":[{"name":"a","group":"","dice":[0.7],"iou":[0.6]},...],
 //      "mean_dice":0.7,"mean_iou":0.6}
 //   figures: source, statistics, references, target (optional), stage1/NNNNNN (optional) and
 //   stage2/NNNNNN

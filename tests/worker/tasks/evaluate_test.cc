@@ -124,21 +124,29 @@ TEST_F(EvaluateTest, ResumedAfterACancelItGivesTheSameScores) {
   EXPECT_EQ(outputs->at("scores"), whole);
 }
 
-TEST_F(EvaluateTest, FramesOfAVideoCarryItsName) {
+TEST_F(EvaluateTest, ScoresCarryTheGroupsOfTheImages) {
   DatasetManifest manifest =
       *ParseManifest(blobs_->Read(PutPhantoms(PhantomDomain::kSource, 3, true)));
   manifest.items[0].name = "seq05_frame079";
   manifest.items[1].name = "patient_left_eye";
   manifest.items[2].name = "seq07_frame001";
   const std::string source = blobs_->Put(*WriteManifest(manifest));
-  std::map<std::string, std::string> sequences;
-  const json scores = Scores(Evaluate({{"source", source}, {"target", source}}, 1));
-  for (const json& image : scores.at("images")) {
-    sequences[image.at("name")] = image.at("sequence");
-  }
-  EXPECT_EQ(sequences.at("seq05_frame079"), "seq05");
-  EXPECT_EQ(sequences.at("seq07_frame001"), "seq07");
-  EXPECT_EQ(sequences.at("patient_left_eye"), "");
+  const auto groups = [&](const std::string& target) {
+    std::map<std::string, std::string> found;
+    for (const json& image :
+         Scores(Evaluate({{"source", source}, {"target", target}}, 1)).at("images")) {
+      found[image.at("name")] = image.at("group");
+    }
+    return found;
+  };
+  using Groups = std::map<std::string, std::string>;
+  EXPECT_EQ(
+      groups(source),
+      (Groups{{"seq05_frame079", "seq05"}, {"seq07_frame001", "seq07"}, {"patient_left_eye", ""}}));
+  for (DatasetItem& item : manifest.items) item.group = "p" + item.name.substr(0, 4);
+  EXPECT_EQ(groups(blobs_->Put(*WriteManifest(manifest))), (Groups{{"seq05_frame079", "pseq0"},
+                                                                   {"seq07_frame001", "pseq0"},
+                                                                   {"patient_left_eye", "ppati"}}));
 }
 
 TEST_F(EvaluateTest, ATargetOfOtherClassesOrWithoutMasksIsRefusedByName) {

@@ -66,7 +66,7 @@ class FiguresTaskTest : public TaskFixture {
     for (int i = 0; i < kCount; ++i) {
       const double own = dice + 0.01 * i + 0.002 * run;
       scores["images"].push_back({{"name", "item-" + std::to_string(100 + i)},
-                                  {"sequence", ""},
+                                  {"group", ""},
                                   {"dice", {own}},
                                   {"iou", {own - 0.1}}});
     }
@@ -276,6 +276,22 @@ TEST_F(FiguresTaskTest, TargetImagesThatAreReferencesAreLeftOutOfEveryFigure) {
   const auto context = NewContext();
   EXPECT_THAT(std::string(RunTask(Spec("figures", inputs), *context).status().message()),
               HasSubstr("every image of the target is in the source or among the references"));
+}
+
+TEST_F(FiguresTaskTest, TargetImagesOfAReferencesGroupAreLeftOutOfEveryFigure) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  const auto grouped = [&](const char* role, int in_group) {
+    DatasetManifest manifest = *ParseManifest(blobs_->Read(inputs[role]));
+    for (size_t i = 0; i < manifest.items.size(); ++i) {
+      manifest.items[i].group = "p" + std::to_string(i / in_group);
+    }
+    inputs[role] = blobs_->Put(*WriteManifest(manifest));
+  };
+  grouped("references", 5);  // all of p0
+  grouped("target", 3);      // p0 has three images
+  const TaskOutputs outputs = Run(Spec("figures", inputs));
+  EXPECT_EQ(Find(Output(outputs, "figures"), "mean pairwise distance", "target").at("sample_count"),
+            kCount - 3);
 }
 
 TEST_F(FiguresTaskTest, EmptyMasksSayNothingOfMaskAgreement) {
