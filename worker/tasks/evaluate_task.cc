@@ -84,6 +84,10 @@ bool HasPairs(const TaskSpec& spec) {
                              [](const auto& input) { return input.first.starts_with("pairs/"); });
 }
 
+Augment AugmentOf(const TaskSpec& spec) {
+  return TextSetting(spec, "evaluate.augment") == "ordinary" ? Augment::kOrdinary : Augment::kNone;
+}
+
 struct TrainedSegmenter {
   std::shared_ptr<Segmenter> model;
   std::string name;
@@ -118,7 +122,8 @@ TrainedSegmenter Trained(const TaskSpec& spec, TaskContext& context, ProgressRep
                   .learning_rate = RealSetting(spec, "evaluate.learning_rate"),
                   .seed = seed,
                   .order = RandomUse::kEvaluateOrder,
-                  .step = RandomUse::kEvaluateStep});
+                  .step = RandomUse::kEvaluateStep,
+                  .augment = AugmentOf(spec)});
   trained.model = made.model;
   trained.pretrained = made.pretrained;
   return trained;
