@@ -1,6 +1,7 @@
 #include "worker/figures/downstream.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -14,6 +15,17 @@
 
 namespace alignflow {
 namespace {
+
+using nlohmann::json;
+
+// Subjects of figures.
+constexpr char kRealOnly[] = "real only";
+constexpr char kWithPairs[] = "real + pairs";
+
+// Of models trained and tested on whole pictures, or on views.
+std::string SubjectOf(const std::string& name, const std::string& pictures) {
+  return pictures == "view" ? name + ", views" : name;
+}
 
 // The scores of one side: runs by the end of their role, such as "000001".
 struct Side {
@@ -34,6 +46,22 @@ at::Tensor Rows(const nlohmann::json& images, const char* field, int64_t classes
     }
   }
   return rows;
+}
+
+// Scores [R,I,C] as lists of lists, to nine digits; NaN becomes null.
+json Rounded(const at::Tensor& scores) {
+  json runs = json::array();
+  const auto numbers = scores.accessor<double, 3>();
+  for (int64_t r = 0; r < scores.size(0); ++r) {
+    json& run = runs.emplace_back(json::array());
+    for (int64_t i = 0; i < scores.size(1); ++i) {
+      json& image = run.emplace_back(json::array());
+      for (int64_t c = 0; c < scores.size(2); ++c) {
+        image.push_back(std::round(1e9 * numbers[r][i][c]) / 1e9);
+      }
+    }
+  }
+  return runs;
 }
 
 Side LoadSide(TaskContext& context, const TaskSpec& spec, const std::string& prefix) {
@@ -166,19 +194,37 @@ class Downstream {
 
 }  // namespace
 
+std::string ScoresJson(TaskContext& context, const TaskSpec& spec, const FigureSubject& target) {
+  json document{{"classes", json::array()},
+                {"images", json::array()},
+                {"groups", json::array()},
+                {"dice", json::object()}};
+  for (const std::string pictures : {"whole", "view"}) {
+    for (const auto& [trained, name] : {std::pair("real", kRealOnly), {"both", kWithPairs}}) {
+      Side side = LoadSide(context, spec, pictures + "/" + trained);
+      if (side.runs.empty()) continue;
+      KeepImages(target.set, side);
+      document["classes"] = side.classes;
+      document["images"] = side.images;
+      document["groups"] = side.groups;
+      document["dice"][SubjectOf(name, pictures)] = Rounded(side.dice);
+    }
+  }
+  return document.dump();
+}
+
 std::optional<DownstreamGain> AddDownstream(TaskContext& context, const TaskSpec& spec,
                                             const std::string& pictures,
                                             const FigureSubject& target, FigureTable& table,
                                             Quantities& known) {
-  const std::string of = pictures == "view" ? ", views" : "";
   Side real = LoadSide(context, spec, pictures + "/real");
   Side both = LoadSide(context, spec, pictures + "/both");
   for (Side* side : {&real, &both}) {
     if (!side->runs.empty()) KeepImages(target.set, *side);
   }
-  if (!real.runs.empty()) Downstream(real, "real only" + of, table).AddScores();
+  if (!real.runs.empty()) Downstream(real, SubjectOf(kRealOnly, pictures), table).AddScores();
   if (both.runs.empty()) return std::nullopt;
-  Downstream with_pairs(both, "real + pairs" + of, table);
+  Downstream with_pairs(both, SubjectOf(kWithPairs, pictures), table);
   with_pairs.AddScores();
   if (real.runs.empty()) return std::nullopt;
   if (real.runs != both.runs || real.images != both.images || real.classes != both.classes) {
@@ -188,7 +234,7 @@ std::optional<DownstreamGain> AddDownstream(TaskContext& context, const TaskSpec
   both.steps = std::min(both.steps, real.steps);
   CountEvidence(both, target.set, known);
   const auto score = [](const Side& side) {
-    return ScoreOfRuns(side.dice, GroupNumbers(side.sequences)).value;
+    return ScoreOfRuns(side.dice, GroupNumbers(side.groups)).value;
   };
   return DownstreamGain{.gain = with_pairs.AddGain(real), .real = score(real), .both = score(both)};
 }
