@@ -16,7 +16,9 @@ class EvaluateTest : public TaskFixture {
  protected:
   TaskSpec Evaluate(const std::map<std::string, std::string>& inputs, int iterations,
                     SettingMap given = {}) {
-    given.insert({{"evaluate.iterations", std::to_string(iterations)}, {"evaluate.batch", "8"}});
+    given.insert({{"evaluate.iterations", std::to_string(iterations)},
+                  {"evaluate.batch", "8"},
+                  {"evaluate.augment", "none"}});
     TaskSpec spec = Spec("evaluate", inputs, given);
     spec.settings["run"] = "1";
     return spec;
@@ -122,6 +124,16 @@ TEST_F(EvaluateTest, ResumedAfterACancelItGivesTheSameScores) {
   const auto outputs = RunTask(spec, *resumed);
   ASSERT_TRUE(outputs.ok()) << outputs.status();
   EXPECT_EQ(outputs->at("scores"), whole);
+}
+
+TEST_F(EvaluateTest, OrdinaryAugmentationTrainsAnotherModelThatAlsoLearns) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 32, true);
+  const std::string target = PutPhantoms(PhantomDomain::kSource, 48, true);
+  const std::map<std::string, std::string> inputs{{"source", source}, {"target", target}};
+  const json plain = Scores(Evaluate(inputs, 80, {{"evaluate.augment", "none"}}));
+  const json augmented = Scores(Evaluate(inputs, 80, {{"evaluate.augment", "ordinary"}}));
+  EXPECT_NE(augmented.at("images"), plain.at("images"));
+  EXPECT_GT(augmented.at("mean_dice"), 0.4);
 }
 
 TEST_F(EvaluateTest, ScoresCarryTheGroupsOfTheImages) {

@@ -347,7 +347,15 @@ TEST_F(FiguresTaskTest, SegmentersAreComparedRunByRun) {
     inputs["whole/real/00000" + std::to_string(run)] = PutScores(run, 0.5);
     inputs["whole/both/00000" + std::to_string(run)] = PutScores(run, 0.6);
   }
-  const Json figures = Output(Run(Spec("figures", inputs)), "figures");
+  const TaskOutputs outputs = Run(Spec("figures", inputs));
+  const Json scores = Output(outputs, "scores.json");
+  EXPECT_EQ(scores.at("classes"), Json({"polyp"}));
+  EXPECT_EQ(scores.at("images").size(), static_cast<size_t>(kCount));
+  EXPECT_EQ(scores.at("groups").size(), static_cast<size_t>(kCount));
+  EXPECT_EQ(scores.at("dice").at("real + pairs").size(), 3u);
+  EXPECT_NEAR(scores.at("dice").at("real only")[1][4][0].get<double>(), 0.5 + 0.04 + 0.004, 1e-9)
+      << "the second run, the fifth image";
+  const Json figures = Output(outputs, "figures");
   const Json gain = Find(figures, "mdice gain (points)", "real + pairs");
   EXPECT_NEAR(gain.at("value").get<double>(), 10, 1e-9);
   EXPECT_THAT(gain.at("note").get<std::string>(), HasSubstr("p = "));
