@@ -223,8 +223,9 @@ void AddAlignCommand(CLI::App& app, Action& chosen) {
   command->add_option("--pairs", flags.pairs, "number of pairs to make")->type_name("N");
   command->add_option("--preset", flags.preset, "network and defaults")->type_name("NAME");
   command
-      ->add_option("--method", arguments->method,
-                   "how pairs are made: alignflow, controlnet-fm, reinhard, fda (setting method)")
+      ->add_option(
+          "--method", arguments->method,
+          "how pairs are made: alignflow, controlnet-fm, reinhard, fda, framing (setting method)")
       ->type_name("NAME");
   command
       ->add_option("--masks", arguments->masks,

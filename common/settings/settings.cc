@@ -160,9 +160,10 @@ Setting Words(std::string_view name, SettingType type, Names kinds, std::string_
 
 const std::vector<Setting>& AllSettings() {
   static const auto* const settings = new std::vector<Setting>{
-      Choice("method", {"alignflow", "controlnet-fm", "reinhard", "fda"}, {"transfer"},
-             "How pairs are made: alignflow, controlnet-fm (stage 1 alone), or colour transfer of "
-             "the source images to the references: reinhard, or fda (Fourier domain adaptation)"),
+      Choice("method", {"alignflow", "controlnet-fm", "reinhard", "fda", "framing"}, {"transfer"},
+             "How pairs are made: alignflow, controlnet-fm (stage 1 alone), colour transfer of the "
+             "source images to the references: reinhard, or fda (Fourier domain adaptation), or "
+             "framing: the source images as they are, in the references' frames"),
       Integer("seed", 0, 9007199254740991.0,
               {"fit", "rollout", "align", "generate", "transfer", "fit-masks", "masks", "judge",
                "baseline", "evaluate", "figures"},
@@ -328,6 +329,10 @@ SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
     if (value != resolved.end()) part.insert(*value);
   }
   return part;
+}
+
+bool TransfersImages(std::string_view method) {
+  return method == "reinhard" || method == "fda" || method == "framing";
 }
 
 std::string Nearest(std::string_view text, const std::vector<std::string>& candidates) {

@@ -24,7 +24,7 @@ JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
   };
   JobShape shape;
   const std::string method = value("method", "alignflow");
-  shape.transfers = method == "reinhard" || method == "fda";
+  shape.transfers = TransfersImages(method);
   shape.aligns = method == "alignflow";
   shape.rolls_out = shape.aligns && value("align.rollout", "pool") != "fresh";
   shape.makes_masks = !shape.transfers && value("masks.kind", "real") != "real";
