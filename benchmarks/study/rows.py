@@ -1,12 +1,14 @@
-"""The rows of a study: a name, the settings that make its job, and which of the job's two sides it is.
+"""The rows of a study: a name, the settings that make its job, and which of the job's sides it is.
 
-Whatever is said here, `--set` says first. A table's rows are compared with what every user has: the source's real pairs and
-ordinary augmentation.
+What a row says counts more than `--set`, and that more than COMMON. A table's rows are compared with what every user has: the
+source's real pairs as whole pictures and ordinary augmentation.
 """
 
 from dataclasses import dataclass, field
 
-REAL, PAIRS = "real only", "real + pairs"  # the two sides, as the figures call them
+# The sides, as the figures call them: segmentation models trained and tested on whole pictures, or on every picture cut to
+# its field of view.
+REAL, PAIRS, REAL_VIEWS, PAIRS_VIEWS = "real only", "real + pairs", "real only, views", "real + pairs, views"
 
 
 @dataclass(frozen=True)
@@ -14,35 +16,42 @@ class Row:
     settings: dict = field(default_factory=dict)
     side: str = PAIRS
 
+    def all_settings(self):
+        pictures = "view" if self.side in (REAL_VIEWS, PAIRS_VIEWS) else "whole"
+        return {"evaluate.pictures": pictures, **self.settings}
 
-# Colour transfer makes pairs in seconds, so that a job for its real side alone costs little besides.
+
+# Transfers make pairs in seconds, so that a job for its real side alone costs little besides.
 REINHARD = {"method": "reinhard"}
 BASELINE = "real, ordinary augmentation"
-# AlignFlow's rows are generated images alone; a preset's default may mix recoloured ones in.
-ALONE = {"generate.recoloured": "0"}
-# The paper's own choices, where a preset's differ from them.
-LITERAL = {
-    **ALONE,
-    "align.tune": "control",
-    "generate.path": "aligned",
-    "generate.strength": "1",
-    "generate.detail": "0",
-}
+RESTYLE = {"generate.mix": "restyled:1"}
+GENERATE = {"generate.mix": "generated:1"}
+BOTH = {"generate.mix": "restyled:0.5,recoloured:0.5"}
 
 METHODS = {
     "real only": Row({**REINHARD, "evaluate.augment": "none"}, REAL),
     BASELINE: Row(REINHARD, REAL),
-    "Reinhard": Row(REINHARD),
-    "FDA": Row({"method": "fda"}),
+    "Reinhard": Row({**REINHARD, "framing": "none"}),
+    "FDA": Row({"method": "fda", "framing": "none"}),
+    "framing alone": Row({"method": "framing"}),
+    "framing, Reinhard": Row(REINHARD),
     "ControlNet-FM": Row({"method": "controlnet-fm"}),
-    "AlignFlow(SKL)": Row({**ALONE, "align.reward": "skl"}),
-    "AlignFlow": Row(ALONE),
-    "AlignFlow(Mask)": Row({**ALONE, "masks.kind": "both"}),
-    "AlignFlow + Reinhard": Row({"generate.recoloured": "0.5"}),
-    "AlignFlow + Reinhard, gates on": Row({"generate.recoloured": "0.5", "gates.enabled": "on"}),
+    "restyle": Row(RESTYLE),
+    "restyle (SKL)": Row({**RESTYLE, "align.reward": "skl"}),
+    "generate": Row(GENERATE),
+    "new masks": Row({**RESTYLE, "masks.kind": "synthetic"}),
+    "restyle and recolour": Row(BOTH),
+    "restyle and recolour, half new masks": Row({**BOTH, "masks.kind": "both"}),
+    "restyle and recolour, gates on": Row({**BOTH, "gates.enabled": "on"}),
+    # Everything, also what is tested, is cut to its field of view, in which no frame differs.
+    "cut to views": Row(REINHARD, REAL_VIEWS),
+    "cut to views, Reinhard": Row(REINHARD, PAIRS_VIEWS),
+    "cut to views, restyle and recolour": Row(BOTH, PAIRS_VIEWS),
 }
 # From images spread over the way between both looks to the references' look in all of them.
-STYLE = {f"least style {share}": Row({**ALONE, "generate.least_style": share}) for share in ("0", "0.3", "0.6", "1")}
+STYLE = {f"least style {share}": Row({**RESTYLE, "restyle.least_style": share}) for share in ("0", "0.3", "0.6", "1")}
+# The paper's own choices, where a preset's differ from them.
+LITERAL = {**GENERATE, "align.tune": "control", "generate.path": "aligned", "masks.start": "noise"}
 
 
 def references(counts):

@@ -93,7 +93,7 @@ def settings_of(options, table, row):
     given = dict(pair.split("=", 1) for pair in options.set)
     evaluated = {"evaluate.segmenter": options.segmenter if table in study_rows.EVALUATED else "none",
                  "evaluate.seeds": str(options.seeds)}
-    return {**study_rows.COMMON, **evaluated, **given, **row.settings}
+    return {**study_rows.COMMON, **evaluated, **given, **row.all_settings()}
 
 
 def begin(options, service, jobs):

@@ -4,7 +4,7 @@ import csv
 from dataclasses import dataclass
 
 import paired
-from rows import BASELINE, REAL
+from rows import BASELINE, REAL, REAL_VIEWS
 
 LEVEL = 0.05  # of Holm's corrected p-values
 
@@ -111,7 +111,7 @@ def markdown(title, rows):
         cells = []
         if evaluated:
             cells = [cell(find(row.figures, "mdice on target (percent)", (row.side,)), 1), *_verdict_cells(found.get(name))]
-        subjects = ("source",) if row.side == REAL else MADE
+        subjects = ("source",) if row.side in (REAL, REAL_VIEWS) else MADE
         cells += [cell(find(row.figures, figure, subjects), digits) for _, figure, digits in made]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     first = next(iter(rows.values()))
