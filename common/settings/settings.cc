@@ -331,10 +331,6 @@ SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
   return part;
 }
 
-bool TransfersImages(std::string_view method) {
-  return method == "reinhard" || method == "fda" || method == "framing";
-}
-
 std::string Nearest(std::string_view text, const std::vector<std::string>& candidates) {
   const auto nearest = std::ranges::min_element(
       candidates, {}, [&](const std::string& candidate) { return EditDistance(text, candidate); });

@@ -72,9 +72,6 @@ SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
 // "size" where it has that one. 0 for an unknown preset or a size that is no number.
 int64_t ImageSide(std::string_view preset, const SettingMap& settings);
 
-// Whether a method (setting `method`) makes pairs of the source's own images, without a model.
-bool TransfersImages(std::string_view method);
-
 // The candidate with the smallest edit distance to `text`; empty if there are none.
 std::string Nearest(std::string_view text, const std::vector<std::string>& candidates);
 

@@ -9,6 +9,7 @@
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
 #include "server/catalog/datasets.h"
+#include "server/scheduler/job_shape.h"
 #include "server/services/dataset_check.h"
 #include "server/services/job_data_check.h"
 #include "server/services/job_images.h"
