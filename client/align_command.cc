@@ -139,6 +139,7 @@ void AddReferences(const SentReferences& sent, v1::AlignSpec& spec) {
   for (size_t i = 0; i < sent.folder.items.size(); ++i) {
     v1::ReferenceImage* reference = spec.add_references();
     reference->set_stem(sent.folder.items[i].name);
+    reference->set_group(sent.folder.items[i].group);
     SetDigest(sent.files.images[i].blob, *reference->mutable_image());
     if (const auto& known = sent.folder.items[i].facts.fingerprint) {
       reference->set_fingerprint(FingerprintBytes(*known));
@@ -222,8 +223,9 @@ void AddAlignCommand(CLI::App& app, Action& chosen) {
   command->add_option("--pairs", flags.pairs, "number of pairs to make")->type_name("N");
   command->add_option("--preset", flags.preset, "network and defaults")->type_name("NAME");
   command
-      ->add_option("--method", arguments->method,
-                   "how pairs are made: alignflow, controlnet-fm, reinhard, fda (setting method)")
+      ->add_option(
+          "--method", arguments->method,
+          "how pairs are made: alignflow, controlnet-fm, reinhard, fda, framing (setting method)")
       ->type_name("NAME");
   command
       ->add_option("--masks", arguments->masks,

@@ -119,6 +119,7 @@ CommandLine::CommandLine()
   AddReportCommand(app_, chosen_);
   AddModelCommands(app_, chosen_);
   AddViewCommand(app_, chosen_);
+  AddSettingsCommand(app_, chosen_);
   AddVersionCommand(app_, chosen_);
   app_.footer(kExitCodes);
   RefuseEmptyValues(app_);

@@ -78,6 +78,7 @@ v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& file
     item->set_stem(folder.items[i].name);
     SetDigest(files.images[i].blob, *item->mutable_image());
     SetDigest(files.masks[i].blob, *item->mutable_mask());
+    item->set_group(folder.items[i].group);
     SetFacts(folder.items[i].facts, folder.labels, *item->mutable_facts());
   }
   return manifest;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the references' own masks would bring on real endoscopy: the ten references, labelled, as half of the real images.
-#   benchmarks/study/labelled_references.sh POLYPS_DIR OUT [OPTION of study.py...]     as for polyps.sh
-# The line "real only" of the table, beside that of polyps.sh, is the answer.
+#   benchmarks/study/labelled_references.sh POLYPS_DIR OUT [OPTION of study.py...]     POLYPS_DIR holds kvasir/ and clinicdb/
+# The line "real, ordinary augmentation" of the table, beside that of the study on Kvasir, is the answer.
 set -euo pipefail
 [ $# -ge 2 ] && [ -d "$1/kvasir" ] && [ -d "$1/clinicdb" ] || { sed -n '2,4s/^# //p' "$0" >&2; exit 2; }
 polyps=$1 out=$2; shift 2
@@ -20,4 +20,4 @@ if [ ! -d "$out/labelled" ]; then
   done
   mv "$out/labelled.new" "$out/labelled"
 fi
-exec python3 "$here/study.py" "$out" --name labelled --source "$out/labelled" --references "$out/references" --target "$out/target" --rows Reinhard "$@"
+exec python3 "$here/study.py" "$out" --source "$out/labelled" --references "$out/references" --target labelled="$out/target" --rows "real, ordinary augmentation" "$@"

@@ -1,19 +1,70 @@
 """A study's results as Markdown and CSV."""
 
 import csv
+from dataclasses import dataclass
 
-# Column, figure, subjects of which the first that is there is taken, digits.
+import paired
+from rows import BASELINE, REAL, REAL_VIEWS
+
+LEVEL = 0.05  # of Holm's corrected p-values
+
 MADE = ("stage 2", "pairs")
+# Of what a row's pairs are: column, figure, digits.
 COLUMNS = [
-    ("mDice", "mdice on target (percent)", ("real + pairs",), 1),
-    ("gain over real only", "mdice gain (points)", ("real + pairs",), 1),
-    ("mIoU", "miou on target (percent)", ("real + pairs",), 1),
-    ("MMD", "mmd to target", MADE, 2),
-    ("FD (filter bank)", "fd (filter bank) to target", MADE, 1),
-    ("diversity", "mean pairwise distance", MADE, 2),
-    ("mask agreement", "mask agreement", MADE, 2),
-    ("left out", "left out (percent)", MADE, 1),
+    ("MMD", "mmd to target", 2),
+    ("FD (filter bank)", "fd (filter bank) to target", 1),
+    ("diversity", "mean pairwise distance", 2),
+    ("mask agreement", "mask agreement", 2),
+    ("left out", "left out (percent)", 1),
 ]
+
+
+@dataclass
+class Scored:
+    """Dice of a row's segmentation models by run, image and class, of the images with these names and groups."""
+    images: list
+    groups: list
+    dice: list
+
+
+@dataclass
+class Result:
+    """What a row's job came to. scores: scores.json of the job; side: which of its sides the row is."""
+    figures: list
+    scores: dict
+    side: str
+
+    def scored(self):
+        dice = self.scores["dice"].get(self.side)
+        return Scored(self.scores["images"], self.scores["groups"], dice) if dice else None
+
+
+@dataclass
+class Verdict:
+    gain: paired.Gain  # over the baseline
+    p: float           # corrected by Holm for all rows of the table
+    words: str         # "better", "worse" or "no difference shown"
+
+
+def verdicts(scored, baseline=BASELINE):
+    """Of every row with scores but the baseline: its gain over it. scored: row -> Scored."""
+    base = scored.get(baseline)
+    others = {row: own for row, own in scored.items() if row != baseline and own is not None}
+    if base is None or not others:
+        return {}
+    gains = {}
+    for row, own in others.items():
+        if own.images != base.images:
+            raise SystemExit(f"study: {row} and {baseline} were tested on different images")
+        gains[row] = paired.compare(base.dice, own.dice, base.groups)
+    corrected = paired.holm([gain.p for gain in gains.values()])
+    result = {}
+    for (row, gain), p in zip(gains.items(), corrected):
+        words = "no difference shown"
+        if p <= LEVEL:
+            words = "better" if gain.value > 0 else "worse"
+        result[row] = Verdict(gain, p, words)
+    return result
 
 
 def find(figures, name, subjects):
@@ -24,56 +75,69 @@ def find(figures, name, subjects):
     return None
 
 
-def text(figure, digits):
+def cell(figure, digits):
     if figure is None or figure.get("value") is None:
         return "-"
     shown = f"{figure['value']:.{digits}f}"
     if figure.get("low") is not None and figure.get("high") is not None:
         shown += f" [{figure['low']:.{digits}f}, {figure['high']:.{digits}f}]"
-    if figure.get("note", "").startswith("p = "):
-        shown += f", {figure['note'].split(';')[0]}"
     return shown
 
 
-def columns_of(rows):
-    """The columns that any row has."""
-    return [column for column in COLUMNS
-            if any(find(figures, column[1], column[2]) for figures in rows.values())]
+def _verdict_cells(verdict):
+    if verdict is None:
+        return ["-", "-", "-", "-"]
+    gain = verdict.gain
+    return [f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]", f"{gain.p:.2g}", f"{verdict.p:.2g}",
+            verdict.words]
 
 
 def markdown(title, rows):
-    """rows: name -> figures. Begins with what the source and the real pairs alone reach."""
-    columns = columns_of(rows)
-    lines = [f"**{title}**", "", "| | " + " | ".join(column[0] for column in columns) + " |",
-             "| --- |" + " --- |" * len(columns)]
-    first = next(iter(rows.values()))
-    if any(find(figures, "mdice on target (percent)", ("real only",)) for figures in rows.values()):
+    """rows: name -> Result, the baseline among them where the table has one."""
+    made = [column for column in COLUMNS if any(find(row.figures, column[1], MADE) for row in rows.values())]
+    scored = {name: row.scored() for name, row in rows.items()}
+    evaluated = any(own is not None for own in scored.values())
+    found = verdicts(scored)
+    heads = ["mDice", "gain", "p", "p (Holm)", "verdict"] if evaluated else []
+    heads += [column[0] for column in made]
+    lines = [f"**{title}**", ""]
+    if evaluated:
+        some = next(own for own in scored.values() if own is not None)
+        groups = len({group for group in some.groups if group}) + some.groups.count("")
+        lines += [f"{len(some.dice)} runs, {len(some.images)} images in {groups} groups; gains over \"{BASELINE}\"; "
+                  f"p corrected for {len(found)} rows.", ""]
+    lines += ["| | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(heads)]
+    for name, row in rows.items():
         cells = []
-        for _, name, _, digits in columns:
-            subject = "real only" if name.startswith(("mdice on", "miou on")) else "source"
-            cells.append(text(find(first, name, (subject,)), digits))
-        lines.append("| real only | " + " | ".join(cells) + " |")
-    for row, figures in rows.items():
-        cells = [text(find(figures, name, subjects), digits) for _, name, subjects, digits in columns]
-        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+        if evaluated:
+            cells = [cell(find(row.figures, "mdice on target (percent)", (row.side,)), 1), *_verdict_cells(found.get(name))]
+        subjects = ("source",) if row.side in (REAL, REAL_VIEWS) else MADE
+        cells += [cell(find(row.figures, figure, subjects), digits) for _, figure, digits in made]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    first = next(iter(rows.values()))
     for subject in ("references", "target"):
-        figure = find(first, "fd (filter bank) to target", (subject,))
-        if figure is None:
-            continue
-        cells = [text(find(first, name, (subject,)), digits) if subjects == MADE else "-"
-                 for _, name, subjects, digits in columns]
-        lines.append(f"| ({subject}) | " + " | ".join(cells) + " |")
+        if find(first.figures, "fd (filter bank) to target", (subject,)) is not None:
+            cells = ["-"] * (5 if evaluated else 0)
+            cells += [cell(find(first.figures, figure, (subject,)), digits) for _, figure, digits in made]
+            lines.append(f"| ({subject}) | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
 def write_csv(path, groups):
-    """groups: table -> row -> figures; one line a figure."""
+    """groups: table -> row -> Result; one line a figure, and one for each gain over the baseline."""
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["table", "row", "figure", "subject", "value", "low", "high", "samples", "note"])
         for group, rows in groups.items():
-            for row, figures in rows.items():
-                for figure in figures:
+            found = verdicts({name: row.scored() for name, row in rows.items()})
+            for row, result in rows.items():
+                for figure in result.figures:
                     writer.writerow([group, row, figure["name"], figure["subject"],
                                      figure.get("value"), figure.get("low"), figure.get("high"),
                                      figure.get("sample_count"), figure.get("note", "")])
+                if row in found:
+                    gain = found[row].gain
+                    writer.writerow([group, row, f"mdice gain over {BASELINE} (points)", result.side, 100 * gain.value,
+                                     100 * gain.low, 100 * gain.high, len(result.scores["images"]),
+                                     f"p = {gain.p:.6g}; corrected p = {found[row].p:.6g}; {found[row].words}; "
+                                     f"{gain.runs} runs, {gain.groups} groups"])

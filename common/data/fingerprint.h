@@ -35,6 +35,7 @@ struct SetMember {
   std::string name;
   std::string digest;                      // SHA-256 of the file; empty: unknown
   std::optional<Fingerprint> fingerprint;  // nothing: unknown, or a picture of nothing
+  std::string group = {};                  // as GroupOf tells; empty: one by itself
 };
 
 // A member of one set that is in another, too.

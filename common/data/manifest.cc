@@ -88,6 +88,8 @@ class ManifestReader : public nlohmann::json_sax<Json> {
       labels_.back().name = std::move(value);
     } else if (place_ == Place::kItem && key_ == "name") {
       items_.back().name = std::move(value);
+    } else if (place_ == Place::kItem && key_ == "group") {
+      items_.back().group = std::move(value);
     } else if (place_ == Place::kItem && key_ == "image") {
       items_.back().image = std::move(value);
     } else if (place_ == Place::kItem && key_ == "mask") {
@@ -196,6 +198,14 @@ class ManifestReader : public nlohmann::json_sax<Json> {
   std::vector<DatasetItem> items_;
 };
 
+// The text, or its beginning, for messages.
+std::string Quoted(std::string_view text) {
+  return Json(text.substr(0, kMaxItemNameBytes))
+      .dump(-1, ' ', true, Json::error_handler_t::replace);
+}
+
+bool IsControl(char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }
+
 void AppendText(std::string_view text, std::string& out) {
   out += Json(text).dump(-1, ' ', /*ensure_ascii=*/true);
 }
@@ -210,8 +220,13 @@ std::string Canonical(const DatasetManifest& manifest) {
   }
   out += "\"items\":[";
   for (const DatasetItem& item : manifest.items) {
-    if (&item != manifest.items.data()) out += ",";
-    absl::StrAppend(&out, "{\"height\":", item.height, ",\"image\":\"", item.image, "\",");
+    out += &item == manifest.items.data() ? "{" : ",{";
+    if (!item.group.empty()) {
+      out += "\"group\":";
+      AppendText(item.group, out);
+      out += ",";
+    }
+    absl::StrAppend(&out, "\"height\":", item.height, ",\"image\":\"", item.image, "\",");
     if (!references) absl::StrAppend(&out, "\"mask\":\"", item.mask, "\",");
     out += "\"name\":";
     AppendText(item.name, out);
@@ -234,20 +249,30 @@ std::string Canonical(const DatasetManifest& manifest) {
 
 absl::Status CheckItemName(std::string_view name) {
   const auto bad = [&](std::string_view reason) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "the name %s %s; rename it",
-        Json(name.substr(0, kMaxItemNameBytes)).dump(-1, ' ', true, Json::error_handler_t::replace),
-        reason));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("the name %s %s; rename it", Quoted(name), reason));
   };
   if (name.empty()) return bad("is empty");
   if (name.size() > kMaxItemNameBytes) return bad("is longer than 200 bytes");
   if (name.front() == '.') return bad("starts with a dot");
   if (name.find("..") != std::string_view::npos) return bad("holds '..'");
   for (const char c : name) {
-    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) return bad("holds a control character");
+    if (IsControl(c)) return bad("holds a control character");
     if (c == '/' || c == '\\' || c == ':') return bad("holds a path separator");
   }
   if (!IsUtf8(name)) return bad("is not UTF-8");
+  return absl::OkStatus();
+}
+
+absl::Status CheckGroup(std::string_view group) {
+  const auto bad = [&](std::string_view reason) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("the group %s %s; give it another name", Quoted(group), reason));
+  };
+  if (group.empty()) return bad("is empty");
+  if (group.size() > kMaxItemNameBytes) return bad("is longer than 200 bytes");
+  if (std::ranges::any_of(group, IsControl)) return bad("holds a control character");
+  if (!IsUtf8(group)) return bad("is not UTF-8");
   return absl::OkStatus();
 }
 
@@ -269,6 +294,12 @@ absl::Status CheckManifest(const DatasetManifest& manifest) {
     if (absl::Status s = CheckItemName(item.name); !s.ok()) return bad(std::string(s.message()));
     if (i > 0 && manifest.items[i - 1].name >= item.name) {
       return bad("items must be sorted by name (bytewise), each name once");
+    }
+    if (item.group.empty() != manifest.items.front().group.empty()) {
+      return bad("a group is given for every item or for none");
+    }
+    if (!item.group.empty()) {
+      if (absl::Status s = CheckGroup(item.group); !s.ok()) return bad(std::string(s.message()));
     }
     if (!IsDigest(item.image)) return bad("image must be a SHA-256 of 64 hexadecimal digits");
     if (references && !item.mask.empty()) return bad("references have no masks");

@@ -19,11 +19,12 @@
 //    "kind":"dataset","labels":[{"name":"polyp","value":255}]}
 //   {"items":[{"height":64,"image":"<sha256>","name":"ref-1","width":64}],"kind":"references"}
 //
-// References have neither masks nor labels nor background. Two things are written only where they
+// References have neither masks nor labels nor background. Some things are written only where they
 // differ from the default: "sample_bits":12, after the labels, where 16-bit images use fewer than
-// 16 bits, and, where masks are stored in colours, "background_colour":"#000000", after the
-// background, and "colour":"#ff0000", before each label's name. Digests are 64 lower-case
-// hexadecimal digits. All functions are thread-safe. Needs nlohmann-json and absl only.
+// 16 bits; where masks are stored in colours, "background_colour":"#000000", after the background,
+// and "colour":"#ff0000", before each label's name; and "group":"patient-7", before each item's
+// height, where groups are given. Digests are 64 lower-case hexadecimal digits. All functions are
+// thread-safe. Needs nlohmann-json and absl only.
 namespace alignflow {
 
 enum class DatasetKind { kDataset, kReferences };
@@ -34,6 +35,7 @@ struct DatasetItem {
   std::string mask;   // SHA-256 of the encoded mask file; empty for references
   int width = 0;      // pixels of image and mask, 1..kMaxImageSide
   int height = 0;
+  std::string group = {};  // that the images are no independent evidence in; see CheckGroup
   bool operator==(const DatasetItem&) const = default;
 };
 
@@ -57,6 +59,12 @@ inline constexpr size_t kMaxItemNameBytes = 200;
 // UTF-8, no control characters, no '/', '\\' or ':', no leading dot, no "..". InvalidArgument with
 // the reason.
 absl::Status CheckItemName(std::string_view name);
+
+// Whether a text can name a group, such as a patient, an examination or a video sequence: 1 to
+// kMaxItemNameBytes bytes of valid UTF-8 without control characters. Groups are given for every
+// item of a manifest or for none; then their names tell them (common/data/groups.h).
+// InvalidArgument with the reason.
+absl::Status CheckGroup(std::string_view group);
 
 // InvalidArgument, naming the item and the field, if the manifest breaks a rule of the structs
 // above.

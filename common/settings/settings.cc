@@ -160,9 +160,10 @@ Setting Words(std::string_view name, SettingType type, Names kinds, std::string_
 
 const std::vector<Setting>& AllSettings() {
   static const auto* const settings = new std::vector<Setting>{
-      Choice("method", {"alignflow", "controlnet-fm", "reinhard", "fda"}, {"transfer"},
-             "How pairs are made: alignflow, controlnet-fm (stage 1 alone), or colour transfer of "
-             "the source images to the references: reinhard, or fda (Fourier domain adaptation)"),
+      Choice("method", {"alignflow", "controlnet-fm", "reinhard", "fda", "framing"}, {"transfer"},
+             "How pairs are made: alignflow, controlnet-fm (stage 1 alone), colour transfer of the "
+             "source images to the references: reinhard, or fda (Fourier domain adaptation), or "
+             "framing: the source images as they are, in the references' frames"),
       Integer("seed", 0, 9007199254740991.0,
               {"fit", "rollout", "align", "generate", "transfer", "fit-masks", "masks", "judge",
                "baseline", "evaluate", "figures"},
@@ -285,6 +286,9 @@ const std::vector<Setting>& AllSettings() {
       Integer("evaluate.batch", 2, 1024, {"baseline", "evaluate"}, "Images in such a step"),
       Real("evaluate.learning_rate", 1e-8, 1, {"baseline", "evaluate"},
            "AdamW's peak rate in them"),
+      Choice("evaluate.augment", {"none", "ordinary"}, {"baseline", "evaluate"},
+             "What the training images of both sides are changed by besides flips: ordinary: "
+             "brightness, contrast, saturation, channel gains, gamma and crops, as users do"),
       Real("evaluate.synthetic_share", 0, 1, {"evaluate"},
            "Share of synthetic pairs in each batch where they take part"),
       Integer("figures.samples", 4, 100000, {"figures"},

@@ -13,6 +13,10 @@ int Shards(int64_t pairs) { return static_cast<int>((pairs + kShardPairs - 1) / 
 
 std::string PicturesOf(const JobShape& shape) { return shape.cuts_views ? "view" : "whole"; }
 
+bool TransfersImages(std::string_view method) {
+  return method == "reinhard" || method == "fda" || method == "framing";
+}
+
 JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
   const auto value = [&](const char* name, const char* otherwise) {
     const auto setting = settings.find(name);
@@ -24,7 +28,7 @@ JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
   };
   JobShape shape;
   const std::string method = value("method", "alignflow");
-  shape.transfers = method == "reinhard" || method == "fda";
+  shape.transfers = TransfersImages(method);
   shape.aligns = method == "alignflow";
   shape.rolls_out = shape.aligns && value("align.rollout", "pool") != "fresh";
   shape.makes_masks = !shape.transfers && value("masks.kind", "real") != "real";

@@ -30,6 +30,9 @@ struct JobShape {
 // What the tasks of a job work on, as tasks are told: "view" or "whole".
 std::string PicturesOf(const JobShape& shape);
 
+// Whether a method (setting `method`) makes pairs of the source's own images, without a model.
+bool TransfersImages(std::string_view method);
+
 JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs);
 
 }  // namespace alignflow

@@ -20,7 +20,8 @@ std::vector<std::string> OutputRoles(std::string_view kind) {
   if (MakesPairs(kind)) return {"pairs"};
   if (kind == "evaluate") return {"scores"};
   if (kind == "figures") {
-    return {"figures", "contact-sheet.png", "verdicts.json", "samples.json", "embedding.json"};
+    return {"figures",      "contact-sheet.png", "verdicts.json",
+            "samples.json", "scores.json",       "embedding.json"};
   }
   return {};
 }

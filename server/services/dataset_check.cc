@@ -22,6 +22,11 @@ absl::Status CheckStem(const std::string& stem, const std::string& what,
       absl::StrCat(what, ".stem: '", stem, "' is there twice; rename one of the files"));
 }
 
+absl::Status CheckGroupOf(const std::string& group, const std::string& where) {
+  if (group.empty()) return absl::OkStatus();  // none is given
+  return Annotate(CheckGroup(group), absl::StrCat(where, ", group"));
+}
+
 // Zero, as in a request that does not give it, is all 16.
 absl::StatusOr<int> CheckSampleBits(int bits, const std::string& field) {
   if (bits == 0) return kAllSampleBits;
@@ -55,6 +60,7 @@ absl::StatusOr<LabelTable> CheckLabels(const v1::Manifest& manifest) {
 
 absl::StatusOr<DatasetItem> CheckItem(const v1::DatasetItem& item, const std::string& where,
                                       BlobStore& blobs) {
+  if (absl::Status group = CheckGroupOf(item.group(), where); !group.ok()) return group;
   absl::StatusOr<ImageHeader> image =
       CheckImage(blobs, item.image(), FileRole::kImage, absl::StrCat(where, ", image"));
   if (!image.ok()) return image.status();
@@ -71,7 +77,8 @@ absl::StatusOr<DatasetItem> CheckItem(const v1::DatasetItem& item, const std::st
                      .image = item.image().sha256(),
                      .mask = item.mask().sha256(),
                      .width = static_cast<int>(image->width),
-                     .height = static_cast<int>(image->height)};
+                     .height = static_cast<int>(image->height),
+                     .group = item.group()};
 }
 
 // Smallest and largest by number of pixels.
@@ -145,15 +152,17 @@ absl::StatusOr<std::string> CheckReferences(const v1::AlignSpec& spec, BlobStore
     const std::string what = absl::StrCat("spec.references[", i, "]");
     absl::Status stem = CheckStem(reference.stem(), what, stems);
     if (!stem.ok()) return stem;
+    const std::string where = Where(what, reference.stem());
+    if (absl::Status group = CheckGroupOf(reference.group(), where); !group.ok()) return group;
     absl::StatusOr<ImageHeader> image =
-        CheckImage(blobs, reference.image(), FileRole::kImage,
-                   absl::StrCat(Where(what, reference.stem()), ", image"));
+        CheckImage(blobs, reference.image(), FileRole::kImage, absl::StrCat(where, ", image"));
     if (!image.ok()) return image.status();
     document.items.push_back({.name = reference.stem(),
                               .image = reference.image().sha256(),
                               .mask = "",
                               .width = static_cast<int>(image->width),
-                              .height = static_cast<int>(image->height)});
+                              .height = static_cast<int>(image->height),
+                              .group = reference.group()});
   }
   return WriteManifest(std::move(document));
 }

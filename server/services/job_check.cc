@@ -9,6 +9,7 @@
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
 #include "server/catalog/datasets.h"
+#include "server/scheduler/job_shape.h"
 #include "server/services/dataset_check.h"
 #include "server/services/job_data_check.h"
 #include "server/services/job_images.h"
@@ -74,9 +75,14 @@ absl::Status CheckReferenceCount(int given, const SettingMap& settings) {
 absl::Status CheckMethod(const v1::AlignSpec& spec, const SettingMap& settings) {
   const std::string& method = settings.at("method");
   const std::string& masks = settings.at("masks.kind");
-  if ((method == "reinhard" || method == "fda") && masks != "real") {
+  if (method == "framing" && settings.at("framing") == "none") {
+    return absl::InvalidArgumentError(
+        "spec.settings: method framing puts source images into frames, so framing can't be none; "
+        "set it to references");
+  }
+  if (TransfersImages(method) && masks != "real") {
     return absl::InvalidArgumentError(absl::StrCat("spec.settings: method ", method,
-                                                   " recolours the source's own images, so "
+                                                   " takes the source's own images, so "
                                                    "masks.kind can't be ",
                                                    masks,
                                                    "; set it to real, or use another method"));

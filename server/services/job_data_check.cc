@@ -1,12 +1,14 @@
 #include "server/services/job_data_check.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/data/groups.h"
 #include "common/settings/least_numbers.h"
 #include "common/settings/settings.h"
 #include "server/scheduler/job_shape.h"
@@ -16,6 +18,8 @@
 
 namespace alignflow {
 namespace {
+
+constexpr size_t kMostGroupsNamed = 10;
 
 class DataCheck {
  public:
@@ -94,16 +98,26 @@ class DataCheck {
   }
 
   absl::Status CheckTarget() {
+    if (job_.target.empty()) return absl::OkStatus();
+    if (absl::Status status = FillInNames(context_, target_); !status.ok()) return status;
     std::set<size_t> rows;
     std::vector<std::string> texts;
     for (ImagesOfJob* others : {&source_, &references_}) {
       const std::vector<SameMember> same = SameOf(target_, *others);
-      if (same.empty()) continue;
-      absl::StatusOr<std::string> names = NamesOf(same, target_, *others);
-      if (!names.ok()) return names.status();
-      texts.push_back(absl::StrCat(same.size(), " in ", others->what, " (", *names, ")"));
+      if (others == &references_) WarnOfGroups();
+      const std::set<size_t> grouped =
+          others == &references_ ? RowsOfLearnedGroups(target_.members, GroupsOfReferences(), same)
+                                 : std::set<size_t>();
+      if (!same.empty()) {
+        absl::StatusOr<std::string> names = NamesOf(same, target_, *others);
+        if (!names.ok()) return names.status();
+        texts.push_back(absl::StrCat(same.size(), " in ", others->what, " (", *names, ")"));
+      }
+      if (!grouped.empty()) texts.push_back(GroupsText(grouped));
       for (const SameMember& one : same) rows.insert(one.row);
+      rows.insert(grouped.begin(), grouped.end());
     }
+    CountGroups(rows);
     left_in_target_ = DistinctFiles(target_) - static_cast<int64_t>(rows.size());
     if (rows.empty()) return absl::OkStatus();
     const std::string what =
@@ -117,6 +131,46 @@ class DataCheck {
     }
     job_.warnings.push_back(absl::StrCat(what, "; figures leave them out"));
     return absl::OkStatus();
+  }
+
+  std::set<std::string> GroupsOfReferences() const {
+    std::set<std::string> groups;
+    for (const SetMember& reference : references_.members) groups.insert(reference.group);
+    return groups;
+  }
+
+  // Given names of groups and those that file names tell do not mean the same.
+  void WarnOfGroups() {
+    if (target_.groups_given == references_.groups_given) return;
+    const bool target = target_.groups_given;
+    job_.warnings.push_back(absl::StrCat(
+        "groups are given for ", target ? target_.what : references_.what, ", but not for ",
+        target ? references_.what : target_.what,
+        ": target images of a reference's patient or sequence may not be known as such; put a "
+        "groups.csv into both folders"));
+  }
+
+  // "26 of the groups seq05, seq15, of which there are references".
+  std::string GroupsText(const std::set<size_t>& rows) const {
+    std::set<std::string> names;
+    for (const size_t row : rows) names.insert(target_.members[row].group);
+    const size_t count = names.size();
+    while (names.size() > kMostGroupsNamed) names.erase(std::prev(names.end()));
+    const std::string more =
+        count > names.size() ? absl::StrCat(" and ", count - names.size()) : "";
+    return absl::StrCat(rows.size(), " of the same ", count == 1 ? "group as" : "groups as",
+                        " references (", absl::StrJoin(names, ", "), more,
+                        more.empty() ? "" : " more", ")");
+  }
+
+  // How many groups the target has beside the rows that are left out.
+  void CountGroups(const std::set<size_t>& left_out) {
+    std::set<std::string_view> groups;
+    for (size_t row = 0; row < target_.members.size(); ++row) {
+      if (left_out.contains(row)) continue;
+      const std::string& group = target_.members[row].group;
+      groups_in_target_ += group.empty() || groups.insert(group).second ? 1 : 0;
+    }
   }
 
   absl::Status CheckMasks() {
@@ -166,8 +220,8 @@ class DataCheck {
     known.try_emplace(Quantity::kTargetStructures, left_in_target_);
     known[Quantity::kTargetStructures] =
         std::min(known[Quantity::kTargetStructures], left_in_target_);
-    // Sequences and steps are seen by who trains; what can be known here is enough to warn.
-    known[Quantity::kTargetGroups] = known[Quantity::kTargetStructures];
+    known[Quantity::kTargetGroups] =
+        std::min(known[Quantity::kTargetStructures], groups_in_target_);
     int64_t steps = 0;
     if (absl::SimpleAtoi(job_.settings.at("evaluate.iterations"), &steps)) {
       known[Quantity::kRunSteps] = steps;
@@ -183,7 +237,7 @@ class DataCheck {
   JobRecord& job_;
   JobShape shape_;
   ImagesOfJob source_, references_, target_;
-  int64_t left_in_target_ = 0;
+  int64_t left_in_target_ = 0, groups_in_target_ = 0;
 };
 
 }  // namespace

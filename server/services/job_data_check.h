@@ -15,7 +15,7 @@ namespace alignflow {
 //   fewer of anything than common/settings/least_numbers.h says;
 //   a source or, if it is evaluated on, a target whose structures mostly vanish at the preset's
 //   size; references of which most are source images; a target of which most images are source
-//   images or references.
+//   images, references or of a reference's group (common/data/groups.h).
 // Less than most is declared: figures leave such target images out.
 //
 // Pictures are compared by file, and by fingerprint as far as the client sent it.

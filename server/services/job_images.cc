@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/data/groups.h"
 #include "common/data/manifest.h"
 #include "server/catalog/datasets.h"
 
@@ -53,8 +54,12 @@ absl::StatusOr<ImagesOfJob> ImagesOfDataset(ServiceContext& context, const std::
 ImagesOfJob ImagesOfReferences(const v1::AlignSpec& spec) {
   ImagesOfJob images{.what = "--references", .members = {}, .manifest = "", .masks = {}};
   for (const v1::ReferenceImage& reference : spec.references()) {
+    DatasetItem item;
+    item.name = reference.stem();
+    item.group = reference.group();
     images.members.push_back({reference.stem(), reference.image().sha256(),
-                              FingerprintFromBytes(reference.fingerprint())});
+                              FingerprintFromBytes(reference.fingerprint()), GroupOf(item)});
+    images.groups_given = images.groups_given || !reference.group().empty();
   }
   return images;
 }
@@ -65,13 +70,15 @@ absl::Status FillInNames(ServiceContext& context, ImagesOfJob& images) {
   if (!text.ok()) return text.status();
   absl::StatusOr<DatasetManifest> manifest = ParseManifest(*text);
   if (!manifest.ok()) return manifest.status();
-  std::unordered_map<std::string_view, std::string_view> names;
-  for (const DatasetItem& item : manifest->items) names.try_emplace(item.image, item.name);
+  std::unordered_map<std::string_view, const DatasetItem*> items;
+  for (const DatasetItem& item : manifest->items) items.try_emplace(item.image, &item);
   for (SetMember& member : images.members) {
-    if (const auto name = names.find(member.digest); name != names.end()) {
-      member.name = std::string(name->second);
+    if (const auto item = items.find(member.digest); item != items.end()) {
+      member.name = item->second->name;
+      member.group = GroupOf(*item->second);
     }
   }
+  images.groups_given = !manifest->items.front().group.empty();
   images.manifest.clear();
   return absl::OkStatus();
 }

@@ -17,9 +17,10 @@ namespace alignflow {
 
 struct ImagesOfJob {
   std::string what;                // for messages: "--source polyps"
-  std::vector<SetMember> members;  // without names until FillInNames
+  std::vector<SetMember> members;  // without names and groups until FillInNames
   std::string manifest;            // its digest; empty: the members have their names
   std::optional<MaskFacts> masks;  // nothing: the client did not say
+  bool groups_given = false;       // and not only told by names; known with the names
 };
 
 // option: "--source" or "--target". Aborted if the dataset is no longer the one of `digest`.
@@ -27,7 +28,7 @@ absl::StatusOr<ImagesOfJob> ImagesOfDataset(ServiceContext& context, const std::
                                             const std::string& id, const std::string& digest);
 ImagesOfJob ImagesOfReferences(const v1::AlignSpec& spec);
 
-// Reads the manifest, which only what must be told somebody is worth.
+// Names and groups, from the manifest; once they are there, it does nothing.
 absl::Status FillInNames(ServiceContext& context, ImagesOfJob& images);
 
 // FindSame; of very many images, by files alone.

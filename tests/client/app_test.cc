@@ -35,6 +35,19 @@ TEST(App, VersionIsAnOptionAsWell) {
   EXPECT_EQ(outcome.out, RunAlone({"version"}).out);
 }
 
+TEST(App, SettingsAreThePresetsButForThoseGiven) {
+  const auto outcome =
+      RunAlone({"settings", "--preset", "unet-128", "--set", "evaluate.seeds=8", "--json"});
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(outcome.json()["settings"]["evaluate.seeds"], "8");
+  EXPECT_EQ(outcome.json()["settings"]["fit.batch"], "8");
+  EXPECT_EQ(outcome.json()["settings"].size(),
+            RunAlone({"settings", "--preset", "unet-128", "--json"}).json()["settings"].size());
+  const auto unknown = RunAlone({"settings", "--set", "evaluate.seed=8"});
+  EXPECT_EQ(unknown.exit, kExitFailure);
+  EXPECT_NE(unknown.err.find("the nearest is evaluate.seeds"), std::string::npos) << unknown.err;
+}
+
 TEST(App, HelpListsTheExitCodes) {
   EXPECT_NE(RunAlone({"--help"}).out.find("3 the coordinator does not answer"), std::string::npos);
 }

@@ -128,6 +128,19 @@ TEST_F(ReportTest, DamagedDocumentIsNamed) {
   EXPECT_NE(outcome.err.find("embedding.json"), std::string::npos);
 }
 
+TEST_F(ReportTest, OneFileOfTheReportIsWrittenAsItIs) {
+  Add("scores.json", "{\"dice\": {}}\n");
+  const auto outcome =
+      coordinator_.Run({"report", "j1", "--file", "scores.json", "-o", file_, "--json"});
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(ReadFile(file_), "{\"dice\": {}}\n");
+  const auto unknown = coordinator_.Run({"report", "j1", "--file", "score.json", "-o", file_});
+  EXPECT_EQ(unknown.exit, kExitFailure);
+  EXPECT_NE(unknown.err.find("has no score.json; it has samples.json, embedding.json"),
+            std::string::npos)
+      << unknown.err;
+}
+
 TEST(CommandOf, NamesWhatDiffersFromThePresetAndQuotesForAShell) {
   v1::AlignSpec spec;
   spec.set_source("datasets/src");

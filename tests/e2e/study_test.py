@@ -2,23 +2,29 @@
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
+
+import pytest
 
 from api import ROOT
 from inputs import SETTINGS, set_options
 from processes import BIN, COMMAND_TIMEOUT_S, poll
 
 SHORT = {**SETTINGS, "evaluate.segmenter": "unet", "evaluate.iterations": "4", "evaluate.batch": "2"}
-ROWS = ["Reinhard", "AlignFlow"]
+BASELINE = "real, ordinary augmentation"
+ROWS = ["Reinhard", "framing, Reinhard", "cut to views"]
+JOBS = 3  # the baseline is the real side of "framing, Reinhard"
+REFERENCES = 3  # of the target's eight images
 
 
 def study(data, out):
     return subprocess.Popen(
         [sys.executable, ROOT / "benchmarks" / "study" / "study.py", out, "--source", data / "source",
-         "--references", data / "references", "--target", data / "target", "--labels", "polyp=255", "--pairs", "8",
-         "--seeds", "2", "--rows", *ROWS, "--programs", BIN, *set_options(SHORT)],
+         "--target", f"target={data / 'target'}", "--references-count", str(REFERENCES), "--labels", "polyp=255",
+         "--pairs", "8", "--seeds", "3", "--rows", *ROWS, "--workers", "1", "--programs", BIN, *set_options(SHORT)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -29,7 +35,7 @@ def jobs_of(out):
 
 def test_a_stopped_study_goes_on_with_the_jobs_it_began_and_prints_its_table(data, tmp_path):
     stopped = study(data, tmp_path)
-    poll(lambda: stopped.poll() is not None or len(jobs_of(tmp_path)) == len(ROWS), COMMAND_TIMEOUT_S, "the study's jobs")
+    poll(lambda: stopped.poll() is not None or len(jobs_of(tmp_path)) == JOBS, COMMAND_TIMEOUT_S, "the study's jobs")
     stopped.send_signal(signal.SIGTERM)
     _, said = stopped.communicate(timeout=COMMAND_TIMEOUT_S)
     assert stopped.returncode == 143, said
@@ -38,10 +44,20 @@ def test_a_stopped_study_goes_on_with_the_jobs_it_began_and_prints_its_table(dat
     again = study(data, tmp_path)
     table, said = again.communicate(timeout=COMMAND_TIMEOUT_S)
     assert again.returncode == 0, said
-    assert jobs_of(tmp_path) == begun and len(begun) == len(ROWS)
+    assert jobs_of(tmp_path) == begun and len(begun) == JOBS
+    assert re.search(r"study: [0-9.]+ h with 1 workers", said), said
     assert [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")] == [
-        "", "---", "real only", *ROWS, "(references)", "(target)"]
+        "", "---", BASELINE, *ROWS, "(references)", "(target)"]
     with open(tmp_path / "target.csv", newline="") as file:
-        values = {(line["row"], line["figure"], line["subject"]): line["value"] for line in csv.DictReader(file)}
-    for row in ROWS:
-        assert 0 <= float(values[row, "mdice on target (percent)", "real + pairs"]) <= 100
+        lines = {(line["row"], line["figure"], line["subject"]): line for line in csv.DictReader(file)}
+    for row, side in zip(ROWS, ["real + pairs", "real + pairs", "real only, views"]):
+        score = lines[row, "mdice on target (percent)", side]
+        assert 0 <= float(score["value"]) <= 100
+        assert int(score["samples"]) == 8 - REFERENCES, "references are not tested"
+    # The study's statistics are the service's: of one job's own sides they say the same.
+    own = lines["framing, Reinhard", "mdice gain (points)", "real + pairs"]
+    ours = lines["framing, Reinhard", f"mdice gain over {BASELINE} (points)", "real + pairs"]
+    for field in ("value", "low", "high"):
+        assert float(ours[field]) == pytest.approx(float(own[field]), rel=1e-5, abs=1e-5)
+    assert float(re.search(r"p = ([^;]+)", ours["note"]).group(1)) == pytest.approx(
+        float(re.search(r"p = ([^;]+)", own["note"]).group(1)), rel=0.01)

@@ -158,6 +158,8 @@ std::vector<fs::path> ListImages(const fs::path& folder, const fs::path& root,
       left_out.Add(path, kHidden);
     } else if (fs::is_directory(path, ignored)) {
       if (folder != root) AddFolder(path, left_out, faults);
+    } else if (path == root / kGroupsFile) {
+      continue;
     } else if (!HasImageName(path)) {
       left_out.Add(path, WhyNotRead(path));
     } else if (const absl::Status name = CheckItemName(path.stem().string()); !name.ok()) {

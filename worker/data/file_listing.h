@@ -13,8 +13,12 @@ namespace alignflow {
 inline constexpr char kHidden[] = "hidden, or the operating system's own";
 inline constexpr char kNoImages[] = "folders without images";
 
+// The table of groups that may lie in DIR (group_table.h reads it).
+inline constexpr char kGroupsFile[] = "groups.csv";
+
 // The image files of one folder, sorted by name. Whatever else lies there is told: files of other
-// kinds, hidden ones and folders without images go to `left_out`; to `faults` go folders that hold
+// kinds, hidden ones and folders without images go to `left_out`, but for root's kGroupsFile; to
+// `faults` go folders that hold
 // images (none is entered; those in `root` itself are the layout's to judge), links that lead out
 // of `root` or nowhere, names that CheckItemName refuses, and a folder that may not be opened.
 std::vector<std::filesystem::path> ListImages(const std::filesystem::path& folder,

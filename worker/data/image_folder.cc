@@ -8,6 +8,7 @@
 #include "common/data/manifest.h"
 #include "worker/data/file_listing.h"
 #include "worker/data/folder_layout.h"
+#include "worker/data/group_table.h"
 #include "worker/data/image_decode.h"
 #include "worker/data/stem_match.h"
 
@@ -129,6 +130,16 @@ std::vector<FolderItem> MakeItems(const StemMatch& match, const Paths& images, c
   return items;
 }
 
+// Without a table of groups nothing is asked: the names may tell (common/data/groups.h).
+void AddGroups(const FolderLayout& layout, Scan& scan) {
+  if (layout.groups.empty() || !CheckInside(layout.groups, scan.dir, scan.faults)) return;
+  const size_t faults_before = scan.faults.size();
+  const size_t groups = ReadGroups(layout.groups, scan.folder.items, scan.faults);
+  if (scan.faults.size() > faults_before) return;
+  scan.folder.notes.push_back(absl::StrCat("groups.csv: ", scan.folder.items.size(), " images in ",
+                                           groups, groups == 1 ? " group" : " groups"));
+}
+
 // Of masks stored with loss the labels had to be guessed before each pixel could be given its own.
 LabelUse ReadMasksAgain(Scan& scan) {
   std::vector<FolderItem> masks = scan.folder.items;
@@ -206,6 +217,7 @@ absl::StatusOr<ImageFolder> ScanDataset(const fs::path& dir,
   }
 
   scan.folder.items = MakeItems(match, images, masks);
+  AddGroups(*layout, scan);
   SetFacts facts;
   const LabelTable* given = labels ? &*labels : nullptr;
   absl::Status checked =
@@ -232,6 +244,7 @@ absl::StatusOr<ImageFolder> ScanReferences(const fs::path& dir, const ScanProgre
   const StemMatch alone = MatchStems(StemsOf(images), {});
   AddDoubles(alone.image_doubles, images, scan);
   scan.folder.items = MakeItems(alone, images, {});
+  AddGroups(*layout, scan);
   SetFacts facts;
   absl::Status checked =
       CheckItems(scan.folder.items, nullptr, progress, facts, scan.left_out, scan.faults);

@@ -16,7 +16,7 @@
 // Image folders as a data team has them on disk, checked to the last pixel before anything is
 // uploaded or computed. docs/data.md tells users which folders and names are read: folder_layout.h
 // finds the folders, file_listing.h their files, stem_match.h which mask belongs to which image,
-// and item_check.h decodes them.
+// group_table.h which images belong together, and item_check.h decodes them.
 //
 // Nothing is left out without being told, and all faults are told at once (fault_list.h). Errors
 // are InvalidArgument; NotFound if DIR is not there; PermissionDenied if permissions are all that
@@ -35,8 +35,8 @@ struct ImageFolder {
 
 // Refuses: images without a mask and the reverse, names that could mean two files, sizes that
 // differ, mask values outside of `labels`, damaged and oversized files, folders that would be left
-// out although they hold images, links out of the folder, no images at all. Without `labels` the
-// table is guessed (GuessLabels).
+// out although they hold images, links out of the folder, no images at all, a groups.csv that is
+// not of these images. Without `labels` the table is guessed (GuessLabels).
 absl::StatusOr<ImageFolder> ScanDataset(const std::filesystem::path& dir,
                                         const std::optional<LabelTable>& labels,
                                         const ScanProgress& progress = {});

@@ -21,6 +21,7 @@ struct FolderItem {
   int width = 0;                // pixels, of image and mask alike
   int height = 0;
   ItemFacts facts = {};
+  std::string group = {};  // as groups.csv gives it; empty: there is no such file
 };
 
 // What the files of a set have told besides.

@@ -1,6 +1,7 @@
 #include "worker/figures/downstream.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -15,10 +16,21 @@
 namespace alignflow {
 namespace {
 
+using nlohmann::json;
+
+// Subjects of figures.
+constexpr char kRealOnly[] = "real only";
+constexpr char kWithPairs[] = "real + pairs";
+
+// Of models trained and tested on whole pictures, or on views.
+std::string SubjectOf(const std::string& name, const std::string& pictures) {
+  return pictures == "view" ? name + ", views" : name;
+}
+
 // The scores of one side: runs by the end of their role, such as "000001".
 struct Side {
   std::vector<std::string> runs;
-  std::vector<std::string> classes, images, sequences;
+  std::vector<std::string> classes, images, groups;
   at::Tensor dice, iou;  // double [R,I,C], NaN where a class does not count
   int64_t steps = 0;     // of training, the fewest of a run
 };
@@ -36,6 +48,22 @@ at::Tensor Rows(const nlohmann::json& images, const char* field, int64_t classes
   return rows;
 }
 
+// Scores [R,I,C] as lists of lists, to nine digits; NaN becomes null.
+json Rounded(const at::Tensor& scores) {
+  json runs = json::array();
+  const auto numbers = scores.accessor<double, 3>();
+  for (int64_t r = 0; r < scores.size(0); ++r) {
+    json& run = runs.emplace_back(json::array());
+    for (int64_t i = 0; i < scores.size(1); ++i) {
+      json& image = run.emplace_back(json::array());
+      for (int64_t c = 0; c < scores.size(2); ++c) {
+        image.push_back(std::round(1e9 * numbers[r][i][c]) / 1e9);
+      }
+    }
+  }
+  return runs;
+}
+
 Side LoadSide(TaskContext& context, const TaskSpec& spec, const std::string& prefix) {
   Side side;
   std::vector<at::Tensor> dice, iou;
@@ -43,10 +71,10 @@ Side LoadSide(TaskContext& context, const TaskSpec& spec, const std::string& pre
     if (!role.starts_with(prefix + "/")) continue;
     try {
       const nlohmann::json scores = nlohmann::json::parse(FetchBytes(context, digest));
-      std::vector<std::string> images, sequences;
+      std::vector<std::string> images, groups;
       for (const nlohmann::json& image : scores.at("images")) {
         images.push_back(image.at("name"));
-        sequences.push_back(image.value("sequence", ""));
+        groups.push_back(image.value("group", ""));
       }
       const std::vector<std::string> classes = scores.at("classes");
       if (!side.runs.empty() && (images != side.images || classes != side.classes)) {
@@ -54,7 +82,7 @@ Side LoadSide(TaskContext& context, const TaskSpec& spec, const std::string& pre
             absl::StrCat(role, ": the runs were tested on different images or classes")));
       }
       side.images = std::move(images);
-      side.sequences = std::move(sequences);
+      side.groups = std::move(groups);
       side.classes = classes;
       const auto count = static_cast<int64_t>(classes.size());
       dice.push_back(Rows(scores.at("images"), "dice", count));
@@ -81,7 +109,7 @@ void KeepImages(const ImageSet& target, Side& side) {
   for (size_t i = 0; i < side.images.size(); ++i) {
     if (!held.contains(side.images[i])) continue;
     side.images[rows.size()] = side.images[i];
-    side.sequences[rows.size()] = side.sequences[i];
+    side.groups[rows.size()] = side.groups[i];
     rows.push_back(static_cast<int64_t>(i));
   }
   if (rows.empty()) {
@@ -89,7 +117,7 @@ void KeepImages(const ImageSet& target, Side& side) {
         "the segmentation models were tested on none of the target's images"));
   }
   side.images.resize(rows.size());
-  side.sequences.resize(rows.size());
+  side.groups.resize(rows.size());
   side.dice = side.dice.index_select(1, at::tensor(rows, at::kLong));
   side.iou = side.iou.index_select(1, at::tensor(rows, at::kLong));
 }
@@ -102,7 +130,7 @@ void CountEvidence(const Side& side, const ImageSet& target, Quantities& known) 
   }
   std::vector<std::string> groups;
   for (size_t i = 0; i < side.images.size(); ++i) {
-    if (shown.contains(side.images[i])) groups.push_back(side.sequences[i]);
+    if (shown.contains(side.images[i])) groups.push_back(side.groups[i]);
   }
   known[Quantity::kRuns] = static_cast<int64_t>(side.runs.size());
   known[Quantity::kRunSteps] = side.steps;
@@ -114,7 +142,7 @@ void CountEvidence(const Side& side, const ImageSet& target, Quantities& known) 
 class Downstream {
  public:
   Downstream(const Side& side, const std::string& subject, FigureTable& table)
-      : side_(side), subject_(subject), table_(table), groups_(GroupNumbers(side.sequences)) {}
+      : side_(side), subject_(subject), table_(table), groups_(GroupNumbers(side.groups)) {}
 
   void AddScores() {
     AddScore("mdice on target (percent)", side_.dice);
@@ -166,19 +194,37 @@ class Downstream {
 
 }  // namespace
 
+std::string ScoresJson(TaskContext& context, const TaskSpec& spec, const FigureSubject& target) {
+  json document{{"classes", json::array()},
+                {"images", json::array()},
+                {"groups", json::array()},
+                {"dice", json::object()}};
+  for (const std::string pictures : {"whole", "view"}) {
+    for (const auto& [trained, name] : {std::pair("real", kRealOnly), {"both", kWithPairs}}) {
+      Side side = LoadSide(context, spec, pictures + "/" + trained);
+      if (side.runs.empty()) continue;
+      KeepImages(target.set, side);
+      document["classes"] = side.classes;
+      document["images"] = side.images;
+      document["groups"] = side.groups;
+      document["dice"][SubjectOf(name, pictures)] = Rounded(side.dice);
+    }
+  }
+  return document.dump();
+}
+
 std::optional<DownstreamGain> AddDownstream(TaskContext& context, const TaskSpec& spec,
                                             const std::string& pictures,
                                             const FigureSubject& target, FigureTable& table,
                                             Quantities& known) {
-  const std::string of = pictures == "view" ? ", views" : "";
   Side real = LoadSide(context, spec, pictures + "/real");
   Side both = LoadSide(context, spec, pictures + "/both");
   for (Side* side : {&real, &both}) {
     if (!side->runs.empty()) KeepImages(target.set, *side);
   }
-  if (!real.runs.empty()) Downstream(real, "real only" + of, table).AddScores();
+  if (!real.runs.empty()) Downstream(real, SubjectOf(kRealOnly, pictures), table).AddScores();
   if (both.runs.empty()) return std::nullopt;
-  Downstream with_pairs(both, "real + pairs" + of, table);
+  Downstream with_pairs(both, SubjectOf(kWithPairs, pictures), table);
   with_pairs.AddScores();
   if (real.runs.empty()) return std::nullopt;
   if (real.runs != both.runs || real.images != both.images || real.classes != both.classes) {
@@ -188,7 +234,7 @@ std::optional<DownstreamGain> AddDownstream(TaskContext& context, const TaskSpec
   both.steps = std::min(both.steps, real.steps);
   CountEvidence(both, target.set, known);
   const auto score = [](const Side& side) {
-    return ScoreOfRuns(side.dice, GroupNumbers(side.sequences)).value;
+    return ScoreOfRuns(side.dice, GroupNumbers(side.groups)).value;
   };
   return DownstreamGain{.gain = with_pairs.AddGain(real), .real = score(real), .both = score(both)};
 }

@@ -30,6 +30,10 @@ std::optional<DownstreamGain> AddDownstream(TaskContext& context, const TaskSpec
                                             const FigureSubject& target, FigureTable& table,
                                             Quantities& known);
 
+// scores.json, see task.h: what AddDownstream compares, so that runs of several jobs on the same
+// source and target can be compared image by image.
+std::string ScoresJson(TaskContext& context, const TaskSpec& spec, const FigureSubject& target);
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_WORKER_FIGURES_DOWNSTREAM_H_

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/data/fingerprint.h"
+#include "common/data/groups.h"
 #include "worker/data/item_facts.h"
 #include "worker/sets/pixels.h"
 #include "worker/tasks/task_error.h"
@@ -16,7 +17,8 @@ namespace {
 std::vector<SetMember> MembersOf(const ImageSet& set) {
   std::vector<SetMember> members;
   for (int64_t i = 0; i < set.size(); ++i) {
-    members.push_back({set.names[i], "", FingerprintOf(ImageOfTensor(set.images[i]))});
+    members.push_back(
+        {set.names[i], "", FingerprintOf(ImageOfTensor(set.images[i])), set.groups[i]});
   }
   return members;
 }
@@ -27,9 +29,13 @@ void Keep(const std::vector<int64_t>& rows, ImageSet& set) {
   if (set.classes.defined()) set.classes = set.classes.index_select(0, kept);
   set.image_digests = set.image_digests.index_select(0, kept);
   if (set.mask_digests.defined()) set.mask_digests = set.mask_digests.index_select(0, kept);
-  std::vector<std::string> names;
-  for (const int64_t row : rows) names.push_back(std::move(set.names[row]));
+  std::vector<std::string> names, groups;
+  for (const int64_t row : rows) {
+    names.push_back(std::move(set.names[row]));
+    groups.push_back(std::move(set.groups[row]));
+  }
   set.names = std::move(names);
+  set.groups = std::move(groups);
 }
 
 // All rows but `left_out`.
@@ -64,18 +70,22 @@ void KeepDistinct(FigureSubject& real) {
   if (!left_out.empty()) Keep(Without(left_out, real.size()), real.set);
 }
 
-int64_t LeaveOutKnown(const std::vector<at::Tensor>& files, const FigureSubject& source,
-                      const FigureSubject& references, FigureSubject& target) {
+int64_t LeaveOutKnown(const std::vector<at::Tensor>& files, const std::set<std::string>& groups,
+                      const FigureSubject& source, const FigureSubject& references,
+                      FigureSubject& target) {
   std::set<std::string> known;
   for (const at::Tensor& digests : files) {
     for (std::string& digest : RowsOf(digests)) known.insert(std::move(digest));
   }
   std::set<int64_t> left_out;
   const std::vector<SetMember> members = MembersOf(target.set);
-  for (const FigureSubject* others : {&source, &references}) {
-    for (const SameMember& same : FindSame(members, MembersOf(others->set))) {
-      left_out.insert(static_cast<int64_t>(same.row));
-    }
+  for (const SameMember& same : FindSame(members, MembersOf(source.set))) {
+    left_out.insert(static_cast<int64_t>(same.row));
+  }
+  const std::vector<SameMember> learned = FindSame(members, MembersOf(references.set));
+  for (const SameMember& same : learned) left_out.insert(static_cast<int64_t>(same.row));
+  for (const size_t row : RowsOfLearnedGroups(members, groups, learned)) {
+    left_out.insert(static_cast<int64_t>(row));
   }
   const std::vector<std::string> own = RowsOf(target.set.image_digests);
   for (int64_t row = 0; row < target.size(); ++row) {
@@ -84,8 +94,8 @@ int64_t LeaveOutKnown(const std::vector<at::Tensor>& files, const FigureSubject&
   const auto count = static_cast<int64_t>(left_out.size());
   if (count == target.size()) {
     throw TaskError(absl::InvalidArgumentError(
-        "every image of the target is in the source or among the references; push a target of "
-        "other images, or go without --target"));
+        "every image of the target is in the source, among the references or of a reference's "
+        "group; push a target of other images, or go without --target"));
   }
   if (count > 0) Keep(Without(left_out, target.size()), target.set);
   return count;

@@ -4,6 +4,8 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "worker/figures/subjects.h"
@@ -16,10 +18,12 @@ namespace alignflow {
 void KeepDistinct(FigureSubject& real);
 
 // Takes out of `target` what is in the source or among the references: by file, of which `files`
-// holds the digests of all, uint8 [N,32] each, and by picture among the images loaded. Returns how
-// many. Throws TaskError with InvalidArgument if none would be left.
-int64_t LeaveOutKnown(const std::vector<at::Tensor>& files, const FigureSubject& source,
-                      const FigureSubject& references, FigureSubject& target);
+// holds the digests of all, uint8 [N,32] each, and by picture among the images loaded; and the
+// whole group of what is among the references: `groups` holds those of all. Returns how many.
+// Throws TaskError with InvalidArgument if none would be left.
+int64_t LeaveOutKnown(const std::vector<at::Tensor>& files, const std::set<std::string>& groups,
+                      const FigureSubject& source, const FigureSubject& references,
+                      FigureSubject& target);
 
 }  // namespace alignflow
 

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
 #include <utility>
 
+#include "common/data/groups.h"
 #include "worker/figures/overlap.h"
+#include "worker/sets/dataset_decode.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/reference_set.h"
 #include "worker/sets/usable_set.h"
@@ -20,6 +24,14 @@ constexpr int64_t kMostReal = 2000;  // real images of a set that take part
 bool HasInputs(const TaskSpec& spec, const std::string& prefix) {
   return std::ranges::any_of(
       spec.inputs, [&](const auto& input) { return input.first.starts_with(prefix + "/"); });
+}
+
+std::set<std::string> GroupsOfReferences(TaskContext& context, const TaskSpec& spec) {
+  std::set<std::string> groups;
+  for (const DatasetItem& item : LoadManifest(context, Input(spec, "references")).items) {
+    groups.insert(GroupOf(item));
+  }
+  return groups;
 }
 
 FigureSubject Generated(const std::string& name, GeneratedSet pairs) {
@@ -58,7 +70,8 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   KeepDistinct(sets.references);
   sets.target = sets.held_out ? real("target") : sets.references;
   if (sets.held_out) {
-    sets.not_held_out = LeaveOutKnown(files, sets.source(), sets.references, sets.target);
+    sets.not_held_out = LeaveOutKnown(files, GroupsOfReferences(context, spec), sets.source(),
+                                      sets.references, sets.target);
   }
   ThrowIfError(CheckLeastNumbers(spec.kind, {{Quantity::kSourceImages, sets.source().size()},
                                              {Quantity::kReferences, sets.references.size()}}));

@@ -12,8 +12,9 @@
 namespace alignflow {
 namespace {
 
-constexpr double kSame = 0.05;        // p-value from which source and references are one
-constexpr double kMostLeftOut = 0.2;  // share of pairs that may fail the gates
+constexpr double kSame = 0.05;         // p-value from which source and references are one
+constexpr double kFalseAlarms = 0.05;  // of a job's comparisons, whole pictures and views, together
+constexpr double kMostLeftOut = 0.2;   // share of pairs that may fail the gates
 
 struct Verdict {
   std::string verdict;
@@ -32,7 +33,8 @@ std::optional<Verdict> Unmeasured(const char* name, const JobFindings& found) {
 std::string LeftOut(const JobFindings& found) {
   if (found.not_held_out == 0) return "";
   return absl::StrCat("; ", found.not_held_out,
-                      " target images that are in the source or among the references are left out");
+                      " target images that are in the source, among the references or of a "
+                      "reference's group are left out");
 }
 
 Verdict Alignment(const JobFindings& found) {
@@ -101,6 +103,14 @@ Verdict Memorization(const JobFindings& found) {
                                   gates.near_copies, gates.judged)};
 }
 
+// The p-value of one of the job's comparisons, corrected for their number.
+double CorrectedP(const JobFindings& found, const std::optional<DownstreamGain>& measured) {
+  if (!found.whole || !found.views) return measured->gain.p_value;
+  const std::vector<double> corrected =
+      HolmCorrected({found.whole->gain.p_value, found.views->gain.p_value});
+  return corrected[&measured == &found.whole ? 0 : 1];
+}
+
 Verdict Downstream(const JobFindings& found, const std::optional<DownstreamGain>& measured,
                    const Quantities& known, const char* trained) {
   if (!measured) {
@@ -114,15 +124,20 @@ Verdict Downstream(const JobFindings& found, const std::optional<DownstreamGain>
             absl::StrCat("too little evidence: there are ", absl::StrJoin(missing, "; "))};
   }
   const PairedGain& gain = measured->gain;
+  const double corrected = CorrectedP(found, measured);
   const std::string numbers =
       absl::StrFormat(
           "training with the pairs%s changes mDice on the target by %+.1f points, from %.1f to "
-          "%.1f (95 %% interval of the change %+.1f to %+.1f, p = %.2g)",
+          "%.1f (95 %% interval of the change %+.1f to %+.1f, p = %.2g%s)",
           trained, 100 * gain.value, 100 * measured->real, 100 * measured->both,
-          100 * gain.interval.low, 100 * gain.interval.high, gain.p_value) +
+          100 * gain.interval.low, 100 * gain.interval.high, gain.p_value,
+          corrected == gain.p_value
+              ? ""
+              : absl::StrFormat(", %.2g corrected for both comparisons", corrected)) +
       LeftOut(found);
-  if (gain.interval.low > 0) return {"good", numbers};
-  if (gain.interval.high < 0) return {"poor", numbers};
+  const bool shown = corrected <= kFalseAlarms;
+  if (gain.interval.low > 0 && shown) return {"good", numbers};
+  if (gain.interval.high < 0 && shown) return {"poor", numbers};
   return {"no difference shown", numbers};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <stdexcept>
 
 #include "worker/metrics/students_t.h"
@@ -150,6 +151,20 @@ PairedGain CompareRuns(const at::Tensor& before, const at::Tensor& after,
   out.runs = gain.size(0);
   out.groups = groups.max().item<int64_t>() + 1;
   return out;
+}
+
+std::vector<double> HolmCorrected(const std::vector<double>& p_values) {
+  std::vector<size_t> order(p_values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::stable_sort(order, {}, [&](size_t i) { return p_values[i]; });
+  std::vector<double> corrected(p_values.size());
+  double least = 0;
+  for (size_t rank = 0; rank < order.size(); ++rank) {
+    const double p = static_cast<double>(order.size() - rank) * p_values[order[rank]];
+    least = std::max(least, std::min(1.0, p));
+    corrected[order[rank]] = least;
+  }
+  return corrected;
 }
 
 }  // namespace alignflow

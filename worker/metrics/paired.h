@@ -45,6 +45,10 @@ at::Tensor GroupNumbers(const std::vector<std::string>& groups);
 MeanScore ScoreOfRuns(const at::Tensor& scores, const at::Tensor& groups);
 PairedGain CompareRuns(const at::Tensor& before, const at::Tensor& after, const at::Tensor& groups);
 
+// p-values corrected for their number (Holm 1979), in the order given: where nothing has a true
+// effect, at most 5 % of such families have one at or below 0.05.
+std::vector<double> HolmCorrected(const std::vector<double>& p_values);
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_WORKER_METRICS_PAIRED_H_

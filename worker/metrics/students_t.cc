@@ -1,6 +1,7 @@
 #include "worker/metrics/students_t.h"
 
 #include <cmath>
+#include <numbers>
 
 namespace alignflow {
 namespace {
@@ -49,14 +50,21 @@ double TwoSidedPValue(double t, double degrees) {
                          square / (degrees + square));
 }
 
+// Newton's method: the probability falls ever more slowly with t, so steps from the left never
+// pass the solution.
 double TwoSidedQuantile(double p, double degrees) {
-  double low = 0, high = 1;
-  while (TwoSidedPValue(high, degrees) > p) high *= 2;
-  for (int i = 0; i < 200 && high - low > 1e-12 * high; ++i) {
-    const double middle = (low + high) / 2;
-    (TwoSidedPValue(middle, degrees) > p ? low : high) = middle;
+  const double log_scale = std::lgamma((degrees + 1) / 2) - std::lgamma(degrees / 2) -
+                           0.5 * std::log(degrees * std::numbers::pi);
+  const auto density = [&](double t) {
+    return std::exp(log_scale - (degrees + 1) / 2 * std::log1p(t * t / degrees));
+  };
+  double t = 0;
+  for (int i = 0; i < kMostTerms; ++i) {
+    const double step = (TwoSidedPValue(t, degrees) - p) / (2 * density(t));
+    t += step;
+    if (step <= 1e-12 * t) break;
   }
-  return (low + high) / 2;
+  return t;
 }
 
 }  // namespace alignflow

@@ -49,7 +49,10 @@ ImageSet Thinned(const ImageSet& set, int64_t most) {
   thinned.mask_digests = thin(set.mask_digests);
   thinned.image_digests = thin(set.image_digests);
   thinned.views = set.views.Thinned(step);
-  for (int64_t i = 0; i < set.size(); i += step) thinned.names.push_back(set.names[i]);
+  for (int64_t i = 0; i < set.size(); i += step) {
+    thinned.names.push_back(set.names[i]);
+    if (!set.groups.empty()) thinned.groups.push_back(set.groups[i]);
+  }
   return thinned;
 }
 

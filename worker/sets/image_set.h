@@ -52,6 +52,8 @@ struct ImageSet {
   at::Tensor image_digests = {};
   PreparedFacts facts = {};  // of prepared sets
   ViewRows views = {};       // of sets of views
+  // Of real images, as GroupOf tells (common/data/groups.h); an empty text is a group by itself.
+  std::vector<std::string> groups = {};
 
   int64_t size() const { return images.size(0); }
 };

@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/data/groups.h"
 #include "common/digest.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/safetensors_writer.h"
@@ -34,37 +35,39 @@ at::Tensor DigestsOf(const at::Tensor& rows) {
   return digests;
 }
 
-struct Names {
+// A text for each item, one after another.
+struct Texts {
   at::Tensor bytes;  // uint8 [bytes]
   at::Tensor ends;   // int64 [N]
 };
 
-Names NamesOf(const DatasetManifest& manifest) {
+template <typename TextOf>
+Texts TextsOf(const DatasetManifest& manifest, TextOf text_of) {
   std::string text;
   std::vector<int64_t> ends;
   for (const DatasetItem& item : manifest.items) {
-    text += item.name;
+    text += text_of(item);
     ends.push_back(static_cast<int64_t>(text.size()));
   }
   return {at::from_blob(text.data(), {static_cast<int64_t>(text.size())}, at::kByte).clone(),
           at::tensor(ends, at::kLong)};
 }
 
-std::vector<std::string> NamesIn(const at::Tensor& bytes, const at::Tensor& ends) {
+std::vector<std::string> TextsIn(const at::Tensor& bytes, const at::Tensor& ends) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.const_data_ptr<uint8_t>()),
                               static_cast<size_t>(bytes.numel()));
   const std::span<const int64_t> list(ends.const_data_ptr<int64_t>(),
                                       static_cast<size_t>(ends.numel()));
-  std::vector<std::string> names;
-  names.reserve(list.size());
+  std::vector<std::string> texts;
+  texts.reserve(list.size());
   int64_t begin = 0;
   for (const int64_t end : list) {
     if (end < begin || end > bytes.numel()) throw std::runtime_error("its names are out of order");
-    names.emplace_back(text.substr(begin, end - begin));
+    texts.emplace_back(text.substr(begin, end - begin));
     begin = end;
   }
   if (begin != bytes.numel()) throw std::runtime_error("there are bytes behind its last name");
-  return names;
+  return texts;
 }
 
 // What is counted while the items pass by.
@@ -139,10 +142,13 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
                  const std::function<void(int64_t done)>& progress) {
   const auto count = static_cast<int64_t>(manifest.items.size());
   const bool masks = manifest.kind == DatasetKind::kDataset;
-  const Names names = NamesOf(manifest);
+  const Texts names = TextsOf(manifest, [](const DatasetItem& item) { return item.name; });
+  const Texts groups = TextsOf(manifest, GroupOf);
   std::map<std::string, TensorShape> shapes{{"images", {at::kByte, {count, 3, size, size}}},
                                             {"names", {at::kByte, names.bytes.sizes().vec()}},
                                             {"name_ends", {at::kLong, {count}}},
+                                            {"groups", {at::kByte, groups.bytes.sizes().vec()}},
+                                            {"group_ends", {at::kLong, {count}}},
                                             {"image_digests", {at::kByte, {count, kDigestBytes}}},
                                             {"counts", {at::kLong, {2}}},
                                             {"mask_facts", {at::kByte, {kMaskFactsBytes}}}};
@@ -162,6 +168,8 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
                             {"note", ResizingNote(manifest, size, use)}});
   writer.Write("names", names.bytes);
   writer.Write("name_ends", names.ends);
+  writer.Write("groups", groups.bytes);
+  writer.Write("group_ends", groups.ends);
   writer.Write("image_digests", ImageDigests(manifest));
   SetCounter counter;
   progress(0);
@@ -198,7 +206,12 @@ ImageSet MapPrepared(const std::filesystem::path& path) {
   Require(names.scalar_type() == at::kByte && ends.scalar_type() == at::kLong &&
               ends.sizes() == at::IntArrayRef{set.size()},
           "its names are not one for each image");
-  set.names = NamesIn(names, ends);
+  set.names = TextsIn(names, ends);
+  const at::Tensor groups = file.Get("groups"), group_ends = file.Get("group_ends");
+  Require(groups.scalar_type() == at::kByte && group_ends.scalar_type() == at::kLong &&
+              group_ends.sizes() == at::IntArrayRef{set.size()},
+          "its groups are not one for each image");
+  set.groups = TextsIn(groups, group_ends);
   set.note = strings["note"];
   set.image_digests = file.Get("image_digests");
   Require(set.image_digests.scalar_type() == at::kByte &&

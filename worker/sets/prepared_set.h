@@ -18,6 +18,8 @@
 //   mask_digests  U8 [N,32]    the SHA-256 of each row of classes
 //   names         U8 [bytes]   the stems, one after another, and
 //   name_ends     I64 [N]      where each ends
+//   groups        U8 [bytes]   ImageSet::groups, likewise, and
+//   group_ends    I64 [N]
 //   image_digests U8 [N,32]    the SHA-256 of each image's own file
 //   counts        I64 [2]      PreparedFacts::different and with_structures
 //   mask_facts    U8 [262144]  PreparedFacts::masks as JSON, and spaces

@@ -3,6 +3,7 @@
 #include <opencv2/core/mat.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "common/data/groups.h"
 #include "worker/data/letterbox.h"
 #include "worker/sets/dataset_decode.h"
 #include "worker/sets/pixels.h"
@@ -47,7 +48,10 @@ ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most
   set.labels = manifest.labels;
   set.note = ResizingNote(manifest, size, use);
   set.image_digests = ImageDigests(manifest);
-  for (const DatasetItem& item : manifest.items) set.names.push_back(item.name);
+  for (const DatasetItem& item : manifest.items) {
+    set.names.push_back(item.name);
+    set.groups.push_back(GroupOf(item));
+  }
   std::vector<at::Tensor> images, classes;
   std::vector<ViewRows> rows;
   DecodeDataset(

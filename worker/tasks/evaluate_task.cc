@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cctype>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -46,19 +45,6 @@ void CheckTarget(const ImageSet& source, const ImageSet& target) {
       absl::StrJoin(want, ", "), "; push the target with labels of the source's names and order")));
 }
 
-bool IsWordWithNumber(const std::string& text) {
-  return !text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) &&
-         std::isdigit(static_cast<unsigned char>(text.back()));
-}
-
-// The video sequence that a frame's name tells, as "seq05" in seq05_frame079; empty for others.
-std::string SequenceOf(const std::string& name) {
-  const size_t end = name.rfind('_');
-  if (end == std::string::npos) return "";
-  const std::string sequence = name.substr(0, end);
-  return IsWordWithNumber(sequence) && IsWordWithNumber(name.substr(end + 1)) ? sequence : "";
-}
-
 // NaN, of a class that is in neither mask, becomes null.
 json Row(const at::Tensor& values) {
   json row = json::array();
@@ -81,9 +67,8 @@ void AddScores(Segmenter& model, const ImageSet& target, at::Device device,
         OverlapOf(Segment(model, target.images.narrow(0, first, count), device),
                   target.classes.narrow(0, first, count), target.labels.classes());
     for (int64_t i = 0; i < count; ++i) {
-      const std::string& name = target.names[first + i];
-      scores["images"].push_back({{"name", name},
-                                  {"sequence", SequenceOf(name)},
+      scores["images"].push_back({{"name", target.names[first + i]},
+                                  {"group", target.groups[first + i]},
                                   {"dice", Row(overlap.dice[i])},
                                   {"iou", Row(overlap.iou[i])}});
     }
@@ -97,6 +82,10 @@ void AddScores(Segmenter& model, const ImageSet& target, at::Device device,
 bool HasPairs(const TaskSpec& spec) {
   return std::ranges::any_of(spec.inputs,
                              [](const auto& input) { return input.first.starts_with("pairs/"); });
+}
+
+Augment AugmentOf(const TaskSpec& spec) {
+  return TextSetting(spec, "evaluate.augment") == "ordinary" ? Augment::kOrdinary : Augment::kNone;
 }
 
 struct TrainedSegmenter {
@@ -133,7 +122,8 @@ TrainedSegmenter Trained(const TaskSpec& spec, TaskContext& context, ProgressRep
                   .learning_rate = RealSetting(spec, "evaluate.learning_rate"),
                   .seed = seed,
                   .order = RandomUse::kEvaluateOrder,
-                  .step = RandomUse::kEvaluateStep});
+                  .step = RandomUse::kEvaluateStep,
+                  .augment = AugmentOf(spec)});
   trained.model = made.model;
   trained.pretrained = made.pretrained;
   return trained;

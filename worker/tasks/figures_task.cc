@@ -114,6 +114,7 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
                                     {"contact-sheet.png", sheet},
                                     {"verdicts.json", VerdictsJson(found)},
                                     {"samples.json", SamplesJson(sets)},
+                                    {"scores.json", ScoresJson(context, spec, sets.target)},
                                     {"embedding.json", embedding}}) {
     outputs[role] = ValueOrThrow(context.Store(bytes));
   }

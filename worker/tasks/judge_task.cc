@@ -34,7 +34,7 @@ TaskOutputs RunJudge(const TaskSpec& spec, TaskContext& context) {
                   .seed = seed,
                   .order = RandomUse::kJudgeOrder,
                   .step = RandomUse::kJudgeStep,
-                  .recolour = true});
+                  .augment = Augment::kStrong});
   return {{"segmenter", StoreSegmenter(context, *model, {kJudgeSegmenter, source.labels, size})}};
 }
 

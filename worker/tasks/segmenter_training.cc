@@ -9,6 +9,7 @@
 
 #include "worker/stores/model_file.h"
 #include "worker/tasks/training_task.h"
+#include "worker/training/augmentation.h"
 #include "worker/training/epoch_order.h"
 
 namespace alignflow {
@@ -47,7 +48,13 @@ class Batches {
       batch.images = real > 0 ? at::cat({batch.images, added.images}) : added.images;
       batch.classes = real > 0 ? at::cat({batch.classes, added.classes}) : added.classes;
     }
-    if (training_.recolour) batch.images = Recoloured(batch.images, random);
+    if (training_.augment == Augment::kOrdinary) {
+      ImagesAndClasses cropped = Cropped({batch.images, batch.classes}, random);
+      batch.images = OrdinaryColours(cropped.images, random);
+      batch.classes = std::move(cropped.classes);
+    } else if (training_.augment == Augment::kStrong) {
+      batch.images = StrongColours(batch.images, random);
+    }
     return batch;
   }
 
@@ -60,21 +67,6 @@ class Batches {
 };
 
 }  // namespace
-
-at::Tensor Recoloured(const at::Tensor& images, at::Generator random) {
-  const int64_t count = images.size(0);
-  // Drawn on the CPU, so that every device sees the same numbers.
-  const auto uniform = [&](at::IntArrayRef shape, double low, double high) {
-    return (low + (high - low) * at::rand(shape, random)).to(images.device());
-  };
-  const at::Tensor exponent = uniform({count, 3, 1, 1}, std::log(0.6), std::log(1.7)).exp();
-  const at::Tensor mixing =
-      at::eye(3, images.options()).unsqueeze(0) + uniform({count, 3, 3}, -0.25, 0.25);
-  const at::Tensor gain = uniform({count, 1, 1}, std::log(0.6), std::log(1.6)).exp();
-  const at::Tensor offset = uniform({count, 3, 1}, -0.25, 0.25);
-  const at::Tensor bright = (images * 0.5 + 0.5).clamp(1e-3, 1).pow(exponent) * 2 - 1;
-  return at::baddbmm(offset, mixing * gain, bright.flatten(2)).clamp(-1, 1).view(images.sizes());
-}
 
 void TrainSegmenter(TaskContext& context, ProgressReporter& progress, Segmenter& model,
                     const SegmenterTraining& training) {

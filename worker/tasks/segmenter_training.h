@@ -11,6 +11,13 @@
 
 namespace alignflow {
 
+// What is done to training images besides flips (worker/training/augmentation.h).
+enum class Augment {
+  kNone,
+  kOrdinary,  // colours as a user's augmentation changes them, and crops
+  kStrong,    // colours far from the image's own
+};
+
 struct SegmenterTraining {
   const ImageSet& real;
   const ImageSet* synthetic = nullptr;
@@ -19,11 +26,9 @@ struct SegmenterTraining {
   int64_t batch = 0;
   double learning_rate = 0;  // peak
   uint64_t seed = 0;
-  RandomUse order;  // of the items
-  RandomUse step;   // of what is drawn in each step
-  // Colours, contrast and brightness of each image are changed strongly at random, so that the
-  // segmenter learns to see shapes in images of any style.
-  bool recolour = false;
+  RandomUse order;                   // of the items
+  RandomUse step;                    // of what is drawn in each step
+  Augment augment = Augment::kNone;  // of real and synthetic images alike
 };
 
 // Trains by cross-entropy and soft Dice on batches that are flipped at random, with the task's
@@ -31,9 +36,6 @@ struct SegmenterTraining {
 // take the same steps.
 void TrainSegmenter(TaskContext& context, ProgressReporter& progress, Segmenter& model,
                     const SegmenterTraining& training);
-
-// Images [B,3,H,W] in [-1,1] in other colours, each in its own, in [-1,1].
-at::Tensor Recoloured(const at::Tensor& images, at::Generator random);
 
 }  // namespace alignflow
 

@@ -51,12 +51,12 @@ namespace alignflow {
 //     model trained on the source and the pairs, or the one given, tested on the target. Settings
 //     run, as the baseline's of the same first weights. JSON:
 //     {"segmenter":"unet","run":1,"pairs":700,"iterations":600,"classes":["polyp"],
-//      "images":[{"name":"a","sequence":"","dice":[0.7],"iou":[0.6]},...],
+//      "images":[{"name":"a","group":"","dice":[0.7],"iou":[0.6]},...],
 //      "mean_dice":0.7,"mean_iou":0.6}
 //   figures: source, statistics, references, target (optional), stage1/NNNNNN (optional) and
 //   stage2/NNNNNN
 //     (pairs), real/NNNNNN and both/NNNNNN (scores by run, optional)
-//     -> figures, contact-sheet.png, verdicts.json, samples.json, embedding.json.
+//     -> figures, contact-sheet.png, verdicts.json, samples.json, scores.json, embedding.json.
 //     figures: [{"name","subject","value","low","high","better","unit","sample_count","note"},...];
 //       low and high (95 % bootstrap interval), unit and note are optional; value is null where a
 //       figure is not available, and the note says why.
@@ -64,6 +64,10 @@ namespace alignflow {
 //     samples.json: [{"pair":1,"mask_origin":"<stem>","images":{"stage 2":{"png":"<base64>",
 //       "mask":"<base64>"},"stage 1":...,"source":...,"nearest":...},"gates":{...}},...];
 //       "method" as in the record
+//     scores.json: {"classes":["polyp"],"images":["a","b"],"groups":["seq05",""],"dice":
+//       {"real only":[[[0.7],[null]],...],"real + pairs":[...]}}: by run, image and class, of the
+//       images that the figures count; null where a class is in neither mask; no sides where
+//       nothing was evaluated
 //     embedding.json: [{"subject":"source","x":0.1,"y":-3.2},...] (t-SNE)
 //   curve.json: {"name":"align","x":"step","series":[{"name":"alignment","points":[[25,3.1],...]}],
 //     "events":[{"step":150,"text":"..."}]}

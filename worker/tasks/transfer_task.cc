@@ -25,7 +25,8 @@ constexpr double kBeta = 0.05;
 
 }  // namespace
 
-// Source images recoloured to the references: the pairs that models are held against.
+// Source images recoloured to the references, or as they are: the pairs that models are held
+// against.
 TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
   const at::NoGradGuard no_grad;
   const std::string method = TextSetting(spec, "method");
@@ -58,8 +59,10 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
           references.size(), {1}, RandomStream(seed, RandomUse::kTransfer, pair), at::kLong);
       record["reference"] = references.names[style.item<int64_t>()];
       image = TransferFourier(origin.images, styles.index_select(0, style), kBeta);
-    } else {
+    } else if (method == "reinhard") {
       image = TransferReinhard(origin.images, moments);
+    } else {
+      image = origin.images;
     }
     lines += StorePair(context, frames, item.item<int64_t>(), BytesFromImages(image)[0],
                        origin.classes[0], source.labels, std::move(record));

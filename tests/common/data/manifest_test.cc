@@ -73,6 +73,30 @@ TEST(ManifestTest, ColoursAndSampleBitsAreWrittenOnlyWhereThereAreAny) {
   }
 }
 
+TEST(ManifestTest, GroupsAreWrittenOnlyWhereTheyAreGiven) {
+  DatasetManifest manifest = Dataset();
+  const std::string plain = *WriteManifest(manifest);
+  EXPECT_THAT(plain, testing::Not(HasSubstr("group")));
+  manifest.items[0].group = "p\xc3\xa9 2";
+  EXPECT_THAT(std::string(WriteManifest(manifest).status().message()),
+              HasSubstr("a group is given for every item or for none"));
+  manifest.items[1].group = "p1";
+  const std::string json = *WriteManifest(manifest);
+  EXPECT_THAT(json, HasSubstr("[{\"group\":\"p1\",\"height\":64,"));
+  EXPECT_THAT(json, HasSubstr(",{\"group\":\"p\\u00e9 2\",\"height\":32,"));
+  const auto parsed = ParseManifest(json);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->items[1].group, "p\xc3\xa9 2");
+  EXPECT_FALSE(ParseManifest(Replaced(json, "\"group\":\"p1\",", "")).ok());
+  EXPECT_FALSE(ParseManifest(Replaced(json, "\"p1\"", "\"\"")).ok());
+  EXPECT_FALSE(ParseManifest(Replaced(json, "\"p1\"", "1")).ok());
+  for (const std::string& group :
+       {std::string("a\nb"), std::string("\xff"), std::string(201, 'a')}) {
+    manifest.items[0].group = group;
+    EXPECT_FALSE(WriteManifest(manifest).ok()) << group;
+  }
+}
+
 TEST(ManifestTest, ReferencesHaveSampleBitsOfTheirOwn) {
   DatasetManifest manifest{DatasetKind::kReferences, {}, {{"r", kA, "", 8, 9}}, 10};
   const auto json = WriteManifest(manifest);

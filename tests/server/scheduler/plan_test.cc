@@ -186,7 +186,7 @@ TEST(PlanTest, EverythingAskedForIsAStageOnceItIsNeeded) {
 }
 
 TEST(PlanTest, EveryPrerequisiteIsInAnEarlierStageOfTheJob) {
-  for (const char* method : {"alignflow", "controlnet-fm", "reinhard", "fda"}) {
+  for (const char* method : {"alignflow", "controlnet-fm", "reinhard", "fda", "framing"}) {
     for (const char* masks : {"real", "both"}) {
       for (const char* gates : {"on", "off"}) {
         const PlanInput job = WithTarget(Job(70, {{"method", method},
@@ -222,7 +222,7 @@ TEST(PlanTest, ControlNetFmGeneratesWithTheStage1ModelAlone) {
 }
 
 TEST(PlanTest, ColourTransferNeedsNoModelAndNoJudge) {
-  for (const char* method : {"reinhard", "fda"}) {
+  for (const char* method : {"reinhard", "fda", "framing"}) {
     const PlanInput job = Job(40, {{"method", method}, {"gates.enabled", "on"}});
     EXPECT_THAT(Stages(job), ElementsAre("prepare", "describe", "generate", "figures"));
     const std::vector<TaskSpec> tasks = TasksOf(job, "generate");

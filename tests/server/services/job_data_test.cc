@@ -103,6 +103,67 @@ TEST_F(JobDataTest, FewTargetImagesAmongTheReferencesAreDeclaredAndLeftOut) {
                                        HasSubstr("figures leave them out"))));
 }
 
+TEST_F(JobDataTest, TargetImagesOfAReferencesGroupAreDeclaredAndLeftOut) {
+  v1::Manifest target = ManifestOf(7, 60);
+  const char* names[] = {"seq1_f1", "seq1_f2", "seq2_f1", "seq3_f1", "seq4_f1", "seq5_f1", "other"};
+  for (int i = 0; i < 7; ++i) target.mutable_items(i)->set_stem(names[i]);
+  v1::CreateJobRequest request = RequestOn(ManifestOf(4), target);
+  request.mutable_spec()->mutable_references(0)->set_stem("seq1_f9");
+  EXPECT_THAT(WarningsOf(request),
+              testing::ElementsAre(AllOf(HasSubstr("2 of the 7 images are no held-out ones"),
+                                         HasSubstr("2 of the same group as references (seq1)"),
+                                         HasSubstr("figures leave them out"))));
+  request.mutable_spec()->mutable_references(1)->set_stem("seq2_f9");
+  request.mutable_spec()->mutable_references(2)->set_stem("seq3_f9");
+  ExpectRefused(request, {"4 of the 7", "4 of the same groups as references (seq1, seq2, seq3)"});
+}
+
+TEST_F(JobDataTest, GroupsThatAreGivenCountMoreThanNames) {
+  v1::Manifest target = ManifestOf(6, 60);
+  const char* groups[] = {"p1", "p1", "p2", "p3", "p4", "p5"};
+  for (int i = 0; i < 6; ++i) {
+    target.mutable_items(i)->set_stem("seq1_f" + std::to_string(i));
+    target.mutable_items(i)->set_group(groups[i]);
+  }
+  v1::CreateJobRequest request = RequestOn(ManifestOf(4), target);
+  request.mutable_spec()->mutable_references(0)->set_stem("seq1_f9");
+  EXPECT_THAT(WarningsOf(request), testing::ElementsAre(AllOf(
+                                       HasSubstr("groups are given for --target target-1, but not "
+                                                 "for --references"),
+                                       HasSubstr("groups.csv"))));
+  *request.mutable_spec()->mutable_references(1)->mutable_image() = target.items(0).image();
+  EXPECT_THAT(WarningsOf(request),
+              testing::Contains(AllOf(HasSubstr("2 of the 6 images"), HasSubstr("(p1)"))))
+      << "a reference that is a target image is of its group";
+  for (int i = 0; i < 3; ++i) request.mutable_spec()->mutable_references(i)->set_group("p2");
+  EXPECT_THAT(WarningsOf(request),
+              testing::ElementsAre(AllOf(HasSubstr("3 of the 6 images"), HasSubstr("(p1, p2)"))));
+}
+
+TEST_F(JobDataTest, AGroupForSomeItemsOrOneThatCannotBeIsRefusedByName) {
+  v1::Manifest manifest = ManifestOf(3);
+  manifest.mutable_items(1)->set_group("a\nb");
+  absl::Status status = CreateDataset("bad", manifest);
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("manifest.items[1] 'item-1', group"),
+                                                   HasSubstr("control character")));
+  manifest.mutable_items(1)->set_group("p1");
+  status = CreateDataset("bad", manifest);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("for every item or for none"));
+  v1::CreateJobRequest request = Good();
+  request.mutable_spec()->mutable_references(1)->set_group("p1");
+  ExpectRefused(request, {"a group is given for every item or for none"});
+}
+
+TEST_F(JobDataTest, GroupsArePartOfTheDatasetsVersion) {
+  v1::Manifest manifest = ManifestOf(2);
+  v1::Dataset plain, grouped;
+  ASSERT_EQ(CreateDataset("plain", manifest, &plain), absl::OkStatus());
+  for (v1::DatasetItem& item : *manifest.mutable_items()) item.set_group("p1");
+  ASSERT_EQ(CreateDataset("grouped", manifest, &grouped), absl::OkStatus());
+  EXPECT_NE(plain.digest(), grouped.digest());
+}
+
 TEST_F(JobDataTest, ATargetStoredAnewIsFoundByItsPictures) {
   v1::Manifest source = ManifestOf(4), target = ManifestOf(4, 60);
   for (int i = 0; i < 4; ++i) {

@@ -66,6 +66,15 @@ TEST_F(JobSubmissionTest, RefusesNewMasksForColourTransfer) {
       "masks.kind");
 }
 
+TEST_F(JobSubmissionTest, RefusesFramingAloneWithoutFrames) {
+  ExpectRefused(
+      [](auto& request) {
+        Set(request, "method", "framing");
+        Set(request, "framing", "none");
+      },
+      "framing can't be none");
+}
+
 TEST_F(JobSubmissionTest, RefusesToEvaluateOnATargetWithOtherLabels) {
   v1::Manifest other = ManifestOf(2, 60);
   other.mutable_labels(0)->set_name("adenoma");

@@ -91,6 +91,7 @@ TEST_F(JobsServiceTest, AJobGoesThroughItsStagesAndEndsWithPairsFiguresAndModels
   EXPECT_THAT(artifacts,
               testing::UnorderedElementsAre(testing::Pair("contact-sheet.png", "image/png"),
                                             testing::Pair("samples.json", "application/json"),
+                                            testing::Pair("scores.json", "application/json"),
                                             testing::Pair("embedding.json", "application/json"),
                                             testing::Pair("fit-curve.json", "application/json"),
                                             testing::Pair("align-curve.json", "application/json")));

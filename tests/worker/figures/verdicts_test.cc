@@ -156,6 +156,25 @@ TEST(FiguresVerdictsTest, AGainCountsOnlyWhereItsIntervalLeavesOutZero) {
   EXPECT_EQ(Verdicts(found)["downstream"], "not measured");
 }
 
+TEST(FiguresVerdictsTest, TwoComparisonsAreCorrectedForTheirNumber) {
+  JobFindings found = Faultless();
+  found.views = found.whole;
+  found.views_known = found.known;
+  found.whole->gain.p_value = 0.03;
+  found.views->gain.p_value = 0.2;
+  found.views->gain.interval = {-0.01, 0.05};
+  EXPECT_EQ(Verdicts(found)["downstream"], "no difference shown") << "0.06, corrected";
+  found.views->gain.p_value = 0.04;
+  found.views->gain.interval = {0.001, 0.05};
+  EXPECT_EQ(Verdicts(found)["downstream on views"], "no difference shown");
+  found.whole->gain.p_value = 0.02;
+  EXPECT_EQ(Verdicts(found)["downstream"], "good");
+  EXPECT_EQ(Verdicts(found)["downstream on views"], "good");
+  found.views.reset();
+  found.whole->gain.p_value = 0.04;
+  EXPECT_EQ(Verdicts(found)["downstream"], "good") << "alone, nothing is corrected";
+}
+
 TEST(FiguresVerdictsTest, TheWayThatThisHospitalGainsMostFromIsNamed) {
   JobFindings found = Faultless();
   found.views = found.whole;

@@ -119,6 +119,15 @@ TEST(PairedTest, ATrueGainIsFoundWhereRunsAgree) {
   EXPECT_GT(found, 160) << "ten points against runs that differ by two";
 }
 
+TEST(PairedTest, HolmsCorrectionIsThatOfTheTextbook) {
+  const std::vector<double> corrected = HolmCorrected({0.01, 0.04, 0.03, 0.005});
+  const double expected[] = {0.03, 0.06, 0.06, 0.02};
+  ASSERT_EQ(corrected.size(), 4u);
+  for (size_t i = 0; i < 4; ++i) EXPECT_NEAR(corrected[i], expected[i], 1e-12) << i;
+  EXPECT_EQ(HolmCorrected({0.6, 0.9}), (std::vector<double>{1, 1}));
+  EXPECT_TRUE(HolmCorrected({}).empty());
+}
+
 TEST(PairedTest, ImagesWithoutAClassDoNotCountForIt) {
   at::Tensor scores = at::full({2, 4, 2}, 0.5, at::kDouble);
   scores.select(2, 1).slice(1, 0, 3).fill_(NAN);  // the second class shows in the last image only

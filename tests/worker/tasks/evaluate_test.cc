@@ -16,7 +16,9 @@ class EvaluateTest : public TaskFixture {
  protected:
   TaskSpec Evaluate(const std::map<std::string, std::string>& inputs, int iterations,
                     SettingMap given = {}) {
-    given.insert({{"evaluate.iterations", std::to_string(iterations)}, {"evaluate.batch", "8"}});
+    given.insert({{"evaluate.iterations", std::to_string(iterations)},
+                  {"evaluate.batch", "8"},
+                  {"evaluate.augment", "none"}});
     TaskSpec spec = Spec("evaluate", inputs, given);
     spec.settings["run"] = "1";
     return spec;
@@ -124,21 +126,39 @@ TEST_F(EvaluateTest, ResumedAfterACancelItGivesTheSameScores) {
   EXPECT_EQ(outputs->at("scores"), whole);
 }
 
-TEST_F(EvaluateTest, FramesOfAVideoCarryItsName) {
+TEST_F(EvaluateTest, OrdinaryAugmentationTrainsAnotherModelThatAlsoLearns) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 32, true);
+  const std::string target = PutPhantoms(PhantomDomain::kSource, 48, true);
+  const std::map<std::string, std::string> inputs{{"source", source}, {"target", target}};
+  const json plain = Scores(Evaluate(inputs, 80, {{"evaluate.augment", "none"}}));
+  const json augmented = Scores(Evaluate(inputs, 80, {{"evaluate.augment", "ordinary"}}));
+  EXPECT_NE(augmented.at("images"), plain.at("images"));
+  EXPECT_GT(augmented.at("mean_dice"), 0.4);
+}
+
+TEST_F(EvaluateTest, ScoresCarryTheGroupsOfTheImages) {
   DatasetManifest manifest =
       *ParseManifest(blobs_->Read(PutPhantoms(PhantomDomain::kSource, 3, true)));
   manifest.items[0].name = "seq05_frame079";
   manifest.items[1].name = "patient_left_eye";
   manifest.items[2].name = "seq07_frame001";
   const std::string source = blobs_->Put(*WriteManifest(manifest));
-  std::map<std::string, std::string> sequences;
-  const json scores = Scores(Evaluate({{"source", source}, {"target", source}}, 1));
-  for (const json& image : scores.at("images")) {
-    sequences[image.at("name")] = image.at("sequence");
-  }
-  EXPECT_EQ(sequences.at("seq05_frame079"), "seq05");
-  EXPECT_EQ(sequences.at("seq07_frame001"), "seq07");
-  EXPECT_EQ(sequences.at("patient_left_eye"), "");
+  const auto groups = [&](const std::string& target) {
+    std::map<std::string, std::string> found;
+    for (const json& image :
+         Scores(Evaluate({{"source", source}, {"target", target}}, 1)).at("images")) {
+      found[image.at("name")] = image.at("group");
+    }
+    return found;
+  };
+  using Groups = std::map<std::string, std::string>;
+  EXPECT_EQ(
+      groups(source),
+      (Groups{{"seq05_frame079", "seq05"}, {"seq07_frame001", "seq07"}, {"patient_left_eye", ""}}));
+  for (DatasetItem& item : manifest.items) item.group = "p" + item.name.substr(0, 4);
+  EXPECT_EQ(groups(blobs_->Put(*WriteManifest(manifest))), (Groups{{"seq05_frame079", "pseq0"},
+                                                                   {"seq07_frame001", "pseq0"},
+                                                                   {"patient_left_eye", "ppati"}}));
 }
 
 TEST_F(EvaluateTest, ATargetOfOtherClassesOrWithoutMasksIsRefusedByName) {

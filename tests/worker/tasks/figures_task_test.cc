@@ -66,7 +66,7 @@ class FiguresTaskTest : public TaskFixture {
     for (int i = 0; i < kCount; ++i) {
       const double own = dice + 0.01 * i + 0.002 * run;
       scores["images"].push_back({{"name", "item-" + std::to_string(100 + i)},
-                                  {"sequence", ""},
+                                  {"group", ""},
                                   {"dice", {own}},
                                   {"iou", {own - 0.1}}});
     }
@@ -278,6 +278,22 @@ TEST_F(FiguresTaskTest, TargetImagesThatAreReferencesAreLeftOutOfEveryFigure) {
               HasSubstr("every image of the target is in the source or among the references"));
 }
 
+TEST_F(FiguresTaskTest, TargetImagesOfAReferencesGroupAreLeftOutOfEveryFigure) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  const auto grouped = [&](const char* role, int in_group) {
+    DatasetManifest manifest = *ParseManifest(blobs_->Read(inputs[role]));
+    for (size_t i = 0; i < manifest.items.size(); ++i) {
+      manifest.items[i].group = "p" + std::to_string(i / in_group);
+    }
+    inputs[role] = blobs_->Put(*WriteManifest(manifest));
+  };
+  grouped("references", 5);  // all of p0
+  grouped("target", 3);      // p0 has three images
+  const TaskOutputs outputs = Run(Spec("figures", inputs));
+  EXPECT_EQ(Find(Output(outputs, "figures"), "mean pairwise distance", "target").at("sample_count"),
+            kCount - 3);
+}
+
 TEST_F(FiguresTaskTest, EmptyMasksSayNothingOfMaskAgreement) {
   std::string lines;
   std::istringstream stream(blobs_->Read(PutOwnPairs(PhantomDomain::kTargetA, Gates(1.0, false))));
@@ -331,7 +347,15 @@ TEST_F(FiguresTaskTest, SegmentersAreComparedRunByRun) {
     inputs["whole/real/00000" + std::to_string(run)] = PutScores(run, 0.5);
     inputs["whole/both/00000" + std::to_string(run)] = PutScores(run, 0.6);
   }
-  const Json figures = Output(Run(Spec("figures", inputs)), "figures");
+  const TaskOutputs outputs = Run(Spec("figures", inputs));
+  const Json scores = Output(outputs, "scores.json");
+  EXPECT_EQ(scores.at("classes"), Json({"polyp"}));
+  EXPECT_EQ(scores.at("images").size(), static_cast<size_t>(kCount));
+  EXPECT_EQ(scores.at("groups").size(), static_cast<size_t>(kCount));
+  EXPECT_EQ(scores.at("dice").at("real + pairs").size(), 3u);
+  EXPECT_NEAR(scores.at("dice").at("real only")[1][4][0].get<double>(), 0.5 + 0.04 + 0.004, 1e-9)
+      << "the second run, the fifth image";
+  const Json figures = Output(outputs, "figures");
   const Json gain = Find(figures, "mdice gain (points)", "real + pairs");
   EXPECT_NEAR(gain.at("value").get<double>(), 10, 1e-9);
   EXPECT_THAT(gain.at("note").get<std::string>(), HasSubstr("p = "));

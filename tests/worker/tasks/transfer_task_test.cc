@@ -49,6 +49,23 @@ TEST_F(TransferTaskTest, PairsAreTheSourcesRecolouredWhicheverShardMakesThem) {
   }
 }
 
+TEST_F(TransferTaskTest, FramingAloneChangesNoPixel) {
+  const auto source = *ParseManifest(blobs_->Read(source_));
+  const std::vector<PairLine> pairs = ParsePairLines(
+      blobs_->Read(Run(Spec("transfer", {{"source", source_}, {"references", references_}},
+                            {{"method", "framing"},
+                             {"framing", "none"},
+                             {"first_pair", "1"},
+                             {"last_pair", "5"}}))["pairs"]));
+  for (const PairLine& pair : pairs) {
+    const auto item = std::ranges::find(source.items, pair.origin, &DatasetItem::name);
+    ASSERT_NE(item, source.items.end());
+    EXPECT_EQ(cv::norm(*DecodeImage(blobs_->Read(pair.image), "image"),
+                       *DecodeImage(blobs_->Read(item->image), "image"), cv::NORM_INF),
+              0);
+  }
+}
+
 TEST_F(TransferTaskTest, ReinhardBringsColoursNearTheReferences) {
   const auto references = *ParseManifest(blobs_->Read(references_));
   const auto source = *ParseManifest(blobs_->Read(source_));

@@ -1,0 +1,64 @@
+#include "worker/training/augmentation.h"
+
+#include <cmath>
+
+namespace alignflow {
+namespace {
+
+constexpr double kLeastCrop = 0.75;
+
+at::Tensor Uniform(at::IntArrayRef shape, double low, double high, at::Generator random,
+                   at::Device device) {
+  return (low + (high - low) * at::rand(shape, random)).to(device);
+}
+
+}  // namespace
+
+at::Tensor OrdinaryColours(const at::Tensor& images, at::Generator random) {
+  const int64_t count = images.size(0);
+  const auto uniform = [&](int64_t channels, double low, double high) {
+    return Uniform({count, channels, 1, 1}, low, high, random, images.device());
+  };
+  at::Tensor colours = (images * 0.5 + 0.5) * uniform(1, 0.6, 1.4);
+  const at::Tensor mean = colours.mean({1, 2, 3}, /*keepdim=*/true);
+  colours = mean + (colours - mean) * uniform(1, 0.6, 1.4);
+  const at::Tensor grey = colours.mean(1, /*keepdim=*/true);
+  colours = grey + (colours - grey) * uniform(1, 0.4, 1.6);
+  colours = (colours * uniform(3, 0.8, 1.2)).clamp(0, 1).pow(uniform(1, 0.7, 1.4));
+  return colours * 2 - 1;
+}
+
+at::Tensor StrongColours(const at::Tensor& images, at::Generator random) {
+  const int64_t count = images.size(0);
+  const auto uniform = [&](at::IntArrayRef shape, double low, double high) {
+    return Uniform(shape, low, high, random, images.device());
+  };
+  const at::Tensor exponent = uniform({count, 3, 1, 1}, std::log(0.6), std::log(1.7)).exp();
+  const at::Tensor mixing =
+      at::eye(3, images.options()).unsqueeze(0) + uniform({count, 3, 3}, -0.25, 0.25);
+  const at::Tensor gain = uniform({count, 1, 1}, std::log(0.6), std::log(1.6)).exp();
+  const at::Tensor offset = uniform({count, 3, 1}, -0.25, 0.25);
+  const at::Tensor bright = (images * 0.5 + 0.5).clamp(1e-3, 1).pow(exponent) * 2 - 1;
+  return at::baddbmm(offset, mixing * gain, bright.flatten(2)).clamp(-1, 1).view(images.sizes());
+}
+
+ImagesAndClasses Cropped(const ImagesAndClasses& batch, at::Generator random) {
+  const int64_t count = batch.images.size(0);
+  // Of coordinates from -1 to 1, the crop is [centre - side, centre + side].
+  const at::Tensor side = kLeastCrop + (1 - kLeastCrop) * at::rand({count, 1}, random);
+  const at::Tensor centre = (1 - side) * (2 * at::rand({count, 2}, random) - 1);
+  at::Tensor place = at::zeros({count, 2, 3});
+  for (const int64_t axis : {0, 1}) {
+    place.select(1, axis).select(1, axis).copy_(side.select(1, 0));
+    place.select(1, axis).select(1, 2).copy_(centre.select(1, axis));
+  }
+  constexpr int64_t kBilinear = 0, kNearest = 1, kBorder = 1;  // as at::grid_sampler numbers them
+  const at::Tensor grid = at::affine_grid_generator(place, batch.images.sizes(), false);
+  const at::Tensor classes = batch.classes.to(at::kFloat).unsqueeze(1);
+  return {at::grid_sampler(batch.images, grid.to(batch.images.device()), kBilinear, kBorder, false),
+          at::grid_sampler(classes, grid.to(classes.device()), kNearest, kBorder, false)
+              .squeeze(1)
+              .to(at::kByte)};
+}
+
+}  // namespace alignflow
