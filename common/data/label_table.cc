@@ -265,6 +265,12 @@ absl::StatusOr<LabelTable> LabelTable::Infer(const MaskHistogram& stored, bool l
   return Make(std::move(labels), background);
 }
 
+std::vector<std::string> LabelTable::Names() const {
+  std::vector<std::string> names;
+  for (const Label& label : labels_) names.push_back(label.name);
+  return names;
+}
+
 int LabelTable::ValueOf(int class_index) const {
   return class_index == 0 ? background_ : labels_[class_index - 1].value;
 }
@@ -317,6 +323,17 @@ std::string LabelTable::ToString() const {
     absl::StrAppend(&text, labels_[label - 1].name, "=", CodeText(label), ",");
   }
   return absl::StrCat(text, kBackground, "=", CodeText(0));
+}
+
+absl::Status CheckSameClasses(const LabelTable& source, std::string_view source_name,
+                              const LabelTable& target, std::string_view target_name) {
+  const std::vector<std::string> want = source.Names(), have = target.Names();
+  if (have == want) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      std::string(target_name), " has the classes ", absl::StrJoin(have, ", "), ", but ",
+      std::string(source_name), " has ", absl::StrJoin(want, ", "),
+      "; push the target again with --labels of the same names in the same order (their values may "
+      "differ), or set evaluate.segmenter=none to go without the downstream evaluation"));
 }
 
 }  // namespace alignflow

@@ -69,6 +69,7 @@ class LabelTable {
   int classes() const { return 1 + static_cast<int>(labels_.size()); }  // with the background
   int background() const { return background_; }
   const std::vector<Label>& labels() const { return labels_; }
+  std::vector<std::string> Names() const;  // of classes 1..n
 
   bool coloured() const { return background_colour_.has_value(); }
   // 0xRRGGBB of class 0..classes()-1, in a table of colours.
@@ -111,6 +112,13 @@ class LabelTable {
   std::optional<uint32_t> background_colour_;
   std::array<int16_t, 256> class_of_;  // -1 where no class has the value
 };
+
+// Whether a segmentation model that learned the classes of `source` can be tested on masks of
+// `target`: the labels have the same names in the same order. Their values and colours, and the
+// background's, may differ. InvalidArgument with both and the remedy where it cannot; `source_name`
+// and `target_name` say whose tables they are, as in "datasets/polyps".
+absl::Status CheckSameClasses(const LabelTable& source, std::string_view source_name,
+                              const LabelTable& target, std::string_view target_name);
 
 // "#ff0000" and back; nothing if the text is no such colour. Upper case is read as well.
 std::string ColourText(uint32_t colour);

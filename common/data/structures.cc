@@ -1,6 +1,7 @@
 #include "common/data/structures.h"
 
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
@@ -15,6 +16,21 @@ using PresetSizes = std::vector<std::pair<std::string, int>>;
 
 bool LosesMost(const ClassStructures& shown, const KeptStructures& kept) {
   return 2 * kept.structures < shown.structures && 2 * kept.pixels < shown.pixels;
+}
+
+// Members of a document's object. They throw for what is there no such thing.
+const Json& ObjectIn(const Json& object, const char* name) {
+  const Json& value = object.at(name);
+  if (!value.is_object()) throw std::invalid_argument(absl::StrCat("'", name, "' is no object"));
+  return value;
+}
+
+int64_t CountIn(const Json& object, const char* name, int64_t most) {
+  const Json& value = object.at(name);
+  if (!value.is_number_unsigned() || value.get<uint64_t>() > static_cast<uint64_t>(most)) {
+    throw std::invalid_argument(absl::StrCat("'", name, "' is no count of 0 to ", most));
+  }
+  return value.get<int64_t>();
 }
 
 // The smallest larger preset by which most that vanishes is kept: "; with --preset P N vanish".
@@ -75,24 +91,25 @@ std::string MaskFactsJson(const MaskFacts& facts) {
 absl::StatusOr<MaskFacts> ParseMaskFacts(std::string_view json) {
   try {
     const Json document = Json::parse(json);
-    MaskFacts facts{.images = document.at("images"),
-                    .with_structures = document.at("with_structures"),
-                    .classes = {}};
-    for (const auto& [label, shown] : document.at("classes").items()) {
+    MaskFacts facts{
+        .images = CountIn(document, "images", INT64_MAX), .with_structures = 0, .classes = {}};
+    facts.with_structures = CountIn(document, "with_structures", facts.images);
+    for (const auto& [label, shown] : ObjectIn(document, "classes").items()) {
       ClassStructures& own = facts.classes[label];
-      own.images = shown.at("images");
-      own.structures = shown.at("structures");
-      own.pixels = shown.at("pixels");
-      for (const auto& [text, kept] : shown.at("kept").items()) {
+      own.images = CountIn(shown, "images", facts.with_structures);
+      own.pixels = CountIn(shown, "pixels", INT64_MAX);
+      own.structures = CountIn(shown, "structures", own.pixels);
+      for (const auto& [text, kept] : ObjectIn(shown, "kept").items()) {
         int size = 0;
-        if (!absl::SimpleAtoi(text, &size)) {
+        if (!absl::SimpleAtoi(text, &size) || size < 1) {
           return absl::InvalidArgumentError("facts of masks: a size is no number");
         }
-        own.kept[size] = {kept.at("structures"), kept.at("pixels")};
+        own.kept[size] = {CountIn(kept, "structures", own.structures),
+                          CountIn(kept, "pixels", own.pixels)};
       }
     }
     return facts;
-  } catch (const Json::exception& error) {
+  } catch (const std::exception& error) {
     return absl::InvalidArgumentError(absl::StrCat("facts of masks: ", error.what()));
   }
 }

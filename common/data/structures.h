@@ -41,7 +41,8 @@ struct MaskFacts {
 // One image's masks, or a whole part, to the sum.
 void Add(const MaskFacts& part, MaskFacts& sum);
 
-// As JSON, for the catalog, and back. InvalidArgument for another document.
+// As JSON, and back. InvalidArgument for another document, and for counts that can't be: below 0,
+// or a part greater than its whole.
 std::string MaskFactsJson(const MaskFacts& facts);
 absl::StatusOr<MaskFacts> ParseMaskFacts(std::string_view json);
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/data/label_table.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
 #include "server/catalog/datasets.h"
@@ -102,23 +103,30 @@ absl::Status CheckMethod(const v1::AlignSpec& spec, const SettingMap& settings) 
   return absl::OkStatus();
 }
 
-// A segmentation model that learned one label table can't be tested on another.
+// Of a dataset's labels as the catalog keeps them.
+absl::StatusOr<LabelTable> LabelsOf(ServiceContext& context, const std::string& id) {
+  std::string text;
+  absl::Status status = context.catalog.Transact([&](Sql& sql) -> absl::Status {
+    const std::optional<DatasetRecord> record = FindDataset(sql, id);
+    if (!record) return absl::AbortedError(absl::StrCat("datasets/", id, " has just been deleted"));
+    text = record->labels;
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return LabelTable::Parse(text);
+}
+
 absl::Status CheckLabels(ServiceContext& context, const JobRecord& job) {
   if (job.target.empty() || job.settings.at("evaluate.segmenter") == "none") {
     return absl::OkStatus();
   }
-  std::string source, target;
-  absl::Status status = context.catalog.Transact([&](Sql& sql) {
-    if (const auto record = FindDataset(sql, job.source)) source = record->labels;
-    if (const auto record = FindDataset(sql, job.target)) target = record->labels;
-    return absl::OkStatus();
-  });
-  if (!status.ok() || source == target) return status;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "spec.target: datasets/", job.target, " has the labels ", target,
-      ", but the source datasets/", job.source, " has ", source,
-      "; push the target again with the source's labels, or set evaluate.segmenter=none to go "
-      "without the downstream evaluation"));
+  const absl::StatusOr<LabelTable> source = LabelsOf(context, job.source);
+  if (!source.ok()) return source.status();
+  const absl::StatusOr<LabelTable> target = LabelsOf(context, job.target);
+  if (!target.ok()) return target.status();
+  return Annotate(CheckSameClasses(*source, absl::StrCat("datasets/", job.source), *target,
+                                   absl::StrCat("datasets/", job.target)),
+                  "spec.target");
 }
 
 }  // namespace

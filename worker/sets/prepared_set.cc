@@ -98,19 +98,49 @@ class SetCounter {
   MaskFacts masks_;
 };
 
-PreparedFacts FactsIn(const at::Tensor& counts, const at::Tensor& text) {
-  if (counts.scalar_type() != at::kLong || counts.numel() != 2 || text.scalar_type() != at::kByte) {
-    throw std::runtime_error("its counts are none");
-  }
-  const absl::StatusOr<MaskFacts> masks =
-      ParseMaskFacts({reinterpret_cast<const char*>(text.const_data_ptr<uint8_t>()),
-                      static_cast<size_t>(text.numel())});
-  if (!masks.ok()) throw std::runtime_error("its counts of structures are none");
-  return {counts[0].item<int64_t>(), counts[1].item<int64_t>(), *masks};
-}
-
 void Require(bool holds, const char* otherwise) {
   if (!holds) throw std::runtime_error(otherwise);
+}
+
+// What was counted in `set`, of which all else is there.
+PreparedFacts FactsIn(const at::Tensor& counts, const at::Tensor& text, const ImageSet& set) {
+  const int64_t masks = set.classes.defined() ? set.size() : 0;
+  Require(counts.scalar_type() == at::kLong && counts.sizes() == at::IntArrayRef{2},
+          "its counts are not two numbers");
+  PreparedFacts facts{.different = counts[0].item<int64_t>(),
+                      .with_structures = counts[1].item<int64_t>(),
+                      .masks = {}};
+  Require(facts.different >= 1 && facts.different <= set.size() && facts.with_structures >= 0 &&
+              facts.with_structures <= masks,
+          "its counts are not of as many images as it has");
+  Require(text.scalar_type() == at::kByte && text.sizes() == at::IntArrayRef{kMaskFactsBytes},
+          "its facts of masks are not a text of the format's length");
+  absl::StatusOr<MaskFacts> parsed =
+      ParseMaskFacts({reinterpret_cast<const char*>(text.const_data_ptr<uint8_t>()),
+                      static_cast<size_t>(text.numel())});
+  Require(parsed.ok(), "its facts of masks cannot be read");
+  Require(parsed->images == masks, "its facts of masks are not of as many masks as it has");
+  for (const auto& [label, shown] : parsed->classes) {
+    Require(set.labels.ClassOfName(label) > 0, "its facts of masks are of classes that it lacks");
+  }
+  facts.masks = *std::move(parsed);
+  return facts;
+}
+
+// The masks of a set whose images are there.
+void MapMasks(const SafetensorsFile& file, const std::string& table, ImageSet& set) {
+  const absl::StatusOr<LabelTable> labels = LabelTable::Parse(table);
+  Require(labels.ok(), "its labels are none");
+  set.labels = *labels;
+  set.classes = file.Get("classes");
+  set.mask_digests = file.Get("mask_digests");
+  Require(set.classes.scalar_type() == at::kByte &&
+              set.classes.sizes() ==
+                  at::IntArrayRef{set.size(), set.images.size(2), set.images.size(3)},
+          "its masks are not one for each image");
+  Require(set.mask_digests.scalar_type() == at::kByte &&
+              set.mask_digests.sizes() == at::IntArrayRef{set.size(), kDigestBytes},
+          "its digests are not one for each mask");
 }
 
 // Undefined for a set of whole pictures.
@@ -217,21 +247,9 @@ ImageSet MapPrepared(const std::filesystem::path& path) {
   Require(set.image_digests.scalar_type() == at::kByte &&
               set.image_digests.sizes() == at::IntArrayRef{set.size(), kDigestBytes},
           "its digests are not one for each image");
-  set.facts = FactsIn(file.Get("counts"), file.Get("mask_facts"));
+  if (!strings["labels"].empty()) MapMasks(file, strings["labels"], set);
+  set.facts = FactsIn(file.Get("counts"), file.Get("mask_facts"), set);
   set.views = ViewsIn(file, set);
-  if (strings["labels"].empty()) return set;
-  const absl::StatusOr<LabelTable> labels = LabelTable::Parse(strings["labels"]);
-  Require(labels.ok(), "its labels are none");
-  set.labels = *labels;
-  set.classes = file.Get("classes");
-  set.mask_digests = file.Get("mask_digests");
-  Require(set.classes.scalar_type() == at::kByte &&
-              set.classes.sizes() ==
-                  at::IntArrayRef{set.size(), set.images.size(2), set.images.size(3)},
-          "its masks are not one for each image");
-  Require(set.mask_digests.scalar_type() == at::kByte &&
-              set.mask_digests.sizes() == at::IntArrayRef{set.size(), kDigestBytes},
-          "its digests are not one for each mask");
   return set;
 }
 

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "common/settings/least_numbers.h"
 #include "worker/gates/mask_agreement.h"
 #include "worker/pairs/pair_list.h"
@@ -26,23 +25,12 @@ using nlohmann::json;
 
 constexpr int64_t kTested = 16;  // images at a time, as Segment takes them
 
-std::vector<std::string> ClassNames(const LabelTable& labels) {
-  std::vector<std::string> names;
-  for (const LabelTable::Label& label : labels.labels()) names.push_back(label.name);
-  return names;
-}
-
-// Grey values may differ between datasets, but the classes must be the same in the same order.
 void CheckTarget(const ImageSet& source, const ImageSet& target) {
   if (!target.classes.defined()) {
     throw TaskError(absl::InvalidArgumentError(
         "the target has no masks; push it as a dataset with masks, or leave the target out"));
   }
-  const auto have = ClassNames(target.labels), want = ClassNames(source.labels);
-  if (have == want) return;
-  throw TaskError(absl::InvalidArgumentError(absl::StrCat(
-      "the target dataset has the classes ", absl::StrJoin(have, ", "), ", but the source has ",
-      absl::StrJoin(want, ", "), "; push the target with labels of the source's names and order")));
+  ThrowIfError(CheckSameClasses(source.labels, "the source", target.labels, "the target"));
 }
 
 // NaN, of a class that is in neither mask, becomes null.
@@ -168,7 +156,7 @@ TaskOutputs RunEvaluate(const TaskSpec& spec, TaskContext& context) {
               {"run", IntegerSetting(spec, "run")},
               {"pairs", trained.pairs},
               {"iterations", iterations},
-              {"classes", ClassNames(source.labels)}};
+              {"classes", source.labels.Names()}};
   AddScores(*trained.model, target, DeviceOf(context), progress, scores);
   return {{"scores", ValueOrThrow(context.Store(scores.dump()))}};
 }

@@ -164,6 +164,20 @@ TEST(LabelTableTest, ClassesAndValuesAreInverse) {
   EXPECT_EQ(pixels, values);
 }
 
+TEST(LabelTableTest, ClassesAreTheSameByNameAndOrderWhateverTheirValues) {
+  const auto check = [](const char* source, const char* target) {
+    return CheckSameClasses(*LabelTable::Parse(source), "datasets/a", *LabelTable::Parse(target),
+                            "datasets/b");
+  };
+  EXPECT_TRUE(check("cup=0,disc=128", "cup=255,disc=7,background=0").ok());
+  EXPECT_TRUE(check("cup=0,disc=128", "cup=#ff0000,disc=#00ff00").ok());
+  ExpectRefused(check("cup=0,disc=128", "disc=128,cup=0"),
+                {"datasets/b has the classes disc, cup, but datasets/a has cup, disc",
+                 "in the same order", "evaluate.segmenter=none"});
+  ExpectRefused(check("cup=0,disc=128", "cup=0"), {"datasets/b has the classes cup, but"});
+  ExpectRefused(check("polyp=255", "lesion=255"), {"lesion", "polyp"});
+}
+
 TEST(LabelTableTest, All256ValuesCanBeUsed) {
   std::vector<LabelTable::Label> labels;
   for (int value = 1; value < 256; ++value) labels.push_back({"v" + std::to_string(value), value});

@@ -68,8 +68,46 @@ TEST(StructuresTest, FactsAddUpAndTurnBackFromJson) {
   EXPECT_EQ(sum.images, 200);
   EXPECT_EQ(sum.classes["polyp"].kept[64], (KeptStructures{9, 90}));
   EXPECT_EQ(*ParseMaskFacts(MaskFactsJson(sum)), sum);
-  EXPECT_FALSE(ParseMaskFacts("[]").ok());
-  EXPECT_FALSE(ParseMaskFacts("").ok());
+}
+
+// `json` with one part of it replaced.
+std::string With(std::string json, const std::string& part, const std::string& other) {
+  const size_t at = json.find(part);
+  EXPECT_NE(at, std::string::npos) << part;
+  return json.replace(at, part.size(), other);
+}
+
+TEST(StructuresTest, FactsThatCannotBeAreRefused) {
+  const std::string good = MaskFactsJson(Polyps(4, 40, {{64, {3, 30}}}));
+  ASSERT_TRUE(ParseMaskFacts(good).ok());
+  for (const std::string& bad : {std::string(),
+                                 std::string("[]"),
+                                 std::string("null"),
+                                 good.substr(0, good.size() / 2),
+                                 good + "}",
+                                 std::string(100000, '['),
+                                 With(good, "polyp", "\xff"),
+                                 With(good, R"("images":100)", R"("images":-100)"),
+                                 With(good, R"("images":100)", R"("images":100.0)"),
+                                 With(good, R"("images":100)", R"("images":1e300)"),
+                                 With(good, R"("images":100)", R"("images":1e999)"),
+                                 With(good, R"("images":100)", R"("images":18446744073709551615)"),
+                                 With(good, R"("images":100)", R"("images":"100")"),
+                                 With(good, R"("images":100)", R"("images":89)"),
+                                 With(good, R"("images":90)", R"("images":91)"),
+                                 With(good, R"("pixels":40)", R"("pixels":3)"),
+                                 With(good, R"("pixels":30)", R"("pixels":41)"),
+                                 With(good, R"("structures":3)", R"("structures":5)"),
+                                 With(good, R"("structures":3)", R"("structures":-3)"),
+                                 With(good, R"("with_structures":90)", R"("with_structures":101)"),
+                                 With(good, R"("64")", R"("-64")"),
+                                 With(good, R"("64")", R"("side")"),
+                                 With(good, R"({"64":{"pixels":30,"structures":3}})", "[]"),
+                                 std::string(R"({"classes":[],"images":1,"with_structures":0})"),
+                                 std::string(R"({"images":1,"with_structures":0})")}) {
+    EXPECT_EQ(ParseMaskFacts(bad).status().code(), absl::StatusCode::kInvalidArgument)
+        << bad.substr(0, 200);
+  }
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ TEST_F(JobSubmissionTest, RefusesFramingAloneWithoutFrames) {
       "framing can't be none");
 }
 
-TEST_F(JobSubmissionTest, RefusesToEvaluateOnATargetWithOtherLabels) {
+TEST_F(JobSubmissionTest, RefusesToEvaluateOnATargetOfOtherClasses) {
   v1::Manifest other = ManifestOf(2, 60);
   other.mutable_labels(0)->set_name("adenoma");
   ASSERT_EQ(CreateDataset("target", other), absl::OkStatus());
@@ -87,11 +87,27 @@ TEST_F(JobSubmissionTest, RefusesToEvaluateOnATargetWithOtherLabels) {
         with_target(request);
         Set(request, "evaluate.segmenter", "unet");
       },
-      "datasets/target has the labels adenoma=255,background=0, but the source datasets/polyps "
-      "has polyp=255,background=0");
+      "spec.target: datasets/target has the classes adenoma, but datasets/polyps has polyp");
   v1::CreateJobRequest request = JobRequest(1);
   with_target(request);
   EXPECT_TRUE(CreateJob(request).ok()) << "without an evaluation labels do not matter";
+}
+
+TEST_F(JobSubmissionTest, EvaluatesOnATargetWithTheSameClassesInOtherValuesOrColours) {
+  v1::Manifest values = ManifestOf(2, 60), colours = ManifestOf(2, 70);
+  values.mutable_labels(0)->set_value(0);
+  values.set_background(255);
+  colours.mutable_labels(0)->clear_value();
+  colours.mutable_labels(0)->set_colour("#ff0000");
+  colours.set_background_colour("#000000");
+  const std::map<std::string, v1::Manifest> targets{{"values", values}, {"colours", colours}};
+  for (const auto& [id, manifest] : targets) {
+    ASSERT_EQ(CreateDataset(id, manifest), absl::OkStatus());
+    v1::CreateJobRequest request = JobRequest(1);
+    request.mutable_spec()->set_target("datasets/" + id);
+    Set(request, "evaluate.segmenter", "unet");
+    EXPECT_EQ(CreateJob(request).status(), absl::OkStatus()) << id;
+  }
 }
 
 TEST_F(JobSubmissionTest, RefusesDatasetsThatAreNotThere) {

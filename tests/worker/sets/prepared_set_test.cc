@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -17,6 +18,7 @@
 namespace alignflow {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class PreparedSetTest : public TaskFixture {
@@ -29,16 +31,43 @@ class PreparedSetTest : public TaskFixture {
                    *context)
         .status();
   }
+  using Tensors = std::map<std::string, at::Tensor>;
+  using Strings = std::map<std::string, std::string>;
   // The packed file with other tensors or strings.
   std::string Changed(const std::string& packed,
-                      const std::function<void(std::map<std::string, at::Tensor>&,
-                                               std::map<std::string, std::string>&)>& change) {
+                      const std::function<void(Tensors&, Strings&)>& change) {
     const SafetensorsFile file(blobs_->PathOf(packed));
-    std::map<std::string, at::Tensor> tensors;
+    Tensors tensors;
     for (const std::string& name : file.Names()) tensors[name] = file.Get(name).clone();
-    std::map<std::string, std::string> strings = file.metadata();
+    Strings strings = file.metadata();
     change(tensors, strings);
     return SerializeSafetensors(tensors, strings);
+  }
+  // The packed file with another tensor of that name.
+  std::string WithTensor(const std::string& packed, const std::string& name,
+                         const at::Tensor& tensor) {
+    return Changed(packed, [&](Tensors& tensors, Strings&) { tensors[name] = tensor; });
+  }
+  // The packed file with other facts of masks: `part` of their text replaced by `other`.
+  std::string WithFacts(const std::string& packed, const std::string& part,
+                        const std::string& other) {
+    return Changed(packed, [&](Tensors& tensors, Strings&) {
+      at::Tensor& facts = tensors["mask_facts"];
+      const auto bytes = static_cast<size_t>(facts.numel());
+      std::string text(reinterpret_cast<const char*>(facts.data_ptr<uint8_t>()), bytes);
+      const size_t at = text.find(part);
+      ASSERT_NE(at, std::string::npos) << part;
+      text.replace(at, part.size(), other);
+      text.resize(bytes, ' ');
+      std::ranges::copy(text, facts.data_ptr<uint8_t>());
+    });
+  }
+  void ExpectRefused(const std::string& bytes, const std::string& reason) {
+    const absl::Status status = StatusOfDescribe(bytes);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << reason << ": " << status;
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr("the prepared source"), HasSubstr(reason)));
+    EXPECT_THAT(std::string(status.message()), ::testing::Not(HasSubstr(folder_.string())));
   }
 };
 
@@ -92,8 +121,6 @@ TEST_F(PreparedSetTest, ProgressIsToldAndACancelLeavesNothing) {
 TEST_F(PreparedSetTest, WhatWasCutOrForgedIsRefused) {
   const std::string packed = Prepared(PutPhantoms(PhantomDomain::kSource, 4, true));
   const std::string bytes = blobs_->Read(packed);
-  using Tensors = std::map<std::string, at::Tensor>;
-  using Strings = std::map<std::string, std::string>;
   const std::vector<std::string> forged{
       "",
       bytes.substr(0, bytes.size() / 2),
@@ -117,17 +144,93 @@ TEST_F(PreparedSetTest, WhatWasCutOrForgedIsRefused) {
       Changed(packed, [](Tensors& tensors, Strings&) {
         tensors["name_ends"] = at::zeros({3}, at::kLong);
       })};
-  for (size_t i = 0; i < forged.size(); ++i) {
-    const absl::Status status = StatusOfDescribe(forged[i]);
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << i << ": " << status;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("the prepared source"));
-    EXPECT_THAT(std::string(status.message()), ::testing::Not(HasSubstr(folder_.string())));
+  for (const std::string& file : forged) ExpectRefused(file, "");
+}
+
+TEST_F(PreparedSetTest, ForgedCountsAreRefused) {
+  const std::string packed = Prepared(PutPhantoms(PhantomDomain::kSource, 4, true));
+  ASSERT_TRUE(StatusOfDescribe(WithTensor(packed, "counts", at::tensor({4, 4}, at::kLong))).ok());
+  ExpectRefused(Changed(packed, [](Tensors& tensors, Strings&) { tensors.erase("counts"); }),
+                "has no tensor 'counts'");
+  for (const at::Tensor& counts :
+       {at::tensor({4, 4}, at::kInt), at::tensor({4, 4}, at::kByte), at::tensor({4, 4}, at::kFloat),
+        at::tensor({4, 4, 4}, at::kLong), at::full({1}, 4, at::kLong), at::empty({0}, at::kLong),
+        at::tensor({4, 4}, at::kLong).view({1, 2}), at::tensor({4, 4}, at::kLong).view({2, 1})}) {
+    ExpectRefused(WithTensor(packed, "counts", counts), "its counts are not two numbers");
+  }
+  using Counts = std::vector<int64_t>;
+  for (const Counts& counts : {Counts{-1, 4},
+                               {0, 4},
+                               {5, 4},
+                               {4, -1},
+                               {4, 5},
+                               {INT64_MAX, 4},
+                               {INT64_MIN, 4},
+                               {4, INT64_MAX},
+                               {4, INT64_MIN}}) {
+    ExpectRefused(WithTensor(packed, "counts", at::tensor(counts, at::kLong)),
+                  "its counts are not of as many images as it has");
+  }
+  const std::string bare = Prepared(PutPhantoms(PhantomDomain::kSource, 4, false));
+  ExpectRefused(WithTensor(bare, "counts", at::tensor({4, 1}, at::kLong)),
+                "its counts are not of as many images as it has");
+}
+
+TEST_F(PreparedSetTest, ForgedFactsOfMasksAreRefused) {
+  const std::string packed = Prepared(PutPhantoms(PhantomDomain::kSource, 4, true));
+  const std::string bare = Prepared(PutPhantoms(PhantomDomain::kSource, 4, false));
+  const at::Tensor good = SafetensorsFile(blobs_->PathOf(packed)).Get("mask_facts");
+  ExpectRefused(Changed(packed, [](Tensors& tensors, Strings&) { tensors.erase("mask_facts"); }),
+                "has no tensor 'mask_facts'");
+  for (const at::Tensor& facts :
+       {good.to(at::kInt), good.narrow(0, 0, 4096).clone(), at::empty({0}, at::kByte),
+        good.clone().view({1, -1}), good[0].clone(), at::cat({good, good})}) {
+    ExpectRefused(WithTensor(packed, "mask_facts", facts), "not a text of the format's length");
+  }
+  const std::string unread = "its facts of masks cannot be read";
+  for (const uint8_t byte : {0, int{' '}, int{'['}, 255}) {
+    ExpectRefused(WithTensor(packed, "mask_facts", at::full_like(good, byte)), unread);
+  }
+  for (const auto& [part, other] : std::map<std::string, std::string>{
+           {"{", "["},
+           {"}", " "},
+           {"\"", "\xff"},
+           {R"("images":4)", R"("images":-4)"},
+           {R"("images":4)", R"("images":4.5)"},
+           {R"("images":4,"with_structures":4})", R"("images":4})"},
+           {R"("images":4,"with_structures":4)", R"("images":4,"with_structures":5)"},
+           {R"("images":4,"with_structures":4)", R"("images":4,"with_structures":-1)"},
+           {R"("structures":)", R"("structures":-)"},
+           {R"("structures":)", R"("structures":99999999999999999)"},
+           {R"("128":)", R"("0":)"}}) {
+    ExpectRefused(WithFacts(packed, part, other), unread);
+  }
+  ExpectRefused(
+      WithFacts(packed, R"("images":4,"with_structures":4)", R"("images":5,"with_structures":4)"),
+      "its facts of masks are not of as many masks as it has");
+  ExpectRefused(WithFacts(packed, "polyp", "lesion"),
+                "its facts of masks are of classes that it lacks");
+  ExpectRefused(WithTensor(bare, "mask_facts", good),
+                "its facts of masks are not of as many masks as it has");
+}
+
+TEST_F(PreparedSetTest, ForgedDigestsOfImagesAreRefused) {
+  const std::string packed = Prepared(PutPhantoms(PhantomDomain::kSource, 4, true));
+  ExpectRefused(Changed(packed, [](Tensors& tensors, Strings&) { tensors.erase("image_digests"); }),
+                "has no tensor 'image_digests'");
+  for (const at::Tensor& digests :
+       {at::zeros({4, 32}, at::kInt), at::zeros({3, 32}, at::kByte), at::zeros({5, 32}, at::kByte),
+        at::zeros({4, 31}, at::kByte), at::zeros({4, 0}, at::kByte), at::zeros({128}, at::kByte),
+        at::zeros({4, 32, 1}, at::kByte)}) {
+    ExpectRefused(WithTensor(packed, "image_digests", digests),
+                  "its digests are not one for each image");
   }
 }
 
 TEST_F(PreparedSetTest, AMaskWithAnUnknownClassIsRefusedWhenItIsTaken) {
-  const std::string forged = Changed(Prepared(PutPhantoms(PhantomDomain::kSource, 3, true)),
-                                     [](auto& tensors, auto&) { tensors["classes"][1][5][5] = 2; });
+  const std::string forged =
+      Changed(Prepared(PutPhantoms(PhantomDomain::kSource, 3, true)),
+              [](Tensors& tensors, Strings&) { tensors["classes"][1][5][5] = 2; });
   const ImageSet set = Map(blobs_->Put(forged));
   EXPECT_NO_THROW(TakeBatch(set, at::tensor({0, 2}, at::kLong), at::kCPU));
   EXPECT_THROW(TakeBatch(set, at::tensor({1}, at::kLong), at::kCPU), std::runtime_error);
@@ -169,7 +272,7 @@ TEST_F(PreparedSetTest, AShardReadsItsOwnRowsAlone) {
   }
   ASSERT_EQ(used.size(), 16u);
   const std::vector<std::string> names = Map(packed).names;
-  const std::string destroyed = Changed(packed, [&](auto& tensors, auto&) {
+  const std::string destroyed = Changed(packed, [&](Tensors& tensors, Strings&) {
     for (size_t i = 0; i < names.size(); ++i) {
       if (used.contains(names[i])) continue;
       tensors["images"][i].fill_(7);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "tests/worker/tasks/task_fixture.h"
 
@@ -161,13 +162,32 @@ TEST_F(EvaluateTest, ScoresCarryTheGroupsOfTheImages) {
                                                                    {"patient_left_eye", "ppati"}}));
 }
 
+TEST_F(EvaluateTest, ATargetWithTheSameClassesInOtherValuesGetsTheSameScores) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 6, true);
+  const std::string target = PutPhantoms(PhantomDomain::kTargetA, 4, true);
+  DatasetManifest other = *ParseManifest(blobs_->Read(target));
+  const LabelTable before = other.labels;
+  other.labels = *LabelTable::Parse("polyp=7,background=100");
+  for (DatasetItem& item : other.items) {
+    cv::Mat mask = *DecodeMask(blobs_->Read(item.mask), item.name, &before);
+    const std::span<uint8_t> pixels(mask.data, mask.total());
+    before.ToClasses(pixels);
+    other.labels.ToValues(pixels);
+    item.mask = blobs_->Put(*EncodePng(mask));
+  }
+  const std::string renumbered = blobs_->Put(*WriteManifest(other));
+  ASSERT_NE(renumbered, target);
+  EXPECT_EQ(Scores(Evaluate({{"source", source}, {"target", renumbered}}, 4)),
+            Scores(Evaluate({{"source", source}, {"target", target}}, 4)));
+}
+
 TEST_F(EvaluateTest, ATargetOfOtherClassesOrWithoutMasksIsRefusedByName) {
   const std::string source = PutPhantoms(PhantomDomain::kSource, 3, true);
   DatasetManifest other = *ParseManifest(blobs_->Read(source));
   other.labels = *LabelTable::Parse("lesion=255");
   EXPECT_THAT(
       ErrorOf(Evaluate({{"source", source}, {"target", blobs_->Put(*WriteManifest(other))}}, 1)),
-      AllOf(HasSubstr("target dataset has the classes lesion"), HasSubstr("polyp")));
+      HasSubstr("the target has the classes lesion, but the source has polyp; push"));
   EXPECT_THAT(
       ErrorOf(Evaluate(
           {{"source", source}, {"target", PutPhantoms(PhantomDomain::kTargetA, 3, false)}}, 1)),
