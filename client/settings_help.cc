@@ -14,6 +14,12 @@ std::string Range(const Setting& setting) {
   if (setting.type == SettingType::kChoice)
     return absl::StrJoin(std::vector<std::string>(setting.choices.begin(), setting.choices.end()),
                          " | ");
+  if (setting.type == SettingType::kShares) {
+    return absl::StrCat(
+        "shares of ",
+        absl::StrJoin(std::vector<std::string>(setting.choices.begin(), setting.choices.end()),
+                      ", "));
+  }
   if (setting.type == SettingType::kFolder) return "a folder's name";
   if (setting.type == SettingType::kText) return "text";
   if (setting.type == SettingType::kInteger) {

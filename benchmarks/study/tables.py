@@ -8,7 +8,7 @@ from rows import BASELINE, REAL, REAL_VIEWS
 
 LEVEL = 0.05  # of Holm's corrected p-values
 
-MADE = ("stage 2", "pairs")
+MADE = ("pairs", "stage 2", "recoloured")
 # Of what a row's pairs are: column, figure, digits.
 COLUMNS = [
     ("MMD", "mmd to target", 2),

@@ -1,7 +1,6 @@
 #include "common/settings/settings.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numeric>
 #include <optional>
@@ -13,17 +12,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/settings/canonical_text.h"
+#include "common/settings/pair_mix.h"
 
 namespace alignflow {
 namespace {
-
-// The shortest decimal text that reads back as the same number, without an exponent.
-std::string RealText(double value) {
-  char text[400];
-  value += 0.0;  // no "-0"
-  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed).ptr;
-  return std::string(text, end);
-}
 
 std::string RangeText(const Setting& setting) {
   return absl::StrCat(RealText(setting.minimum), " to ", RealText(setting.maximum));
@@ -70,6 +63,12 @@ absl::StatusOr<std::string> CanonicalValue(const Setting& setting, const std::st
     return absl::InvalidArgumentError(
         absl::StrCat(what, "not one line of at most ", kMaxTextBytes, " bytes"));
   }
+  if (setting.type == SettingType::kShares) {
+    const absl::StatusOr<Shares> shares = ParseShares(text, setting.choices);
+    if (shares.ok()) return SharesText(*shares);
+    return absl::InvalidArgumentError(
+        absl::StrCat("setting ", std::string(setting.name), ": ", shares.status().message()));
+  }
   if (setting.type == SettingType::kChoice) {
     if (std::ranges::find(setting.choices, text) != setting.choices.end()) return text;
     const std::vector<std::string> choices(setting.choices.begin(), setting.choices.end());
@@ -90,18 +89,27 @@ absl::StatusOr<std::string> CanonicalValue(const Setting& setting, const std::st
   return *canonical;
 }
 
-// Stage 2 tunes steps that are generated: the first of them lies behind the start of generation.
+// Whether stage 2's trajectories start from source images.
+absl::StatusOr<bool> Restyles(const SettingMap& resolved) {
+  const absl::StatusOr<PairMix> mix = PairMix::Of(resolved);
+  if (!mix.ok()) return mix.status();
+  return mix->model_kind() == PairKind::kRestyled;
+}
+
+// Stage 2 tunes steps that are made anew: the first of them lies behind the start of restyling.
 absl::Status CheckStart(const SettingMap& resolved) {
   double strength = 0;
   int64_t start_index = 0;
-  if (!absl::SimpleAtod(resolved.at("generate.strength"), &strength) ||
+  if (!absl::SimpleAtod(resolved.at("restyle.strength"), &strength) ||
       !absl::SimpleAtoi(resolved.at("align.start_index"), &start_index)) {
-    return absl::InternalError("generate.strength or align.start_index is not a number");
+    return absl::InternalError("restyle.strength or align.start_index is not a number");
   }
+  const absl::StatusOr<bool> restyles = Restyles(resolved);
+  if (!restyles.ok()) return restyles.status();
   const int64_t start = std::lround(20 * (1 - strength));
-  if (start_index > start || strength == 1) return absl::OkStatus();
+  if (start_index > start || !*restyles) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat("settings align.start_index and generate.strength: generation starts at step ",
+      absl::StrCat("settings align.start_index and restyle.strength: restyling starts at step ",
                    start, " of 20, so align.start_index must be above it; raise one of the two"));
 }
 
@@ -152,8 +160,36 @@ Setting Choice(std::string_view name, Names choices, Names kinds, std::string_vi
   return {name, SettingType::kChoice, 0, 0, std::move(choices), std::move(kinds), help};
 }
 
+Setting Mix(std::string_view name, Names parts, Names kinds, std::string_view help) {
+  return {name, SettingType::kShares, 0, 0, std::move(parts), std::move(kinds), help};
+}
+
 Setting Words(std::string_view name, SettingType type, Names kinds, std::string_view help) {
   return {name, type, 0, 0, {}, std::move(kinds), help};
+}
+
+// Settings of earlier versions, and what says the same today.
+constexpr std::pair<std::string_view, std::string_view> kOldNames[] = {
+    {"generate.strength",
+     "restyle.strength (0.1 to 0.95), or generate.mix=generated:1 for images from noise, which "
+     "strength 1 meant"},
+    {"generate.detail", "restyle.detail"},
+    {"generate.least_style", "restyle.least_style"},
+    {"generate.recoloured",
+     "generate.mix, such as generate.mix=restyled:0.5,recoloured:0.5 where half the pairs are to "
+     "be recoloured"},
+};
+
+absl::Status NoSuchSetting(const std::string& name) {
+  for (const auto& [old, instead] : kOldNames) {
+    if (old != name) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no setting '", name, "' any more; write ", std::string(instead)));
+  }
+  std::vector<std::string> names;
+  for (const Setting& known : AllSettings()) names.emplace_back(known.name);
+  return absl::InvalidArgumentError(
+      absl::StrCat("there is no setting '", name, "'; the nearest is ", Nearest(name, names)));
 }
 
 }  // namespace
@@ -226,6 +262,10 @@ const std::vector<Setting>& AllSettings() {
            "stage 2 goes back to its best state; 0: never"),
       Choice("masks.kind", {"real", "synthetic", "both"}, {"generate"},
              "Masks of the pairs: the source's, new ones made from them, or each half the pairs"),
+      Choice(
+          "masks.start", {"warp", "noise"}, {"generate"},
+          "What images of new masks start from: warp, the source image whose mask the new one is "
+          "made after, warped to it and restyled, or noise (paper)"),
       Integer("masks.iterations", 1, 1000000, {"fit-masks"}, "Training steps of the mask model"),
       Integer("masks.batch", 1, 1024, {"fit-masks"}, "Masks in a training step"),
       Real("masks.learning_rate", 1e-8, 1, {"fit-masks"}, "AdamW's peak rate for the mask model"),
@@ -243,19 +283,21 @@ const std::vector<Setting>& AllSettings() {
              "Solver of the path's equation (paper: euler)"),
       Real("generate.guidance", 0, 30, {"generate"},
            "Guidance scale: how far the mask is stressed against an empty one; 1: not at all"),
-      Real("generate.strength", 0.1, 1, {"rollout", "align", "generate"},
-           "Share of the path that is generated: 1 starts from noise (paper), less from the mask's "
-           "own source image, partly noised, which keeps its structure"),
-      Real("generate.detail", 0, 1, {"rollout", "align", "generate"},
-           "With generate.strength below 1: share of the source image's fine texture, which the "
-           "model smooths away, that is given back"),
-      Real("generate.least_style", 0, 1, {"generate"},
-           "With align.tune=style: every pair takes a share of the references' style drawn between "
-           "this and 1; below 1 the pairs span the way from the source's look to the references'"),
-      Real(
-          "generate.recoloured", 0, 1, {"generate"},
-          "With generate.strength below 1: share of the pairs whose image is the mask's own source "
-          "image with the references' colours (Reinhard's transfer) instead of a generated one"),
+      Mix("generate.mix", PairKindNames(), {"generate"},
+          "What the pairs are, by shares that add up to 1: generated (from noise, as in the "
+          "paper), "
+          "restyled (the model starts from the mask's own source image) and recoloured (that image "
+          "in the references' colours, Reinhard's transfer, without a model)"),
+      Real("restyle.strength", 0.1, 0.95, {"rollout", "align", "generate"},
+           "Of restyled pairs: share of the path that is made anew; the more, the less is kept of "
+           "the source image's structure"),
+      Real("restyle.detail", 0, 1, {"rollout", "align", "generate"},
+           "Of restyled pairs: share of the source image's fine texture, which the model smooths "
+           "away, that is given back"),
+      Real("restyle.least_style", 0, 1, {"generate"},
+           "Of restyled pairs, with align.tune=style: each takes a share of the references' style "
+           "drawn between this and 1; below 1 they span the way from the source's look to the "
+           "references'"),
       Choice("gates.enabled", {"on", "off"}, {"generate", "figures"},
              "Whether each pair must pass mask agreement and memorization before it is handed out"),
       Real("gates.mask_agreement", 0, 1, {"generate", "figures"},
@@ -302,12 +344,7 @@ absl::StatusOr<SettingMap> ResolveSettings(std::string_view preset, const Settin
   for (const auto& [name, text] : given) {
     const auto& all = AllSettings();
     const auto setting = std::ranges::find(all, name, &Setting::name);
-    if (setting == all.end()) {
-      std::vector<std::string> names;
-      for (const Setting& known : all) names.emplace_back(known.name);
-      return absl::InvalidArgumentError(
-          absl::StrCat("there is no setting '", name, "'; the nearest is ", Nearest(name, names)));
-    }
+    if (setting == all.end()) return NoSuchSetting(name);
     if (!resolved->contains(name)) {
       return absl::InvalidArgumentError(absl::StrCat("setting ", name, ": the preset ",
                                                      std::string(preset), " does not have it"));
@@ -328,6 +365,14 @@ SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
     const auto value = resolved.find(std::string(setting.name));
     if (value != resolved.end()) part.insert(*value);
   }
+  if (kind != "rollout" && kind != "align") return part;
+  // What their trajectories start from is all that they ask of the mix.
+  const absl::StatusOr<bool> restyles = Restyles(resolved);
+  if (!restyles.ok()) return part;
+  const PairKind start = *restyles ? PairKind::kRestyled : PairKind::kGenerated;
+  part["generate.mix"] = SharesText({{std::string(NameOf(start)), 1}});
+  if (!*restyles)
+    std::erase_if(part, [](const auto& one) { return one.first.starts_with("restyle."); });
   return part;
 }
 

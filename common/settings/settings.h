@@ -26,6 +26,7 @@ enum class SettingType {
   kInteger,
   kReal,
   kChoice,
+  kShares,  // shares of named parts that add up to 1 (canonical_text.h): "a:0.5,b:0.5"
   kFolder,  // the plain name of a folder: letters, digits, '-', '_' and '.', which is not the first
   kText     // one line of UTF-8, at most kMaxTextBytes; may be empty
 };
@@ -37,7 +38,7 @@ struct Setting {
   std::string_view name;  // such as "align.weight"
   SettingType type;
   double minimum, maximum;                // kInteger, kReal; inclusive
-  std::vector<std::string_view> choices;  // kChoice
+  std::vector<std::string_view> choices;  // kChoice; kShares: the parts' names
   std::vector<std::string_view> kinds;    // the task kinds whose result depends on it
   std::string_view help;                  // one line, with unit and source (paper's table)
 };
@@ -53,8 +54,9 @@ const std::vector<std::string>& PresetNames();
 absl::StatusOr<SettingMap> PresetDefaults(std::string_view preset);
 
 // The preset's defaults overridden by `given`, all in canonical text. InvalidArgument names an
-// unknown key with the nearest valid one, a key that the preset does not have, a value that is not
-// of its type, and a value out of range with the range.
+// unknown key with the nearest valid one or, of an earlier version, with what to write today, a key
+// that the preset does not have, a value that is not of its type, and a value out of range with the
+// range.
 absl::StatusOr<SettingMap> ResolveSettings(std::string_view preset, const SettingMap& given);
 
 // The side in pixels of the square that a preset works at, under its settings. InvalidArgument for
@@ -64,7 +66,8 @@ absl::StatusOr<int> ImageSizeOf(std::string_view preset, const SettingMap& resol
 const std::vector<std::pair<std::string, int>>& PresetSizes();
 
 // The part of `resolved` that a task kind's result depends on, plus "preset". Memoization rests on
-// it.
+// it. Of generate.mix, rollout and align are told the kind that they start from alone, so that jobs
+// with other shares use the same model.
 SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
                           const SettingMap& resolved);
 

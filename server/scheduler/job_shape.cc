@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/numbers.h"
+#include "common/settings/pair_mix.h"
 
 namespace alignflow {
 namespace {
@@ -33,7 +34,10 @@ JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
   shape.rolls_out = shape.aligns && value("align.rollout", "pool") != "fresh";
   shape.makes_masks = !shape.transfers && value("masks.kind", "real") != "real";
   shape.has_gates = !shape.transfers && value("gates.enabled", "off") == "on";
-  shape.recolours = shape.aligns && value("generate.recoloured", "0") != "0";
+  const absl::StatusOr<PairMix> mix = PairMix::Of(settings);
+  shape.recolours = shape.aligns && mix.ok() && mix->Makes(PairKind::kRecoloured);
+  shape.compares = shape.aligns && (!mix.ok() || mix->Makes(PairKind::kGenerated) ||
+                                    mix->Makes(PairKind::kRestyled));
   const std::string framing = value("framing", "none");
   shape.cuts_views = framing != "none";
   shape.frames_as_references = framing == "references";

@@ -18,6 +18,7 @@ struct JobShape {
   bool makes_masks = false;  // new masks
   bool has_gates = false;    // pairs must pass before they are handed out
   bool recolours = false;    // some pairs are source images in the references' colours
+  bool compares = false;     // images of stage 1 for the masks of the pairs that a model makes
   bool cuts_views = false;   // models see fields of view, not whole pictures
   bool frames_as_references = false;  // pairs get the references' frames
   int evaluation_runs = 0;   // segmentation models on each side; 0: no downstream evaluation

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/settings/pair_mix.h"
 #include "server/scheduler/job_shape.h"
 
 namespace alignflow {
@@ -122,6 +123,12 @@ void GiveMasks(const JobShape& shape, OutputReader& outputs, std::vector<TaskSpe
   }
 }
 
+// Stage 1 recolours nothing, so that jobs with other shares of recoloured pairs use its images.
+void MakeOfStage1(TaskSpec& task) {
+  const absl::StatusOr<PairMix> mix = PairMix::Of(task.settings);
+  if (mix.ok()) task.settings["generate.mix"] = mix->OfModelText();
+}
+
 std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
                                     OutputReader& outputs) {
   TaskSpec task = SourceTask(job, shape, shape.transfers ? "transfer" : "generate", outputs);
@@ -135,7 +142,11 @@ std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
   if (!shape.transfers) {
     const std::string stage1 = outputs.Get({"fit", 0}, "model");
     task.inputs["model"] = shape.aligns ? outputs.Get({"align", 0}, "model") : stage1;
-    if (shape.aligns) task.inputs["stage1"] = stage1;
+    if (shape.aligns) {
+      task.inputs["stage1"] = stage1;
+    } else {
+      MakeOfStage1(task);
+    }
   }
   std::vector<TaskSpec> tasks = Sharded(task, job.pairs);
   GiveMasks(shape, outputs, tasks);
@@ -144,9 +155,8 @@ std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
 
 // What stage 1's images do not depend on.
 bool IsOfStage2(absl::string_view setting) {
-  return absl::StartsWith(setting, "gates.") || setting == "generate.least_style" ||
-         setting == "generate.recoloured" || setting == "align.references" ||
-         setting == "align.tune";
+  return absl::StartsWith(setting, "gates.") || setting == "restyle.least_style" ||
+         setting == "align.references" || setting == "align.tune";
 }
 
 // Images of stage 1 for the same masks. They are for the figures only, so no gates: such settings
@@ -162,6 +172,7 @@ std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
     const auto preset = defaults->find(name);
     if (preset != defaults->end()) value = preset->second;
   }
+  MakeOfStage1(task);
   if (task.settings.contains("gates.enabled")) task.settings["gates.enabled"] = "off";
   std::vector<TaskSpec> tasks = Sharded(task, shape.compared_pairs);
   GiveMasks(shape, outputs, tasks);
@@ -218,7 +229,7 @@ TaskSpec FiguresTask(const PlanInput& job, const JobShape& shape, OutputReader& 
   if (!job.target_digest.empty()) {
     task.inputs["target"] = outputs.Get(PreparedPlace(shape, true, PicturesOf(shape)), "packed");
   }
-  if (shape.aligns) outputs.GetAll("compare", shape.compared_shards, "pairs", "stage1", task);
+  if (shape.compares) outputs.GetAll("compare", shape.compared_shards, "pairs", "stage1", task);
   outputs.GetAll("generate", shape.compared_shards, "pairs", "stage2", task);
   for (size_t i = 0; i < shape.evaluated.size(); ++i) {
     const int runs = shape.evaluation_runs, first = 2 * runs * static_cast<int>(i);
@@ -245,7 +256,7 @@ std::vector<std::string> Stages(const PlanInput& job) {
   add(shape.aligns, "align");
   add(shape.makes_masks, "masks");
   add(true, "generate");
-  add(shape.aligns, "compare");
+  add(shape.compares, "compare");
   add(shape.evaluation_runs > 0, "baseline");
   add(shape.evaluation_runs > 0, "evaluate");
   add(true, "figures");
@@ -296,7 +307,7 @@ std::vector<TaskPlace> Prerequisites(const PlanInput& job, std::string_view stag
     add(true, "baseline", forms * shape.evaluation_runs);
   } else if (stage == "figures") {
     add(true, "generate", shape.compared_shards);
-    add(shape.aligns, "compare", shape.compared_shards);
+    add(shape.compares, "compare", shape.compared_shards);
     add(true, "evaluate", 2 * forms * shape.evaluation_runs);
   }
   return places;

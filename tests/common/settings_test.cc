@@ -32,7 +32,9 @@ TEST(SettingsTest, NamesAreUniqueAndEverySettingBelongsToATaskAndIsExplained) {
     EXPECT_TRUE(names.insert(setting.name).second) << setting.name;
     EXPECT_FALSE(setting.kinds.empty()) << setting.name;
     EXPECT_FALSE(setting.help.empty()) << setting.name;
-    EXPECT_EQ(setting.type == SettingType::kChoice, !setting.choices.empty()) << setting.name;
+    const bool has_names =
+        setting.type == SettingType::kChoice || setting.type == SettingType::kShares;
+    EXPECT_EQ(has_names, !setting.choices.empty()) << setting.name;
   }
 }
 
@@ -76,13 +78,76 @@ TEST(SettingsTest, AValueOutOfRangeIsRefusedWithTheRange) {
 }
 
 TEST(SettingsTest, StepsBeforeTheStartOfGenerationCannotBeTuned) {
-  const std::string error = ErrorOf({{"generate.strength", "0.5"}, {"align.start_index", "10"}});
-  EXPECT_THAT(error, HasSubstr("generate.strength"));
+  const std::string error = ErrorOf({{"restyle.strength", "0.5"}, {"align.start_index", "10"}});
+  EXPECT_THAT(error, HasSubstr("restyle.strength"));
   EXPECT_THAT(error, HasSubstr("align.start_index"));
   EXPECT_TRUE(
-      ResolveSettings("unet-64", {{"generate.strength", "0.5"}, {"align.start_index", "11"}}).ok());
+      ResolveSettings("unet-64", {{"restyle.strength", "0.5"}, {"align.start_index", "11"}}).ok());
   EXPECT_TRUE(
-      ResolveSettings("unet-64", {{"generate.strength", "1"}, {"align.start_index", "0"}}).ok());
+      ResolveSettings("unet-64", {{"generate.mix", "generated:1"}, {"align.start_index", "0"}})
+          .ok())
+      << "from noise every step is made";
+}
+
+TEST(SettingsTest, SharesAreOneTextInOneOrder) {
+  for (const char* text : {"recoloured:0.5,restyled:0.5", "restyled:.50, recoloured:5e-1"}) {
+    const auto resolved = ResolveSettings("unet-64", {{"generate.mix", text}});
+    ASSERT_TRUE(resolved.ok()) << resolved.status();
+    EXPECT_EQ(resolved->at("generate.mix"), "restyled:0.5,recoloured:0.5");
+  }
+}
+
+TEST(SettingsTest, SharesThatAreNoneAreRefusedWithTheRemedy) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "'' is not a name and its share"},
+      {"restyled", "'restyled' is not a name and its share"},
+      {"restyled:a", "'restyled:a' is not a name and its share"},
+      {"restyled:1:2", "'restyled:1:2' is not a name and its share"},
+      {"restiled:1", "'restiled' is not one of generated, restyled, recoloured"},
+      {"restyled:0,recoloured:1", "the share of restyled is not above 0"},
+      {"restyled:-1,recoloured:2", "the share of restyled is not above 0"},
+      {"restyled:nan", "the share of restyled is not above 0"},
+      {"restyled:inf", "the shares add up to inf"},
+      {"restyled:0.5,restyled:0.5", "restyled is there twice"},
+      {"restyled:0.5,recoloured:0.6", "the shares add up to 1.1"},
+      {"restyled:1,", "'' is not a name and its share"},
+  };
+  for (const auto& [text, what] : cases) {
+    const std::string error = ErrorOf({{"generate.mix", text}});
+    EXPECT_THAT(error, HasSubstr(std::string("setting generate.mix: ") + what)) << text;
+    EXPECT_THAT(error, HasSubstr("such as generated:0.34,restyled:0.33,recoloured:0.33")) << text;
+  }
+}
+
+TEST(SettingsTest, ANameOfAnEarlierVersionSaysWhatToWriteInstead) {
+  EXPECT_THAT(ErrorOf({{"generate.strength", "1"}}), HasSubstr("generate.mix=generated:1"));
+  EXPECT_THAT(ErrorOf({{"generate.strength", "0.5"}}), HasSubstr("restyle.strength"));
+  EXPECT_THAT(ErrorOf({{"generate.detail", "0"}}), HasSubstr("write restyle.detail"));
+  EXPECT_THAT(ErrorOf({{"generate.least_style", "0"}}), HasSubstr("write restyle.least_style"));
+  EXPECT_THAT(ErrorOf({{"generate.recoloured", "0.5"}}),
+              HasSubstr("generate.mix=restyled:0.5,recoloured:0.5"));
+  EXPECT_THAT(ErrorOf({{"restyle.strength", "1"}}), HasSubstr("0.1 to 0.95"));
+}
+
+// The shares of a mix, but for what trajectories start from, are no matter of training.
+TEST(SettingsTest, JobsOfOtherSharesUseTheSameModel) {
+  const auto of = [](const char* mix, const char* strength) {
+    return *ResolveSettings("unet-64", {{"generate.mix", mix}, {"restyle.strength", strength}});
+  };
+  const SettingMap half = of("restyled:0.5,recoloured:0.5", "0.3");
+  for (const char* kind : {"rollout", "align"}) {
+    const auto part = [&](const SettingMap& resolved) {
+      return SettingsOfKind(kind, "unet-64", resolved);
+    };
+    for (const char* mix : {"restyled:1", "recoloured:1", "restyled:0.1,recoloured:0.9",
+                            "generated:0.5,restyled:0.5"}) {
+      EXPECT_EQ(part(of(mix, "0.3")), part(half)) << mix;
+    }
+    EXPECT_NE(part(of("restyled:1", "0.4")), part(half));
+    EXPECT_NE(part(of("generated:1", "0.3")), part(half));
+    EXPECT_EQ(part(of("generated:1", "0.3")), part(of("generated:0.5,recoloured:0.5", "0.4")))
+        << "nothing from noise is restyled";
+  }
 }
 
 // Stage 1 and the rollout pool must be reused by a job with another stage 2.

@@ -87,7 +87,7 @@ def test_job_runs_from_fit_to_figures(service, tmp_path):
     service.afctl("pairs", "pull", job["name"], tmp_path / "pairs")
     check_pulled(tmp_path / "pairs", PAIRS)
     record = json.loads((tmp_path / "pairs" / "manifest.jsonl").read_text().splitlines()[0])["record"]
-    assert record["preset"] == "sd3.5-medium" and record["weights"] == "tiny"
+    assert record["synthetic"] == "generated" and record["preset"] == "sd3.5-medium" and record["weights"] == "tiny"
     assert json.loads((tmp_path / "pairs" / "figures.json").read_text())
 
     # The model is a ControlNet as diffusers names its tensors, with its config.json in the header.

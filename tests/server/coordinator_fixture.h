@@ -273,7 +273,7 @@ class CoordinatorTest : public testing::Test {
       }
       if (role == "pairs") lines += ",\"image\":\"" + Upload(GreyPng(4, 4, shade)).sha256() + "\"";
       lines += ",\"mask\":\"" + Upload(GreyPng(4, 4, 255)).sha256() + "\"";
-      lines += ",\"record\":{\"seed\":0,\"synthetic\":true}}\n";
+      lines += ",\"record\":{\"seed\":0,\"synthetic\":\"restyled\"}}\n";
     }
     return lines;
   }

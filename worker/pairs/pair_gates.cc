@@ -15,19 +15,18 @@ namespace alignflow {
 struct PairGates::State {
   double least_agreement;
   double least_distance;
-  bool from_noise;  // whether a pair must not even resemble a source image
   int64_t classes;
   at::Device device;
   std::shared_ptr<Segmenter> judge;
   std::optional<MemorizationIndex> index;       // unless least_distance is 0
   std::vector<std::vector<std::string>> names;  // of the index's sets
 
-  void CheckMemorization(const at::Tensor& image, bool noise, GateVerdict& verdict) const;
+  void CheckMemorization(const at::Tensor& image, PairKind kind, GateVerdict& verdict) const;
 };
 
 // The nearest image of all sets, but a near copy of a reference before anything of the source: it
 // is what must not be.
-void PairGates::State::CheckMemorization(const at::Tensor& image, bool noise,
+void PairGates::State::CheckMemorization(const at::Tensor& image, PairKind kind,
                                          GateVerdict& verdict) const {
   static constexpr const char* kSets[] = {"source", "references"};
   for (size_t set = 0; set < names.size(); ++set) {
@@ -39,7 +38,8 @@ void PairGates::State::CheckMemorization(const at::Tensor& image, bool noise,
     verdict.nearest_in = kSets[set];
     verdict.near_copy = near;
   }
-  if (!verdict.near_copy || (!from_noise && !noise && verdict.nearest_in == kSets[0])) return;
+  const bool declared = kind != PairKind::kGenerated && verdict.nearest_in == kSets[0];
+  if (!verdict.near_copy || declared) return;
   verdict.passed = false;
   verdict.reason = absl::StrFormat("near copy of %s %s (%.2f)",
                                    verdict.nearest_in == kSets[0] ? "the source's" : "reference",
@@ -51,7 +51,6 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
     : state_(std::make_unique<State>(
           State{.least_agreement = RealSetting(spec, "gates.mask_agreement"),
                 .least_distance = RealSetting(spec, "gates.memorization"),
-                .from_noise = RealSetting(spec, "generate.strength") >= 1,
                 .classes = source.labels.classes(),
                 .device = DeviceOf(context),
                 .judge = LoadSegmenter(context, Input(spec, "judge"), "the judge", kJudgeSegmenter,
@@ -79,7 +78,7 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
 PairGates::~PairGates() = default;
 
 std::vector<GateVerdict> PairGates::Judge(const at::Tensor& images, const at::Tensor& classes,
-                                          bool from_noise) const {
+                                          PairKind kind) const {
   std::vector<GateVerdict> verdicts(images.size(0));
   // One by one: the last bits may depend on the batch, and a verdict must not.
   for (int64_t i = 0; i < images.size(0); ++i) {
@@ -89,7 +88,7 @@ std::vector<GateVerdict> PairGates::Judge(const at::Tensor& images, const at::Te
     verdict.mask_agreement =
         MaskAgreement(seen, classes.narrow(0, i, 1), state_->classes).item<double>();
     verdict.passed = true;
-    if (state_->index) state_->CheckMemorization(image, from_noise, verdict);
+    if (state_->index) state_->CheckMemorization(image, kind, verdict);
     if (verdict.mask_agreement < state_->least_agreement) {
       verdict.passed = false;
       verdict.reason = absl::StrFormat("mask agreement %.2f", verdict.mask_agreement);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/settings/pair_mix.h"
 #include "worker/sets/image_set.h"
 #include "worker/tasks/task.h"
 
@@ -26,9 +27,10 @@ struct GateVerdict {
 // The gates that a generated pair passes before it is handed out. A pair fails
 //   - when mask agreement is below gates.mask_agreement: a segmenter trained on the source's real
 //     pairs (input judge) does not see the asked mask in the image;
-//   - when it is a near copy of one of the references, or, with generate.strength 1, of a source
-//     image. With a smaller strength a pair is its source image restyled: the near copy is declared
-//     and passes.
+//   - when it is a near copy of one of the references, or, of a generated pair, of any source
+//   image.
+//     Restyled and recoloured pairs are copies of a source image by their making: the near copy is
+//     declared and passes.
 // Verdicts on a pair depend on that pair alone. Used from the task's thread.
 class PairGates {
  public:
@@ -40,9 +42,9 @@ class PairGates {
   ~PairGates();
 
   // images: uint8 [B,3,S,S] RGB; classes: uint8 [B,S,S]; both on the CPU. One verdict a row.
-  // from_noise: there is no source image that they restyle, whatever generate.strength is.
+  // kind: what they are.
   std::vector<GateVerdict> Judge(const at::Tensor& images, const at::Tensor& classes,
-                                 bool from_noise = false) const;
+                                 PairKind kind) const;
 
  private:
   struct State;

@@ -15,7 +15,6 @@ namespace alignflow {
 PairMaker::PairMaker(TaskContext& context, const TaskSpec& spec, const ImageSet& source,
                      std::function<void()> unless_cancelled)
     : spec_(spec),
-      source_(source),
       unless_cancelled_(std::move(unless_cancelled)),
       device_(DeviceOf(context)),
       model_(LoadModel(context, spec, Input(spec, "model"), source)) {
@@ -27,10 +26,9 @@ PairMaker::PairMaker(TaskContext& context, const TaskSpec& spec, const ImageSet&
   // again and again.
   const bool has_stage1 = spec.inputs.contains("stage1");
   const bool hands_over = has_stage1 && TextSetting(spec, "generate.path") == "handover";
-  const bool gives_detail =
-      RealSetting(spec, "generate.detail") > 0 && RealSetting(spec, "generate.strength") < 1;
+  const bool gives_detail = RealSetting(spec, "restyle.detail") > 0;
   // A style head is the only thing that tells an aligned U-Net model from its stage-1 model.
-  shares_style_ = has_stage1 && RealSetting(spec, "generate.least_style") < 1 &&
+  shares_style_ = has_stage1 && RealSetting(spec, "restyle.least_style") < 1 &&
                   TextSetting(spec, "align.tune") == "style";
   if (hands_over || (has_stage1 && gives_detail) || shares_style_) {
     stage1_ = LoadModel(context, spec, Input(spec, "stage1"), source);
@@ -53,9 +51,9 @@ std::vector<double> PairMaker::Times(double strength) const {
 at::Tensor PairMaker::Images(const Request& request) const {
   const at::NoGradGuard no_grad;
   const uint64_t seed = IntegerSetting(spec_, "seed");
-  const std::vector<double> times =
-      Times(request.from_noise ? 1 : RealSetting(spec_, "generate.strength"));
-  const at::Tensor origins = TakeBatch(source_, request.items, device_).images;
+  const bool restyles = request.starts.defined();
+  const std::vector<double> times = Times(restyles ? RealSetting(spec_, "restyle.strength") : 1);
+  const at::Tensor starts = restyles ? request.starts.to(device_) : at::Tensor();
   const Condition condition = model_->ConditionOn(model_->EncodeMasks(request.classes));
   std::vector<at::Tensor> noises;
   for (const uint64_t number : request.noise) {
@@ -64,12 +62,12 @@ at::Tensor PairMaker::Images(const Request& request) const {
   const at::Tensor noise = at::cat(noises);
   at::Tensor latent =
       Solve(SolverNamed(TextSetting(spec_, "generate.solver")), lead_ ? *lead_ : *velocity_,
-            TrajectoryStart(*model_, origins, noise, times), times, condition,
+            TrajectoryStart(*model_, starts, noise, times), times, condition,
             [&](int64_t) { unless_cancelled_(); });
   if (lead_) latent = EulerStep(*velocity_, latent, times.back(), 1, condition);
-  if (!request.from_noise) {
+  if (restyles) {
     const at::Tensor detail =
-        SourceDetail(stage1_ ? *stage1_ : *model_, spec_, origins, noise, condition);
+        SourceDetail(stage1_ ? *stage1_ : *model_, spec_, starts, noise, condition);
     if (detail.defined()) latent = latent + detail;
   }
   at::Tensor images = model_->codec().Decode(latent);

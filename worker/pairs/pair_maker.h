@@ -14,17 +14,17 @@ namespace alignflow {
 // Makes images for masks with the model of a generate task, as its settings say.
 class PairMaker {
  public:
-  // Loads the inputs model and, where generation needs it, stage1. `source` and `spec` must outlive
-  // it. `unless_cancelled` is called before each step and may throw.
+  // Loads the inputs model and, where pairs need it, stage1, for masks of the source's labels.
+  // `spec` must outlive it. `unless_cancelled` is called before each step and may throw.
   PairMaker(TaskContext& context, const TaskSpec& spec, const ImageSet& source,
             std::function<void()> unless_cancelled);
 
-  // The masks to make images for, each with the source image that it starts from.
+  // The masks to make images for.
   struct Request {
-    at::Tensor items;    // int64 [B], of the source: the images to start from
     at::Tensor classes;  // uint8 [B,S,S]
-    // The mask is a new one, for which there is no source image: the path starts from noise.
-    bool from_noise = false;
+    // float [B,3,S,S] in [-1,1]: the images that are restyled. Undefined: the path starts from
+    // noise.
+    at::Tensor starts = {};
     std::vector<uint64_t> noise;  // [B] numbers of the random streams
     RandomUse use = RandomUse::kPairNoise;
     std::vector<double> style = {};  // [B] shares of the learned style in [0,1]; empty: all of it
@@ -35,7 +35,7 @@ class PairMaker {
 
   // Whether the stage-1 model leads up to the hand-over.
   bool handover() const { return lead_ != nullptr; }
-  // Whether pairs differ in their share of the learned style.
+  // Whether restyled pairs differ in their share of the learned style.
   bool shares_style() const { return shares_style_; }
 
  private:
@@ -43,7 +43,6 @@ class PairMaker {
   std::vector<double> Times(double strength) const;
 
   const TaskSpec& spec_;
-  const ImageSet& source_;
   std::function<void()> unless_cancelled_;
   at::Device device_;
   std::unique_ptr<Backbone> model_;

@@ -1,11 +1,11 @@
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "absl/strings/str_cat.h"
+#include "common/settings/pair_mix.h"
+#include "worker/masks/mask_warp.h"
 #include "worker/pairs/mask_list.h"
 #include "worker/pairs/pair_frames.h"
 #include "worker/pairs/pair_gates.h"
@@ -36,34 +36,32 @@ constexpr uint64_t kAttemptStreams = 64;
 struct Draft {
   int64_t number = 0;  // from 1
   int64_t item = 0;    // of the source: whose mask it is, or is made after
+  PairKind kind = PairKind::kGenerated;
   bool new_mask = false;
-  bool recoloured = false;  // the item's own image, not a generated one
-  double similarity = 0;    // of a new mask to the item's
-  at::Tensor classes;       // uint8 [S,S]
-  at::Tensor image;         // uint8 [3,S,S]
-  double style = 1;         // share of the references' style
+  double similarity = 0;  // of a new mask to the item's
+  at::Tensor classes;     // uint8 [S,S]
+  at::Tensor start;       // float [3,S,S]: the image that is restyled; undefined for other kinds
+  at::Tensor image;       // uint8 [3,S,S]
+  double style = 1;       // share of the references' style
   std::optional<GateVerdict> verdict;
   int64_t attempts = 1;
 
   bool failed() const { return verdict && !verdict->passed; }
 };
 
-// Of the pairs with a source image, those that are recoloured: none from stage 1, and none where
-// pairs are made from noise.
-double RecolouredShare(const TaskSpec& spec) {
-  const bool restyles =
-      spec.inputs.contains("stage1") && RealSetting(spec, "generate.strength") < 1;
-  return restyles ? RealSetting(spec, "generate.recoloured") : 0;
+// A job's mix, but for stage 1, which knows no references.
+PairMix MixOf(const TaskSpec& spec) {
+  const PairMix mix = ValueOrThrow(PairMix::Of(spec.settings));
+  return spec.inputs.contains("stage1") ? mix : mix.OfStage1();
 }
 
 class PairGroup {
  public:
-  PairGroup(const TaskSpec& spec, const ImageSet& source, const MaskList* masks)
+  PairGroup(const TaskSpec& spec, const PairMix& mix, const ImageSet& source, const MaskList* masks)
       : source_(source),
+        mix_(mix),
         masks_(masks),
-        half_(TextSetting(spec, "masks.kind") == "both"),
-        least_style_(RealSetting(spec, "generate.least_style")),
-        recoloured_(RecolouredShare(spec)),
+        least_style_(RealSetting(spec, "restyle.least_style")),
         seed_(IntegerSetting(spec, "seed")),
         order_(source.size(), seed_, RandomUse::kPairMask) {}
 
@@ -77,56 +75,65 @@ class PairGroup {
       draft.number = first + row + 1;
       draft.item = items[row].item<int64_t>();
       draft.classes = real[row];
-      draft.style = least_style_ +
-                    (1 - least_style_) *
-                        at::rand({1}, RandomStream(seed_, RandomUse::kPairStyle, draft.number - 1))
-                            .item<double>();
-      draft.new_mask = masks_ != nullptr && (!half_ || draft.number % 2 == 0);
-      if (!draft.new_mask) {
-        // Evenly among the pairs that have a source image.
-        const auto index = static_cast<double>(half_ ? (draft.number - 1) / 2 : draft.number - 1);
-        draft.recoloured = std::floor((index + 1) * recoloured_) > std::floor(index * recoloured_);
-        continue;
-      }
+      const PlannedPair plan = mix_.At(draft.number);
+      draft.new_mask = plan.new_mask;
       // Pairs of the group that this shard does not make have no mask here. A real one keeps the
       // batch as large as in the shard that makes them.
-      const GeneratedMask* mask = masks_->Find(draft.number);
-      if (mask == nullptr) continue;
-      draft.similarity = mask->similarity;
-      draft.classes = mask->classes;
+      const GeneratedMask* mask = plan.new_mask ? masks_->Find(draft.number) : nullptr;
+      if (mask != nullptr) {
+        draft.similarity = mask->similarity;
+        draft.classes = mask->classes;
+      }
+      MakeOf(plan.kind, draft);
     }
     return drafts;
   }
 
+  // A recoloured pair would be the same again: a further attempt is what the model makes.
+  void BeginAgain(Draft& draft) const {
+    ++draft.attempts;
+    if (draft.kind == PairKind::kRecoloured) MakeOf(mix_.model_kind(), draft);
+  }
+
  private:
+  void MakeOf(PairKind kind, Draft& draft) const {
+    draft.kind = kind;
+    if (kind != PairKind::kRestyled) return;
+    const ImageBatch origin = TakeBatch(source_, at::tensor({draft.item}, at::kLong), at::kCPU);
+    draft.start = (draft.new_mask ? MaskWarp(origin.classes[0], draft.classes).Images(origin.images)
+                                  : origin.images)[0];
+    draft.style = least_style_ +
+                  (1 - least_style_) *
+                      at::rand({1}, RandomStream(seed_, RandomUse::kPairStyle, draft.number - 1))
+                          .item<double>();
+  }
+
   const ImageSet& source_;
+  const PairMix& mix_;
   const MaskList* masks_;
-  bool half_;
   double least_style_;
-  double recoloured_;
   uint64_t seed_;
   EpochOrder order_;
 };
 
-// Makes the first attempt's images of a whole group: rows that start from a source image, then
-// those that start from noise.
+// Makes the first attempt's images of a whole group: those of each kind that the model makes
+// together.
 void MakeImages(const PairMaker& maker, std::vector<Draft>& drafts) {
-  for (const bool new_mask : {false, true}) {
+  for (const PairKind kind : {PairKind::kRestyled, PairKind::kGenerated}) {
     std::vector<Draft*> rows;
-    std::vector<int64_t> items;
-    std::vector<at::Tensor> classes;
-    PairMaker::Request request{.items = {}, .classes = {}, .from_noise = new_mask, .noise = {}};
+    std::vector<at::Tensor> classes, starts;
+    PairMaker::Request request;
     for (Draft& draft : drafts) {
-      if (draft.new_mask != new_mask || draft.recoloured) continue;
+      if (draft.kind != kind) continue;
       rows.push_back(&draft);
-      items.push_back(draft.item);
       classes.push_back(draft.classes);
+      starts.push_back(draft.start);
       request.noise.push_back(draft.number - 1);
       request.style.push_back(draft.style);
     }
     if (rows.empty()) continue;
-    request.items = at::tensor(items, at::kLong);
     request.classes = at::stack(classes);
+    if (kind == PairKind::kRestyled) request.starts = at::stack(starts);
     const at::Tensor images = maker.Images(request);
     for (size_t row = 0; row < rows.size(); ++row) {
       rows[row]->image = images[static_cast<int64_t>(row)];
@@ -137,27 +144,25 @@ void MakeImages(const PairMaker& maker, std::vector<Draft>& drafts) {
 // The drafts that are to be recoloured get their source image in the references' colours.
 void Recolour(const ImageSet& source, const ColourMoments& references, std::vector<Draft>& drafts) {
   for (Draft& draft : drafts) {
-    if (!draft.recoloured) continue;
+    if (draft.kind != PairKind::kRecoloured) continue;
     const ImageBatch origin = TakeBatch(source, at::tensor({draft.item}, at::kLong), at::kCPU);
     draft.image = BytesFromImages(TransferReinhard(origin.images, references))[0];
   }
 }
 
-// A further attempt at one pair, with noise of its own. Recolouring would give the same again.
+// A further attempt's image, with noise of its own.
 void MakeAgain(const PairMaker& maker, Draft& draft) {
-  ++draft.attempts;
-  draft.recoloured = false;
-  draft.image = maker.Images({.items = at::tensor({draft.item}, at::kLong),
-                              .classes = draft.classes.unsqueeze(0),
-                              .from_noise = draft.new_mask,
-                              .noise = {(draft.number - 1) * kAttemptStreams + draft.attempts},
-                              .use = RandomUse::kPairAttempt,
-                              .style = {draft.style}})[0];
+  draft.image = maker.Images(
+      {.classes = draft.classes.unsqueeze(0),
+       .starts = draft.start.defined() ? draft.start.unsqueeze(0) : at::Tensor(),
+       .noise = {(draft.number - 1) * kAttemptStreams + static_cast<uint64_t>(draft.attempts)},
+       .use = RandomUse::kPairAttempt,
+       .style = {draft.style}})[0];
 }
 
 void Judge(const PairGates& gates, Draft& draft) {
   draft.verdict =
-      gates.Judge(draft.image.unsqueeze(0), draft.classes.unsqueeze(0), draft.new_mask).front();
+      gates.Judge(draft.image.unsqueeze(0), draft.classes.unsqueeze(0), draft.kind).front();
 }
 
 nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const ImageSet& source,
@@ -167,17 +172,20 @@ nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const Imag
                         {"preset", TextSetting(spec, "preset")},
                         {"mask", source.names[draft.item]},
                         {"mask_kind", draft.new_mask ? "synthetic" : "real"},
-                        {"synthetic", true}};
-  if (draft.recoloured) {
+                        {"synthetic", NameOf(draft.kind)}};
+  if (draft.kind == PairKind::kRecoloured) {
     record["method"] = "reinhard";
   } else {
     record.update({{"model", Input(spec, "model")},
                    {"steps", IntegerSetting(spec, "generate.steps")},
                    {"solver", TextSetting(spec, "generate.solver")},
                    {"guidance", RealSetting(spec, "generate.guidance")},
-                   {"strength", draft.new_mask ? 1.0 : RealSetting(spec, "generate.strength")},
-                   {"detail", draft.new_mask ? 0.0 : RealSetting(spec, "generate.detail")},
                    {"path", maker.handover() ? "handover" : "aligned"}});
+  }
+  if (draft.kind == PairKind::kRestyled) {
+    record.update({{"start", draft.new_mask ? "warped source image" : "source image"},
+                   {"strength", RealSetting(spec, "restyle.strength")},
+                   {"detail", RealSetting(spec, "restyle.detail")}});
     if (maker.shares_style()) record["style"] = draft.style;
   }
   if (draft.new_mask) record["mask_similarity"] = draft.similarity;
@@ -206,6 +214,7 @@ std::string LeftOutLine(const Draft& draft, nlohmann::json record) {
 // Images for the source's masks or for new ones, in shards.
 TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   const auto [first, last] = PairNumbersOf(spec);
+  const PairMix mix = MixOf(spec);
   ProgressReporter progress(context, last - first + 1, "images");
   const ImageSet source = LoadPrepared(context, spec, "source");
   const PairMaker maker(context, spec, source, [&] { progress.ThrowIfCancelled(); });
@@ -222,12 +231,12 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   }
 
   std::optional<ColourMoments> colours;
-  if (RecolouredShare(spec) > 0) {
+  if (mix.Makes(PairKind::kRecoloured)) {
     colours = MomentsInView(ImagesFromBytes(LoadLearnedReferences(context, spec).images));
   }
 
   const PairFrames frames(context, spec, source);
-  PairGroup group(spec, source, masks ? &*masks : nullptr);
+  PairGroup group(spec, mix, source, masks ? &*masks : nullptr);
   std::string lines;
   for (int64_t begin = (first - 1) / kGroup * kGroup; begin < last; begin += kGroup) {
     std::vector<Draft> drafts = group.Begin(begin);
@@ -237,6 +246,7 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
       if (draft.number < first || draft.number > last) continue;
       if (gates) Judge(*gates, draft);
       while (draft.failed() && draft.attempts < attempts) {
+        group.BeginAgain(draft);
         MakeAgain(maker, draft);
         Judge(*gates, draft);
       }

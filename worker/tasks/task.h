@@ -43,7 +43,10 @@ namespace alignflow {
 //     {"pair":1,"left_out":"mask agreement 0.21", "record":{...}}. record.gates, if they ran, is
 //     {"mask_agreement":0.83,"memorization":0.61,
 //     "nearest":"<stem>","nearest_in":"source","near_copy":false,"attempts":1,"passed":true};
-//     record.method is "reinhard" where the image is a recoloured one (generate.recoloured).
+//     record.synthetic is what the pair is, "generated", "restyled", "recoloured"
+//     (common/settings/pair_mix.h); record.method, "reinhard" or "fda", is of recoloured pairs
+//     alone, record.start of restyled ones: "source image" or, of a new mask, "warped source
+//     image".
 //   transfer: source, references -> pairs. As generate, by colour transfer (method).
 //   baseline: source -> segmenter. A segmentation model trained on the source alone. Settings run
 //     (1, 2, ...: its seed).
@@ -63,7 +66,8 @@ namespace alignflow {
 //     verdicts.json: [{"name":"alignment","verdict":"good"|"poor"|"not measured","reason":"..."}]
 //     samples.json: [{"pair":1,"mask_origin":"<stem>","images":{"stage 2":{"png":"<base64>",
 //       "mask":"<base64>"},"stage 1":...,"source":...,"nearest":...},"gates":{...}},...];
-//       "method" as in the record
+//       "kind" and "start" are the record's synthetic and start. A pair's image is under the name
+//       of its subject (worker/figures/subjects.h).
 //     scores.json: {"classes":["polyp"],"images":["a","b"],"groups":["seq05",""],"dice":
 //       {"real only":[[[0.7],[null]],...],"real + pairs":[...]}}: by run, image and class, of the
 //       images that the figures count; null where a class is in neither mask; no sides where

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/settings/pair_mix.h"
 #include "worker/pairs/pair_list.h"
 #include "worker/sets/image_set.h"
 #include "worker/sets/prepared_set.h"
@@ -52,7 +53,7 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
                           {"method", method},
                           {"mask", source.names[item.item<int64_t>()]},
                           {"mask_kind", "real"},
-                          {"synthetic", true}};
+                          {"synthetic", method == "framing" ? "framed" : NameOf(PairKind::kRecoloured)}};
     at::Tensor image;
     if (method == "fda") {
       const at::Tensor style = at::randint(

@@ -264,17 +264,45 @@ TEST(PlanTest, GatesGetTheJudgeAndTheReferencesAndLeaveCompareAlone) {
   EXPECT_FALSE(compare.inputs.contains("references"));
   EXPECT_EQ(TaskKey(compare), TaskKey(TasksOf(Job(1), "compare").front()));
   EXPECT_EQ(TaskKey(compare),
-            TaskKey(TasksOf(Job(1, {{"generate.least_style", "0.5"}}), "compare").front()));
+            TaskKey(TasksOf(Job(1, {{"restyle.least_style", "0.5"}}), "compare").front()));
 }
 
 TEST(PlanTest, RecolouringTakesTheReferences) {
-  const auto has_references = [](const char* share) {
-    const PlanInput job =
-        Job(1, {{"framing", "source"}, {"gates.enabled", "off"}, {"generate.recoloured", share}});
+  const auto has_references = [](const char* mix, const char* masks) {
+    const PlanInput job = Job(1, {{"framing", "source"},
+                                  {"gates.enabled", "off"},
+                                  {"generate.mix", mix},
+                                  {"masks.kind", masks}});
     return TasksOf(job, "generate").front().inputs.contains("references");
   };
-  EXPECT_TRUE(has_references("0.5"));
-  EXPECT_FALSE(has_references("0"));
+  EXPECT_TRUE(has_references("restyled:0.5,recoloured:0.5", "real"));
+  EXPECT_TRUE(has_references("restyled:0.5,recoloured:0.5", "both"));
+  EXPECT_FALSE(has_references("restyled:0.5,recoloured:0.5", "synthetic"));
+  EXPECT_FALSE(has_references("restyled:1", "real"));
+  EXPECT_FALSE(has_references("generated:1", "real"));
+}
+
+TEST(PlanTest, JobsWithOtherSharesOfRecolouredPairsUseTheSameModelsAndImagesOfStage1) {
+  const auto key = [](const char* mix, const char* stage, const char* method = "alignflow") {
+    const PlanInput job = Job(1, {{"generate.mix", mix}, {"method", method}});
+    return TaskKey(TasksOf(job, stage).front());
+  };
+  for (const char* stage : {"rollout", "align", "compare"}) {
+    EXPECT_EQ(key("restyled:0.5,recoloured:0.5", stage), key("restyled:1", stage)) << stage;
+    EXPECT_NE(key("generated:1", stage), key("restyled:1", stage)) << stage;
+  }
+  EXPECT_NE(key("restyled:0.5,recoloured:0.5", "generate"), key("restyled:1", "generate"));
+  EXPECT_EQ(key("restyled:0.5,recoloured:0.5", "generate", "controlnet-fm"),
+            key("restyled:1", "generate", "controlnet-fm"));
+  EXPECT_NE(key("generated:0.5,restyled:0.5", "compare"),
+            key("generated:0.4,restyled:0.6", "compare"));
+}
+
+TEST(PlanTest, WhereAllPairsAreRecolouredThereIsNoStage1ToCompareWith) {
+  const PlanInput all = Job(1, {{"generate.mix", "recoloured:1"}});
+  EXPECT_THAT(Stages(all), testing::Not(testing::Contains("compare")));
+  const PlanInput both = Job(2, {{"generate.mix", "recoloured:1"}, {"masks.kind", "both"}});
+  EXPECT_THAT(Stages(both), testing::Contains("compare"));
 }
 
 TEST(PlanTest, EvaluationRunsWithoutAndWithThePairsOfEveryShard) {

@@ -112,7 +112,7 @@ TEST_F(JobsServiceTest, PairsComeInOrderOnceAndWithTheirProvenance) {
     const auto record = nlohmann::json::parse(pair.record_json());
     EXPECT_EQ(record["job"], name);
     EXPECT_EQ(record["pair"], i + 1);
-    EXPECT_EQ(record["synthetic"], true);
+    EXPECT_EQ(record["synthetic"], "restyled");
   }
   const std::vector<v1::Pair> rest = PairsOf(name, 38, &status);
   ASSERT_EQ(rest.size(), 2u);

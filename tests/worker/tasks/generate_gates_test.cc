@@ -81,56 +81,130 @@ TEST_F(GenerateGatesTest, GatesThatLetAllPassChangeNoImageAndLeaveTheirFigures) 
 }
 
 TEST_F(GenerateGatesTest, NewMasksAreTakenAndSaid) {
-  const std::vector<json> lines =
-      Lines({{"masks.kind", "both"}, {"gates.enabled", "off"}}, {{"masks", PutMasks(1, 4)}});
-  for (const json& line : lines) {
-    const int pair = line.at("pair");
-    const json& record = line.at("record");
-    const bool is_new = pair % 2 == 0;
-    EXPECT_EQ(record.at("mask_kind"), is_new ? "synthetic" : "real");
-    const cv::Mat mask = *DecodeMask(blobs_->Read(line.at("mask")), "mask");
-    EXPECT_EQ(mask.at<uint8_t>(20, 10 + pair) == 255 && cv::countNonZero(mask) == 256, is_new);
-    EXPECT_EQ(record.at("strength"), is_new ? 1.0 : 0.3) << "there is no image of a new mask";
+  for (const char* start : {"warp", "noise"}) {
+    const std::vector<json> lines =
+        Lines({{"masks.kind", "both"}, {"masks.start", start}, {"gates.enabled", "off"}},
+              {{"masks", PutMasks(1, 4)}});
+    for (const json& line : lines) {
+      const int pair = line.at("pair");
+      const json& record = line.at("record");
+      const bool is_new = pair % 2 == 0;
+      EXPECT_EQ(record.at("mask_kind"), is_new ? "synthetic" : "real");
+      const cv::Mat mask = *DecodeMask(blobs_->Read(line.at("mask")), "mask");
+      EXPECT_EQ(mask.at<uint8_t>(20, 10 + pair) == 255 && cv::countNonZero(mask) == 256, is_new);
+      const bool from_noise = is_new && std::string(start) == "noise";
+      EXPECT_EQ(record.at("synthetic"), from_noise ? "generated" : "restyled");
+      EXPECT_EQ(record.value("start", ""), from_noise ? ""
+                                           : is_new   ? "warped source image"
+                                                      : "source image");
+    }
   }
 }
 
+// The model of one step draws next to nothing itself, so that what it starts from is to be seen.
+TEST_F(GenerateGatesTest, ANewMasksImageShowsTheSourcesStructureInItsPlace) {
+  const auto seen = [&](const char* start) {
+    const json line = Lines({{"masks.kind", "synthetic"},
+                             {"masks.start", start},
+                             {"restyle.strength", "0.1"},
+                             {"align.start_index", "19"},
+                             {"gates.enabled", "off"}},
+                            {{"masks", PutMasks(1, 4)}})[0];
+    const DatasetManifest manifest = *ParseManifest(blobs_->Read(source_));
+    const auto origin = std::ranges::find(
+        manifest.items, line.at("record").at("mask").get<std::string>(), &DatasetItem::name);
+    // The mean colour of the structure, of the source's and of the new one's.
+    const cv::Scalar real = cv::mean(*DecodeImage(blobs_->Read(origin->image), "real"),
+                                     *DecodeMask(blobs_->Read(origin->mask), "real"));
+    const cv::Scalar made = cv::mean(*DecodeImage(blobs_->Read(line.at("image")), "made"),
+                                     *DecodeMask(blobs_->Read(line.at("mask")), "made"));
+    return cv::norm(real - made);
+  };
+  EXPECT_LT(seen("warp"), 0.5 * seen("noise"));
+}
+
 TEST_F(GenerateGatesTest, APairWithANewMaskIsTheSameWhicheverShardMakesIt) {
-  const SettingMap both{{"masks.kind", "both"}, {"gates.mask_agreement", "0"}};
-  const std::vector<json> whole = Lines(both, {{"masks", PutMasks(1, 4)}});
-  SettingMap part = both;
-  part["first_pair"] = "3";
-  EXPECT_EQ(Lines(part, {{"masks", PutMasks(3, 4)}}),
-            std::vector<json>(whole.begin() + 2, whole.end()));
+  for (const char* start : {"warp", "noise"}) {
+    const SettingMap both{
+        {"masks.kind", "both"}, {"masks.start", start}, {"gates.mask_agreement", "0"}};
+    const std::vector<json> whole = Lines(both, {{"masks", PutMasks(1, 4)}});
+    SettingMap part = both;
+    part["first_pair"] = "3";
+    EXPECT_EQ(Lines(part, {{"masks", PutMasks(3, 4)}}),
+              std::vector<json>(whole.begin() + 2, whole.end()));
+  }
 }
 
 TEST_F(GenerateGatesTest, RecolouredPairsAreThoseOfColourTransfer) {
-  const auto with = [&](const char* share, const char* strength) {
-    return Lines(
-        {{"generate.recoloured", share}, {"generate.strength", strength}, {"gates.enabled", "off"}},
-        {{"stage1", model_}});
+  const auto with = [&](const char* mix) {
+    return Lines({{"generate.mix", mix}, {"gates.enabled", "off"}}, {{"stage1", model_}});
   };
   const auto transferred = LinesOf(
       Run(Spec("transfer", {{"source", source_}, {"references", references_}},
                {{"method", "reinhard"}, {"first_pair", "1"}, {"last_pair", "4"}}))["pairs"]);
-  const std::vector<json> half = with("0.5", "0.3"), none = with("0", "0.3");
+  const std::vector<json> half = with("restyled:0.5,recoloured:0.5"), none = with("restyled:1");
   for (size_t i = 0; i < half.size(); ++i) {
     const bool recoloured = i % 2 == 1;
     EXPECT_EQ(half[i].at("record").contains("method"), recoloured);
+    EXPECT_EQ(half[i].at("record").at("synthetic"), recoloured ? "recoloured" : "restyled");
+    EXPECT_EQ(half[i].at("record").contains("model"), !recoloured);
+    EXPECT_EQ(json::parse(transferred[i]).at("record").at("synthetic"), "recoloured");
     EXPECT_EQ(half[i].at("image"),
               recoloured ? json::parse(transferred[i]).at("image") : none[i].at("image"));
   }
-  EXPECT_EQ(with("0.5", "1"), with("0", "1")) << "from noise no pair is a source image";
 }
 
-TEST_F(GenerateGatesTest, ARecolouredPairThatFailsIsGeneratedInstead) {
-  const std::vector<json> lines =
-      Lines({{"generate.recoloured", "1"}, {"gates.mask_agreement", "1"}, {"gates.attempts", "2"}},
-            {{"stage1", model_}});
-  for (const json& line : lines) {
-    EXPECT_TRUE(line.contains("left_out"));
-    EXPECT_FALSE(line.at("record").contains("method"));
-    EXPECT_EQ(line.at("record").at("gates").at("attempts"), 2);
+TEST_F(GenerateGatesTest, EachPairOfAMixIsWhatItWouldBeAmongItsOwnKind) {
+  const auto with = [&](const char* mix) {
+    return Lines({{"generate.mix", mix}, {"gates.enabled", "off"}, {"last_pair", "8"}},
+                 {{"stage1", model_}});
+  };
+  const std::vector<json> mixed = with("generated:0.25,restyled:0.5,recoloured:0.25");
+  std::map<std::string, int> counts;
+  for (size_t i = 0; i < mixed.size(); ++i) {
+    const std::string kind = mixed[i].at("record").at("synthetic");
+    if (++counts[kind] > 1) continue;  // the last bits of a batch depend on its size
+    const json alone = with((kind + ":1").c_str())[i];
+    EXPECT_EQ(alone.at("record"), mixed[i].at("record"));
+    EXPECT_LT(cv::norm(*DecodeImage(blobs_->Read(alone.at("image")), "alone"),
+                       *DecodeImage(blobs_->Read(mixed[i].at("image")), "mixed"), cv::NORM_INF),
+              2);
   }
+  EXPECT_EQ(counts,
+            (std::map<std::string, int>{{"generated", 2}, {"restyled", 4}, {"recoloured", 2}}));
+}
+
+TEST_F(GenerateGatesTest, ARecolouredPairThatFailsIsMadeByTheModelInstead) {
+  for (const auto& [mix, instead] :
+       {std::pair{"recoloured:1", "restyled"}, {"generated:0.01,recoloured:0.99", "generated"}}) {
+    for (const json& line :
+         Lines({{"generate.mix", mix}, {"gates.mask_agreement", "1"}, {"gates.attempts", "2"}},
+               {{"stage1", model_}})) {
+      EXPECT_TRUE(line.contains("left_out"));
+      EXPECT_FALSE(line.at("record").contains("method"));
+      EXPECT_EQ(line.at("record").at("synthetic"), instead);
+      EXPECT_EQ(line.at("record").at("gates").at("attempts"), 2);
+    }
+  }
+}
+
+// What is made in one job may be copies of two kinds: declared ones, and those that must not be.
+TEST_F(GenerateGatesTest, CopiesAreRefusedOrDeclaredByThePairsOwnKind) {
+  const std::vector<json> lines = Lines({{"generate.mix", "generated:0.5,restyled:0.5"},
+                                         {"gates.mask_agreement", "0"},
+                                         {"gates.memorization", "1"},
+                                         {"gates.attempts", "1"}},
+                                        {{"stage1", model_}});
+  int copies = 0;
+  for (const json& line : lines) {
+    const json& record = line.at("record");
+    const json& gates = record.at("gates");
+    const bool declared =
+        record.at("synthetic") == "restyled" && gates.at("nearest_in") == "source";
+    copies += gates.at("near_copy") && declared;
+    EXPECT_EQ(line.contains("left_out"), gates.at("near_copy") && !declared) << line;
+  }
+  EXPECT_GT(copies, 0);
 }
 
 TEST_F(GenerateGatesTest, SharesOfTheStyleLieBetweenBothStages) {
@@ -141,7 +215,7 @@ TEST_F(GenerateGatesTest, SharesOfTheStyleLieBetweenBothStages) {
                                                  {"pool", pool}}))["model"];
   const auto with = [&](const char* least) {
     return Lines(
-        {{"generate.least_style", least}, {"generate.recoloured", "0"}, {"gates.enabled", "off"}},
+        {{"restyle.least_style", least}, {"generate.mix", "restyled:1"}, {"gates.enabled", "off"}},
         {{"model", aligned}, {"stage1", model_}});
   };
   const std::vector<json> full = with("1"), shared = with("0");

@@ -60,8 +60,9 @@ TEST_F(JudgeTest, TheMaskOfAnUnseenImageIsSeenAndAnotherImagesMaskIsNot) {
   const PairGates gates = Gates({{"gates.mask_agreement", "0.3"}}, {}, /*iterations=*/120);
   for (const PhantomDomain domain : {PhantomDomain::kSource, PhantomDomain::kTargetA}) {
     const ImageSet unseen = Unseen(domain);
-    const double own = MeanAgreement(gates.Judge(unseen.images, unseen.classes));
-    const auto ignored = gates.Judge(unseen.images, unseen.classes.roll(5, 0));
+    const double own =
+        MeanAgreement(gates.Judge(unseen.images, unseen.classes, PairKind::kRestyled));
+    const auto ignored = gates.Judge(unseen.images, unseen.classes.roll(5, 0), PairKind::kRestyled);
     EXPECT_GT(own, domain == PhantomDomain::kSource ? 0.6 : 0.4);
     EXPECT_LT(MeanAgreement(ignored), own / 2);
     int failed = 0;
@@ -75,12 +76,11 @@ TEST_F(JudgeTest, TheMaskOfAnUnseenImageIsSeenAndAnotherImagesMaskIsNot) {
   }
 }
 
-TEST_F(JudgeTest, ACopyOfATrainingImageFailsWhenImagesAreMadeFromNoise) {
+TEST_F(JudgeTest, AGeneratedCopyOfATrainingImageFails) {
   const ImageSet source = Load(source_);
-  const SettingMap from_noise{
-      {"generate.strength", "1"}, {"gates.mask_agreement", "0"}, {"align.start_index", "0"}};
-  const auto copies =
-      Gates(from_noise).Judge(source.images.narrow(0, 3, 4), source.classes.narrow(0, 3, 4));
+  const PairGates gates = Gates({{"gates.mask_agreement", "0"}});
+  const auto copies = gates.Judge(source.images.narrow(0, 3, 4), source.classes.narrow(0, 3, 4),
+                                  PairKind::kGenerated);
   for (int64_t i = 0; i < 4; ++i) {
     EXPECT_TRUE(copies[i].near_copy);
     EXPECT_FALSE(copies[i].passed);
@@ -90,7 +90,8 @@ TEST_F(JudgeTest, ACopyOfATrainingImageFailsWhenImagesAreMadeFromNoise) {
   }
   const ImageSet unseen = Unseen(PhantomDomain::kSource);
   int passed = 0;
-  for (const GateVerdict& verdict : Gates(from_noise).Judge(unseen.images, unseen.classes)) {
+  for (const GateVerdict& verdict :
+       gates.Judge(unseen.images, unseen.classes, PairKind::kGenerated)) {
     passed += verdict.passed;
   }
   EXPECT_GE(passed, kUnseen - 1) << "new images of the same kind are no copies";
@@ -100,7 +101,8 @@ TEST_F(JudgeTest, ARecolouredCopyIsSeenAsOne) {
   const ImageSet source = Load(source_);
   const at::Tensor gain = at::tensor({0.6, 1.0, 1.3}).view({1, 3, 1, 1});
   const at::Tensor colours = ImagesFromBytes(source.images.narrow(0, 4, 8)) * gain - 0.1;
-  const auto verdicts = Gates({}).Judge(BytesFromImages(colours), source.classes.narrow(0, 4, 8));
+  const auto verdicts = Gates({}).Judge(BytesFromImages(colours), source.classes.narrow(0, 4, 8),
+                                        PairKind::kRecoloured);
   for (int64_t i = 0; i < 8; ++i) {
     EXPECT_TRUE(verdicts[i].near_copy) << verdicts[i].memorization;
     EXPECT_EQ(verdicts[i].nearest, source.names[4 + i]);
@@ -111,40 +113,45 @@ TEST_F(JudgeTest, ARecolouredCopyIsSeenAsOne) {
 // than a recoloured copy, but not as far as a new image.
 TEST_F(JudgeTest, TheOriginalIsFoundBehindAnotherScannersImage) {
   const ImageSet rescanned = Load(PutPhantoms(PhantomDomain::kTargetB, 8, true));
-  const auto verdicts = Gates({}).Judge(rescanned.images, rescanned.classes);
+  const auto verdicts = Gates({}).Judge(rescanned.images, rescanned.classes, PairKind::kRestyled);
   for (int64_t i = 0; i < 8; ++i) {
     EXPECT_EQ(verdicts[i].nearest, rescanned.names[i]);
     EXPECT_LT(verdicts[i].memorization, 0.7);
   }
 }
 
-TEST_F(JudgeTest, ARestyledSourceImageIsDeclaredAndPassesWhereThatIsThePlan) {
+TEST_F(JudgeTest, ARestyledOrRecolouredSourceImageIsDeclaredAndPasses) {
   const ImageSet source = Load(source_);
-  const SettingMap restyling{{"generate.strength", "0.3"}, {"gates.mask_agreement", "0"}};
-  const GateVerdict verdict =
-      Gates(restyling).Judge(source.images.narrow(0, 0, 1), source.classes.narrow(0, 0, 1)).front();
-  EXPECT_TRUE(verdict.near_copy);
-  EXPECT_TRUE(verdict.passed);
-  EXPECT_TRUE(verdict.reason.empty());
+  const PairGates gates = Gates({{"gates.mask_agreement", "0"}});
+  for (const PairKind kind : {PairKind::kRestyled, PairKind::kRecoloured}) {
+    const GateVerdict verdict =
+        gates.Judge(source.images.narrow(0, 0, 1), source.classes.narrow(0, 0, 1), kind).front();
+    EXPECT_TRUE(verdict.near_copy);
+    EXPECT_TRUE(verdict.passed);
+    EXPECT_TRUE(verdict.reason.empty());
+  }
 }
 
-TEST_F(JudgeTest, ACopyOfAReferenceFailsWhateverTheStrength) {
+TEST_F(JudgeTest, ACopyOfAReferenceFailsWhateverItsKind) {
   const ImageSet references = Unseen(PhantomDomain::kTargetA);
   const PairGates gates = Gates({{"gates.mask_agreement", "0"}}, references);
-  const GateVerdict verdict =
-      gates.Judge(references.images.narrow(0, 2, 1), references.classes.narrow(0, 2, 1)).front();
-  EXPECT_TRUE(verdict.near_copy);
-  EXPECT_FALSE(verdict.passed);
-  EXPECT_EQ(verdict.nearest_in, "references");
-  EXPECT_EQ(verdict.nearest, references.names[2]);
+  for (const PairKind kind : {PairKind::kGenerated, PairKind::kRestyled, PairKind::kRecoloured}) {
+    const GateVerdict verdict =
+        gates.Judge(references.images.narrow(0, 2, 1), references.classes.narrow(0, 2, 1), kind)
+            .front();
+    EXPECT_TRUE(verdict.near_copy);
+    EXPECT_FALSE(verdict.passed);
+    EXPECT_EQ(verdict.nearest_in, "references");
+    EXPECT_EQ(verdict.nearest, references.names[2]);
+  }
 }
 
 TEST_F(JudgeTest, ZeroSwitchesMemorizationOff) {
   const ImageSet source = Load(source_);
-  const GateVerdict verdict =
-      Gates({{"gates.memorization", "0"}, {"gates.mask_agreement", "0"}})
-          .Judge(source.images.narrow(0, 0, 1), source.classes.narrow(0, 0, 1))
-          .front();
+  const GateVerdict verdict = Gates({{"gates.memorization", "0"}, {"gates.mask_agreement", "0"}})
+                                  .Judge(source.images.narrow(0, 0, 1),
+                                         source.classes.narrow(0, 0, 1), PairKind::kGenerated)
+                                  .front();
   EXPECT_TRUE(verdict.passed);
   EXPECT_TRUE(verdict.nearest.empty());
 }

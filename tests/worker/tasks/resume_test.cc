@@ -58,7 +58,7 @@ TEST_F(ResumeTest, AlignResumedAfterACancelGivesTheSameBytes) {
                                 {"align.rollout", "fresh"},
                                 {"align.iterations", "3"},
                                 {"align.check_interval", "1"},
-                                {"generate.strength", "0.15"}}),
+                                {"restyle.strength", "0.15"}}),
                           2);
   }
 }

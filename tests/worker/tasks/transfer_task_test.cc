@@ -45,6 +45,7 @@ TEST_F(TransferTaskTest, PairsAreTheSourcesRecolouredWhicheverShardMakesThem) {
           << "no pixel of a mask moves";
       EXPECT_NE(pair.image, item->image);
       EXPECT_EQ(nlohmann::json::parse(pair.record).at("method"), method);
+      EXPECT_EQ(nlohmann::json::parse(pair.record).at("synthetic"), "recoloured");
     }
   }
 }

@@ -6,19 +6,26 @@
 #include <optional>
 #include <stdexcept>
 
+#include "common/settings/pair_mix.h"
 #include "worker/alignment/rollout.h"
 #include "worker/flow/path.h"
 #include "worker/models/safetensors.h"
 #include "worker/stores/model_file.h"
+#include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
 #include "worker/training/epoch_order.h"
 
 namespace alignflow {
 namespace {
 
-std::vector<double> TimesOf(const TaskSpec& spec) {
-  return RolloutTimes(1 - RealSetting(spec, "generate.strength"));
+// The share of their path that trajectories are made anew: 1 where they start from noise.
+double StrengthOf(const TaskSpec& spec) {
+  const bool restyles =
+      ValueOrThrow(PairMix::Of(spec.settings)).model_kind() == PairKind::kRestyled;
+  return restyles ? RealSetting(spec, "restyle.strength") : 1;
 }
+
+std::vector<double> TimesOf(const TaskSpec& spec) { return RolloutTimes(1 - StrengthOf(spec)); }
 
 }  // namespace
 
@@ -36,8 +43,8 @@ at::Tensor TrajectoryStart(Backbone& model, const at::Tensor& images, const at::
 
 at::Tensor SourceDetail(Backbone& model, const TaskSpec& spec, const at::Tensor& images,
                         const at::Tensor& noise, const Condition& condition) {
-  const double share = RealSetting(spec, "generate.detail");
-  if (share == 0 || RealSetting(spec, "generate.strength") == 1) return {};
+  const double share = RealSetting(spec, "restyle.detail");
+  if (share == 0) return {};
   const int64_t last = kRolloutSteps - 1;
   const at::Tensor state =
       TrajectoryStart(model, images, noise, {static_cast<double>(last) / kRolloutSteps});
@@ -66,7 +73,8 @@ RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& sp
   const at::Tensor start = TrajectoryStart(frozen, batch.images, noise, times);
   const int64_t from = FirstTunableIndex(spec);
   return {.states = FrozenRollout(frozen, start, times, from, condition, before_step),
-          .detail = SourceDetail(frozen, spec, batch.images, noise, condition),
+          .detail = times.front() > 0 ? SourceDetail(frozen, spec, batch.images, noise, condition)
+                                      : at::Tensor(),
           .classes = batch.classes,
           .masks = frozen.pretrained() ? masks : at::Tensor(),
           .from = from};

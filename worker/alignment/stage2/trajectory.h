@@ -13,8 +13,9 @@ namespace alignflow {
 // Rolled-out trajectories of the frozen stage-1 model with their masks: what stage 2 starts its
 // tunable steps from. Depends on the model, the source and the seed, not on the references.
 struct RolloutPool {
-  at::Tensor states;   // float [P,20-from,C,h,w]
-  at::Tensor detail;   // float [P,C,h,w], SourceDetail of each; undefined with strength 1
+  at::Tensor states;  // float [P,20-from,C,h,w]
+  at::Tensor
+      detail;  // float [P,C,h,w], SourceDetail of each; undefined where they start from noise
   at::Tensor classes;  // uint8 [P,S,S]
   at::Tensor masks;    // [P,...] encoded by a pretrained model; undefined for others
   int64_t from = 0;    // index of the first state
@@ -23,7 +24,8 @@ struct RolloutPool {
 };
 
 // The first tunable index that a task's settings lead to: align.start_index, but not before the
-// trajectories' own start under generate.strength.
+// trajectories' own start: noise, or, where the job's model restyles, source images at
+// restyle.strength.
 int64_t FirstTunableIndex(const TaskSpec& spec);
 
 // Where trajectories start that are made anew with `strength`: x = s x1 + (1-s) eps at the first of
@@ -34,8 +36,8 @@ at::Tensor TrajectoryStart(Backbone& model, const at::Tensor& images, const at::
 // What the model cannot draw of the images that trajectories start from, as latents [B,C,h,w] to
 // add to their ends: x1 - x1hat(x_s, s) at s = 19/20, with x1 the encoded images and x_s made with
 // the trajectories' own noise. It is the fine texture that a small model smooths away. `model` is
-// of stage 1: an aligned one's x1hat has another style. Times generate.detail; undefined where that
-// is 0 or generate.strength is 1.
+// of stage 1: an aligned one's x1hat has another style. Times restyle.detail; undefined where that
+// is 0.
 at::Tensor SourceDetail(Backbone& model, const TaskSpec& spec, const at::Tensor& images,
                         const at::Tensor& noise, const Condition& condition);
 
