@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "client/call.h"
 #include "client/console.h"
+#include "client/mix_text.h"
 #include "client/progress_view.h"
 #include "client/text_table.h"
 #include "client/timestamps.h"
@@ -31,8 +32,8 @@ size_t IndexIn(std::vector<std::string>& list, const std::string& text) {
 }
 
 // Left to right as on the contact sheet.
-constexpr std::array<std::string_view, 6> kImageSubjects = {"source",  "references", "stage 1",
-                                                            "stage 2", "pairs",      "target"};
+constexpr std::array<std::string_view, 7> kImageSubjects = {
+    "source", "references", "stage 1", "stage 2", "recoloured", "pairs", "target"};
 
 // The note of a figure that has no value for want of a file with weights, around the file's name.
 constexpr char kBeforeFile[] = "not available: no ";
@@ -155,6 +156,7 @@ std::string JobText(const v1::Job& job, absl::Time now) {
   Rows rows = {{job.name(), state},       {"created", LocalTimeText(job.create_time())},
                {"source", spec.source()}, {"references", absl::StrCat(spec.references_size())},
                {"pairs", PairsText(job)}, {"preset", spec.preset()}};
+  if (std::string mix = MixText(spec); !mix.empty()) rows.push_back({"made of", std::move(mix)});
   if (!spec.target().empty()) rows.push_back({"target", spec.target()});
   if (job.has_start_time()) {
     const absl::Time end = job.has_end_time() ? ToAbslTime(job.end_time()) : now;

@@ -18,6 +18,7 @@ namespace alignflow {
 // of pairs that the gates left out are missing:
 //   {"job":"jobs/x","frames":"references","pair":1,"image":"images/000001.png","image_sha256":"...",
 //    "mask":"masks/000001.png","mask_sha256":"...","record":{provenance}}
+// record.synthetic says what the pair is: "generated", "restyled" or "recoloured".
 // A pair's line is written after its files, so a crash at any moment leaves at most a torn last
 // line, which is dropped, and files that the disk lost, which their digests tell. One process at a
 // time: the manifest is locked. Not thread-safe.

@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "client/call.h"
 #include "client/job_text.h"
+#include "client/mix_text.h"
 #include "client/progress_view.h"
 #include "client/timestamps.h"
 #include "common/settings/settings.h"
@@ -104,6 +105,7 @@ absl::StatusOr<Json> FetchReportData(Stubs& stubs, const std::string& name) {
     if (curve) data["curves"].push_back(*std::move(document));
   }
   data["defaults"] = PresetDefaults(job->spec().preset()).value_or(SettingMap());
+  data["made_of"] = MixText(job->spec());
   data["command"] = CommandOf(job->spec());
   data["afctl"] = Version();
   data["made"] = absl::FormatTime("%Y-%m-%d %H:%M", absl::Now(), absl::LocalTimeZone());

@@ -12,6 +12,7 @@ namespace alignflow {
 //   {"job": Job, "report": Report, "source": Dataset or null, "target": Dataset or null,
 //    "samples": [...], "embedding": [...], "curves": [...],   as in worker/tasks/task.h
 //    "defaults": {setting: value of the preset}, "command": "afctl align ...",
+//    "made_of": "64 pairs: 32 restyled (...), ...",
 //    "afctl": "0.1.0", "made": "2025-11-21 10:49:03"}
 // Messages are in Protobuf's JSON form. What the job does not have is empty or null.
 // FailedPrecondition until the job's figures are there; DataLoss for a document that can't be read.

@@ -42,8 +42,8 @@ constexpr std::array<std::string_view, 33> kNames = {
     "miou on target (percent)",
     "mdice gain (points)",
 };
-constexpr std::array<std::string_view, 10> kSubjects = {
-    "source", "references", "stage 1",      "stage 2",          "pairs",
+constexpr std::array<std::string_view, 11> kSubjects = {
+    "source", "references", "stage 1",      "stage 2",          "recoloured",         "pairs",
     "target", "real only",  "real + pairs", "real only, views", "real + pairs, views"};
 
 constexpr std::string_view kToTarget = " to target", kToReferences = " to references";

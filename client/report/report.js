@@ -6,7 +6,8 @@ const spec = job.spec, settings = spec.settings || {};
 const list = value => Array.isArray(value) ? value : [];
 const SUBJECTS = {
   'source': {shape: 'circle', colour: '#7f8c95'}, 'references': {shape: 'diamond', colour: '#d62728'},
-  'stage 1': {shape: 'triangle', colour: '#e69f00'}, 'stage 2': {shape: 'circle', colour: '#0072b2'}, 'pairs': {shape: 'circle', colour: '#0072b2'},
+  'stage 1': {shape: 'triangle', colour: '#e69f00'}, 'stage 2': {shape: 'circle', colour: '#0072b2'},
+  'recoloured': {shape: 'diamond', colour: '#cc79a7'}, 'pairs': {shape: 'cross', colour: '#3a3f44'},
   'target': {shape: 'square', colour: '#009e73'},
 };
 const OTHERS = new Map();  // subjects of the downstream evaluation, in the order in which they come
@@ -76,7 +77,7 @@ function showJob() {
     ['References', `${spec.references.length} images${Number(settings['align.references']) > 0 ? `, ${settings['align.references']} of them learned from` : ''}`],
     ['Target, for figures only', datasetText(spec.target, data.target)],
     ['Pairs', `${job.pairs_ready} made${job.pairs_left_out ? `, ${job.pairs_left_out} left out by the gates` : ''}`],
-    ['Method', settings['method']], ['Preset', spec.preset], ['Masks', settings['masks.kind']], ['Gates', settings['gates.enabled']],
+    ['Made of', data.made_of], ['Method', settings['method']], ['Preset', spec.preset], ['Masks', settings['masks.kind']], ['Gates', settings['gates.enabled']],
     ['Segmentation model', evaluated ? `${settings['evaluate.segmenter']}, ${settings['evaluate.seeds']} seeds on each side` : ''],
     ['Started', moment(job.start_time)], ['Time', duration(job.start_time, job.end_time)]]),
     el('details', {}, el('summary', {}, 'Stages and their times'), table(['Stage', 'State', 'Tasks', 'Reused', 'Time', 'Note'], list(job.stages).map(stage => el('tr', {},
@@ -144,15 +145,15 @@ function picture(caption, label, png, mask) {
 function sampleCard(sample) {
   const images = sample.images || {}, gates = sample.gates || {};
   const of = name => images[name] || {};
-  const made = 'stage 2' in images ? 'stage 2' : 'pairs';  // without an alignment there are no stages to tell apart
+  const made = ['stage 2', 'recoloured'].find(name => name in images) || 'pairs';  // without an alignment there are no stages to tell apart
   const mask = of(made).mask || of('stage 1').mask || of('source').mask;
   const texts = [];
   if (isNumber(gates.mask_agreement)) texts.push(`mask agreement ${numberText(gates.mask_agreement, 2)} (at least ${settings['gates.mask_agreement']})`);
   if (isNumber(gates.memorization)) texts.push(`distance to nearest real image ${numberText(gates.memorization, 2)} (at least ${settings['gates.memorization']})`);
   if (gates.attempts > 1) texts.push(`${gates.attempts} attempts`);
   const nearest = gates.nearest ? `Nearest real image: ${gates.nearest}${gates.nearest_in ? `, ${gates.nearest_in}` : ''}` : 'Nearest real image';
-  let caption = made === 'pairs' ? 'The pair\u2019s image' : 'Stage 2: the pair\u2019s image';
-  if (sample.method) caption = 'The pair\u2019s image: the source image recoloured';
+  const kinds = {generated: 'generated from noise', restyled: `the ${sample.start || 'source image'} restyled`, recoloured: 'the source image recoloured'};
+  const caption = `${made === 'stage 2' ? 'Stage 2: the' : 'The'} pair\u2019s image${sample.kind in kinds ? `, ${kinds[sample.kind]}` : ''}`;
   const about = name => `${name} of pair ${sample.pair}, with the mask's outline`;
   return el('article', {class: 'sample'}, el('div', {class: 'head'}, el('span', {class: 'name'}, `Pair ${sample.pair}`),
     sample.mask_origin ? el('span', {}, `mask from ${sample.mask_origin}`) : null, texts.map(text => el('span', {class: 'small'}, text)),

@@ -28,6 +28,10 @@ const std::vector<std::string_view>& PairKindNames() {
 
 std::string_view NameOf(PairKind kind) { return PairKindNames()[static_cast<size_t>(kind)]; }
 
+bool TransfersImages(std::string_view method) {
+  return method == "reinhard" || method == "fda" || method == "framing";
+}
+
 absl::StatusOr<PairMix> PairMix::Of(const SettingMap& settings) {
   const auto value = [&](const char* name, const char* otherwise) {
     const auto setting = settings.find(name);

@@ -25,6 +25,9 @@ inline constexpr int kPairKinds = 3;
 std::string_view NameOf(PairKind kind);
 const std::vector<std::string_view>& PairKindNames();  // in the enum's order
 
+// Whether a method (setting `method`) makes pairs of the source's own images, without a model.
+bool TransfersImages(std::string_view method);
+
 // How one pair is made.
 struct PlannedPair {
   PairKind kind = PairKind::kGenerated;

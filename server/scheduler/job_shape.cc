@@ -14,10 +14,6 @@ int Shards(int64_t pairs) { return static_cast<int>((pairs + kShardPairs - 1) / 
 
 std::string PicturesOf(const JobShape& shape) { return shape.cuts_views ? "view" : "whole"; }
 
-bool TransfersImages(std::string_view method) {
-  return method == "reinhard" || method == "fda" || method == "framing";
-}
-
 JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
   const auto value = [&](const char* name, const char* otherwise) {
     const auto setting = settings.find(name);

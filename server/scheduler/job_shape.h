@@ -21,18 +21,15 @@ struct JobShape {
   bool compares = false;     // images of stage 1 for the masks of the pairs that a model makes
   bool cuts_views = false;   // models see fields of view, not whole pictures
   bool frames_as_references = false;  // pairs get the references' frames
-  int evaluation_runs = 0;   // segmentation models on each side; 0: no downstream evaluation
+  int evaluation_runs = 0;  // segmentation models on each side; 0: no downstream evaluation
   std::vector<std::string> evaluated;  // what these see, in turn: "whole", "view"
-  int shards = 0;            // of all pairs
-  int compared_pairs = 0;    // pairs that the figures look at
-  int compared_shards = 0;   // the shards that hold them
+  int shards = 0;                      // of all pairs
+  int compared_pairs = 0;              // pairs that the figures look at
+  int compared_shards = 0;             // the shards that hold them
 };
 
 // What the tasks of a job work on, as tasks are told: "view" or "whole".
 std::string PicturesOf(const JobShape& shape);
-
-// Whether a method (setting `method`) makes pairs of the source's own images, without a model.
-bool TransfersImages(std::string_view method);
 
 JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs);
 

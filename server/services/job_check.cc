@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/data/label_table.h"
+#include "common/settings/pair_mix.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
 #include "server/catalog/datasets.h"

@@ -30,6 +30,7 @@ class ReportTest : public testing::Test {
     job.mutable_spec()->set_target("datasets/gone");
     job.mutable_spec()->set_preset("unet-64");
     job.mutable_spec()->set_pairs(3);
+    (*job.mutable_spec()->mutable_settings())["generate.mix"] = "recoloured:1";
     job.mutable_spec()->add_references()->set_stem("ref-1");
     job.set_pairs_ready(3);
     coordinator_.datasets.dataset.set_name("datasets/src");
@@ -65,6 +66,7 @@ TEST_F(ReportTest, PageHoldsEverythingThatTheJobHas) {
   const Json data = DataOf(page);
   EXPECT_EQ(data["job"]["name"], FakeJobs::kName);
   EXPECT_EQ(data["samples"].size(), 3u);
+  EXPECT_EQ(data["made_of"].get<std::string>().find("3 pairs: 3 recoloured"), 0u);
   EXPECT_GT(data["embedding"].size(), 100u);
   ASSERT_EQ(data["curves"].size(), 2u);
   EXPECT_EQ(data["curves"][1]["name"], "align");

@@ -143,7 +143,7 @@ def test_job_is_shown_with_its_figures(service, finished_job):
     job = service.afctl("job", "get", finished_job)
     assert job["state"] == "JOB_STATE_SUCCEEDED" and job["pairs_ready"] == PAIRS
     subjects = {figure["subject"] for figure in job["report"]["figures"] if figure["name"].startswith("mmd")}
-    assert {"source", "references", "stage 1", "stage 2", "target"} <= subjects
+    assert {"source", "references", "stage 1", "stage 2", "recoloured", "pairs", "target"} <= subjects
     assert finished_job in [job["name"] for job in service.afctl("job", "list")["jobs"]]
 
 

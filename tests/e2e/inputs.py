@@ -54,5 +54,5 @@ def check_pulled(folder, pairs=PAIRS):
             digest = hashlib.sha256(file.read_bytes()).hexdigest()
             assert digest == line[f"{kind}_sha256"] and line[kind] == f"{kind}s/{file.name}"
             digests[line[kind]] = digest
-    assert {line["record"]["synthetic"] for line in lines} <= {"generated", "restyled", "recoloured"}
+    assert {line["record"]["synthetic"] for line in lines} <= {"generated", "restyled", "recoloured", "framed"}
     return digests

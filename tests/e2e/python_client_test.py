@@ -131,12 +131,12 @@ def test_pairs_come_in_order_from_any_index_with_their_provenance(api, job, data
         assert image.mode == "RGB" and mask.mode == "L" and image.size == mask.size
         assert set(mask.tobytes()) <= {0, 255}
         record = json.loads(pair.record_json)
-        assert record["synthetic"] is True and record["pair"] == pair.index
+        assert record["synthetic"] in ("restyled", "recoloured") and record["pair"] == pair.index
 
 
 def test_report_has_figures_and_a_contact_sheet(api, job):
     report = api.Jobs.GetReport(api.jobs.GetReportRequest(name=job[-1].name), timeout=30)
-    assert {"stage 1", "stage 2", "references"} <= {figure.subject for figure in report.figures}
+    assert {"stage 1", "stage 2", "recoloured", "pairs", "references"} <= {figure.subject for figure in report.figures}
     sheet = next(artifact for artifact in report.artifacts if artifact.name == "contact-sheet.png")
     assert Image.open(io.BytesIO(api.read(sheet.blob.sha256))).format == "PNG"
 

@@ -115,6 +115,7 @@ cv::Mat ContactSheet(const std::vector<ContactSheetColumn>& columns,
     const int left = kMargin + c * (options.tile + kColumnGap);
     DrawText(sheet, column.title, left, top - 10, heading);
     for (size_t r = 0; r < column.images.size(); ++r) {
+      if (column.images[r].empty()) continue;
       const cv::Mat* mask = r < column.masks.size() ? &column.masks[r] : nullptr;
       const cv::Mat tile = MakeTile(column.images[r], mask, options);
       const int y = top + static_cast<int>(r) * (options.tile + kGap);

@@ -8,8 +8,9 @@
 namespace alignflow {
 
 struct ContactSheetColumn {
-  std::string title = {};       // ASCII; one or two words
-  std::vector<cv::Mat> images;  // BGR, 8 bits, any sizes; top to bottom
+  std::string title = {};  // ASCII; one or two words
+  std::vector<cv::Mat>
+      images;  // BGR, 8 bits, any sizes; top to bottom; empty: its place stays free
   std::vector<cv::Mat>
       masks;  // none, or one per image: classes or grey values, one channel, of the image's size
 };

@@ -118,7 +118,7 @@ void AddGapClosed(const Kernels& kernels, const FigureSets& sets, FigureTable& t
                 .better = "higher",
                 .unit = "percent",
                 .note = "not available: stage 1 is not clearly further away than the references",
-                .sample_count = sets.made().size()};
+                .sample_count = sets.Find("stage 2")->size()};
   if (sure.low > 0) {
     figure.value = 100 * (values.at("stage 1") - values.at("stage 2")) / gap;
     figure.note.clear();

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "common/settings/pair_mix.h"
+
 namespace alignflow {
 namespace {
 
@@ -16,13 +18,41 @@ std::optional<double> MaskAgreementOf(const FigureSubject& made, int64_t row) {
   return record["gates"].at("mask_agreement").get<double>();
 }
 
-GateFindings AddGateFigures(const FigureSets& sets, FigureTable& table) {
-  const FigureSubject& made = sets.made();
+namespace {
+
+// A figure of pairs, a value each.
+double AddGateFigure(const FigureSubject& made, const char* name,
+                     const std::vector<double>& by_pair, double scale, const char* better,
+                     const char* unit, bool ran, FigureTable& table) {
+  Figure figure{.name = name,
+                .subject = made.name,
+                .value = {},
+                .interval = {},
+                .better = better,
+                .unit = unit,
+                .note = ran ? "not available: no pair's mask shows a structure"
+                            : "not available: the gates were off",
+                .sample_count = made.size()};
+  if (!by_pair.empty()) {
+    const at::Tensor values = at::tensor(by_pair, at::kDouble) * scale;
+    figure.value = values.mean().item<double>();
+    figure.interval = IntervalOfMean(values, kResamples, table.NextStream());
+    figure.note.clear();
+    figure.sample_count = static_cast<int64_t>(by_pair.size());
+  }
+  table.Add(figure);
+  return figure.value.value_or(0);
+}
+
+GateFindings AddFiguresOf(const FigureSubject& made, FigureTable& table) {
   GateFindings found;
   std::vector<double> agreements, copies;
   for (int64_t row = 0; row < made.size(); ++row) {
     const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
-    if (record.value("strength", 1.0) < 1 || record.contains("method")) ++found.restyled;
+    const std::string kind = KindOfPair(made, row);
+    if (kind == NameOf(PairKind::kRestyled)) ++found.restyled;
+    if (kind == NameOf(PairKind::kRecoloured)) ++found.recoloured;
+    if (kind == "framed") ++found.framed;
     if (!record.contains("gates")) continue;
     ++found.judged;
     // A mask of background alone is met by whatever shows nothing.
@@ -34,35 +64,28 @@ GateFindings AddGateFigures(const FigureSets& sets, FigureTable& table) {
   }
   found.with_structures = static_cast<int64_t>(agreements.size());
   found.ran = found.judged > 0;
-  const auto add = [&](const char* name, const std::vector<double>& by_pair, double scale,
-                       const char* better, const char* unit) {
-    Figure figure{.name = name,
-                  .subject = made.name,
-                  .value = {},
-                  .interval = {},
-                  .better = better,
-                  .unit = unit,
-                  .note = found.ran ? "not available: no pair's mask shows a structure"
-                                    : "not available: the gates were off",
-                  .sample_count = made.size()};
-    if (!by_pair.empty()) {
-      const at::Tensor values = at::tensor(by_pair, at::kDouble) * scale;
-      figure.value = values.mean().item<double>();
-      figure.interval = IntervalOfMean(values, kResamples, table.NextStream());
-      figure.note.clear();
-      figure.sample_count = static_cast<int64_t>(by_pair.size());
-    }
-    table.Add(figure);
-    return figure.value.value_or(0);
-  };
-  found.mask_agreement = add("mask agreement", agreements, 1, "higher", "Dice");
-  add("near copies (percent)", copies, 100, "lower", "percent");
+  found.mask_agreement =
+      AddGateFigure(made, "mask agreement", agreements, 1, "higher", "Dice", found.ran, table);
+  AddGateFigure(made, "near copies (percent)", copies, 100, "lower", "percent", found.ran, table);
+  return found;
+}
+
+}  // namespace
+
+GateFindings AddGateFigures(const FigureSets& sets, FigureTable& table) {
+  for (const FigureSubject& part : sets.subjects) {
+    if (!part.rows.empty()) AddFiguresOf(part, table);
+  }
+  const FigureSubject& made = sets.made();
+  GateFindings found = AddFiguresOf(made, table);
   std::vector<double> outcomes;
   if (found.ran) {
-    outcomes.assign(sets.made().pairs.handed_out, 0);
-    outcomes.insert(outcomes.end(), sets.made().pairs.left_out, 1);
+    outcomes.assign(made.pairs.handed_out, 0);
+    outcomes.insert(outcomes.end(), made.pairs.left_out, 1);
   }
-  found.left_out_share = add("left out (percent)", outcomes, 100, "lower", "percent") / 100;
+  found.left_out_share = AddGateFigure(made, "left out (percent)", outcomes, 100, "lower",
+                                       "percent", found.ran, table) /
+                         100;
   return found;
 }
 

@@ -17,12 +17,12 @@ struct GateFindings {
   int64_t judged = 0;           // pairs whose records have the gates' verdict
   int64_t near_copies = 0;      // of these
   double left_out_share = 0;    // of all pairs asked for
-  // Pairs that are a source image restyled: made from a partly noised source image or by a colour
-  // transfer.
-  int64_t restyled = 0;
+  // Pairs that are copies of a source image by their making.
+  int64_t restyled = 0, recoloured = 0, framed = 0;
 };
 
-// "mask agreement", "near copies (percent)" and "left out (percent)".
+// "mask agreement", "near copies (percent)" and "left out (percent)" of the pairs that the job
+// hands out, the first two of their parts as well.
 GateFindings AddGateFigures(const FigureSets& sets, FigureTable& table);
 
 // record.gates.mask_agreement of a pair; nothing if the gates were off.

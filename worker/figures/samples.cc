@@ -63,13 +63,17 @@ void AddNamed(const ImageSet& set, const std::string& name, const char* as,
   if (found != set.names.end()) images[as] = PictureOf(set, found - set.names.begin());
 }
 
-// The first images of a set for the sheet, or, spread, some from all over it: neighbours may be
-// frames of one video.
+// Rows of a set for the sheet; -1 leaves a place free.
 ContactSheetColumn ColumnOf(const std::string& title, const ImageSet& set, int background,
                             const std::vector<int64_t>& rows) {
   ContactSheetColumn column;
   column.title = title;
   for (const int64_t row : rows) {
+    if (row < 0) {
+      column.images.emplace_back();
+      column.masks.emplace_back();
+      continue;
+    }
     column.images.push_back(ImageOfTensor(set.images[row]));
     if (!set.classes.defined()) continue;
     // The sheet outlines all values but one, so every table's background becomes the same.
@@ -80,11 +84,26 @@ ContactSheetColumn ColumnOf(const std::string& title, const ImageSet& set, int b
   return column;
 }
 
+// From all over a set: neighbours may be frames of one video.
 std::vector<int64_t> Spread(const FigureSubject& subject) {
   const int64_t count = std::min(subject.size(), kSheetRows);
   std::vector<int64_t> rows;
   for (int64_t i = 0; i < count; ++i) rows.push_back(i * subject.size() / count);
   return rows;
+}
+
+// The row of a pair in a subject; -1 if it is not there.
+int64_t RowOfPair(const FigureSubject& subject, int64_t pair) {
+  const auto found = std::ranges::find(subject.pairs.pairs, pair);
+  return found == subject.pairs.pairs.end() ? -1 : found - subject.pairs.pairs.begin();
+}
+
+// The subject of which a pair that the job hands out is a part.
+std::string NameOfPart(const FigureSets& sets, int64_t pair) {
+  for (const FigureSubject& part : sets.subjects) {
+    if (!part.rows.empty() && RowOfPair(part, pair) >= 0) return part.name;
+  }
+  return sets.made().name;
 }
 
 }  // namespace
@@ -95,12 +114,14 @@ std::string SamplesJson(const FigureSets& sets) {
   nlohmann::json samples = nlohmann::json::array();
   for (const int64_t row : RowsToShow(made)) {
     const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
-    nlohmann::json images{{made.name, PictureOf(made.set, row)}};
+    nlohmann::json images{{NameOfPart(sets, made.pairs.pairs[row]), PictureOf(made.set, row)}};
     if (stage1) AddNamed(stage1->set, made.set.names[row], "stage 1", images);
     AddNamed(sets.source().set, sets.source().Kept(made.pairs.origins[row]), "source", images);
     nlohmann::json sample{{"pair", made.pairs.pairs[row]},
                           {"mask_origin", made.pairs.origins[row]}};
-    if (record.contains("method")) sample["method"] = record["method"];
+    for (const auto& [key, as] : {std::pair{"synthetic", "kind"}, {"start", "start"}}) {
+      if (record.contains(key)) sample[as] = record[key];
+    }
     if (record.contains("gates")) {
       sample["gates"] = record["gates"];
       const bool reference = record["gates"].value("nearest_in", "") == "references";
@@ -128,13 +149,11 @@ cv::Mat FiguresSheet(const FigureSets& sets) {
       ColumnOf("source", source.set, background, origins),
       ColumnOf("references", sets.references.set, background, Spread(sets.references))};
   for (const FigureSubject& subject : sets.subjects) {
-    if (!subject.generated()) continue;
-    // The same pairs of both stages, where stage 1 has them.
+    // Parts that together are all pairs show each of them already.
+    if (!subject.generated() || (sets.in_parts() && &subject == &made)) continue;
+    // A line is one pair: where a subject does not have it, the place stays free.
     std::vector<int64_t> rows;
-    for (const int64_t row : first) {
-      const auto found = std::ranges::find(subject.pairs.pairs, made.pairs.pairs[row]);
-      if (found != subject.pairs.pairs.end()) rows.push_back(found - subject.pairs.pairs.begin());
-    }
+    for (const int64_t row : first) rows.push_back(RowOfPair(subject, made.pairs.pairs[row]));
     columns.push_back(ColumnOf(subject.name, subject.set, background, rows));
   }
   if (sets.held_out) {

@@ -14,8 +14,8 @@ namespace alignflow {
 // image that the gates found nearest. Images larger than 256 pixels are made that small.
 std::string SamplesJson(const FigureSets& sets);
 
-// A contact sheet, BGR: the first pairs of both stages beside the source images whose masks they
-// have, and references and target.
+// A contact sheet, BGR: the first pairs, a line each, as both stages or recolouring made them,
+// beside the source images whose masks they have, and references and target.
 cv::Mat FiguresSheet(const FigureSets& sets);
 
 }  // namespace alignflow

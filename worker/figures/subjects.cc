@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/data/groups.h"
+#include "common/settings/pair_mix.h"
 #include "worker/figures/overlap.h"
 #include "worker/sets/dataset_decode.h"
 #include "worker/sets/prepared_set.h"
@@ -41,7 +42,63 @@ FigureSubject Generated(const std::string& name, GeneratedSet pairs) {
   return subject;
 }
 
+FigureSubject PartOf(const FigureSubject& whole, const std::string& name,
+                     const std::vector<int64_t>& rows) {
+  const at::Tensor taken = at::tensor(rows, at::kLong);
+  FigureSubject part{.name = name,
+                     .set = {.images = whole.set.images.index_select(0, taken),
+                             .classes = whole.set.classes.index_select(0, taken),
+                             .labels = whole.set.labels,
+                             .names = {},
+                             .note = ""}};
+  part.rows = rows;
+  part.pairs.handed_out = part.size();
+  for (const int64_t row : rows) {
+    part.set.names.push_back(whole.set.names[row]);
+    part.pairs.pairs.push_back(whole.pairs.pairs[row]);
+    part.pairs.origins.push_back(whole.pairs.origins[row]);
+    part.pairs.records.push_back(whole.pairs.records[row]);
+  }
+  return part;
+}
+
+// Rows by whether a model has made them.
+struct RowsByKind {
+  std::vector<int64_t> of_model, recoloured;
+};
+RowsByKind RowsOf(const FigureSubject& made) {
+  RowsByKind rows;
+  for (int64_t row = 0; row < made.size(); ++row) {
+    const bool recoloured = KindOfPair(made, row) == NameOf(PairKind::kRecoloured);
+    (recoloured ? rows.recoloured : rows.of_model).push_back(row);
+  }
+  return rows;
+}
+
+// Stage 1's images but for pairs that are recoloured in the end.
+void AddStage1(FigureSubject stage1, const FigureSubject& made, const RowsByKind& rows,
+               std::vector<FigureSubject>& subjects) {
+  std::set<int64_t> left_out;
+  for (const int64_t row : rows.recoloured) left_out.insert(made.pairs.pairs[row]);
+  if (!left_out.empty()) {
+    std::vector<int64_t> kept;
+    for (int64_t row = 0; row < stage1.size(); ++row) {
+      if (!left_out.contains(stage1.pairs.pairs[row])) kept.push_back(row);
+    }
+    if (kept.empty()) return;
+    stage1 = PartOf(stage1, stage1.name, kept);
+    stage1.rows.clear();
+  }
+  subjects.push_back(std::move(stage1));
+}
+
 }  // namespace
+
+std::string KindOfPair(const FigureSubject& made, int64_t row) {
+  const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
+  const auto kind = record.find("synthetic");
+  return kind != record.end() && kind->is_string() ? kind->get<std::string>() : "";
+}
 
 const FigureSubject* FigureSets::Find(const std::string& name) const {
   for (const FigureSubject& subject : subjects) {
@@ -63,9 +120,7 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   FigureSets sets;
   sets.held_out = spec.inputs.contains("target");
   sets.subjects.push_back(real("source"));
-  sets.references = {
-      .name = "references",
-      .set = LoadReferences(context, spec, kMostReal)};
+  sets.references = {.name = "references", .set = LoadReferences(context, spec, kMostReal)};
   files.push_back(sets.references.set.image_digests);
   KeepDistinct(sets.references);
   sets.target = sets.held_out ? real("target") : sets.references;
@@ -77,13 +132,25 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
                                              {Quantity::kReferences, sets.references.size()}}));
   if (sets.held_out) sets.subjects.push_back(sets.references);
   const LabelTable labels = sets.source().set.labels;
+  FigureSubject made =
+      Generated("pairs", LoadPairs(context, spec, "stage2", labels, PictureUse::kView, samples));
+  const RowsByKind rows = RowsOf(made);
   const bool compared = HasInputs(spec, "stage1");
   if (compared) {
-    sets.subjects.push_back(
-        Generated("stage 1", LoadPairs(context, spec, "stage1", labels, PictureUse::kView, samples)));
+    AddStage1(Generated("stage 1",
+                        LoadPairs(context, spec, "stage1", labels, PictureUse::kView, samples)),
+              made, rows, sets.subjects);
   }
-  sets.subjects.push_back(Generated(compared ? "stage 2" : "pairs",
-                                    LoadPairs(context, spec, "stage2", labels, PictureUse::kView, samples)));
+  const std::string recoloured(NameOf(PairKind::kRecoloured));
+  if (rows.of_model.empty()) {
+    made.name = recoloured;
+  } else if (!rows.recoloured.empty()) {
+    sets.subjects.push_back(PartOf(made, "stage 2", rows.of_model));
+    sets.subjects.push_back(PartOf(made, recoloured, rows.recoloured));
+  } else if (compared) {
+    made.name = "stage 2";
+  }
+  sets.subjects.push_back(std::move(made));
   return sets;
 }
 

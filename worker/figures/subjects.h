@@ -20,6 +20,8 @@ struct FigureSubject {
   ImageSet set;
   // Of generated pairs, a row each; empty for real images.
   GeneratedSet pairs = {};  // without its set
+  // Of a part of the pairs that the job hands out: its rows among them.
+  std::vector<int64_t> rows = {};
   // Of real images: the name of a picture that was there twice -> the one that is kept.
   std::map<std::string, std::string> same_as = {};
 
@@ -34,10 +36,13 @@ struct FigureSubject {
 
 // What a figures task compares. Every real set holds each picture once (overlap.h), and the target
 // none that is in the source or among the references. `subjects` begins with "source" and ends with
-// the pairs that the job hands out: "stage 2", or "pairs" where there is no stage 1 to compare them
-// with.
+// the pairs that the job hands out. These are "stage 2" where a model has made them all and there
+// is a stage 1 to compare them with, "recoloured" where all are source images in other colours, and
+// else "pairs"; before "pairs" of both kinds, either kind is a subject of its own, "stage 2" and
+// "recoloured". "stage 1" has the pairs of "stage 2" alone.
 struct FigureSets {
-  std::vector<FigureSubject> subjects;  // source, references (with a target), stage 1, stage 2
+  // source, references (with a target), stage 1, stage 2, recoloured, pairs
+  std::vector<FigureSubject> subjects;
   FigureSubject target;      // the held-out dataset, or else the references, and named so
   FigureSubject references;  // in any case
   bool held_out = false;     // whether there is a target beside the references
@@ -46,6 +51,10 @@ struct FigureSets {
   const FigureSubject& source() const { return subjects.front(); }
   const FigureSubject& made() const { return subjects.back(); }
   const FigureSubject* Find(const std::string& name) const;
+  // Whether the pairs that the job hands out are shown in parts, too.
+  bool in_parts() const {
+    return subjects.size() > 1 && !subjects[subjects.size() - 2].rows.empty();
+  }
   // " to target" or " to references".
   std::string To() const { return " to " + target.name; }
 };
@@ -56,6 +65,10 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec);
 
 // What there is of each, as far as the sets tell.
 Quantities QuantitiesOf(const FigureSets& sets);
+
+// What a pair is, as its record says it: "generated", "restyled", "recoloured" or
+// "framed".
+std::string KindOfPair(const FigureSubject& made, int64_t row);
 
 // The row of the source image whose mask row `row` of `made` has; nothing if the mask is a new one
 // or the image is not among those loaded.

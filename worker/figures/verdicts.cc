@@ -86,11 +86,17 @@ Verdict MaskAgreement(const JobFindings& found) {
 
 Verdict Memorization(const JobFindings& found) {
   const GateFindings& gates = found.gates;
-  if (gates.restyled > 0) {
+  std::vector<std::string> copies;
+  for (const auto& [count, kind] : {std::pair{gates.restyled, "restyled"},
+                                    {gates.recoloured, "recoloured"},
+                                    {gates.framed, "in other frames"}}) {
+    if (count > 0) copies.push_back(absl::StrCat(count, " ", kind));
+  }
+  if (!copies.empty()) {
     return {"declared",
-            absl::StrFormat("%d pairs are source images restyled (%d near copies): they must not "
-                            "be released where the source images may not",
-                            gates.restyled, gates.near_copies)};
+            absl::StrFormat("of the pairs %s are source images (%d near copies): they must not be "
+                            "released where the source images may not",
+                            absl::StrJoin(copies, " and "), gates.near_copies)};
   }
   if (!gates.ran) return {"not measured", "the gates were off"};
   if (found.memorization_needed == 0) return {"not measured", "gates.memorization is 0"};

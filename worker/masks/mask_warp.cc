@@ -5,6 +5,7 @@
 #include <numbers>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
+#include <utility>
 
 namespace alignflow {
 namespace {
@@ -12,11 +13,13 @@ namespace {
 constexpr double kPixel = 1.0 / 12;     // variance of a place within its pixel
 constexpr double kMargin = 1.0 / 32;    // of the side: around structures, where the warp is whole
 constexpr double kLeastFade = 1.0 / 8;  // of the side
+constexpr double kMostStretch = 3;      // along any axis
 constexpr double kLeastArea = 0.1;      // that any pixel may shrink to
 // at::grid_sampler's names.
 constexpr int64_t kBilinear = 0, kNearest = 1, kBorder = 1;
 
 struct Moments {
+  double area;
   cv::Vec2d mean;
   cv::Matx22d covariance;
 };
@@ -25,7 +28,8 @@ struct Moments {
 Moments MomentsOf(const cv::Mat& region) {
   const cv::Moments moments = cv::moments(region, /*binaryImage=*/true);
   const double area = moments.m00;
-  return {.mean = {moments.m10 / area, moments.m01 / area},
+  return {.area = area,
+          .mean = {moments.m10 / area, moments.m01 / area},
           .covariance = {moments.mu20 / area + kPixel, moments.mu11 / area, moments.mu11 / area,
                          moments.mu02 / area + kPixel}};
 }
@@ -36,13 +40,19 @@ cv::Matx22d SquareRoot(const cv::Matx22d& a) {
   return (a + root * cv::Matx22d::eye()) * (1 / std::sqrt(cv::trace(a) + 2 * root));
 }
 
+// The logarithms of a map's greatest and least stretch along an axis.
+std::pair<double, double> Stretches(const cv::Matx22d& a) {
+  const double trace = cv::trace(a.t() * a), det = cv::determinant(a);
+  const double root = std::sqrt(std::max(0.0, trace * trace - 4 * det * det));
+  const double wide = std::log((trace + root) / 2) / 2;
+  return {wide, std::log(det) - wide};
+}
+
 // How far a linear map is from the identity: the norm of its rotation's and its stretch's
 // logarithms.
 double Distance(const cv::Matx22d& a) {
   const double angle = std::atan2(a(1, 0) - a(0, 1), a(0, 0) + a(1, 1));
-  const double trace = cv::trace(a.t() * a), det = cv::determinant(a);
-  const double root = std::sqrt(std::max(0.0, trace * trace - 4 * det * det));
-  const double wide = std::log((trace + root) / 2) / 2, narrow = std::log(det) - wide;
+  const auto [wide, narrow] = Stretches(a);
   return std::sqrt(2 * angle * angle + wide * wide + narrow * narrow);
 }
 
@@ -90,7 +100,12 @@ struct Moves {
   cv::Mat u, v;
 };
 Moves MovesOf(const Moments& from, const Moments& to, const cv::Size& size) {
-  const cv::Matx22d map = FittedMap(from.covariance, to.covariance);
+  cv::Matx22d map = FittedMap(from.covariance, to.covariance);
+  const auto [wide, narrow] = Stretches(map);
+  if (std::max(wide, -narrow) > std::log(kMostStretch)) {
+    map = std::clamp(std::sqrt(from.area / to.area), 1 / kMostStretch, kMostStretch) *
+          cv::Matx22d::eye();
+  }
   Moves moves{cv::Mat(size, CV_32F), cv::Mat(size, CV_32F)};
   for (int y = 0; y < size.height; ++y) {
     for (int x = 0; x < size.width; ++x) {

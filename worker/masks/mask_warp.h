@@ -9,10 +9,11 @@ namespace alignflow {
 // the new mask cover together is taken from what those of the real one cover. There, and on both
 // structures' places, it is the affine map that fits area, place and second moments, of all such
 // maps the one nearest to the identity; away from them it fades into the identity, as slowly as it
-// takes for no part of the image to be folded over another (else it is affine all over). Moments of
-// all structures together tell nothing of their shapes or number: Mask() of the real mask tells how
-// well it fits.
-// Immutable and thread-safe.
+// takes for no part of the image to be folded over another (else it is affine all over). Where that
+// map would stretch or squeeze by more than 3 (one structure for two that lie apart), the areas
+// alone are fitted, within the same bounds. Moments of all structures together tell nothing of
+// their shapes or number: Mask() of the real mask tells how well it fits. Immutable and
+// thread-safe.
 class MaskWarp {
  public:
   // from, to: classes of the real mask and of the new one, uint8 [S,S] on the CPU, 0 the

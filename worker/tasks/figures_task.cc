@@ -34,7 +34,15 @@ FeaturesByName FeaturesOfSets(const FeatureExtractor& extractor, const FigureSet
     features[subject.name] =
         FeaturesOf(extractor, subject.set.images, device, [&] { progress.ThrowIfCancelled(); });
   };
-  for (const FigureSubject& subject : sets.subjects) add(subject);
+  add(sets.made());
+  for (const FigureSubject& subject : sets.subjects) {
+    if (subject.rows.empty()) {
+      add(subject);
+    } else {
+      features[subject.name] =
+          features.at(sets.made().name).index_select(0, at::tensor(subject.rows, at::kLong));
+    }
+  }
   add(sets.target);
   return features;
 }
@@ -106,6 +114,7 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
   found.whole = AddDownstream(context, spec, "whole", sets.target, table, found.known);
   found.views = AddDownstream(context, spec, "view", sets.target, table, found.views_known);
   advance();
+  if (sets.in_parts()) shown.erase(sets.made().name);  // the parts are there
   const std::string embedding = EmbeddingJson(shown, progress);
   advance();
   const std::string sheet = ValueOrThrow(EncodePng(FiguresSheet(sets)));

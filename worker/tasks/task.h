@@ -43,10 +43,10 @@ namespace alignflow {
 //     {"pair":1,"left_out":"mask agreement 0.21", "record":{...}}. record.gates, if they ran, is
 //     {"mask_agreement":0.83,"memorization":0.61,
 //     "nearest":"<stem>","nearest_in":"source","near_copy":false,"attempts":1,"passed":true};
-//     record.synthetic is what the pair is, "generated", "restyled", "recoloured"
-//     (common/settings/pair_mix.h); record.method, "reinhard" or "fda", is of recoloured pairs
-//     alone, record.start of restyled ones: "source image" or, of a new mask, "warped source
-//     image".
+//     record.synthetic is what the pair is, "generated", "restyled" or "recoloured"
+//     (common/settings/pair_mix.h), or "framed" by method framing; record.method is of pairs that
+//     no model has made alone, record.start of restyled ones: "source image" or, of a new mask,
+//     "warped source image".
 //   transfer: source, references -> pairs. As generate, by colour transfer (method).
 //   baseline: source -> segmenter. A segmentation model trained on the source alone. Settings run
 //     (1, 2, ...: its seed).

@@ -65,6 +65,14 @@ TEST(MaskWarpTest, AwayFromTheStructuresNothingMoves) {
   EXPECT_FALSE(at::allclose(warped.slice(2, 20, 40), image.slice(2, 20, 40), 0, 1e-2));
 }
 
+TEST(MaskWarpTest, TwoStructuresThatLieApartDoNotTearTheImageOfOne) {
+  const at::Tensor real = Drawn({48, 70, 10, 10, 0});
+  const at::Tensor made = at::maximum(Drawn({30, 14, 10, 10, 0}), Drawn({60, 80, 10, 10, 0}));
+  const at::Tensor x = at::arange(kSide, at::kFloat).expand({1, 1, kSide, kSide});
+  const at::Tensor steps = MaskWarp(real, made).Images(x).diff(1, 3).abs();
+  EXPECT_LT(steps.max().item<double>(), 6) << "pixels between neighbours";
+}
+
 TEST(MaskWarpTest, TheImageGoesWithItsMask) {
   const at::Tensor real = Drawn(kDisc), made = Drawn({60, 50, 30, 20, 20});
   const at::Tensor image = real.to(at::kFloat).expand({1, 3, kSide, kSide});

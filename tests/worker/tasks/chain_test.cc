@@ -60,8 +60,8 @@ TEST_F(ChainTest, TheTasksOfAJobMakePairsAndFigures) {
     EXPECT_GT(figure.at("sample_count"), 0);
     if (figure.at("name") == "mmd to target") subjects.insert(figure.at("subject"));
   }
-  EXPECT_EQ(subjects,
-            (std::set<std::string>{"source", "references", "stage 1", "stage 2", "target"}));
+  EXPECT_EQ(subjects, (std::set<std::string>{"source", "references", "stage 1", "stage 2",
+                                             "recoloured", "pairs", "target"}));
   EXPECT_TRUE(DecodeImage(blobs_->Read(figures.at("contact-sheet.png")), "sheet").ok());
 }
 

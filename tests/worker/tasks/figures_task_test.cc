@@ -30,7 +30,8 @@ class FiguresTaskTest : public TaskFixture {
                        const Json& record = Json::object(), int left_out = 0) {
     std::string lines;
     for (int i = 0; i < kCount; ++i) {
-      Json full{{"pair", i + 1}, {"mask", "item-" + std::to_string(100 + i)}, {"strength", 1.0}};
+      Json full{
+          {"pair", i + 1}, {"mask", "item-" + std::to_string(100 + i)}, {"synthetic", "generated"}};
       full.update(record);
       Json line{{"pair", i + 1}, {"record", full}};
       if (i < left_out) {
@@ -213,7 +214,7 @@ TEST_F(FiguresTaskTest, PlantedFaultCopiesOfRealImagesArePoorAndRestyledOnesDecl
       VerdictsOf(Inputs(PutOwnPairs(PhantomDomain::kSource, Gates(0.8, true))))["memorization"],
       "poor");
   Json restyled = Gates(0.8, true);
-  restyled["strength"] = 0.3;
+  restyled["synthetic"] = "restyled";
   EXPECT_EQ(VerdictsOf(Inputs(PutOwnPairs(PhantomDomain::kSource, restyled)))["memorization"],
             "declared");
 }
@@ -370,7 +371,7 @@ TEST_F(FiguresTaskTest, SegmentersAreComparedRunByRun) {
 
 TEST_F(FiguresTaskTest, SamplesStandBesideTheirSourceAndNearestImage) {
   Json record = Gates(0.8, false);
-  record["method"] = "reinhard";
+  record["start"] = "source image";
   auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA, record));
   inputs["stage1/000001"] = PutOwnPairs(PhantomDomain::kSource);
   const TaskOutputs outputs = Run(Spec("figures", inputs));
@@ -378,7 +379,8 @@ TEST_F(FiguresTaskTest, SamplesStandBesideTheirSourceAndNearestImage) {
   ASSERT_EQ(samples.size(), static_cast<size_t>(kCount));
   const Json& first = samples[0];
   EXPECT_EQ(first.at("mask_origin"), "item-100");
-  EXPECT_EQ(first.at("method"), "reinhard");
+  EXPECT_EQ(first.at("kind"), "generated");
+  EXPECT_EQ(first.at("start"), "source image");
   for (const char* name : {"stage 2", "stage 1", "source", "nearest"}) {
     std::string png;
     ASSERT_TRUE(
@@ -388,6 +390,55 @@ TEST_F(FiguresTaskTest, SamplesStandBesideTheirSourceAndNearestImage) {
   const Json embedding = Output(outputs, "embedding.json");
   EXPECT_EQ(embedding.size(), static_cast<size_t>(4 * kCount + 5));
   for (const Json& point : embedding) EXPECT_TRUE(std::isfinite(point.at("x").get<double>()));
+}
+
+// Stage 2 must neither be praised nor blamed for images that no model has made.
+TEST_F(FiguresTaskTest, RecolouredPairsAreASubjectOfTheirOwnAndNoPartOfStage2) {
+  const auto kinds_of = [&](const std::string& pairs, const std::vector<std::string>& kinds) {
+    std::string lines;
+    std::istringstream stream(blobs_->Read(pairs));
+    for (std::string line; std::getline(stream, line);) {
+      Json pair = Json::parse(line);
+      const auto index = pair["pair"].get<size_t>() - 1;
+      pair["record"]["synthetic"] = kinds[index % kinds.size()];
+      lines += pair.dump() + "\n";
+    }
+    return blobs_->Put(lines);
+  };
+  const std::string pairs = PutOwnPairs(PhantomDomain::kTargetA, Gates(0.8, true));
+  auto inputs = Inputs(kinds_of(pairs, {"restyled", "recoloured"}));
+  inputs["stage1/000001"] = PutOwnPairs(PhantomDomain::kSource);
+  const TaskOutputs outputs = Run(Spec("figures", inputs));
+  const Json figures = Output(outputs, "figures");
+  for (const auto& [subject, count] : {std::pair{"stage 1", kCount / 2},
+                                       {"stage 2", kCount / 2},
+                                       {"recoloured", kCount / 2},
+                                       {"pairs", kCount}}) {
+    EXPECT_EQ(Find(figures, "mmd to target", subject).at("sample_count"), count) << subject;
+  }
+  EXPECT_EQ(Find(figures, "left out (percent)", "pairs").at("value"), 0);
+  EXPECT_EQ(Find(figures, "mask agreement", "recoloured").at("sample_count"), kCount / 2);
+  for (const Json& one : Output(outputs, "verdicts.json")) {
+    if (one.at("name") != "memorization") continue;
+    EXPECT_THAT(one.at("reason").get<std::string>(),
+                HasSubstr("4 restyled and 4 recoloured are source images"));
+  }
+  const Json samples = Output(outputs, "samples.json");
+  for (const Json& sample : samples) {
+    const bool recoloured = sample.at("kind") == "recoloured";
+    EXPECT_EQ(sample.at("images").contains("recoloured"), recoloured) << sample.at("pair");
+    EXPECT_EQ(sample.at("images").contains("stage 2"), !recoloured);
+    EXPECT_EQ(sample.at("images").contains("stage 1"), !recoloured);
+  }
+  std::map<std::string, int> points;
+  for (const Json& point : Output(outputs, "embedding.json")) ++points[point.at("subject")];
+  EXPECT_EQ(points.count("pairs"), 0u) << "its parts are there";
+  EXPECT_EQ(points["recoloured"], kCount / 2);
+
+  inputs = Inputs(kinds_of(pairs, {"recoloured"}));
+  const Json alone = Output(Run(Spec("figures", inputs)), "figures");
+  EXPECT_EQ(Find(alone, "mmd to target", "recoloured").at("sample_count"), kCount);
+  for (const Json& figure : alone) EXPECT_NE(figure.at("subject"), "pairs");
 }
 
 TEST_F(FiguresTaskTest, TheSameInputsGiveTheSameBytes) {
