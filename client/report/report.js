@@ -160,6 +160,7 @@ function sampleCard(sample) {
     gates.passed === false ? el('span', {class: 'badge poor'}, '\u2717 left out') : null),
     el('div', {class: 'pictures'}, picture('Mask', `Mask of pair ${sample.pair}`, null, mask), picture('Source image', about('Source image'), of('source').png, of('source').mask || mask),
       picture('Stage 1', about('Stage 1'), of('stage 1').png, of('stage 1').mask || mask), picture(caption, about('Image'), of(made).png, mask),
+      picture('In its frame, as it is handed out', about('Image in its frame'), of('framed').png, of('framed').mask),
       picture(nearest, `Nearest real image to pair ${sample.pair}`, of('nearest').png, of('nearest').mask)));
 }
 

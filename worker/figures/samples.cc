@@ -116,6 +116,7 @@ std::string SamplesJson(const FigureSets& sets) {
     const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
     nlohmann::json images{{NameOfPart(sets, made.pairs.pairs[row]), PictureOf(made.set, row)}};
     if (stage1) AddNamed(stage1->set, made.set.names[row], "stage 1", images);
+    if (sets.framed.images.defined()) images["framed"] = PictureOf(sets.framed, row);
     AddNamed(sets.source().set, sets.source().Kept(made.pairs.origins[row]), "source", images);
     nlohmann::json sample{{"pair", made.pairs.pairs[row]},
                           {"mask_origin", made.pairs.origins[row]}};
@@ -155,6 +156,9 @@ cv::Mat FiguresSheet(const FigureSets& sets) {
     std::vector<int64_t> rows;
     for (const int64_t row : first) rows.push_back(RowOfPair(subject, made.pairs.pairs[row]));
     columns.push_back(ColumnOf(subject.name, subject.set, background, rows));
+  }
+  if (sets.framed.images.defined()) {
+    columns.push_back(ColumnOf("in frames", sets.framed, background, first));
   }
   if (sets.held_out) {
     columns.push_back(ColumnOf("target", sets.target.set, background, Spread(sets.target)));

@@ -134,6 +134,9 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   const LabelTable labels = sets.source().set.labels;
   FigureSubject made =
       Generated("pairs", LoadPairs(context, spec, "stage2", labels, PictureUse::kView, samples));
+  if (nlohmann::json::parse(made.pairs.records.front()).contains("framing")) {
+    sets.framed = LoadPairs(context, spec, "stage2", labels, PictureUse::kWhole, samples).set;
+  }
   const RowsByKind rows = RowsOf(made);
   const bool compared = HasInputs(spec, "stage1");
   if (compared) {

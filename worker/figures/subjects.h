@@ -45,6 +45,8 @@ struct FigureSets {
   std::vector<FigureSubject> subjects;
   FigureSubject target;      // the held-out dataset, or else the references, and named so
   FigureSubject references;  // in any case
+  ImageSet framed = {};      // the rows of made() with their frames, for people; undefined images
+                             // where pairs have none
   bool held_out = false;     // whether there is a target beside the references
   int64_t not_held_out = 0;  // target images that were left out
 

@@ -190,8 +190,9 @@ GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::st
         "there are no pairs of ", prefix, ": the gates left out ", generated.left_out,
         "; look at the reasons in their records, lower gates.mask_agreement or train longer")));
   }
+  const std::string file = prefix + (use == PictureUse::kWhole ? "-whole" : "-view");
   generated.set = DecodePairs(context, pairs, labels, ImageSize(spec),
-                              context.scratch() / (prefix + ".safetensors"));
+                              context.scratch() / (file + ".safetensors"));
   for (PairLine& pair : pairs) {
     generated.pairs.push_back(pair.pair);
     generated.origins.push_back(std::move(pair.origin));

@@ -19,7 +19,9 @@ namespace alignflow {
 // tasks (worker/sets/prepared_set.h), `references` is a manifest.
 //   prepare: dataset (a manifest) -> packed. Every image and mask of a dataset, checked, at the
 //   size
-//     of setting `size`, its only one. The only task that reads a dataset's own files.
+//     of setting `size`; the pictures whole or cut to their views, as setting `pictures` says,
+//     which all kinds have that read such files: "whole" or "view". The only task that reads a
+//     dataset's own files.
 //   describe: source -> statistics (worker/sets/source_statistics.h). Features of all images, and
 //   how
 //     near they come to each other. Has no settings.
@@ -39,8 +41,11 @@ namespace alignflow {
 //     hand-over, beside an aligned model), masks (of the same shard; unless masks.kind is real),
 //     judge and statistics (if gates.enabled is on) -> pairs. Settings first_pair, last_pair. JSON
 //     lines, one a pair: {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a
-//     PNG>","record":{provenance}} or, if it failed the gates in every attempt,
-//     {"pair":1,"left_out":"mask agreement 0.21", "record":{...}}. record.gates, if they ran, is
+//     PNG>","view_image":"<sha256>","view_mask":"<sha256>","record":{provenance}} or, if it failed
+//     the gates in every attempt, {"pair":1,"left_out":"mask agreement 0.21", "record":{...}}. The
+//     view is the pair without its frame, and not there with framing=none; record.framing is
+//     {"of":"references","reference":"<stem>","width":64,"height":48,"view":[20,2,43,44]}.
+//     record.gates, if they ran, is
 //     {"mask_agreement":0.83,"memorization":0.61,
 //     "nearest":"<stem>","nearest_in":"source","near_copy":false,"attempts":1,"passed":true};
 //     record.synthetic is what the pair is, "generated", "restyled" or "recoloured"
@@ -58,16 +63,18 @@ namespace alignflow {
 //      "mean_dice":0.7,"mean_iou":0.6}
 //   figures: source, statistics, references, target (optional), stage1/NNNNNN (optional) and
 //   stage2/NNNNNN
-//     (pairs), real/NNNNNN and both/NNNNNN (scores by run, optional)
+//     (pairs), and, of segmentation models that see whole pictures or views, whole/real/NNNNNN,
+//     whole/both/NNNNNN, view/real/NNNNNN and view/both/NNNNNN (scores by run, optional)
 //     -> figures, contact-sheet.png, verdicts.json, samples.json, scores.json, embedding.json.
 //     figures: [{"name","subject","value","low","high","better","unit","sample_count","note"},...];
 //       low and high (95 % bootstrap interval), unit and note are optional; value is null where a
 //       figure is not available, and the note says why.
 //     verdicts.json: [{"name":"alignment","verdict":"good"|"poor"|"not measured","reason":"..."}]
 //     samples.json: [{"pair":1,"mask_origin":"<stem>","images":{"stage 2":{"png":"<base64>",
-//       "mask":"<base64>"},"stage 1":...,"source":...,"nearest":...},"gates":{...}},...];
-//       "kind" and "start" are the record's synthetic and start. A pair's image is under the name
-//       of its subject (worker/figures/subjects.h).
+//       "mask":"<base64>"},"stage
+//       1":...,"framed":...,"source":...,"nearest":...},"gates":{...}},...]; "kind" and "start" are
+//       the record's synthetic and start. A pair's image is under the name of its subject
+//       (worker/figures/subjects.h).
 //     scores.json: {"classes":["polyp"],"images":["a","b"],"groups":["seq05",""],"dice":
 //       {"real only":[[[0.7],[null]],...],"real + pairs":[...]}}: by run, image and class, of the
 //       images that the figures count; null where a class is in neither mask; no sides where
