@@ -1,5 +1,6 @@
 #include "client/app.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <exception>
 
@@ -99,34 +100,36 @@ int Finish(const absl::StatusOr<Result>& result, Console& console, bool json,
 }  // namespace
 
 CommandLine::CommandLine()
-    : app_(
+    : app_(std::make_unique<CLI::App>(
           "Image-mask pairs in the style of your own scanner, from a source dataset and a few "
           "reference images.",
-          "afctl") {
-  app_.add_flag("--json", json_, "print the result as one JSON document on stdout");
-  app_.add_option("--server", server_, "the coordinator's address")
+          "afctl")) {
+  app_->add_flag("--json", json_, "print the result as one JSON document on stdout");
+  app_->add_option("--server", server_, "the coordinator's address")
       ->type_name("HOST:PORT")
       ->envname("AFCTL_SERVER");
-  AddVersionFlag(app_);
-  app_.require_subcommand(1);
+  AddVersionFlag(*app_);
+  app_->require_subcommand(1);
   // --json and --server may stand anywhere.
-  app_.fallthrough();
-  AddPhantomCommand(app_, chosen_);
-  AddDatasetCommands(app_, chosen_);
-  AddAlignCommand(app_, chosen_);
-  AddJobCommands(app_, chosen_);
-  AddPairsCommands(app_, chosen_);
-  AddReportCommand(app_, chosen_);
-  AddModelCommands(app_, chosen_);
-  AddViewCommand(app_, chosen_);
-  AddSettingsCommand(app_, chosen_);
-  AddVersionCommand(app_, chosen_);
-  app_.footer(kExitCodes);
-  RefuseEmptyValues(app_);
+  app_->fallthrough();
+  AddPhantomCommand(*app_, chosen_);
+  AddDatasetCommands(*app_, chosen_);
+  AddAlignCommand(*app_, chosen_);
+  AddJobCommands(*app_, chosen_);
+  AddPairsCommands(*app_, chosen_);
+  AddReportCommand(*app_, chosen_);
+  AddModelCommands(*app_, chosen_);
+  AddViewCommand(*app_, chosen_);
+  AddSettingsCommand(*app_, chosen_);
+  AddVersionCommand(*app_, chosen_);
+  app_->footer(kExitCodes);
+  RefuseEmptyValues(*app_);
 }
 
+CommandLine::~CommandLine() = default;
+
 void CommandLine::Parse(const std::vector<std::string>& arguments) {
-  app_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  app_->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
 }
 
 int RunAfctl(const std::vector<std::string>& arguments, Console& console, Connector connector) {

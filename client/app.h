@@ -1,12 +1,16 @@
 #ifndef ALIGNFLOW_CLIENT_APP_H_
 #define ALIGNFLOW_CLIENT_APP_H_
 
-#include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "client/console.h"
 #include "client/session.h"
+
+namespace CLI {
+class App;
+}
 
 namespace alignflow {
 
@@ -20,20 +24,21 @@ inline constexpr int kExitFault = 4;     // output can't be written, data are da
 class CommandLine {
  public:
   CommandLine();
+  ~CommandLine();
   CommandLine(const CommandLine&) = delete;
   CommandLine& operator=(const CommandLine&) = delete;
 
   // The arguments after the program's name, in order. Throws CLI::ParseError.
   void Parse(const std::vector<std::string>& arguments);
 
-  const CLI::App& app() const { return app_; }
+  const CLI::App& app() const { return *app_; }
   bool json() const { return json_; }
   const std::string& server() const { return server_; }
   // What the user asked for.
   const Action& chosen() const { return chosen_; }
 
  private:
-  CLI::App app_;
+  std::unique_ptr<CLI::App> app_;
   bool json_ = false;
   std::string server_;
   Action chosen_;

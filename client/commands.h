@@ -1,9 +1,11 @@
 #ifndef ALIGNFLOW_CLIENT_COMMANDS_H_
 #define ALIGNFLOW_CLIENT_COMMANDS_H_
 
-#include <CLI/CLI.hpp>
-
 #include "client/session.h"
+
+namespace CLI {
+class App;
+}
 
 // One function per command group: adds its commands to `app`. The command that the user asks for
 // then puts what it does into `chosen`; nothing is done while arguments are parsed.
@@ -19,6 +21,10 @@ void AddModelCommands(CLI::App& app, Action& chosen);
 void AddViewCommand(CLI::App& app, Action& chosen);
 void AddSettingsCommand(CLI::App& app, Action& chosen);
 void AddVersionCommand(CLI::App& app, Action& chosen);
+
+// --timeout, which several commands have: how long the coordinator may be silent.
+inline constexpr double kDefaultTimeoutSeconds = 600;
+void AddTimeoutOption(CLI::App& command, double& seconds);
 
 }  // namespace alignflow
 

@@ -1,3 +1,4 @@
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -40,7 +41,7 @@ Result Describe(const v1::Dataset& dataset) {
                                    {"digest", dataset.digest()}})};
 }
 
-absl::StatusOr<Result> List(Session& session) {
+absl::StatusOr<Result> ListDatasets(Session& session) {
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   auto datasets =
@@ -60,7 +61,7 @@ absl::StatusOr<Result> List(Session& session) {
   return result;
 }
 
-absl::StatusOr<Result> Get(Session& session, const std::string& name) {
+absl::StatusOr<Result> GetDataset(Session& session, const std::string& name) {
   auto resource = ResourceName("datasets", name);
   if (!resource.ok()) return resource.status();
   auto stubs = session.Connect();
@@ -72,7 +73,7 @@ absl::StatusOr<Result> Get(Session& session, const std::string& name) {
   return Describe(*dataset);
 }
 
-absl::StatusOr<Result> Delete(Session& session, const std::string& name) {
+absl::StatusOr<Result> DeleteDataset(Session& session, const std::string& name) {
   auto resource = ResourceName("datasets", name);
   if (!resource.ok()) return resource.status();
   auto stubs = session.Connect();
@@ -130,19 +131,21 @@ void AddDatasetCommands(CLI::App& app, Action& chosen) {
   });
 
   CLI::App* list = group->add_subcommand("list", "list all datasets, newest first");
-  list->callback([&chosen] { chosen = List; });
+  list->callback([&chosen] { chosen = ListDatasets; });
 
   auto name = std::make_shared<std::string>();
   CLI::App* get = group->add_subcommand("get", "show a dataset");
   get->add_option("name", *name)->required();
-  get->callback(
-      [&chosen, name] { chosen = [name](Session& session) { return Get(session, *name); }; });
+  get->callback([&chosen, name] {
+    chosen = [name](Session& session) { return GetDataset(session, *name); };
+  });
 
   CLI::App* remove =
       group->add_subcommand("delete", "delete a dataset that no unfinished job uses");
   remove->add_option("name", *name)->required();
-  remove->callback(
-      [&chosen, name] { chosen = [name](Session& session) { return Delete(session, *name); }; });
+  remove->callback([&chosen, name] {
+    chosen = [name](Session& session) { return DeleteDataset(session, *name); };
+  });
 }
 
 }  // namespace alignflow

@@ -1,3 +1,4 @@
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -22,7 +23,7 @@ std::string StateCell(const v1::Job& job) {
   return state;
 }
 
-absl::StatusOr<Result> List(Session& session) {
+absl::StatusOr<Result> ListJobs(Session& session) {
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   auto jobs = ListAll<v1::Job>(*stubs->jobs, &JobStub::ListJobs, v1::ListJobsRequest(),
@@ -42,7 +43,7 @@ absl::StatusOr<Result> List(Session& session) {
   return result;
 }
 
-absl::StatusOr<Result> Get(Session& session, const std::string& given) {
+absl::StatusOr<Result> GetJob(Session& session, const std::string& given) {
   auto found = ResourceName("jobs", given);
   if (!found.ok()) return found.status();
   const std::string& name = *found;
@@ -80,12 +81,20 @@ absl::StatusOr<Result> Cancel(Session& session, const std::string& given) {
 
 }  // namespace
 
+void AddTimeoutOption(CLI::App& command, double& seconds) {
+  command
+      .add_option("--timeout", seconds, "give up once the coordinator has been silent for so long")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
 void AddJobCommands(CLI::App& app, Action& chosen) {
   CLI::App* group = app.add_subcommand("job", "jobs: what became of `align`");
   group->require_subcommand(1);
 
   CLI::App* list = group->add_subcommand("list", "list all jobs, newest first");
-  list->callback([&chosen] { chosen = List; });
+  list->callback([&chosen] { chosen = ListJobs; });
 
   auto name = std::make_shared<std::string>();
   const auto add = [&](const std::string& command, const std::string& help) {
@@ -94,8 +103,9 @@ void AddJobCommands(CLI::App& app, Action& chosen) {
     return added;
   };
   add("get", "show a job, the time of each stage, and the figures once they are there")
-      ->callback(
-          [&chosen, name] { chosen = [name](Session& session) { return Get(session, *name); }; });
+      ->callback([&chosen, name] {
+        chosen = [name](Session& session) { return GetJob(session, *name); };
+      });
 
   auto timeout_s = std::make_shared<double>(kDefaultTimeoutSeconds);
   CLI::App* watch = add("watch", "show a job's progress until it has ended");

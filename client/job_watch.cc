@@ -40,14 +40,6 @@ absl::Status ReadEvents(v1::Jobs::StubInterface& jobs, v1::Job& job, int64_t& la
 
 }  // namespace
 
-void AddTimeoutOption(CLI::App& command, double& seconds) {
-  command
-      .add_option("--timeout", seconds, "give up once the coordinator has been silent for so long")
-      ->type_name("SECONDS")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-}
-
 absl::StatusOr<v1::Job> WatchJob(v1::Jobs::StubInterface& jobs, const std::string& name,
                                  ProgressView& view, Patience& patience) {
   v1::GetJobRequest request;

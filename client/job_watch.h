@@ -1,7 +1,6 @@
 #ifndef ALIGNFLOW_CLIENT_JOB_WATCH_H_
 #define ALIGNFLOW_CLIENT_JOB_WATCH_H_
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "client/patience.h"
@@ -9,11 +8,6 @@
 #include "client/session.h"
 
 namespace alignflow {
-
-inline constexpr double kDefaultTimeoutSeconds = 600;
-
-// --timeout: how long the coordinator may be silent.
-void AddTimeoutOption(CLI::App& command, double& seconds);
 
 // Shows a job's progress until it has ended, through restarts of the coordinator, and returns its
 // last state. Errors are those of the calls, and DeadlineExceeded once patience has run out.

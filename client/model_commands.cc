@@ -1,3 +1,4 @@
+#include <CLI/CLI.hpp>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -14,7 +15,7 @@ namespace {
 
 using ModelStub = v1::Models::StubInterface;
 
-absl::StatusOr<Result> List(Session& session) {
+absl::StatusOr<Result> ListModels(Session& session) {
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   auto models =
@@ -32,7 +33,7 @@ absl::StatusOr<Result> List(Session& session) {
   return result;
 }
 
-absl::StatusOr<Result> Get(Session& session, const std::string& name) {
+absl::StatusOr<Result> GetModel(Session& session, const std::string& name) {
   auto resource = ResourceName("models", name);
   if (!resource.ok()) return resource.status();
   auto stubs = session.Connect();
@@ -78,7 +79,7 @@ absl::StatusOr<Result> Export(Session& session, const std::string& name, const s
                      absl::StrCat("wrote ", BytesText(weights.size_bytes()), " to ", file, "\n"));
 }
 
-absl::StatusOr<Result> Delete(Session& session, const std::string& name) {
+absl::StatusOr<Result> DeleteModel(Session& session, const std::string& name) {
   auto resource = ResourceName("models", name);
   if (!resource.ok()) return resource.status();
   auto stubs = session.Connect();
@@ -97,7 +98,7 @@ void AddModelCommands(CLI::App& app, Action& chosen) {
   CLI::App* group = app.add_subcommand("model", "the weights that jobs leave behind");
   group->require_subcommand(1);
   group->add_subcommand("list", "list all models, newest first")->callback([&chosen] {
-    chosen = List;
+    chosen = ListModels;
   });
 
   auto name = std::make_shared<std::string>();
@@ -108,7 +109,7 @@ void AddModelCommands(CLI::App& app, Action& chosen) {
     return added;
   };
   add("get", "show a model")->callback([&chosen, name] {
-    chosen = [name](Session& session) { return Get(session, *name); };
+    chosen = [name](Session& session) { return GetModel(session, *name); };
   });
   CLI::App* save = add("export", "write a model's weights to a file");
   save->add_option("file", *file, "FILE.safetensors, replaced if it is there; - for stdout")
@@ -118,7 +119,7 @@ void AddModelCommands(CLI::App& app, Action& chosen) {
   });
   add("delete", "delete the weights; a job that needs them computes them again")
       ->callback([&chosen, name] {
-        chosen = [name](Session& session) { return Delete(session, *name); };
+        chosen = [name](Session& session) { return DeleteModel(session, *name); };
       });
 }
 

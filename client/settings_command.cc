@@ -1,3 +1,4 @@
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,9 +43,8 @@ void AddSettingsCommand(CLI::App& app, Action& chosen) {
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->callback([&chosen, arguments] {
-    chosen = [arguments](Session&) { return Resolve(*arguments); };
-  });
+  command->callback(
+      [&chosen, arguments] { chosen = [arguments](Session&) { return Resolve(*arguments); }; });
 }
 
 }  // namespace alignflow

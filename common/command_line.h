@@ -1,9 +1,13 @@
 #ifndef ALIGNFLOW_COMMON_COMMAND_LINE_H_
 #define ALIGNFLOW_COMMON_COMMAND_LINE_H_
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
+
+namespace CLI {
+class App;
+class ParseError;
+}  // namespace CLI
 
 namespace alignflow {
 

@@ -1,5 +1,7 @@
 #include "common/command_line.h"
 
+#include <CLI/CLI.hpp>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
