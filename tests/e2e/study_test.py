@@ -15,9 +15,21 @@ from processes import BIN, COMMAND_TIMEOUT_S, poll
 
 SHORT = {**SETTINGS, "evaluate.segmenter": "unet", "evaluate.iterations": "4", "evaluate.batch": "2"}
 BASELINE = "real, ordinary augmentation"
-ROWS = ["Reinhard", "framing, Reinhard", "cut to views"]
-JOBS = 3  # the baseline is the real side of "framing, Reinhard"
+ROWS = ["Reinhard", "framing, Reinhard", "restyle", "cut to views"]
+JOBS = 4  # the baseline is the real side of "framing, Reinhard"
 REFERENCES = 3  # of the target's eight images
+
+
+sys.path.insert(0, str(ROOT / "benchmarks" / "study"))
+import rows as study_rows  # noqa: E402
+
+
+@pytest.mark.parametrize("table", study_rows.TABLES)
+def test_every_row_has_settings_that_there_are(table):
+    for name, row in study_rows.rows_of(table).items():
+        done = subprocess.run([BIN / "afctl", "settings", "--json", *set_options({**study_rows.COMMON, **row.all_settings()})],
+                              capture_output=True, text=True, timeout=COMMAND_TIMEOUT_S)
+        assert done.returncode == 0, f"{name}: {done.stderr}"
 
 
 def study(data, out):
@@ -50,7 +62,7 @@ def test_a_stopped_study_goes_on_with_the_jobs_it_began_and_prints_its_table(dat
         "", "---", BASELINE, *ROWS, "(references)", "(target)"]
     with open(tmp_path / "target.csv", newline="") as file:
         lines = {(line["row"], line["figure"], line["subject"]): line for line in csv.DictReader(file)}
-    for row, side in zip(ROWS, ["real + pairs", "real + pairs", "real only, views"]):
+    for row, side in zip(ROWS, [*["real + pairs"] * 3, "real only, views"]):
         score = lines[row, "mdice on target (percent)", side]
         assert 0 <= float(score["value"]) <= 100
         assert int(score["samples"]) == 8 - REFERENCES, "references are not tested"
