@@ -312,9 +312,12 @@ const std::vector<Setting>& AllSettings() {
            "target's, whichever is smaller"),
       Integer("judge.iterations", 1, 1000000, {"judge"},
               "Training steps of the segmenter that judges mask agreement"),
+      Choice("judge.segmenter", {"unet", "unet-lite0"}, {"judge", "generate"},
+             "Segmentation model that judges mask agreement; unet-lite0 is a U-Net on "
+             "EfficientNet-Lite0 with ImageNet weights"),
       Choice("evaluate.segmenter",
-             {"none", "unet", "segformer-b0", "segformer-b1", "segformer-b2", "segformer-b3",
-              "segformer-b4", "segformer-b5", "dpt"},
+             {"none", "unet", "unet-lite0", "segformer-b0", "segformer-b1", "segformer-b2",
+              "segformer-b3", "segformer-b4", "segformer-b5", "dpt"},
              {"baseline", "evaluate"},
              "Segmentation model that is trained without and with the pairs and tested on the "
              "target, if one is given"),

@@ -158,7 +158,7 @@ TEST_F(JudgeTest, ZeroSwitchesMemorizationOff) {
 
 TEST_F(JudgeTest, AJudgeOfOtherClassesIsRefused) {
   try {
-    LoadSegmenter(*context_, Run(Judging(1))["segmenter"], "the judge", kJudgeSegmenter,
+    LoadSegmenter(*context_, Run(Judging(1))["segmenter"], "the judge", "unet",
                   PhantomLabels(PhantomKind::kFundus), 64);
     FAIL() << "a judge of polyps judges no fundus";
   } catch (const std::runtime_error& error) {
