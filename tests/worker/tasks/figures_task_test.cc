@@ -176,8 +176,9 @@ TEST_F(FiguresTaskTest, PairsOfTheTargetDomainAreAlignedAndWhatNoNetworkSawIsNot
   EXPECT_GT(Find(figures, "ssim to target", "pairs").at("value"), 0.9)
       << "the phantoms of the target are the pairs' images";
   EXPECT_NEAR(Find(figures, "mask agreement", "pairs").at("value").get<double>(), 0.8, 1e-9);
-  for (const char* name : {"fid to target", "kid to target", "fd (dinov3) to target",
-                           "lpips to target", "lpips to source image"}) {
+  for (const char* name :
+       {"fid to target", "kid to target", "fd (dinov3) to target",
+        "kd (efficientnet-lite2) to target", "lpips to target", "lpips to source image"}) {
     const Json figure = Find(figures, name, "pairs");
     EXPECT_TRUE(figure.at("value").is_null());
     EXPECT_THAT(figure.at("note").get<std::string>(), HasSubstr("models folder"));
