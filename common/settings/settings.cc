@@ -233,6 +233,10 @@ const std::vector<Setting>& AllSettings() {
       Choice("align.reward", {"mmd", "skl"}, {"align"},
              "Distance of features to the references' that stage 2 lessens: maximum mean "
              "discrepancy (paper), or symmetric Kullback-Leibler divergence of mean features"),
+      Choice(
+          "align.features", {"filter_bank", "lite0", "dinov3"}, {"align"},
+          "Features that stage 2's reward compares images by: fixed filters, EfficientNet-Lite0's "
+          "or, where a folder dinov3 is there, DINOv3's (paper)"),
       Integer("align.iterations", 1, 1000000, {"align"}, "Stage-2 training steps (paper: 500)"),
       Integer(
           "align.batch", 2, 1024, {"align"},
