@@ -70,18 +70,19 @@ TEST_F(EfficientNetStyleTest, IsStandardisedOnTheSourceAndBounded) {
 
 // The reward's gradient: by finite differences along a direction that changes style.
 TEST_F(EfficientNetStyleTest, ItsGradientIsThatOfTheFeatures) {
-  const at::Tensor image = RandomImages(1, 64, 5).requires_grad_();
+  // Bright enough to lie within the field of view as a whole, whose edge is steep.
+  const at::Tensor image = RandomImages(1, 64, 5).clamp_min(-0.2).requires_grad_();
   at::Generator generator = at::detail::createCPUGenerator(6);
   const at::Tensor probe = at::randn({1, style_.width()}, generator);
-  const at::Tensor direction = RandomImages(1, 64, 8);
+  const at::Tensor direction = at::rand({1, 3, 64, 64}, generator);
   (style_.Features(image) * probe).sum().backward();
   const double slope = (image.grad() * direction).sum().item<double>();
   const at::NoGradGuard no_grad;
-  const double step = 1e-3;
+  const double step = 3e-4;  // the features bend much within a few grey levels
   const auto value = [&](double at) {
     return (style_.Features(image.detach() + at * direction) * probe).sum().item<double>();
   };
-  EXPECT_NEAR((value(step) - value(-step)) / (2 * step), slope, 0.03 * std::abs(slope) + 0.05);
+  EXPECT_NEAR((value(step) - value(-step)) / (2 * step), slope, 0.05 * std::abs(slope) + 0.02);
   EXPECT_GT(std::abs(slope), 0.5) << "the test can fail";
 }
 
