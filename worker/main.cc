@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -60,6 +61,19 @@ absl::StatusOr<WorkerSession::Channels> OpenChannels(const std::string& coordina
   return channels;
 }
 
+// What scripts/setup.sh brought, seen from build/bin, or what was installed beside bin/; empty if
+// there is neither.
+std::filesystem::path BundledModels() {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path above = program.parent_path().parent_path();
+  for (const auto& folder :
+       {above / "share" / "alignflow" / "models", above.parent_path() / "third_party" / "models"}) {
+    if (std::filesystem::is_directory(folder, error)) return folder;
+  }
+  return {};
+}
+
 absl::Status Serve(const Flags& flags) {
   auto channels = OpenChannels(flags.coordinator);
   if (!channels.ok()) return channels.status();
@@ -88,6 +102,7 @@ absl::Status Serve(const Flags& flags) {
   options.display_name = DisplayName();
   options.device = *device;
   options.models_dir = flags.models_dir;
+  options.bundled_models_dir = BundledModels();
   options.work_folder = (*folder)->path();
   options.blobs.retry_for = absl::Minutes(10);
   options.device_memory = [device = *device] { return DeviceMemoryInUse(device); };

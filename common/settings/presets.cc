@@ -57,6 +57,7 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"align.batch", "32"},
       {"align.learning_rate", "0.0005"},
       {"align.tune", "style"},
+      {"align.features", "filter_bank"},
       {"masks.iterations", "900"},
       {"masks.batch", "16"},
       {"masks.learning_rate", "0.002"},
@@ -68,6 +69,7 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"generate.path", "handover"},
       {"generate.steps", "20"},
       {"generate.guidance", "1"},
+      {"judge.segmenter", "unet"},
       {"judge.iterations", "900"},
       {"evaluate.iterations", "600"},
       {"evaluate.learning_rate", "0.002"},
@@ -76,6 +78,9 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
   static const SettingMap unet_128 = [] {
     SettingMap values = unet_64;
     values["fit.batch"] = "8";
+    values["judge.segmenter"] = "unet-lite0";
+    values["evaluate.segmenter"] = "unet-lite0";
+    values["evaluate.learning_rate"] = "0.001";
     return values;
   }();
   // The paper's own model and values.
@@ -92,6 +97,7 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"align.batch", "4"},
       {"align.learning_rate", "0.00001"},
       {"align.tune", "control"},
+      {"align.features", "dinov3"},
       {"masks.iterations", "2000"},
       {"masks.batch", "4"},
       {"masks.learning_rate", "0.00001"},
@@ -104,6 +110,7 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"generate.path", "aligned"},
       {"generate.steps", "28"},
       {"generate.guidance", "7"},
+      {"judge.segmenter", "unet"},
       {"judge.iterations", "4000"},
       {"evaluate.iterations", "4000"},
       {"evaluate.learning_rate", "0.001"},

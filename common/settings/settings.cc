@@ -233,6 +233,10 @@ const std::vector<Setting>& AllSettings() {
       Choice("align.reward", {"mmd", "skl"}, {"align"},
              "Distance of features to the references' that stage 2 lessens: maximum mean "
              "discrepancy (paper), or symmetric Kullback-Leibler divergence of mean features"),
+      Choice(
+          "align.features", {"filter_bank", "lite0", "dinov3"}, {"align"},
+          "Features that stage 2's reward compares images by: fixed filters, EfficientNet-Lite0's "
+          "or, where a folder dinov3 is there, DINOv3's (paper)"),
       Integer("align.iterations", 1, 1000000, {"align"}, "Stage-2 training steps (paper: 500)"),
       Integer(
           "align.batch", 2, 1024, {"align"},
@@ -312,9 +316,12 @@ const std::vector<Setting>& AllSettings() {
            "target's, whichever is smaller"),
       Integer("judge.iterations", 1, 1000000, {"judge"},
               "Training steps of the segmenter that judges mask agreement"),
+      Choice("judge.segmenter", {"unet", "unet-lite0"}, {"judge", "generate"},
+             "Segmentation model that judges mask agreement; unet-lite0 is a U-Net on "
+             "EfficientNet-Lite0 with ImageNet weights"),
       Choice("evaluate.segmenter",
-             {"none", "unet", "segformer-b0", "segformer-b1", "segformer-b2", "segformer-b3",
-              "segformer-b4", "segformer-b5", "dpt"},
+             {"none", "unet", "unet-lite0", "segformer-b0", "segformer-b1", "segformer-b2",
+              "segformer-b3", "segformer-b4", "segformer-b5", "dpt"},
              {"baseline", "evaluate"},
              "Segmentation model that is trained without and with the pairs and tested on the "
              "target, if one is given"),

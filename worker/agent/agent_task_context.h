@@ -25,7 +25,8 @@ class AgentTaskContext : public TaskContext {
     std::shared_ptr<grpc::ChannelInterface> channel;
     BlobClientOptions blob_options;
     std::string device;
-    std::filesystem::path models_dir;  // may be empty
+    std::filesystem::path models_dir;          // may be empty
+    std::filesystem::path bundled_models_dir;  // may be empty
     // Made by the context and removed with everything in it at the end.
     std::filesystem::path folder;
     // Latest checkpoint of the task, or empty.
@@ -52,6 +53,7 @@ class AgentTaskContext : public TaskContext {
   std::filesystem::path scratch() const override { return setup_.folder / "scratch"; }
   std::string device() const override { return setup_.device; }
   std::filesystem::path models_dir() const override { return setup_.models_dir; }
+  std::filesystem::path bundled_models_dir() const override { return setup_.bundled_models_dir; }
 
   // The last checkpoint that the coordinator has, or empty.
   const std::string& checkpoint() const { return checkpoint_; }

@@ -124,6 +124,7 @@ void WorkerSession::RunLeased(const v1::LeaseResponse& lease) {
                               .blob_options = options_.blobs,
                               .device = options_.device,
                               .models_dir = options_.models_dir,
+                              .bundled_models_dir = options_.bundled_models_dir,
                               .folder = options_.work_folder / absl::StrCat("task-", ++tasks_run_),
                               .checkpoint_sha256 = lease.checkpoint_sha256(),
                               .observer =

@@ -46,6 +46,8 @@ class WorkerSession {
     std::string device;  // "cpu" or "cuda"
     // With the folders of pretrained models; may be empty.
     std::filesystem::path models_dir = {};
+    // With the networks that come with the program; may be empty.
+    std::filesystem::path bundled_models_dir = {};
     // For the files of running tasks; on the cache's file system.
     std::filesystem::path work_folder;
     // How long one Lease call waits for a task.

@@ -1,7 +1,5 @@
 #include "worker/alignment/filter_bank.h"
 
-#include <ATen/core/grad_mode.h>
-
 #include <algorithm>
 #include <stdexcept>
 #include <string>
@@ -153,32 +151,14 @@ at::Tensor RawFilterBank(const at::Tensor& image) {
   return at::cat(features, 1);
 }
 
-FilterBank::FilterBank() {
-  const int64_t width = RawFilterBank(at::zeros({1, 3, 32, 32})).size(1);
-  mean_ = at::zeros({width});
-  deviation_ = at::ones({width});
-}
+FilterBank::FilterBank() : standardisation_(RawFilterBank(at::zeros({1, 3, 32, 32})).size(1)) {}
 
 FilterBank::FilterBank(at::Tensor mean, at::Tensor deviation)
-    : mean_(std::move(mean)), deviation_(std::move(deviation)) {
-  const int64_t width = FilterBank().width();
-  if (mean_.sizes() != at::IntArrayRef{width} || deviation_.sizes() != mean_.sizes()) {
-    throw std::invalid_argument("the filter bank has " + std::to_string(width) + " features");
+    : standardisation_(std::move(mean), std::move(deviation)) {
+  const int64_t own = FilterBank().width();
+  if (width() != own) {
+    throw std::invalid_argument("the filter bank has " + std::to_string(own) + " features");
   }
-}
-
-void FilterBank::Fit(const at::Tensor& raw) {
-  if (raw.size(0) < 2) throw std::invalid_argument("fitting features needs at least 2 images");
-  const at::NoGradGuard no_grad;
-  const at::Tensor wide = raw.to(at::kDouble);  // so that sums do not tell in which order they are
-  mean_ = wide.mean(0).to(at::kFloat);
-  deviation_ = wide.std(0).clamp_min(1e-3).to(at::kFloat);
-}
-
-at::Tensor FilterBank::Standardised(const at::Tensor& raw) const {
-  const at::Tensor z = (raw - mean_) / deviation_;
-  const at::Tensor norm2 = z.square().sum(1, /*keepdim=*/true);
-  return z * (1 + norm2 / (4.0 * static_cast<double>(width()))).rsqrt();
 }
 
 at::Tensor FilterBank::Features(const at::Tensor& image) const {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "worker/alignment/feature_extractor.h"
+#include "worker/alignment/standardisation.h"
 
 namespace alignflow {
 
@@ -12,9 +13,7 @@ namespace alignflow {
 // of the colours, the colours of shadows to highlights, energies of texture by scale and direction,
 // and of what repeats as a codec's blocks do, all in opponent colours (luma, red-green,
 // yellow-blue) and within the field of view. Style, not layout: a model rewarded for layout learns
-// to paint the references' dark frame instead of their colours. Each is standardised on the source
-// images, z = (raw - mean) / deviation, and then bounded softly to a norm of 2 sqrt(d), z / sqrt(1
-// + |z|^2/(4 d)), without which the cubic kernel of the MMD explodes on images unlike the source's.
+// to paint the references' dark frame instead of their colours. Standardised on the source images.
 // Image sides must be multiples of 16 and at least 32. Thread-safe once fitted.
 class FilterBank : public FeatureExtractor {
  public:
@@ -23,21 +22,19 @@ class FilterBank : public FeatureExtractor {
   // std::invalid_argument for another d.
   FilterBank(at::Tensor mean, at::Tensor deviation);
 
-  // Takes mean and deviation from RawFilterBank of source images, [N,d] with N >= 2. Throws
-  // std::invalid_argument for fewer.
-  void Fit(const at::Tensor& raw);
-  const at::Tensor& mean() const { return mean_; }
-  const at::Tensor& deviation() const { return deviation_; }
+  // As Standardisation's, from RawFilterBank of source images.
+  void Fit(const at::Tensor& raw) { standardisation_.Fit(raw); }
+  const at::Tensor& mean() const { return standardisation_.mean(); }
+  const at::Tensor& deviation() const { return standardisation_.deviation(); }
 
-  int64_t width() const override { return mean_.size(0); }
+  int64_t width() const override { return standardisation_.width(); }
   // Throws std::invalid_argument for a size it cannot take.
   at::Tensor Features(const at::Tensor& image) const override;
   // The features of images whose raw ones are there already: [B,d].
-  at::Tensor Standardised(const at::Tensor& raw) const;
+  at::Tensor Standardised(const at::Tensor& raw) const { return standardisation_.Apply(raw); }
 
  private:
-  at::Tensor mean_;       // [d]
-  at::Tensor deviation_;  // [d], at least 1e-3
+  Standardisation standardisation_;
 };
 
 // The features before standardisation, [B,d]. Differentiable.

@@ -197,8 +197,11 @@ void AddDiversity(const FeatureSpace& space, const FigureSets& sets, const Featu
   }
 }
 
-void FillIn(const Kernels& kernels, const FigureSets& sets, const FeaturesByName& features,
-            FigureTable& table, SetFindings& found) {
+AlignmentFindings FindAlignment(const FeatureSpace& space, const Kernels& kernels,
+                                const FigureSets& sets, const FeaturesByName& features,
+                                FigureTable& table) {
+  AlignmentFindings found;
+  found.distance = space.kernel;
   const std::string source = sets.source().name, made = sets.made().name;
   if (kernels.values.contains(source) && kernels.values.contains(made)) {
     found.source_distance = kernels.values.at(source);
@@ -210,31 +213,38 @@ void FillIn(const Kernels& kernels, const FigureSets& sets, const FeaturesByName
     found.same_p_value = SameDistributionPValue(features.at(source), features.at("references"),
                                                 kPermutations, table.NextStream());
   }
-  if (sets.source().size() >= 2 && sets.made().size() >= 2) {
-    double yardstick = MeanPairwiseDistance(features.at(source));
-    found.diversity_of = source;
-    if (sets.target.size() >= kLeastTarget) {
-      const double own = MeanPairwiseDistance(features.at(sets.target.name));
-      if (own < yardstick) {
-        yardstick = own;
-        found.diversity_of = sets.target.name;
-      }
-    }
-    if (yardstick >= kLeastDiversity) {
-      found.diversity = MeanPairwiseDistance(features.at(made)) / yardstick;
-    } else {
-      found.no_diversity = absl::StrFormat(
-          "the %s images hardly differ from one another (mean distance %.2g), so "
-          "nothing can be measured by them",
-          found.diversity_of, yardstick);
+  return found;
+}
+
+DiversityFindings FindDiversity(const FigureSets& sets, const FeaturesByName& features) {
+  DiversityFindings found;
+  const std::string source = sets.source().name, made = sets.made().name;
+  if (sets.source().size() < 2 || sets.made().size() < 2) return found;
+  double yardstick = MeanPairwiseDistance(features.at(source));
+  found.of = source;
+  if (sets.target.size() >= kLeastTarget) {
+    const double own = MeanPairwiseDistance(features.at(sets.target.name));
+    if (own < yardstick) {
+      yardstick = own;
+      found.of = sets.target.name;
     }
   }
+  if (yardstick >= kLeastDiversity) {
+    found.share = MeanPairwiseDistance(features.at(made)) / yardstick;
+  } else {
+    found.none = absl::StrFormat(
+        "the %s images hardly differ from one another (mean distance %.2g), so "
+        "nothing can be measured by them",
+        found.of, yardstick);
+  }
+  return found;
 }
 
 }  // namespace
 
 void AddSetFigures(const FeatureSpace& space, const FigureSets& sets,
-                   const FeaturesByName& features, FigureTable& table, SetFindings* found) {
+                   const FeaturesByName& features, FigureTable& table, AlignmentFindings* alignment,
+                   DiversityFindings* diversity) {
   const std::string kernel = space.kernel + sets.To(), frechet = space.frechet + sets.To();
   const bool too_few = sets.target.size() < kLeastTarget;
   if (!space.extractor || too_few) {
@@ -263,7 +273,8 @@ void AddSetFigures(const FeatureSpace& space, const FigureSets& sets,
     if (!space.manifold.empty()) AddManifold(space, sets, features, table);
   }
   if (!space.diversity.empty()) AddDiversity(space, sets, features, table);
-  if (found) FillIn(kernels, sets, features, table, *found);
+  if (alignment) *alignment = FindAlignment(space, kernels, sets, features, table);
+  if (diversity) *diversity = FindDiversity(sets, features);
 }
 
 }  // namespace alignflow

@@ -31,6 +31,7 @@ std::string SubjectOf(const std::string& name, const std::string& pictures) {
 struct Side {
   std::vector<std::string> runs;
   std::vector<std::string> classes, images, groups;
+  std::string encoder;   // what the models began with: "pretrained" or "random"
   at::Tensor dice, iou;  // double [R,I,C], NaN where a class does not count
   int64_t steps = 0;     // of training, the fewest of a run
 };
@@ -64,6 +65,13 @@ json Rounded(const at::Tensor& scores) {
   return runs;
 }
 
+// Of two workers one had the weights.
+[[noreturn]] void ThrowMixedEncoders() {
+  throw TaskError(absl::InvalidArgumentError(
+      "some segmentation models began with pretrained weights and others with random ones, so they "
+      "cannot be compared; give all workers the same models and start the job with another seed"));
+}
+
 Side LoadSide(TaskContext& context, const TaskSpec& spec, const std::string& prefix) {
   Side side;
   std::vector<at::Tensor> dice, iou;
@@ -77,10 +85,13 @@ Side LoadSide(TaskContext& context, const TaskSpec& spec, const std::string& pre
         groups.push_back(image.value("group", ""));
       }
       const std::vector<std::string> classes = scores.at("classes");
+      const std::string encoder = scores.value("encoder", "");
       if (!side.runs.empty() && (images != side.images || classes != side.classes)) {
         throw TaskError(absl::InvalidArgumentError(
             absl::StrCat(role, ": the runs were tested on different images or classes")));
       }
+      if (side.runs.empty()) side.encoder = encoder;
+      if (encoder != side.encoder) ThrowMixedEncoders();
       side.images = std::move(images);
       side.groups = std::move(groups);
       side.classes = classes;
@@ -231,6 +242,7 @@ std::optional<DownstreamGain> AddDownstream(TaskContext& context, const TaskSpec
     throw TaskError(absl::InvalidArgumentError(
         "the models with and without pairs differ in runs, images or classes"));
   }
+  if (real.encoder != both.encoder) ThrowMixedEncoders();
   both.steps = std::min(both.steps, real.steps);
   CountEvidence(both, target.set, known);
   const auto score = [](const Side& side) {

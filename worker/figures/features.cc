@@ -5,9 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "worker/alignment/efficientnet_features.h"
 #include "worker/models/inception/inception_v3.h"
 #include "worker/models/safetensors.h"
 #include "worker/sets/source_statistics.h"
+#include "worker/stores/efficientnet_file.h"
 #include "worker/stores/model_file.h"
 #include "worker/stores/pretrained_model.h"
 #include "worker/tasks/task_error.h"
@@ -17,9 +19,14 @@ namespace {
 
 constexpr int64_t kFeatureBatch = 32;
 constexpr char kFolder[] = "figures";
+constexpr char kLite[] = "lite2";
 
 std::string Missing(const std::string& file) {
-  return absl::StrCat("not available: no ", kFolder, "/", file, " in the worker's models folder");
+  return absl::StrCat("not available: no ", file, " in the worker's models folder");
+}
+
+std::string MissingHere(const std::string& file) {
+  return Missing(absl::StrCat(kFolder, "/", file));
 }
 
 bool Exists(const TaskContext& context, const std::filesystem::path& below) {
@@ -60,18 +67,28 @@ std::shared_ptr<const FeatureExtractor> LoadDino(TaskContext& context, const Tas
 
 std::vector<FeatureSpace> LoadFeatureSpaces(TaskContext& context, const TaskSpec& spec) {
   const at::Device device = DeviceOf(context);
+  FeatureSpace lite{.kernel = "kd (efficientnet-lite2)",
+                    .frechet = "fd (efficientnet-lite2)",
+                    .diversity = "",
+                    .manifold = "",
+                    .extractor = nullptr,
+                    .missing = Missing(EfficientNetFileName(kLite)),
+                    .judges = true};
+  if (auto net = LoadFrozenEfficientNet(context, kLite)) {
+    lite.extractor = std::make_shared<const EfficientNetFeatures>(std::move(net));
+  }
   FeatureSpace dino{.kernel = "kd (dinov3)",
                     .frechet = "fd (dinov3)",
                     .diversity = "mean pairwise distance (dinov3)",
                     .manifold = "(dinov3)",
                     .extractor = LoadDino(context, spec),
-                    .missing = Missing("dinov3")};
+                    .missing = MissingHere("dinov3")};
   FeatureSpace inception{.kernel = "kid",
                          .frechet = "fid",
                          .diversity = "",
                          .manifold = "",
                          .extractor = nullptr,
-                         .missing = Missing("inception.safetensors")};
+                         .missing = MissingHere("inception.safetensors")};
   if (Exists(context, std::filesystem::path(kFolder) / "inception.safetensors")) {
     inception.extractor = FromWeights(context, "inception.safetensors", [&](const auto& weights) {
       return std::make_shared<const InceptionV3>(weights, device);
@@ -83,6 +100,7 @@ std::vector<FeatureSpace> LoadFeatureSpaces(TaskContext& context, const TaskSpec
            .manifold = "(filter bank)",
            .extractor = LoadStatistics(context, spec).filter_bank,
            .missing = ""},
+          lite,
           dino,
           inception};
 }
@@ -101,7 +119,7 @@ LpipsModel LoadLpips(TaskContext& context) {
   constexpr char kFile[] = "lpips.safetensors";
   LpipsModel model;
   if (!Exists(context, std::filesystem::path(kFolder) / kFile)) {
-    model.missing = Missing(kFile);
+    model.missing = MissingHere(kFile);
     return model;
   }
   model.net = FromWeights(context, kFile,

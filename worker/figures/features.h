@@ -22,9 +22,11 @@ struct FeatureSpace {
   std::string manifold;  // what precision, recall and the Vendi score end with; empty: not computed
   std::shared_ptr<const FeatureExtractor> extractor;  // null: this worker has no weights
   std::string missing;                                // then, why
+  bool judges = false;  // no method is trained on it: the alignment verdict rests on it where it is
 };
 
-// The filter bank of the source's statistics, which is always there, then DINOv3
+// The filter bank of the source's statistics, which is always there, then EfficientNet-Lite2
+// (worker/stores/efficientnet_file.h), DINOv3
 // (MODELS_DIR/WEIGHTS of a pretrained preset, or MODELS_DIR/figures, each with a folder dinov3) and
 // Inception V3 (MODELS_DIR/figures/inception.safetensors). Throws TaskError with FailedPrecondition
 // for weights that are there and cannot be read.

@@ -39,7 +39,7 @@ std::string LeftOut(const JobFindings& found) {
 
 Verdict Alignment(const JobFindings& found) {
   if (const auto missing = Unmeasured("alignment", found)) return *missing;
-  const SetFindings& sets = found.sets;
+  const AlignmentFindings& sets = found.alignment;
   if (!sets.made_distance || !sets.same_p_value) {
     return {"not measured", absl::StrCat("there are too few images of ", found.target)};
   }
@@ -50,9 +50,9 @@ Verdict Alignment(const JobFindings& found) {
   }
   const std::string numbers =
       absl::StrFormat(
-          "the MMD to the %s is %.3g with the pairs and %.3g with the source images (difference "
-          "%.3g, 95 %% interval %.3g to %.3g)",
-          found.target, *sets.made_distance, *sets.source_distance,
+          "%s to the %s is %.3g with the pairs and %.3g with the source images (difference %.3g, "
+          "95 %% interval %.3g to %.3g)",
+          sets.distance, found.target, *sets.made_distance, *sets.source_distance,
           *sets.source_distance - *sets.made_distance, sets.gain.low, sets.gain.high) +
       LeftOut(found);
   if (sets.gain.low > 0) return {"good", absl::StrCat("the pairs are nearer: ", numbers)};
@@ -61,15 +61,14 @@ Verdict Alignment(const JobFindings& found) {
 
 Verdict Diversity(const JobFindings& found) {
   if (const auto missing = Unmeasured("diversity", found)) return *missing;
-  if (!found.sets.diversity) return {"not measured", found.sets.no_diversity};
-  const double share = *found.sets.diversity;
+  if (!found.diversity.share) return {"not measured", found.diversity.none};
+  const double share = *found.diversity.share;
   return {share >= found.diversity_needed ? "good" : "poor",
-          absl::StrFormat(
-              "the pairs differ from one another %.0f %% as much as the %s images; "
-              "gates.diversity asks for %.0f %%",
-              100 * share,
-              found.sets.diversity_of == "references" ? "reference" : found.sets.diversity_of,
-              100 * found.diversity_needed)};
+          absl::StrFormat("the pairs differ from one another %.0f %% as much as the %s images; "
+                          "gates.diversity asks for %.0f %%",
+                          100 * share,
+                          found.diversity.of == "references" ? "reference" : found.diversity.of,
+                          100 * found.diversity_needed)};
 }
 
 Verdict MaskAgreement(const JobFindings& found) {

@@ -13,7 +13,8 @@ namespace alignflow {
 
 // What the verdicts rest on.
 struct JobFindings {
-  SetFindings sets;  // on the filter bank
+  AlignmentFindings alignment;
+  DiversityFindings diversity;
   GateFindings gates;
   std::optional<DownstreamGain> whole, views;  // by what the segmentation models see
   Quantities views_known = {};                 // as `known`, for the models that see views

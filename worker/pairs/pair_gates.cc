@@ -53,8 +53,9 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
                 .least_distance = RealSetting(spec, "gates.memorization"),
                 .classes = source.labels.classes(),
                 .device = DeviceOf(context),
-                .judge = LoadSegmenter(context, Input(spec, "judge"), "the judge", kJudgeSegmenter,
-                                       source.labels, source.images.size(2))
+                .judge = LoadSegmenter(context, Input(spec, "judge"), "the judge",
+                                       TextSetting(spec, "judge.segmenter"), source.labels,
+                                       source.images.size(2))
                              .model,
                 .index = std::nullopt,
                 .names = {}})) {

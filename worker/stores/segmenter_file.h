@@ -10,15 +10,12 @@
 
 namespace alignflow {
 
-// The network that judges pairs.
-inline constexpr char kJudgeSegmenter[] = "unet";
-
 // What a segmenter is, besides its weights.
 struct SegmenterFacts {
   std::string name;  // as MakeSegmenter takes it
   LabelTable labels;
   int64_t size = 0;         // takes images of size x size pixels
-  bool pretrained = false;  // its encoder was read from a folder
+  bool pretrained = false;  // its encoder was read from the worker's models
 };
 
 // Stores a trained segmenter as a blob: safetensors, with the facts beside the weights. Returns the

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "worker/alignment/align_step.h"
 #include "worker/alignment/reference_split.h"
 #include "worker/alignment/rollout.h"
@@ -228,15 +227,14 @@ TaskOutputs RunAlign(const TaskSpec& spec, TaskContext& context) {
                         : std::nullopt,
                     pooled ? nullptr : model->Clone());
 
-  const RewardFeatures reward = MakeRewardFeatures(context, spec);
+  const RewardFeatures reward = MakeRewardFeatures(context, spec, source);
   std::vector<std::string> notes{reward.note, references.note};
   if (split.left_out.empty() && RealSetting(spec, "align.left_out") > 0) {
     notes.push_back(absl::StrCat("fewer than ", kLeastToLeaveOut,
                                  " references: none is left out, and the guard watches those that "
                                  "are learned from"));
   }
-  std::erase(notes, "");
-  progress.set_note(absl::StrJoin(notes, "; "));
+  progress.set_notes(std::move(notes));
   AlignData data{.spec = spec,
                  .source = source,
                  .device = device,

@@ -97,10 +97,9 @@ TrainedSegmenter Trained(const TaskSpec& spec, TaskContext& context, ProgressRep
     pairs = LoadPairs(context, spec, "pairs", source.labels, UseOfPictures(spec), INT64_MAX).set;
     trained.pairs = pairs->size();
   }
-  const std::filesystem::path folder =
-      context.models_dir().empty() ? "" : context.models_dir() / trained.name;
   const NewSegmenter made =
-      MakeSegmenter(trained.name, source.labels.classes(), size, seed, DeviceOf(context), folder);
+      MakeSegmenterOf(context, trained.name, source.labels.classes(), size, seed);
+  progress.set_notes({source.note, EncoderNote(trained.name, made)});
   TrainSegmenter(context, progress, *made.model,
                  {.real = source,
                   .synthetic = pairs ? &*pairs : nullptr,

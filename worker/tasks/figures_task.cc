@@ -84,7 +84,8 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
   };
 
   FigureTable table(IntegerSetting(spec, "seed"));
-  JobFindings found{.sets = {},
+  JobFindings found{.alignment = {},
+                    .diversity = {},
                     .gates = {},
                     .whole = {},
                     .views = {},
@@ -102,7 +103,8 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
     FeaturesByName features;
     if (space.extractor) features = FeaturesOfSets(*space.extractor, sets, device, progress);
     const bool first = &space == &spaces.front();
-    AddSetFigures(space, sets, features, table, first ? &found.sets : nullptr);
+    AddSetFigures(space, sets, features, table, first || space.judges ? &found.alignment : nullptr,
+                  first ? &found.diversity : nullptr);
     if (space.extractor && !space.diversity.empty()) shown = std::move(features);
   }
   advance();

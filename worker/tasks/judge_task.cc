@@ -1,3 +1,5 @@
+#include <string>
+
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
@@ -11,7 +13,9 @@ namespace alignflow {
 namespace {
 
 constexpr int64_t kBatch = 16;
-constexpr double kLearningRate = 2e-3;
+
+// Peak; a pretrained encoder's features are not to be learned anew.
+double LearningRateOf(const std::string& segmenter) { return segmenter == "unet" ? 2e-3 : 1e-3; }
 
 }  // namespace
 
@@ -23,19 +27,20 @@ TaskOutputs RunJudge(const TaskSpec& spec, TaskContext& context) {
   ProgressReporter progress(context, IntegerSetting(spec, "judge.iterations"), "steps");
   const ImageSet source = LoadPrepared(context, spec, "source");
   CheckUsable(spec, source);
-  progress.set_note(source.note);
-  const auto model =
-      MakeSegmenter(kJudgeSegmenter, source.labels.classes(), size, seed, DeviceOf(context)).model;
-  TrainSegmenter(context, progress, *model,
+  const std::string name = TextSetting(spec, "judge.segmenter");
+  const NewSegmenter made = MakeSegmenterOf(context, name, source.labels.classes(), size, seed);
+  progress.set_notes({source.note, EncoderNote(name, made)});
+  TrainSegmenter(context, progress, *made.model,
                  {.real = source,
                   .iterations = IntegerSetting(spec, "judge.iterations"),
                   .batch = kBatch,
-                  .learning_rate = kLearningRate,
+                  .learning_rate = LearningRateOf(name),
                   .seed = seed,
                   .order = RandomUse::kJudgeOrder,
                   .step = RandomUse::kJudgeStep,
                   .augment = Augment::kStrong});
-  return {{"segmenter", StoreSegmenter(context, *model, {kJudgeSegmenter, source.labels, size})}};
+  return {{"segmenter",
+           StoreSegmenter(context, *made.model, {name, source.labels, size, made.pretrained})}};
 }
 
 }  // namespace alignflow

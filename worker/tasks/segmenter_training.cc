@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "worker/stores/efficientnet_file.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/training_task.h"
 #include "worker/training/augmentation.h"
@@ -17,6 +20,8 @@ namespace {
 
 constexpr double kWarmUp = 0.1;  // of the steps
 constexpr int64_t kSettleBatches = 16;
+constexpr char kLiteUNet[] = "unet-lite0";
+constexpr char kLiteEncoder[] = "lite0";
 
 // The batches of a training, real and synthetic.
 class Batches {
@@ -68,16 +73,38 @@ class Batches {
 
 }  // namespace
 
+NewSegmenter MakeSegmenterOf(const TaskContext& context, const std::string& name, int64_t classes,
+                             int64_t size, uint64_t seed) {
+  std::filesystem::path weights;
+  if (name == kLiteUNet) {
+    weights = EfficientNetFile(context, kLiteEncoder);
+  } else if (!context.models_dir().empty()) {
+    weights = context.models_dir() / name;
+  }
+  return MakeSegmenter(name, classes, size, seed, DeviceOf(context), weights);
+}
+
+std::string EncoderNote(const std::string& name, const NewSegmenter& made) {
+  if (made.pretrained || name == "unet") return "";
+  return absl::StrCat("the segmenter ", name, " begins with random weights, as this worker has no ",
+                      name == kLiteUNet ? EfficientNetFileName(kLiteEncoder) : name);
+}
+
 void TrainSegmenter(TaskContext& context, ProgressReporter& progress, Segmenter& model,
                     const SegmenterTraining& training) {
   const at::Device device = DeviceOf(context);
-  const TrainingOptions options{
+  TrainingOptions options{
       .iterations = training.iterations,
       .warm_up = std::lround(kWarmUp * static_cast<double>(training.iterations)),
       .learning_rate = training.learning_rate};
   Batches batches(training, device);
+  std::vector<at::Tensor> parameters;
+  for (const auto& parameter : model.named_parameters()) {
+    parameters.push_back(parameter.value());
+    options.rate_scales.push_back(model.RateScale(parameter.key()));
+  }
   model.train();
-  TrainUnder(context, progress, model.parameters(), options, [&](int64_t step) {
+  TrainUnder(context, progress, parameters, options, [&](int64_t step) {
     const ImageBatch batch = batches.Take(step);
     const at::Tensor loss = SegmentationLoss(model.Logits(batch.images), batch.classes.to(device));
     return StepLoss{loss, {{"loss", loss.item<double>()}}};

@@ -2,6 +2,7 @@
 #define ALIGNFLOW_WORKER_TASKS_SEGMENTER_TRAINING_H_
 
 #include <cstdint>
+#include <string>
 
 #include "worker/models/segmenters/segmenter.h"
 #include "worker/sets/image_set.h"
@@ -30,6 +31,14 @@ struct SegmenterTraining {
   RandomUse step;                    // of what is drawn in each step
   Augment augment = Augment::kNone;  // of real and synthetic images alike
 };
+
+// MakeSegmenter on the task's device, with an encoder that this worker has weights for:
+// unet-lite0's as worker/stores/efficientnet_file.h says, the others' in the folder
+// MODELS_DIR/NAME.
+NewSegmenter MakeSegmenterOf(const TaskContext& context, const std::string& name, int64_t classes,
+                             int64_t size, uint64_t seed);
+// What people should know of its encoder; empty where there is nothing.
+std::string EncoderNote(const std::string& name, const NewSegmenter& made);
 
 // Trains by cross-entropy and soft Dice on batches that are flipped at random, with the task's
 // progress, checkpoints and cancel. Both sides of a comparison, with and without synthetic images,

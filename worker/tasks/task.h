@@ -138,6 +138,8 @@ class TaskContext {
   virtual std::string device() const = 0;
   // Where this worker's folders with pretrained models lie; empty if it has none.
   virtual std::filesystem::path models_dir() const { return {}; }
+  // Where the pretrained networks lie that come with the program; empty if there are none.
+  virtual std::filesystem::path bundled_models_dir() const { return {}; }
 };
 
 // Output role -> sha-256 of the blob.

@@ -1,8 +1,14 @@
 #include "worker/tasks/task_progress.h"
 
+#include "absl/strings/str_join.h"
 #include "worker/tasks/task_error.h"
 
 namespace alignflow {
+
+void ProgressReporter::set_notes(std::vector<std::string> notes) {
+  std::erase(notes, "");
+  note_ = absl::StrJoin(notes, "; ");
+}
 
 void ProgressReporter::Report(int64_t step, std::map<std::string, double> values) {
   const auto now = std::chrono::steady_clock::now();

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "worker/tasks/task.h"
 
@@ -18,6 +19,8 @@ class ProgressReporter {
 
   // Shown with every report from now on.
   void set_note(std::string note) { note_ = std::move(note); }
+  // Those of them that are not empty.
+  void set_notes(std::vector<std::string> notes);
 
   // The speed is that since the first report.
   void Report(int64_t step, std::map<std::string, double> values = {});

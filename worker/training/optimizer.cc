@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace alignflow {
 namespace {
@@ -23,6 +24,13 @@ at::Tensor GradientOf(const at::Tensor& parameter) {
   return at::empty_like(parameter).copy_(gradient);
 }
 
+std::vector<at::Tensor> At(const std::vector<at::Tensor>& tensors,
+                           const std::vector<size_t>& indices) {
+  std::vector<at::Tensor> chosen;
+  for (const size_t i : indices) chosen.push_back(tensors[i]);
+  return chosen;
+}
+
 }  // namespace
 
 double LearningRate(int64_t step, int64_t total, int64_t warm_up, double peak) {
@@ -32,10 +40,15 @@ double LearningRate(int64_t step, int64_t total, int64_t warm_up, double peak) {
   return peak * (kFinalRate + (1 - kFinalRate) * 0.5 * (1 + std::cos(M_PI * done)));
 }
 
-AdamW::AdamW(std::vector<at::Tensor> parameters) : parameters_(std::move(parameters)) {
-  for (const at::Tensor& parameter : parameters_) {
-    first_.push_back(at::zeros_like(parameter.detach()));
-    second_.push_back(at::zeros_like(parameter.detach()));
+AdamW::AdamW(std::vector<at::Tensor> parameters, const std::vector<double>& rate_scales)
+    : parameters_(std::move(parameters)) {
+  if (!rate_scales.empty() && rate_scales.size() != parameters_.size()) {
+    throw std::invalid_argument("AdamW needs as many scales of the rate as parameters");
+  }
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    first_.push_back(at::zeros_like(parameters_[i].detach()));
+    second_.push_back(at::zeros_like(parameters_[i].detach()));
+    by_scale_[rate_scales.empty() ? 1 : rate_scales[i]].push_back(i);
   }
 }
 
@@ -47,9 +60,12 @@ void AdamW::Step(double learning_rate) {
   at::_foreach_mul_(gradients, (kGradientNorm / (norm + 1e-6)).clamp_max(1));
   ++steps_;
   const at::Tensor step = at::full({}, static_cast<double>(steps_), norm.options());
-  at::_fused_adamw_(parameters_, gradients, first_, second_, {},
-                    std::vector<at::Tensor>(parameters_.size(), step), learning_rate, kBeta1,
-                    kBeta2, kWeightDecay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+  for (const auto& [scale, indices] : by_scale_) {
+    at::_fused_adamw_(At(parameters_, indices), At(gradients, indices), At(first_, indices),
+                      At(second_, indices), {}, std::vector<at::Tensor>(indices.size(), step),
+                      scale * learning_rate, kBeta1, kBeta2, kWeightDecay, kEpsilon,
+                      /*amsgrad=*/false, /*maximize=*/false);
+  }
   for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
 }
 

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cstddef>
+#include <map>
 #include <vector>
 
 namespace alignflow {
@@ -15,8 +17,9 @@ double LearningRate(int64_t step, int64_t total, int64_t warm_up, double peak);
 // clipped to a norm of 1. Holds its state as tensors so that a checkpoint is nothing but a list.
 class AdamW {
  public:
-  // The parameters are shared, float32 and on one device.
-  explicit AdamW(std::vector<at::Tensor> parameters);
+  // The parameters are shared, float32 and on one device. rate_scales: what the learning rate is
+  // multiplied by for each; none: 1 for all.
+  explicit AdamW(std::vector<at::Tensor> parameters, const std::vector<double>& rate_scales = {});
 
   // Updates the parameters from their gradients, which are then dropped. A parameter without a
   // gradient counts as one with gradient zero.
@@ -32,6 +35,7 @@ class AdamW {
   std::vector<at::Tensor> parameters_;
   std::vector<at::Tensor> first_;
   std::vector<at::Tensor> second_;
+  std::map<double, std::vector<size_t>> by_scale_;  // indices of the parameters
   int64_t steps_ = 0;
 };
 

@@ -51,7 +51,7 @@ class Run {
       : parameters_(parameters),
         options_(options),
         hooks_(hooks),
-        optimizer_(parameters),
+        optimizer_(parameters, options.rate_scales),
         ema_(parameters, options.ema) {
     if (hooks_.watch) best_ = CopiesOf(parameters_);
   }

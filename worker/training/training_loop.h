@@ -13,10 +13,11 @@ namespace alignflow {
 
 struct TrainingOptions {
   int64_t iterations = 0;
-  int64_t warm_up = 0;              // steps of rising learning rate
-  double learning_rate = 0;         // peak
-  double ema = 0;                   // decay; 0: no average is kept
-  int64_t accumulate = 1;           // batches whose mean gradient makes a step
+  int64_t warm_up = 0;                   // steps of rising learning rate
+  double learning_rate = 0;              // peak
+  std::vector<double> rate_scales = {};  // that it is multiplied by for each parameter; none: 1
+  double ema = 0;                        // decay; 0: no average is kept
+  int64_t accumulate = 1;                // batches whose mean gradient makes a step
   std::filesystem::path file = {};  // where checkpoints are written before they are handed over
 };
 

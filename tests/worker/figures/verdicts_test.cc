@@ -16,11 +16,9 @@ namespace {
 // Findings of a job without fault.
 JobFindings Faultless() {
   JobFindings found;
-  found.sets = {.source_distance = 4,
-                .made_distance = 1,
-                .gain = {2.5, 3.5},
-                .same_p_value = 0.002,
-                .diversity = 0.9};
+  found.alignment = {
+      .source_distance = 4, .made_distance = 1, .gain = {2.5, 3.5}, .same_p_value = 0.002};
+  found.diversity = {.share = 0.9};
   found.gates = {.ran = true,
                  .mask_agreement = 0.8,
                  .with_structures = 60,
@@ -90,8 +88,8 @@ TEST(FiguresVerdictsTest, ACopyThatWasFoundCountsHoweverFewWereLookedAt) {
 
 TEST(FiguresVerdictsTest, DiversityWithoutAYardstickSaysWhy) {
   JobFindings found = Faultless();
-  found.sets.diversity.reset();
-  found.sets.no_diversity = "the source images hardly differ";
+  found.diversity.share.reset();
+  found.diversity.none = "the source images hardly differ";
   EXPECT_EQ(Verdicts(found)["diversity"], "not measured");
   EXPECT_THAT(VerdictsJson(found), testing::HasSubstr("the source images hardly differ"));
 }
@@ -108,17 +106,24 @@ TEST(FiguresVerdictsTest, TheDocumentHasEveryLeastNumber) {
 
 TEST(FiguresVerdictsTest, AlignmentIsGoodOnlyBeyondTheInterval) {
   JobFindings found = Faultless();
-  found.sets.gain = {-0.1, 3.5};
+  found.alignment.gain = {-0.1, 3.5};
   EXPECT_EQ(Verdicts(found)["alignment"], "poor");
-  found.sets.same_p_value = 0.4;
+  found.alignment.same_p_value = 0.4;
   EXPECT_EQ(Verdicts(found)["alignment"], "nothing to gain");
-  found.sets.made_distance.reset();
+  found.alignment.made_distance.reset();
   EXPECT_EQ(Verdicts(found)["alignment"], "not measured");
+}
+
+TEST(FiguresVerdictsTest, AlignmentSaysWhichDistanceItRestsOn) {
+  JobFindings found = Faultless();
+  found.alignment.distance = "kd (efficientnet-lite2)";
+  EXPECT_THAT(VerdictsJson(found),
+              testing::HasSubstr("kd (efficientnet-lite2) to the target is 1"));
 }
 
 TEST(FiguresVerdictsTest, TooLittleDiversityIsPoor) {
   JobFindings found = Faultless();
-  found.sets.diversity = 0.59;
+  found.diversity.share = 0.59;
   EXPECT_EQ(Verdicts(found)["diversity"], "poor");
 }
 

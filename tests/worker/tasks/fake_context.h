@@ -91,11 +91,12 @@ class FakeContext : public TaskContext {
   std::filesystem::path scratch() const override { return scratch_; }
   std::string device() const override { return "cpu"; }
   std::filesystem::path models_dir() const override { return models; }
+  std::filesystem::path bundled_models_dir() const override { return bundled_models; }
 
   std::vector<TaskProgress> reports;
   int64_t cancel_at = INT64_MAX;  // reported step after which the task is cancelled
   bool cancelled = false;
-  std::filesystem::path models;
+  std::filesystem::path models, bundled_models;
   std::optional<std::filesystem::path> checkpoint;
 
  private:

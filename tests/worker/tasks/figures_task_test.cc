@@ -62,8 +62,13 @@ class FiguresTaskTest : public TaskFixture {
   }
 
   // Scores of a run on the target's images.
-  std::string PutScores(int run, double dice, int steps = 600) {
-    Json scores{{"segmenter", "unet"}, {"run", run}, {"iterations", steps}, {"classes", {"polyp"}}};
+  std::string PutScores(int run, double dice, int steps = 600,
+                        const std::string& encoder = "random") {
+    Json scores{{"segmenter", "unet"},
+                {"encoder", encoder},
+                {"run", run},
+                {"iterations", steps},
+                {"classes", {"polyp"}}};
     for (int i = 0; i < kCount; ++i) {
       const double own = dice + 0.01 * i + 0.002 * run;
       scores["images"].push_back({{"name", "item-" + std::to_string(100 + i)},
@@ -176,8 +181,9 @@ TEST_F(FiguresTaskTest, PairsOfTheTargetDomainAreAlignedAndWhatNoNetworkSawIsNot
   EXPECT_GT(Find(figures, "ssim to target", "pairs").at("value"), 0.9)
       << "the phantoms of the target are the pairs' images";
   EXPECT_NEAR(Find(figures, "mask agreement", "pairs").at("value").get<double>(), 0.8, 1e-9);
-  for (const char* name : {"fid to target", "kid to target", "fd (dinov3) to target",
-                           "lpips to target", "lpips to source image"}) {
+  for (const char* name :
+       {"fid to target", "kid to target", "fd (dinov3) to target",
+        "kd (efficientnet-lite2) to target", "lpips to target", "lpips to source image"}) {
     const Json figure = Find(figures, name, "pairs");
     EXPECT_TRUE(figure.at("value").is_null());
     EXPECT_THAT(figure.at("note").get<std::string>(), HasSubstr("models folder"));
@@ -326,6 +332,16 @@ TEST_F(FiguresTaskTest, OneRunOfThreeStepsIsNoEvidence) {
     EXPECT_THAT(one.at("reason").get<std::string>(),
                 AllOf(HasSubstr("1 run on each side, needs 3"), HasSubstr("3 training steps")));
   }
+}
+
+TEST_F(FiguresTaskTest, ModelsThatBeganWithOtherWeightsAreNotCompared) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  inputs["whole/real/000001"] = PutScores(1, 0.5, 600, "random");
+  inputs["whole/both/000001"] = PutScores(1, 0.7, 600, "pretrained");
+  const auto context = NewContext();
+  const auto outputs = RunTask(Spec("figures", inputs), *context);
+  EXPECT_EQ(outputs.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(outputs.status().message()), HasSubstr("pretrained weights"));
 }
 
 TEST_F(FiguresTaskTest, IntervalsOfScoresEndWhereScoresDo) {

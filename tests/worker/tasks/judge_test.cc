@@ -5,6 +5,9 @@
 #include <memory>
 
 #include "tests/worker/tasks/task_fixture.h"
+#include "worker/models/efficientnet/efficientnet.h"
+#include "worker/models/safetensors.h"
+#include "worker/models/unet/merged_model.h"
 #include "worker/pairs/pair_gates.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/stores/segmenter_file.h"
@@ -12,7 +15,9 @@
 namespace alignflow {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr int kSource = 32;
 constexpr int kUnseen = 12;
@@ -158,12 +163,42 @@ TEST_F(JudgeTest, ZeroSwitchesMemorizationOff) {
 
 TEST_F(JudgeTest, AJudgeOfOtherClassesIsRefused) {
   try {
-    LoadSegmenter(*context_, Run(Judging(1))["segmenter"], "the judge", kJudgeSegmenter,
+    LoadSegmenter(*context_, Run(Judging(1))["segmenter"], "the judge", "unet",
                   PhantomLabels(PhantomKind::kFundus), 64);
     FAIL() << "a judge of polyps judges no fundus";
   } catch (const std::runtime_error& error) {
     EXPECT_THAT(error.what(), HasSubstr("cup=0"));
   }
+}
+
+// Another worker's result would differ, so it must not be silent.
+TEST_F(JudgeTest, WithoutWeightsOfItsEncoderItSaysThatItBeginsWithRandomOnes) {
+  TaskSpec spec = Judging(1);
+  spec.settings["judge.segmenter"] = "unet-lite0";
+  const auto without = NewContext();
+  const auto outputs = RunTask(spec, *without);
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_THAT(without->reports.back().note,
+              AllOf(HasSubstr("unet-lite0 begins with random weights"),
+                    HasSubstr("efficientnet-lite0.safetensors"), HasSubstr("scripts/setup.sh")));
+  const auto judge = LoadSegmenter(*without, outputs->at("segmenter"), "the judge", "unet-lite0",
+                                   PhantomLabels(PhantomKind::kPolyp), 64);
+  EXPECT_FALSE(judge.pretrained);
+}
+
+TEST_F(JudgeTest, WeightsOfItsEncoderAreFoundAmongWhatComesWithTheProgram) {
+  TaskSpec spec = Judging(1);
+  spec.settings["judge.segmenter"] = "unet-lite0";
+  const auto with = NewContext();
+  with->bundled_models = folder_;
+  WriteSafetensors(folder_ / "efficientnet-lite0.safetensors",
+                   StateOf(EfficientNet(EfficientNetLite("lite0"))), {});
+  const auto outputs = RunTask(spec, *with);
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  EXPECT_THAT(with->reports.back().note, Not(HasSubstr("random")));
+  EXPECT_TRUE(LoadSegmenter(*with, outputs->at("segmenter"), "the judge", "unet-lite0",
+                            PhantomLabels(PhantomKind::kPolyp), 64)
+                  .pretrained);
 }
 
 TEST_F(JudgeTest, ResumedAfterACancelItGivesTheSameBytes) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <stdexcept>
 
 #include "worker/training/ema.h"
 
@@ -45,6 +46,24 @@ TEST(AdamWTest, IsTheFormula) {
     EXPECT_NEAR(parameter.item<double>(), expected.p, 1e-6);
     EXPECT_FALSE(parameter.grad().defined());
   }
+}
+
+TEST(AdamWTest, EachParameterLearnsAtItsOwnShareOfTheRate) {
+  const at::Tensor a = at::full({1}, 0.7).requires_grad_(true);
+  const at::Tensor b = at::full({1}, 0.7).requires_grad_(true);
+  const at::Tensor c = at::full({1}, 0.7).requires_grad_(true);
+  AdamW optimizer({a, b, c}, {1, 0.3, 1});
+  ScalarAdamW whole{.p = 0.7}, part{.p = 0.7};
+  for (int i = 0; i < 5; ++i) {
+    ((a + b + c) * 0.2).sum().backward();
+    optimizer.Step(0.01);
+    whole.Step(0.2, 0.01);
+    part.Step(0.2, 0.003);
+  }
+  EXPECT_NEAR(a.item<double>(), whole.p, 1e-6);
+  EXPECT_NEAR(b.item<double>(), part.p, 1e-6);
+  EXPECT_NEAR(c.item<double>(), whole.p, 1e-6);
+  EXPECT_THROW(AdamW({a, b}, {1}), std::invalid_argument);
 }
 
 TEST(AdamWTest, GradientsAreClippedToNormOneTogether) {

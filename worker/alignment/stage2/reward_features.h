@@ -5,6 +5,7 @@
 #include <string>
 
 #include "worker/alignment/feature_extractor.h"
+#include "worker/sets/image_set.h"
 #include "worker/tasks/task.h"
 
 namespace alignflow {
@@ -15,9 +16,12 @@ struct RewardFeatures {
   std::string note;  // which they are, for people; empty where there is no choice
 };
 
-// DINOv3 where the pretrained model's folder has it, otherwise the FilterBank of the task's input
-// statistics.
-RewardFeatures MakeRewardFeatures(TaskContext& context, const TaskSpec& spec);
+// As align.features says: the FilterBank of the task's input statistics; EfficientNet-Lite0's
+// style, standardised on up to 512 images of the source; or DINOv3, in whose place a preset with a
+// model folder takes the FilterBank where the folder has none. Throws TaskError with
+// FailedPrecondition, naming what is missing and the remedy.
+RewardFeatures MakeRewardFeatures(TaskContext& context, const TaskSpec& spec,
+                                  const ImageSet& source);
 
 }  // namespace alignflow
 

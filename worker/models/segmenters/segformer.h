@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "worker/models/batch_norm.h"
 #include "worker/models/hf/layers.h"
-#include "worker/models/segmenters/batch_norm.h"
 
 namespace alignflow {
 

@@ -9,6 +9,7 @@
 
 #include "worker/models/scoped_autocast.h"
 #include "worker/models/scoped_seed.h"
+#include "worker/models/segmenters/lite_unet_segmenter.h"
 #include "worker/models/segmenters/transformer_segmenters.h"
 #include "worker/models/segmenters/unet_segmenter.h"
 
@@ -28,16 +29,20 @@ at::Tensor Segmenter::Logits(const at::Tensor& images) {
 }
 
 NewSegmenter MakeSegmenter(const std::string& name, int64_t classes, int64_t size, uint64_t seed,
-                           at::Device device, const std::filesystem::path& folder) {
+                           at::Device device, const std::filesystem::path& weights) {
   static const std::string kSegFormer = "segformer-";
   const ScopedSeed scope(seed);
   NewSegmenter made;
   if (name == "unet") {
     made.model = std::make_shared<UNetSegmenter>(classes, size);
+  } else if (name == "unet-lite0") {
+    made.pretrained = !weights.empty() && std::filesystem::exists(weights);
+    made.model = std::make_shared<LiteUNetSegmenter>(
+        classes, size, made.pretrained ? weights : std::filesystem::path());
   } else if (name == "dpt") {
-    made = MakeDpt(classes, size, folder);
+    made = MakeDpt(classes, size, weights);
   } else if (name.starts_with(kSegFormer)) {
-    made = MakeSegFormer(name.substr(kSegFormer.size()), classes, folder);
+    made = MakeSegFormer(name.substr(kSegFormer.size()), classes, weights);
   } else {
     throw std::invalid_argument("there is no segmenter '" + name + "'");
   }

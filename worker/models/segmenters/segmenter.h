@@ -26,6 +26,10 @@ class Segmenter : public torch::nn::Module {
   virtual void Settle(const std::function<at::Tensor(int64_t batch)>& /*images*/,
                       int64_t /*batches*/) {}
 
+  // What a training's learning rate is multiplied by for the parameter of that name: less than 1
+  // where it begins with what was learned elsewhere.
+  virtual double RateScale(const std::string& /*parameter*/) const { return 1; }
+
  protected:
   // Logits of any floating type. Convolutions and matrix products run in bfloat16 where the device
   // is faster in it.
@@ -34,16 +38,16 @@ class Segmenter : public torch::nn::Module {
 
 struct NewSegmenter {
   std::shared_ptr<Segmenter> model;
-  bool pretrained = false;  // whether the encoder was read from a folder
+  bool pretrained = false;  // whether the encoder was read from `weights`
 };
 
-// name: "unet", "segformer-b0" to "segformer-b5" or "dpt", for images of size x size pixels and so
-// many classes. Parameters are drawn from the seed; the encoder of the last two is read from
-// `folder`, transformers' format, if there is such a folder. Throws std::invalid_argument for
-// another name or a size the network does not take, std::runtime_error naming file and tensor for a
-// folder that does not fit.
+// name: "unet", "unet-lite0", "segformer-b0" to "segformer-b5" or "dpt", for images of size x size
+// pixels and so many classes. Parameters are drawn from the seed; the encoder of all but the first
+// is read from `weights`, if that is there: unet-lite0's from a safetensors file, the others' from
+// a folder in transformers' format. Throws std::invalid_argument for another name or a size the
+// network does not take, std::runtime_error naming file and tensor for weights that do not fit.
 NewSegmenter MakeSegmenter(const std::string& name, int64_t classes, int64_t size, uint64_t seed,
-                           at::Device device, const std::filesystem::path& folder = {});
+                           at::Device device, const std::filesystem::path& weights = {});
 
 // The mean of cross-entropy and of soft Dice loss (1 - Dice of the probabilities over the whole
 // batch, averaged over the classes but the background). logits: [B,K,H,W]; classes: uint8 [B,H,W]

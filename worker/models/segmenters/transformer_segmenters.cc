@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "worker/models/batch_norm.h"
 #include "worker/models/hf/config.h"
 #include "worker/models/hf/weights.h"
 #include "worker/models/safetensors.h"
@@ -32,14 +33,6 @@ at::Tensor Normalized(const at::Tensor& images) {
   return at::cat(channels, 1);
 }
 
-std::vector<std::shared_ptr<BatchNorm>> BatchNormsOf(torch::nn::Module& module) {
-  std::vector<std::shared_ptr<BatchNorm>> found;
-  for (const auto& child : module.modules()) {
-    if (auto norm = std::dynamic_pointer_cast<BatchNorm>(child)) found.push_back(norm);
-  }
-  return found;
-}
-
 template <typename Net>
 class TransformerSegmenter : public Segmenter {
  public:
@@ -47,11 +40,8 @@ class TransformerSegmenter : public Segmenter {
       : net_(register_module("net", std::move(net))) {}
 
   void Settle(const std::function<at::Tensor(int64_t batch)>& images, int64_t batches) override {
-    const at::NoGradGuard no_grad;
-    const auto norms = BatchNormsOf(*net_);
-    for (const auto& norm : norms) norm->StartSettling();
-    for (int64_t i = 0; i < batches; ++i) Logits(images(i));
-    for (const auto& norm : norms) norm->FinishSettling();
+    SettleBatchNorms(
+        *this, [&](int64_t i) { Logits(images(i)); }, batches);
   }
 
  protected:

@@ -36,10 +36,9 @@ Convolution::Convolution(const ConvolutionOptions& options)
   shape.resize(2 + options.spatial_dims, options.kernel);
   at::Tensor weight =
       at::empty(shape, at::TensorOptions().memory_format(ChannelsLast(options.spatial_dims)));
-  at::Tensor bias = at::empty({options.out_channels});
+  at::Tensor bias = at::zeros({options.bias ? options.out_channels : 0});
   if (options.zero) {
     weight.zero_();
-    bias.zero_();
   } else {
     const double bound =
         1.0 / std::sqrt(options.in_channels * std::pow(options.kernel, options.spatial_dims));
@@ -51,7 +50,7 @@ Convolution::Convolution(const ConvolutionOptions& options)
     owner = register_module("conv", std::make_shared<torch::nn::Module>("conv")).get();
   }
   weight_ = owner->register_parameter("weight", std::move(weight));
-  bias_ = owner->register_parameter("bias", std::move(bias));
+  if (options.bias) bias_ = owner->register_parameter("bias", std::move(bias));
 }
 
 at::Tensor Convolution::Forward(const at::Tensor& x) {
@@ -72,7 +71,7 @@ at::Tensor Convolution::ForwardPacked(const at::Tensor& x) {
         stride_.size() == 2
             ? at::mkldnn_reorder_conv2d_weight(plain, padding_, stride_, dilation_, 1, x.sizes())
             : at::mkldnn_reorder_conv3d_weight(plain, padding_, stride_, dilation_, 1, x.sizes());
-    packed_bias_ = bias_.detach().to(type);
+    if (bias_.defined()) packed_bias_ = bias_.detach().to(type);
   }
   return PackedConvolution(x.to(type), packed_weight_, packed_bias_, padding_, stride_, dilation_);
 }

@@ -19,6 +19,7 @@ struct ConvolutionOptions {
   int64_t out_channels = 0;
   int64_t kernel = 3;  // padded by kernel / 2
   int64_t stride = 1;
+  bool bias = true;
   bool zero = false;  // starts at zero, as a branch that must not disturb at first
   bool nested =
       true;  // parameters under "conv." as in MONAI's Convolution; false: directly under the module
@@ -42,7 +43,7 @@ class Convolution : public torch::nn::Module {
   std::vector<int64_t> padding_;
   std::vector<int64_t> dilation_;
   at::Tensor weight_;
-  at::Tensor bias_;
+  at::Tensor bias_;  // undefined without one
   bool frozen_ = false;
   at::Tensor packed_weight_;
   at::Tensor packed_bias_;
