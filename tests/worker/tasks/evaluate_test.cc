@@ -146,8 +146,8 @@ TEST_F(EvaluateTest, ScoresCarryTheGroupsOfTheImages) {
   const std::string source = blobs_->Put(*WriteManifest(manifest));
   const auto groups = [&](const std::string& target) {
     std::map<std::string, std::string> found;
-    for (const json& image :
-         Scores(Evaluate({{"source", source}, {"target", target}}, 1)).at("images")) {
+    const json scores = Scores(Evaluate({{"source", source}, {"target", target}}, 1));
+    for (const json& image : scores.at("images")) {
       found[image.at("name")] = image.at("group");
     }
     return found;
