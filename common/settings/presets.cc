@@ -39,7 +39,7 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"evaluate.pictures", "both"},
       {"evaluate.seeds", "3"},
       {"evaluate.batch", "16"},
-      {"evaluate.augment", "ordinary"},
+      {"evaluate.augment", "none"},
       {"evaluate.synthetic_share", "0.5"},
       {"figures.samples", "128"},
   };
