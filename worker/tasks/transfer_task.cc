@@ -47,13 +47,14 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
     progress.ThrowIfCancelled();
     const at::Tensor item = order.Items(pair - 1, 1);
     const ImageBatch origin = TakeBatch(source, item, at::kCPU);
-    nlohmann::json record{{"pair", pair},
-                          {"seed", seed},
-                          {"preset", TextSetting(spec, "preset")},
-                          {"method", method},
-                          {"mask", source.names[item.item<int64_t>()]},
-                          {"mask_kind", "real"},
-                          {"synthetic", method == "framing" ? "framed" : NameOf(PairKind::kRecoloured)}};
+    nlohmann::json record{
+        {"pair", pair},
+        {"seed", seed},
+        {"preset", TextSetting(spec, "preset")},
+        {"method", method},
+        {"mask", source.names[item.item<int64_t>()]},
+        {"mask_kind", "real"},
+        {"synthetic", method == "framing" ? "framed" : NameOf(PairKind::kRecoloured)}};
     at::Tensor image;
     if (method == "fda") {
       const at::Tensor style = at::randint(

@@ -161,6 +161,7 @@ TEST_F(JobsServiceTest, AWholeJobWithMasksGatesAndEvaluationGoesThroughEveryStag
   Set(request, "gates.enabled", "on");
   Set(request, "evaluate.segmenter", "unet");
   Set(request, "evaluate.seeds", "2");
+  Set(request, "evaluate.pictures", "view");
   const v1::Job queued = CreateJob(request).value();
   EXPECT_THAT(
       Work(Register()),

@@ -94,9 +94,10 @@ TEST_F(PreparedSetTest, TheBytesDoNotDependOnThreads) {
   const std::string packed = Prepared(manifest), statistics = Statistics(packed);
   const int threads = at::get_num_threads();
   at::set_num_threads(4);
-  EXPECT_EQ(
-      Run({.kind = "prepare", .settings = {{"size", "64"}, {"pictures", "whole"}}, .inputs = {{"dataset", manifest}}}),
-      (TaskOutputs{{"packed", packed}}));
+  EXPECT_EQ(Run({.kind = "prepare",
+                 .settings = {{"size", "64"}, {"pictures", "whole"}},
+                 .inputs = {{"dataset", manifest}}}),
+            (TaskOutputs{{"packed", packed}}));
   EXPECT_EQ(Run({.kind = "describe", .settings = {}, .inputs = {{"source", packed}}}),
             (TaskOutputs{{"statistics", statistics}}));
   at::set_num_threads(threads);

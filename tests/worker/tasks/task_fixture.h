@@ -55,9 +55,9 @@ class TaskFixture : public ::testing::Test {
     return blobs_->Put(*WriteManifest(manifest));
   }
 
-  // A spec with the preset's settings, `given` laid over those of a very short job of whole pictures.
-  // As the coordinator does, it gives the task the prepared files of the manifests `source` and
-  // `target`.
+  // A spec with the preset's settings, `given` laid over those of a very short job of whole
+  // pictures. As the coordinator does, it gives the task the prepared files of the manifests
+  // `source` and `target`.
   TaskSpec Spec(const std::string& kind, std::map<std::string, std::string> inputs,
                 const SettingMap& given = {}) {
     SettingMap settings{{"fit.iterations", "4"},   {"fit.batch", "2"},  {"align.iterations", "4"},
