@@ -22,6 +22,7 @@ namespace {
 constexpr char kFormatKey[] = "alignflow.format";
 constexpr char kFormat[] = "prepared-2";
 constexpr int64_t kDigestBytes = 32;
+constexpr int64_t kMostPixels = 65535;  // of a picture's side
 constexpr int64_t kMaskFactsBytes = int64_t{256} << 10;
 
 // Of each row: uint8 [B,32].
@@ -155,6 +156,13 @@ ViewRows ViewsIn(const SafetensorsFile& file, const ImageSet& set) {
               views.borders.scalar_type() == at::kByte &&
               views.borders.sizes() == at::IntArrayRef{count, 3},
           "its views are not one for each image");
+  const at::Tensor picture = views.places.narrow(1, 0, 2), corner = views.places.narrow(1, 2, 2);
+  const at::Tensor box = views.places.narrow(1, 4, 2);
+  const at::Tensor inside = corner.ge(0)
+                                .logical_and(box.ge(1))
+                                .logical_and(picture.le(kMostPixels))
+                                .logical_and(corner.le(picture - box));
+  Require(inside.all().item<bool>(), "a view of it lies outside of its picture");
   return views;
 }
 

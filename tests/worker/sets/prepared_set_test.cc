@@ -228,6 +228,25 @@ TEST_F(PreparedSetTest, ForgedDigestsOfImagesAreRefused) {
   }
 }
 
+TEST_F(PreparedSetTest, ForgedViewsAreRefused) {
+  const std::string packed =
+      Prepared(PutPhantoms(PhantomDomain::kSource, 2, true), /*size=*/64, "view");
+  ExpectRefused(WithTensor(packed, "view_shapes", at::zeros({2, 64, 32}, at::kByte)),
+                "its views are not one for each image");
+  ExpectRefused(Changed(packed, [](Tensors& tensors, Strings&) { tensors.erase("view_borders"); }),
+                "has no tensor 'view_borders'");
+  for (const std::vector<int64_t>& place : {std::vector<int64_t>{64, 64, -1, 0, 20, 20},
+                                            {64, 64, 0, 0, 0, 20},
+                                            {64, 64, 50, 0, 20, 20},
+                                            {64, 64, INT64_MAX, 0, 20, 20},
+                                            {INT64_MAX, 64, 0, 0, 20, 20},
+                                            {-5, 64, 0, 0, 20, 20}}) {
+    ExpectRefused(
+        WithTensor(packed, "view_places", at::tensor(place, at::kLong).expand({2, 6}).contiguous()),
+        "a view of it lies outside of its picture");
+  }
+}
+
 TEST_F(PreparedSetTest, AMaskWithAnUnknownClassIsRefusedWhenItIsTaken) {
   const std::string forged =
       Changed(Prepared(PutPhantoms(PhantomDomain::kSource, 3, true)),

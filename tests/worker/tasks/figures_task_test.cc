@@ -282,7 +282,7 @@ TEST_F(FiguresTaskTest, TargetImagesThatAreReferencesAreLeftOutOfEveryFigure) {
   inputs["target"] = PutCopies(PhantomDomain::kTargetA, kCount, true);
   const auto context = NewContext();
   EXPECT_THAT(std::string(RunTask(Spec("figures", inputs), *context).status().message()),
-              HasSubstr("every image of the target is in the source or among the references"));
+              HasSubstr("every image of the target is in the source, among the references"));
 }
 
 TEST_F(FiguresTaskTest, TargetImagesOfAReferencesGroupAreLeftOutOfEveryFigure) {

@@ -38,13 +38,15 @@ class PretrainedTest : public TaskFixture {
                         {"align.weight", "0.001"}, {"generate.steps", "2"},
                         {"figures.samples", "16"}, {"seed", "5"},
                         {"masks.iterations", "3"}, {"masks.batch", "2"},
-                        {"masks.candidates", "1"}, {"gates.enabled", "off"}};
+                        {"masks.candidates", "1"}, {"gates.enabled", "off"},
+                        {"framing", "source"}};
     for (const auto& [name, value] : given) settings[name] = value;
     const auto resolved = ResolveSettings("sd3.5-medium", settings);
     EXPECT_TRUE(resolved.ok()) << resolved.status();
     TaskSpec spec{.kind = kind,
                   .settings = SettingsOfKind(kind, "sd3.5-medium", *resolved),
                   .inputs = std::move(inputs)};
+    spec.settings["pictures"] = "view";
     if (kind == "generate" || kind == "masks") {
       spec.settings.insert({{"first_pair", "1"}, {"last_pair", "2"}});
     }
