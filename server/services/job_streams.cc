@@ -82,7 +82,7 @@ absl::Status SendPair(ServiceContext& context, const std::string& job, PairRecor
                       v1::PairForm form, grpc::ServerWriter<v1::Pair>& writer) {
   if (form == v1::PAIR_FORM_VIEW) {
     if (record.view_image.empty()) {
-      return absl::FailedPreconditionError(
+      return absl::InvalidArgumentError(
           absl::StrCat("the pairs of jobs/", job,
                        " have no views: it ran with framing=none; ask "
                        "for them as they are"));
