@@ -154,14 +154,16 @@ function sampleCard(sample) {
   const nearest = gates.nearest ? `Nearest real image: ${gates.nearest}${gates.nearest_in ? `, ${gates.nearest_in}` : ''}` : 'Nearest real image';
   const kinds = {generated: 'generated from noise', restyled: `the ${sample.start || 'source image'} restyled`, recoloured: 'the source image recoloured'};
   const caption = `${made === 'stage 2' ? 'Stage 2: the' : 'The'} pair\u2019s image${sample.kind in kinds ? `, ${kinds[sample.kind]}` : ''}`;
+  // An image that this pair does not have is no picture; its mask alone would pass for one.
+  const made_for = (name, caption, label, outline) => name in images ? picture(caption, label, of(name).png, outline) : null;
   const about = name => `${name} of pair ${sample.pair}, with the mask's outline`;
   return el('article', {class: 'sample'}, el('div', {class: 'head'}, el('span', {class: 'name'}, `Pair ${sample.pair}`),
     sample.mask_origin ? el('span', {}, `mask from ${sample.mask_origin}`) : null, texts.map(text => el('span', {class: 'small'}, text)),
     gates.passed === false ? el('span', {class: 'badge poor'}, '\u2717 left out') : null),
-    el('div', {class: 'pictures'}, picture('Mask', `Mask of pair ${sample.pair}`, null, mask), picture('Source image', about('Source image'), of('source').png, of('source').mask || mask),
-      picture('Stage 1', about('Stage 1'), of('stage 1').png, of('stage 1').mask || mask), picture(caption, about('Image'), of(made).png, mask),
-      picture('In its frame, as it is handed out', about('Image in its frame'), of('framed').png, of('framed').mask),
-      picture(nearest, `Nearest real image to pair ${sample.pair}`, of('nearest').png, of('nearest').mask)));
+    el('div', {class: 'pictures'}, picture('Mask', `Mask of pair ${sample.pair}`, null, mask), made_for('source', 'Source image', about('Source image'), of('source').mask || mask),
+      made_for('stage 1', 'Stage 1', about('Stage 1'), of('stage 1').mask || mask), made_for(made, caption, about('Image'), mask),
+      made_for('framed', 'In its frame, as it is handed out', about('Image in its frame'), of('framed').mask),
+      made_for('nearest', nearest, `Nearest real image to pair ${sample.pair}`, of('nearest').mask)));
 }
 
 function showSamples() {
