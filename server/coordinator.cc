@@ -160,13 +160,14 @@ std::shared_ptr<grpc::Channel> Coordinator::InProcessChannel() {
 }
 
 void Coordinator::Drain(absl::Duration patience) {
+  const auto ended = std::make_shared<WakeFlag>();
+  const auto listening = workflow_.changes().OnTaskEnded([ended] { ended->Set(); });
   workflow_.Drain();
   const absl::Time deadline = absl::Now() + patience;
   while (absl::Now() < deadline) {
-    const int64_t seen = workflow_.changes().version();
     absl::StatusOr<bool> idle = workflow_.Idle();
     if (!idle.ok() || *idle) return;
-    workflow_.changes().WaitForChange(seen, deadline - absl::Now());
+    ended->Wait(deadline - absl::Now());
   }
 }
 
@@ -189,7 +190,7 @@ void Coordinator::Maintain(absl::Time now) {
     LogError("telling queued jobs", workflow_.WorkersChanged(now));
   }
   metrics_.SetWorkers(workers_.size());
-  LogError("counting", catalog_->Transact([&](Sql& sql) {
+  LogError("counting", catalog_->Read([&](Sql& sql) {
     metrics_.SetJobs(CountJobs(sql));
     metrics_.SetTasks(CountTasks(sql));
     return absl::OkStatus();

@@ -47,6 +47,31 @@ absl::Status CheckIntegrity(Sql& sql) {
   return absl::DataLossError(absl::StrCat("catalog: ", verdict));
 }
 
+// Reads are short and share the processor: more connections would not make them faster.
+constexpr int kReaders = 4;
+
+// Runs body in a transaction of the connection.
+absl::Status RunTransaction(Sql& sql, const std::function<absl::Status(Sql&)>& body) {
+  try {
+    soci::transaction transaction(sql);
+    absl::Status status = body(sql);
+    if (status.ok()) transaction.commit();
+    return status;
+  } catch (const std::exception& error) {
+    return FromSqlError(error);
+  }
+}
+
+std::vector<std::unique_ptr<Sql>> OpenReaders(const std::filesystem::path& file) {
+  std::vector<std::unique_ptr<Sql>> readers;
+  for (int i = 0; i < kReaders; ++i) {
+    readers.push_back(std::make_unique<Sql>("sqlite3", Quoted(file)));
+    *readers.back() << "PRAGMA busy_timeout=5000";
+    *readers.back() << "PRAGMA query_only=ON";
+  }
+  return readers;
+}
+
 absl::Status Prepare(Sql& sql) {
   sql << "PRAGMA busy_timeout=5000";
   absl::Status status = CheckIntegrity(sql);
@@ -73,7 +98,10 @@ absl::Status Explain(const absl::Status& status, const std::filesystem::path& fi
 
 }  // namespace
 
-Catalog::Catalog(std::unique_ptr<Sql> sql) : sql_(std::move(sql)) {}
+Catalog::Catalog(std::unique_ptr<Sql> writer, std::vector<std::unique_ptr<Sql>> readers)
+    : writer_(std::move(writer)), readers_(std::move(readers)) {
+  for (const auto& reader : readers_) free_readers_.push_back(reader.get());
+}
 Catalog::~Catalog() = default;
 
 absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::filesystem::path& file) {
@@ -89,22 +117,30 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::filesystem::pa
     auto sql = std::make_unique<Sql>("sqlite3", Quoted(file));
     absl::Status status = Prepare(*sql);
     if (!status.ok()) return Explain(status, file);
-    return std::unique_ptr<Catalog>(new Catalog(std::move(sql)));
+    return std::unique_ptr<Catalog>(new Catalog(std::move(sql), OpenReaders(file)));
   } catch (const std::exception& error) {
     return Explain(FromSqlError(error), file);
   }
 }
 
 absl::Status Catalog::Transact(const std::function<absl::Status(Sql&)>& body) {
-  absl::MutexLock lock(&mutex_);
-  try {
-    soci::transaction transaction(*sql_);
-    absl::Status status = body(*sql_);
-    if (status.ok()) transaction.commit();
-    return status;
-  } catch (const std::exception& error) {
-    return FromSqlError(error);
+  absl::MutexLock lock(&write_mutex_);
+  return RunTransaction(*writer_, body);
+}
+
+absl::Status Catalog::Read(const std::function<absl::Status(Sql&)>& body) {
+  Sql* reader = nullptr;
+  {
+    absl::MutexLock lock(&read_mutex_);
+    const auto any_free = [this] { return !free_readers_.empty(); };
+    read_mutex_.Await(absl::Condition(&any_free));
+    reader = free_readers_.back();
+    free_readers_.pop_back();
   }
+  absl::Status status = RunTransaction(*reader, body);
+  absl::MutexLock lock(&read_mutex_);
+  free_readers_.push_back(reader);
+  return status;
 }
 
 }  // namespace alignflow

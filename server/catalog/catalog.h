@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -16,29 +17,47 @@ class session;
 namespace alignflow {
 
 // The connection that the table functions (datasets.h, jobs.h, tasks.h, results.h) work on. They
-// are called within Catalog::Transact only, and throw soci::soci_error, which Transact catches.
+// are called within Catalog::Transact or CatalogReader::Read only, and throw soci::soci_error,
+// which both catch.
 using Sql = soci::session;
 
+// How the catalog is looked at without being changed: all that services have of it. Thread-safe.
+class CatalogReader {
+ public:
+  virtual ~CatalogReader() = default;
+
+  // Runs `body` on a connection that can't write. It sees what was committed before, all through;
+  // it waits for no writer, and none waits for it. Returns body's status, or DataLoss or Internal.
+  // `body` must not call Read.
+  virtual absl::Status Read(const std::function<absl::Status(Sql&)>& body) = 0;
+};
+
 // What the coordinator knows: datasets, jobs, tasks, results, in one SQLite file. The only truth:
-// after a kill, whatever was committed is there. Thread-safe; one transaction runs at a time.
-class Catalog {
+// after a kill, whatever was committed is there. Thread-safe; one transaction that writes runs at a
+// time, beside any that read.
+class Catalog final : public CatalogReader {
  public:
   // Opens or creates the file and brings its schema up to date. DataLoss if it is damaged,
   // FailedPrecondition if it can't be written or a newer AlignFlow wrote it, each naming the file
   // and the remedy.
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(const std::filesystem::path& file);
-  ~Catalog();
+  ~Catalog() override;
 
   // Runs `body` in a transaction: commits if it returns OK, otherwise leaves everything as it was.
   // Returns body's status, or ResourceExhausted (disk full), DataLoss (damaged file) or Internal.
   // `body` must not call Transact.
   absl::Status Transact(const std::function<absl::Status(Sql&)>& body);
 
- private:
-  explicit Catalog(std::unique_ptr<Sql> sql);
+  absl::Status Read(const std::function<absl::Status(Sql&)>& body) override;
 
-  absl::Mutex mutex_;
-  std::unique_ptr<Sql> sql_;
+ private:
+  Catalog(std::unique_ptr<Sql> writer, std::vector<std::unique_ptr<Sql>> readers);
+
+  absl::Mutex write_mutex_;
+  const std::unique_ptr<Sql> writer_;
+  const std::vector<std::unique_ptr<Sql>> readers_;
+  absl::Mutex read_mutex_;
+  std::vector<Sql*> free_readers_ ABSL_GUARDED_BY(read_mutex_);
 };
 
 }  // namespace alignflow

@@ -53,22 +53,10 @@ absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
   record.id = request.dataset_id();
   record.digest = *digest;
   record.create_time = absl::Now();
-  status = context.catalog.Transact([&](Sql& sql) -> absl::Status {
-    const std::optional<DatasetRecord> earlier = FindDataset(sql, record.id);
-    if (!earlier) {
-      InsertDataset(sql, record, checked->items);
-      return absl::OkStatus();
-    }
-    if (earlier->digest != record.digest) {
-      return absl::AlreadyExistsError(
-          absl::StrCat("dataset_id: datasets/", record.id,
-                       " exists with other content; take another name or delete it first"));
-    }
-    record = *earlier;
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
-  return Convert(record, response);
+  absl::StatusOr<DatasetRecord> registered =
+      context.workflow.RegisterDataset(std::move(record), checked->items);
+  if (!registered.ok()) return registered.status();
+  return Convert(*registered, response);
 }
 
 }  // namespace
@@ -83,7 +71,7 @@ grpc::Status DatasetsService::GetDataset(grpc::ServerContext*, const v1::GetData
                                          v1::Dataset* response) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) {
+  return ToGrpcStatus(context_.catalog.Read([&](Sql& sql) {
     const std::optional<DatasetRecord> record = FindDataset(sql, *id);
     return record ? Convert(*record, *response) : NoDataset(*id);
   }));
@@ -94,7 +82,7 @@ grpc::Status DatasetsService::ListDatasets(grpc::ServerContext*,
                                            v1::ListDatasetsResponse* response) {
   absl::StatusOr<Page> page = ParsePage(request->page_size(), request->page_token());
   if (!page.ok()) return ToGrpcStatus(page.status());
-  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) {
+  return ToGrpcStatus(context_.catalog.Read([&](Sql& sql) {
     const std::vector<DatasetRecord> records =
         alignflow::ListDatasets(sql, page->before, page->size);
     for (const DatasetRecord& record : records) {
@@ -113,15 +101,7 @@ grpc::Status DatasetsService::DeleteDataset(grpc::ServerContext*,
                                             google::protobuf::Empty*) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) -> absl::Status {
-    if (!FindDataset(sql, *id)) return NoDataset(*id);
-    if (const std::optional<std::string> job = UnfinishedJobWithDataset(sql, *id)) {
-      return absl::FailedPreconditionError(absl::StrCat("jobs/", *job, " still uses datasets/", *id,
-                                                        "; cancel it or wait for its end"));
-    }
-    alignflow::DeleteDataset(sql, *id);
-    return absl::OkStatus();
-  }));
+  return ToGrpcStatus(context_.workflow.DeleteDataset(*id));
 }
 
 }  // namespace alignflow

@@ -32,7 +32,7 @@ absl::Status ResolveDataset(ServiceContext& context, const std::string& name,
   absl::StatusOr<std::string> parsed = ParseName(name, "datasets", field);
   if (!parsed.ok()) return parsed.status();
   id = *parsed;
-  return context.catalog.Transact([&](Sql& sql) -> absl::Status {
+  return context.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<DatasetRecord> record = FindDataset(sql, id);
     if (!record) {
       return absl::NotFoundError(absl::StrCat(field, ": there is no ", name, "; push it first"));
@@ -107,7 +107,7 @@ absl::Status CheckMethod(const v1::AlignSpec& spec, const SettingMap& settings) 
 // Of a dataset's labels as the catalog keeps them.
 absl::StatusOr<LabelTable> LabelsOf(ServiceContext& context, const std::string& id) {
   std::string text;
-  absl::Status status = context.catalog.Transact([&](Sql& sql) -> absl::Status {
+  absl::Status status = context.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<DatasetRecord> record = FindDataset(sql, id);
     if (!record) return absl::AbortedError(absl::StrCat("datasets/", id, " has just been deleted"));
     text = record->labels;

@@ -30,7 +30,7 @@ absl::StatusOr<ImagesOfJob> ImagesOfDataset(ServiceContext& context, const std::
       .what = absl::StrCat(option, " ", id), .members = {}, .manifest = digest, .masks = {}};
   std::string facts;
   std::vector<DatasetBlobs> items;
-  absl::Status status = context.catalog.Transact([&](Sql& sql) -> absl::Status {
+  absl::Status status = context.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<DatasetRecord> record = FindDataset(sql, id);
     if (!record || record->digest != digest) {
       return absl::AbortedError(absl::StrCat(images.what, " was replaced meanwhile; try again"));

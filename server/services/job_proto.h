@@ -7,7 +7,7 @@
 
 namespace alignflow {
 
-// The job as the API shows it, stages and all. Within Catalog::Transact only. `workers` is the
+// The job as the API shows it, stages and all. Within CatalogReader::Read only. `workers` is the
 // number of workers that are connected.
 v1::Job JobProto(Sql& sql, const JobRecord& record, int workers);
 

@@ -1,6 +1,7 @@
 #include "server/services/job_streams.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -114,11 +115,13 @@ absl::Status SendEvents(ServiceContext& context, grpc::ServerContext& call, cons
                         int64_t after_event, grpc::ServerWriter<v1::JobEvent>& writer) {
   const WaitingCall waiting(context);
   if (!waiting.granted()) return TooManyStreams();
+  const auto changed = std::make_shared<WakeFlag>();
+  const auto watched = context.workflow.changes().OnJob(job, [changed] { changed->Set(); });
+  const auto queue = context.workflow.changes().OnQueueMoved([changed] { changed->Set(); });
   for (;;) {
-    const int64_t seen = context.workflow.changes().version();
     v1::JobEvent event;
     bool last = false;
-    absl::Status status = context.catalog.Transact([&](Sql& sql) -> absl::Status {
+    absl::Status status = context.catalog.Read([&](Sql& sql) -> absl::Status {
       absl::StatusOr<JobRecord> record = Find(sql, job);
       if (!record.ok()) return record.status();
       last = IsFinal(record->state);
@@ -136,7 +139,7 @@ absl::Status SendEvents(ServiceContext& context, grpc::ServerContext& call, cons
     if (last) return absl::OkStatus();
     absl::Status open = CheckOpen(context, call);
     if (!open.ok()) return open;
-    context.workflow.changes().WaitForChange(seen, kLongestWait);
+    changed->Wait(kLongestWait);
   }
 }
 
@@ -149,11 +152,12 @@ absl::Status SendPairs(ServiceContext& context, grpc::ServerContext& call, const
   if (!v1::PairForm_IsValid(request.form())) {
     return absl::InvalidArgumentError("form: give one that jobs.proto names");
   }
+  const auto changed = std::make_shared<WakeFlag>();
+  const auto watched = context.workflow.changes().OnJob(job, [changed] { changed->Set(); });
   for (int64_t next = request.after_index() + 1;;) {
-    const int64_t seen = context.workflow.changes().version();
     NextPairs found;
     absl::Status status =
-        context.catalog.Transact([&](Sql& sql) { return FindPairs(sql, job, next, found); });
+        context.catalog.Read([&](Sql& sql) { return FindPairs(sql, job, next, found); });
     if (!status.ok()) return status;
     for (const PairRecord& pair : found.pairs) {
       if (pair.left_out.empty()) status = SendPair(context, job, pair, request.form(), writer);
@@ -167,7 +171,7 @@ absl::Status SendPairs(ServiceContext& context, grpc::ServerContext& call, const
     if (found.job.state == JobState::kFailed || found.job.state == JobState::kCancelled) {
       return EndedBefore(found.job, next);
     }
-    context.workflow.changes().WaitForChange(seen, kLongestWait);
+    changed->Wait(kLongestWait);
   }
 }
 

@@ -87,7 +87,7 @@ absl::Status AddArtifact(BlobStore& blobs, const std::string& name, const std::s
 absl::Status FillReport(ServiceContext& context, const std::string& id, v1::Report& report) {
   TaskOutputs outputs;
   std::vector<std::pair<std::string, std::string>> curves;  // name, blob
-  absl::Status status = context.catalog.Transact([&](Sql& sql) -> absl::Status {
+  absl::Status status = context.catalog.Read([&](Sql& sql) -> absl::Status {
     if (!FindJob(sql, id)) return NoJob(id);
     std::optional<TaskOutputs> figures = OutputsOfStage(sql, id, "figures");
     if (!figures) {
@@ -125,7 +125,7 @@ absl::Status FillReport(ServiceContext& context, const std::string& id, v1::Repo
 }  // namespace
 
 absl::Status JobsService::Fetch(const std::string& id, v1::Job& response) {
-  return context_.catalog.Transact([&](Sql& sql) -> absl::Status {
+  return context_.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<JobRecord> record = FindJob(sql, id);
     if (!record) return NoJob(id);
     response = JobProto(sql, *record, context_.workers.size());
@@ -136,7 +136,7 @@ absl::Status JobsService::Fetch(const std::string& id, v1::Job& response) {
 grpc::Status JobsService::CreateJob(grpc::ServerContext* call, const v1::CreateJobRequest* request,
                                     v1::Job* response) {
   std::string earlier;
-  absl::Status status = context_.catalog.Transact([&](Sql& sql) {
+  absl::Status status = context_.catalog.Read([&](Sql& sql) {
     if (request->request_id().empty()) return absl::OkStatus();
     if (const auto job = FindJobByRequest(sql, request->request_id())) earlier = job->id;
     return absl::OkStatus();
@@ -163,7 +163,7 @@ grpc::Status JobsService::ListJobs(grpc::ServerContext*, const v1::ListJobsReque
                                    v1::ListJobsResponse* response) {
   absl::StatusOr<Page> page = ParsePage(request->page_size(), request->page_token());
   if (!page.ok()) return ToGrpcStatus(page.status());
-  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) {
+  return ToGrpcStatus(context_.catalog.Read([&](Sql& sql) {
     size_t bytes = 0;
     for (const JobRecord& record : alignflow::ListJobs(sql, page->before, page->size)) {
       v1::Job* job = response->add_jobs();

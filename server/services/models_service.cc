@@ -8,7 +8,6 @@
 #include "common/status_conversion.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/results.h"
-#include "server/catalog/tasks.h"
 #include "server/services/blobs_service.h"
 #include "server/services/requests.h"
 
@@ -43,7 +42,7 @@ grpc::Status ModelsService::ListModels(grpc::ServerContext*, const v1::ListModel
                                        v1::ListModelsResponse* response) {
   absl::StatusOr<Page> page = ParsePage(request->page_size(), request->page_token());
   if (!page.ok()) return ToGrpcStatus(page.status());
-  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) {
+  return ToGrpcStatus(context_.catalog.Read([&](Sql& sql) {
     const std::vector<ModelRecord> records = alignflow::ListModels(sql, page->before, page->size);
     for (const ModelRecord& record : records) {
       *response->add_models() = Convert(sql, record, context_.blobs);
@@ -59,7 +58,7 @@ grpc::Status ModelsService::GetModel(grpc::ServerContext*, const v1::GetModelReq
                                      v1::Model* response) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "models", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) -> absl::Status {
+  return ToGrpcStatus(context_.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<ModelRecord> record = FindModel(sql, *id);
     if (!record) return NoModel(*id);
     *response = Convert(sql, *record, context_.blobs);
@@ -72,7 +71,7 @@ grpc::Status ModelsService::ExportModel(grpc::ServerContext*, const v1::ExportMo
   absl::StatusOr<std::string> id = ParseName(request->name(), "models", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
   std::string weights;
-  absl::Status status = context_.catalog.Transact([&](Sql& sql) -> absl::Status {
+  absl::Status status = context_.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<ModelRecord> record = FindModel(sql, *id);
     if (!record) return NoModel(*id);
     weights = record->weights;
@@ -86,19 +85,7 @@ grpc::Status ModelsService::DeleteModel(grpc::ServerContext*, const v1::DeleteMo
                                         google::protobuf::Empty*) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "models", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(context_.catalog.Transact([&](Sql& sql) -> absl::Status {
-    const std::optional<ModelRecord> record = FindModel(sql, *id);
-    if (!record) return NoModel(*id);
-    const std::vector<std::string> jobs = JobsWaitingFor(sql, record->task_key);
-    if (!jobs.empty()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "jobs/", jobs.front(), " still uses models/", *id, "; cancel it or wait for its end"));
-    }
-    // Without outputs the task counts as not done, so a later job computes it again.
-    SetOutputs(sql, record->task_key, {});
-    alignflow::DeleteModel(sql, *id);
-    return absl::OkStatus();
-  }));
+  return ToGrpcStatus(context_.workflow.DeleteModel(*id));
 }
 
 }  // namespace alignflow

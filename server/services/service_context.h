@@ -14,7 +14,7 @@ namespace alignflow {
 
 // What the services work on. Thread-safe; outlives them.
 struct ServiceContext {
-  Catalog& catalog;
+  CatalogReader& catalog;
   BlobStore& blobs;
   Workflow& workflow;
   WorkerRegistry& workers;

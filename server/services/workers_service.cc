@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -90,8 +91,10 @@ grpc::Status WorkersService::Lease(grpc::ServerContext* call, const v1::LeaseReq
   const auto still_there = [&] {
     return !call->IsCancelled() && context_.workers.IsCurrent(worker, ticket);
   };
+  const auto woken = std::make_shared<WakeFlag>();
   for (;;) {
-    const int64_t seen = context_.workflow.changes().version();
+    ChangeNotifier::Subscription queued = context_.workflow.changes().OnTaskQueued(
+        [](const TaskSpec&) { return true; }, [woken] { woken->Set(); });
     absl::Status known = Touch(worker);
     if (!known.ok()) return ToGrpcStatus(known);
     if (context_.workflow.draining()) {
@@ -107,7 +110,8 @@ grpc::Status WorkersService::Lease(grpc::ServerContext* call, const v1::LeaseReq
     }
     const absl::Duration left = until - absl::Now();
     if (left <= absl::ZeroDuration() || !still_there() || context_.closing) return grpc::Status::OK;
-    context_.workflow.changes().WaitForChange(seen, std::min(left, kLongestWait));
+    woken->Wait(std::min(left, kLongestWait));
+    if (still_there()) queued.Take();
   }
 }
 

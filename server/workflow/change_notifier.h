@@ -2,34 +2,107 @@
 #define ALIGNFLOW_SERVER_WORKFLOW_CHANGE_NOTIFIER_H_
 
 #include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "worker/tasks/task.h"
 
 namespace alignflow {
 
-// Wakes those who wait for jobs or tasks to change. Whoever waits takes version() first, looks at
-// the state, and waits for a later version: so no change is missed. Thread-safe.
+// Wakes those whom a change concerns and nobody else: who watches a job by that job's changes, a
+// worker that waits for a task by a task that it can do, one worker per task. Whoever waits
+// subscribes first, looks at the state, and then waits: so no change is missed. Thread-safe.
+//
+// A callback runs on the thread that made the change. It must return at once, must not throw, and
+// may still be called once while its subscription ends, so it must own what it touches.
 class ChangeNotifier {
  public:
-  void Notify() {
+  using Callback = std::function<void()>;
+  // Whether a waiting worker can do the task. Asked under the notifier's lock: it must not block.
+  using CanDo = std::function<bool(const TaskSpec&)>;
+
+  // Ends with the object. A worker's that was woken and did not Take() is passed on to another.
+  class Subscription {
+   public:
+    Subscription() = default;
+    ~Subscription() { Cancel(); }
+    Subscription(Subscription&& other) noexcept { *this = std::move(other); }
+    Subscription& operator=(Subscription&& other) noexcept;
+
+    // Says that the worker that was woken asks for its task now: nobody needs to be woken instead.
+    void Take();
+    void Cancel();
+
+   private:
+    friend class ChangeNotifier;
+    std::function<void(bool passes_on)> end_;
+  };
+
+  // At each change of the job.
+  [[nodiscard]] Subscription OnJob(const std::string& job, Callback callback);
+  // When what queued jobs wait for has changed: a job starts or ends, workers come or go.
+  [[nodiscard]] Subscription OnQueueMoved(Callback callback);
+  // When the coordinator lets go of a task, however it ended.
+  [[nodiscard]] Subscription OnTaskEnded(Callback callback);
+  // Once, at the next queued task that is this waiter's: of those that can do it, the one that has
+  // waited longest.
+  [[nodiscard]] Subscription OnTaskQueued(CanDo can_do, Callback callback);
+
+  void JobChanged(const std::string& job);
+  void QueueMoved();
+  void TaskEnded();
+  void TaskQueued(const TaskSpec& task);
+  // Wakes all, who then see that the coordinator closes.
+  void WakeAll();
+
+  // How many wait for a task.
+  int waiting_workers() const;
+  // Whether anybody watches the job.
+  bool IsWatched(const std::string& job) const;
+
+ private:
+  using Shared = std::shared_ptr<const Callback>;
+  // The listeners of one kind by topic; a job's name is one, the kinds without have "".
+  using Listeners = std::multimap<std::string, Shared>;
+  struct Worker {
+    CanDo can_do;
+    Shared callback;
+    bool woken = false;
+    TaskSpec task;  // that it was woken for
+  };
+
+  Subscription Listen(Listeners& listeners, const std::string& topic, Callback callback);
+  void Call(const Listeners& listeners, const std::string& topic);
+  Shared WakeOne(const TaskSpec& task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  mutable absl::Mutex mutex_;
+  Listeners jobs_, queue_, ended_;                     // under mutex_
+  std::list<Worker> workers_ ABSL_GUARDED_BY(mutex_);  // in the order in which they came
+};
+
+// For a thread that waits itself: a callback sets it, the thread waits for it. Thread-safe.
+class WakeFlag {
+ public:
+  void Set() {
     absl::MutexLock lock(&mutex_);
-    ++version_;
+    set_ = true;
   }
-  int64_t version() const {
+  // Returns once it is set, and clears it; or after `timeout`.
+  void Wait(absl::Duration timeout) {
     absl::MutexLock lock(&mutex_);
-    return version_;
-  }
-  // Returns when there is a version after `seen`, or after `timeout`.
-  void WaitForChange(int64_t seen, absl::Duration timeout) const {
-    absl::MutexLock lock(&mutex_);
-    const auto changed = [this, seen] { return version_ > seen; };
-    mutex_.AwaitWithTimeout(absl::Condition(&changed), timeout);
+    mutex_.AwaitWithTimeout(absl::Condition(&set_), timeout);
+    set_ = false;
   }
 
  private:
-  mutable absl::Mutex mutex_;
-  int64_t version_ = 0;
+  absl::Mutex mutex_;
+  bool set_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace alignflow

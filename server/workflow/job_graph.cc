@@ -36,83 +36,81 @@ std::optional<std::map<TaskPlace, TaskOutputs>> InputsOfStage(Sql& sql, const Jo
   return outputs;
 }
 
-absl::Status StartJob(Sql& sql, JobRecord& job, absl::Time now) {
+absl::Status StartJob(Change& change, JobRecord& job) {
   if (job.state != JobState::kQueued) return absl::OkStatus();
   absl::Status moved = MoveTo(JobState::kRunning, job.state);
   if (!moved.ok()) return moved;
-  job.start_time = now;
-  UpdateJob(sql, job);
-  AddEventToQueuedJobs(sql, now);  // what they wait for
+  job.start_time = change.now;
+  UpdateJob(change.sql, job);
+  change.MoveQueue();  // what they wait for
   return absl::OkStatus();
 }
 
 // Ends the job in a final state.
-absl::Status EndJob(Sql& sql, JobState state, const std::string& error, JobRecord& job,
-                    absl::Time now) {
+absl::Status EndJob(Change& change, JobState state, const std::string& error, JobRecord& job) {
   absl::Status moved = MoveTo(state, job.state);
   if (!moved.ok()) return moved;
   job.error = error;
-  job.end_time = now;
-  UpdateJob(sql, job);
-  for (const std::string& key : UnwantedTasks(sql, job.id)) {
-    TaskRecord task = FindTask(sql, key).value();
-    moved = CancelTask(now, task);
+  job.end_time = change.now;
+  UpdateJob(change.sql, job);
+  for (const std::string& key : UnwantedTasks(change.sql, job.id)) {
+    TaskRecord task = FindTask(change.sql, key).value();
+    moved = CancelTask(change.now, task);
     if (!moved.ok()) return moved;
-    UpdateTask(sql, task);
+    change.Save(task);
   }
-  AddEvent(sql, job.id, now);
-  AddEventToQueuedJobs(sql, now);
+  change.AddEvent(job.id);
+  change.MoveQueue();
   return absl::OkStatus();
 }
 
 // Puts the task at its place in the job, and sees to it that it is queued unless it runs already or
 // its result is there.
-absl::Status NameTask(Sql& sql, BlobStore& blobs, JobRecord& job, JobTaskRecord place,
-                      const TaskSpec& spec, absl::Time now) {
+absl::Status NameTask(Change& change, BlobStore& blobs, JobRecord& job, JobTaskRecord place,
+                      const TaskSpec& spec) {
   place.task_key = TaskKey(spec);
-  std::optional<TaskRecord> task = FindTask(sql, place.task_key);
+  std::optional<TaskRecord> task = FindTask(change.sql, place.task_key);
   if (!task) {
     task.emplace();
     task->key = place.task_key;
     task->spec = spec;
-    task->queue_time = now;
-    InsertTask(sql, *task);
+    task->queue_time = change.now;
+    change.Insert(*task);
   } else if (task->state == TaskState::kRunning) {
-    absl::Status started = StartJob(sql, job, now);
+    absl::Status started = StartJob(change, job);
     if (!started.ok()) return started;
   } else if (task->state != TaskState::kQueued) {
-    place.reused =
-        task->state == TaskState::kSucceeded &&
-        ResultsExist(spec, OutputsOfTask(sql, task->key), PairsOfTask(sql, task->key), blobs);
+    place.reused = task->state == TaskState::kSucceeded &&
+                   ResultsExist(spec, OutputsOfTask(change.sql, task->key),
+                                PairsOfTask(change.sql, task->key), blobs);
     if (!place.reused) {
-      absl::Status queued = QueueAgain(now, *task);
+      absl::Status queued = QueueAgain(change.now, *task);
       if (!queued.ok()) return queued;
-      UpdateTask(sql, *task);
+      change.Save(*task);
     }
   }
-  NameJobTask(sql, job.id, place);
+  NameJobTask(change.sql, job.id, place);
   return absl::OkStatus();
 }
 
-absl::Status NameStage(Sql& sql, BlobStore& blobs, JobRecord& job, const std::string& stage,
-                       absl::Time now) {
-  const auto inputs = InputsOfStage(sql, job, stage);
+absl::Status NameStage(Change& change, BlobStore& blobs, JobRecord& job, const std::string& stage) {
+  const auto inputs = InputsOfStage(change.sql, job, stage);
   if (!inputs) return absl::OkStatus();
   absl::StatusOr<std::vector<TaskSpec>> tasks = StageTasks(PlanOf(job), stage, *inputs);
   if (!tasks.ok()) {
     // The job alone fails: the task whose end led here is done and must not be computed again.
     const std::string error =
         absl::StrCat("stage ", stage, " cannot be planned: ", tasks.status().message());
-    return EndJob(sql, JobState::kFailed, error, job, now);
+    return EndJob(change, JobState::kFailed, error, job);
   }
   int reused = 0;
   for (size_t i = 0; i < tasks->size(); ++i) {
     JobTaskRecord place;
     place.stage = stage;
     place.ordinal = static_cast<int>(i);
-    absl::Status named = NameTask(sql, blobs, job, place, (*tasks)[i], now);
+    absl::Status named = NameTask(change, blobs, job, place, (*tasks)[i]);
     if (!named.ok()) return named;
-    reused += FindJobTask(sql, job.id, stage, place.ordinal)->reused ? 1 : 0;
+    reused += FindJobTask(change.sql, job.id, stage, place.ordinal)->reused ? 1 : 0;
   }
   spdlog::info("jobs/{}: stage {}: {} tasks, {} reused", job.id, stage, tasks->size(), reused);
   return absl::OkStatus();
@@ -142,7 +140,7 @@ void InsertJobGraph(Sql& sql, const JobRecord& job) {
   }
 }
 
-absl::Status FailIfPlannedOtherwise(Sql& sql, JobRecord& job, absl::Time now) {
+absl::Status FailIfPlannedOtherwise(Change& change, JobRecord& job) {
   const PlanInput plan = PlanOf(job);
   std::map<std::string, int> sizes;
   for (const std::string& stage : Stages(plan)) sizes[stage] = StageSize(plan, stage);
@@ -150,66 +148,66 @@ absl::Status FailIfPlannedOtherwise(Sql& sql, JobRecord& job, absl::Time now) {
   const bool knows_all = defaults.ok() && std::ranges::all_of(*defaults, [&](const auto& setting) {
                            return job.settings.contains(setting.first);
                          });
-  if (knows_all && sizes == StageSizes(sql, job.id)) return absl::OkStatus();
-  return EndJob(sql, JobState::kFailed,
+  if (knows_all && sizes == StageSizes(change.sql, job.id)) return absl::OkStatus();
+  return EndJob(change, JobState::kFailed,
                 "another version of AlignFlow planned this job; create it again (what is done "
                 "already and still valid will be reused)",
-                job, now);
+                job);
 }
 
-absl::Status Advance(Sql& sql, BlobStore& blobs, const std::string& id, absl::Time now) {
-  JobRecord job = FindJob(sql, id).value();
-  absl::Status planned = FailIfPlannedOtherwise(sql, job, now);
+absl::Status Advance(Change& change, BlobStore& blobs, const std::string& id) {
+  JobRecord job = FindJob(change.sql, id).value();
+  absl::Status planned = FailIfPlannedOtherwise(change, job);
   if (!planned.ok() || IsFinal(job.state)) return planned;
   // In order, so that a stage whose results are all reused makes way for those after it.
-  for (const std::string& stage : UnnamedStages(sql, id)) {
-    absl::Status named = NameStage(sql, blobs, job, stage, now);
+  for (const std::string& stage : UnnamedStages(change.sql, id)) {
+    absl::Status named = NameStage(change, blobs, job, stage);
     if (!named.ok() || IsFinal(job.state)) return named;
   }
-  if (!AllTasksDone(sql, id)) {
-    AddEvent(sql, id, now);
+  if (!AllTasksDone(change.sql, id)) {
+    change.AddEvent(id);
     return absl::OkStatus();
   }
-  absl::Status status = StartJob(sql, job, now);
-  if (status.ok()) status = EndJob(sql, JobState::kSucceeded, "", job, now);
+  absl::Status status = StartJob(change, job);
+  if (status.ok()) status = EndJob(change, JobState::kSucceeded, "", job);
   return status;
 }
 
-absl::Status OnTaskStarted(Sql& sql, const TaskRecord& task, absl::Time now) {
-  for (const std::string& id : JobsWaitingFor(sql, task.key)) {
-    JobRecord job = FindJob(sql, id).value();
-    absl::Status started = StartJob(sql, job, now);
+absl::Status OnTaskStarted(Change& change, const TaskRecord& task) {
+  for (const std::string& id : JobsWaitingFor(change.sql, task.key)) {
+    JobRecord job = FindJob(change.sql, id).value();
+    absl::Status started = StartJob(change, job);
     if (!started.ok()) return started;
-    AddEvent(sql, id, now);
+    change.AddEvent(id);
   }
   return absl::OkStatus();
 }
 
-absl::Status OnTaskFailed(Sql& sql, const TaskRecord& task, absl::Time now) {
-  for (const std::string& id : JobsWaitingFor(sql, task.key)) {
-    JobRecord job = FindJob(sql, id).value();
+absl::Status OnTaskFailed(Change& change, const TaskRecord& task) {
+  for (const std::string& id : JobsWaitingFor(change.sql, task.key)) {
+    JobRecord job = FindJob(change.sql, id).value();
     const std::string error =
-        absl::StrCat("stage ", StageOfTask(sql, id, task.key), " failed: ", task.error);
-    absl::Status failed = EndJob(sql, JobState::kFailed, error, job, now);
+        absl::StrCat("stage ", StageOfTask(change.sql, id, task.key), " failed: ", task.error);
+    absl::Status failed = EndJob(change, JobState::kFailed, error, job);
     if (!failed.ok()) return failed;
   }
   return absl::OkStatus();
 }
 
-absl::Status OnTaskSucceeded(Sql& sql, BlobStore& blobs, const TaskRecord& task, absl::Time now) {
-  for (const std::string& id : JobsWaitingFor(sql, task.key)) {
-    absl::Status advanced = Advance(sql, blobs, id, now);
+absl::Status OnTaskSucceeded(Change& change, BlobStore& blobs, const TaskRecord& task) {
+  for (const std::string& id : JobsWaitingFor(change.sql, task.key)) {
+    absl::Status advanced = Advance(change, blobs, id);
     if (!advanced.ok()) return advanced;
   }
   return absl::OkStatus();
 }
 
-void OnTaskChanged(Sql& sql, const TaskRecord& task, absl::Time now) {
-  for (const std::string& id : JobsWaitingFor(sql, task.key)) AddEvent(sql, id, now);
+void OnTaskChanged(Change& change, const TaskRecord& task) {
+  for (const std::string& id : JobsWaitingFor(change.sql, task.key)) change.AddEvent(id);
 }
 
-absl::Status CancelUnfinished(Sql& sql, JobRecord& job, absl::Time now) {
-  return EndJob(sql, JobState::kCancelled, "", job, now);
+absl::Status CancelUnfinished(Change& change, JobRecord& job) {
+  return EndJob(change, JobState::kCancelled, "", job);
 }
 
 }  // namespace alignflow

@@ -38,16 +38,23 @@ std::string ShortKey(const std::string& key) { return key.substr(0, 12); }
 Workflow::Workflow(Catalog& catalog, BlobStore& blobs, ServerMetrics& metrics, LeasePolicy policy)
     : catalog_(catalog), blobs_(blobs), metrics_(metrics), policy_(policy) {}
 
+absl::Status Workflow::Apply(absl::Time now, const std::function<absl::Status(Change&)>& body) {
+  std::optional<Change> change;
+  absl::Status status = catalog_.Transact([&](Sql& sql) { return body(change.emplace(sql, now)); });
+  if (status.ok()) change->TellTo(changes_);
+  return status;
+}
+
 absl::Status Workflow::Recover(absl::Time now) {
-  return catalog_.Transact([&](Sql& sql) {
-    for (TaskRecord& task : TasksInState(sql, TaskState::kRunning)) {
+  return Apply(now, [&](Change& change) {
+    for (TaskRecord& task : TasksInState(change.sql, TaskState::kRunning)) {
       ReopenLease(policy_, now, task);
-      UpdateTask(sql, task);
+      change.Save(task);
       spdlog::info("task {} was running: waiting for its worker", ShortKey(task.key));
     }
-    for (const std::string& id : UnfinishedJobs(sql)) {
-      JobRecord job = FindJob(sql, id).value();
-      absl::Status planned = FailIfPlannedOtherwise(sql, job, now);
+    for (const std::string& id : UnfinishedJobs(change.sql)) {
+      JobRecord job = FindJob(change.sql, id).value();
+      absl::Status planned = FailIfPlannedOtherwise(change, job);
       if (!planned.ok()) return planned;
     }
     return absl::OkStatus();
@@ -58,7 +65,8 @@ absl::StatusOr<std::string> Workflow::CreateJob(JobRecord job,
                                                 const std::vector<ReferenceRecord>& references,
                                                 absl::Time now) {
   job.create_time = now;
-  absl::Status status = catalog_.Transact([&](Sql& sql) {
+  absl::Status status = Apply(now, [&](Change& change) {
+    Sql& sql = change.sql;
     if (!job.request_id.empty()) {
       if (const auto earlier = FindJobByRequest(sql, job.request_id)) {
         job.id = earlier->id;
@@ -73,16 +81,15 @@ absl::StatusOr<std::string> Workflow::CreateJob(JobRecord job,
     } while (FindJob(sql, job.id));
     InsertJob(sql, job, references);
     InsertJobGraph(sql, job);
-    return Advance(sql, blobs_, job.id, now);
+    return Advance(change, blobs_, job.id);
   });
   if (!status.ok()) return status;
-  changes_.Notify();
   return job.id;
 }
 
 absl::Status Workflow::CancelJob(const std::string& id, absl::Time now) {
-  absl::Status status = catalog_.Transact([&](Sql& sql) -> absl::Status {
-    std::optional<JobRecord> job = FindJob(sql, id);
+  return Apply(now, [&](Change& change) -> absl::Status {
+    std::optional<JobRecord> job = FindJob(change.sql, id);
     if (!job) return absl::NotFoundError(absl::StrCat("there is no jobs/", id));
     if (job->state == JobState::kCancelled) return absl::OkStatus();
     if (job->state == JobState::kSucceeded || job->state == JobState::kFailed) {
@@ -90,10 +97,8 @@ absl::Status Workflow::CancelJob(const std::string& id, absl::Time now) {
           "jobs/", id, " has ", job->state == JobState::kFailed ? "failed" : "succeeded",
           " already; there is nothing to cancel"));
     }
-    return CancelUnfinished(sql, *job, now);
+    return CancelUnfinished(change, *job);
   });
-  changes_.Notify();
-  return status;
 }
 
 absl::StatusOr<std::optional<TaskRecord>> Workflow::Lease(const std::string& worker,
@@ -101,12 +106,13 @@ absl::StatusOr<std::optional<TaskRecord>> Workflow::Lease(const std::string& wor
                                                           absl::Time now) {
   std::optional<TaskRecord> leased;
   absl::Duration waited;
-  absl::Status status = catalog_.Transact([&](Sql& sql) -> absl::Status {
+  absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
+    Sql& sql = change.sql;
     if (draining_ || !still_there()) return absl::OkStatus();
     for (TaskRecord& task : TasksInState(sql, TaskState::kRunning)) {
       if (task.worker != worker) continue;
       task.worker.clear();  // its answer got lost, which is no loss of a worker
-      absl::Status lost = Lose(sql, task, now);
+      absl::Status lost = Lose(change, task);
       if (!lost.ok()) return lost;
     }
     std::optional<TaskRecord> task = NextQueuedTask(sql);
@@ -114,36 +120,34 @@ absl::StatusOr<std::optional<TaskRecord>> Workflow::Lease(const std::string& wor
     waited = now - task->queue_time;
     absl::Status assigned = AssignLease(policy_, worker, now, *task);
     if (!assigned.ok()) return assigned;
-    UpdateTask(sql, *task);
+    change.Save(*task);
     leased = std::move(task);
-    return OnTaskStarted(sql, *leased, now);
+    return OnTaskStarted(change, *leased);
   });
   if (!status.ok()) return status;
   if (leased) {
     metrics_.ObserveQueueWait(waited);
     spdlog::info("task {} ({}) leased to worker {}, attempt {}", ShortKey(leased->key),
                  leased->spec.kind, worker, leased->attempt);
-    changes_.Notify();
   }
   return leased;
 }
 
-absl::Status Workflow::ChangeTask(const std::string& key,
-                                  const std::function<absl::Status(Sql&, TaskRecord&)>& change) {
+absl::Status Workflow::ChangeTask(const std::string& key, absl::Time now,
+                                  const std::function<absl::Status(Change&, TaskRecord&)>& body) {
   std::string checkpoint_before, checkpoint_after;
-  absl::Status status = catalog_.Transact([&](Sql& sql) -> absl::Status {
-    std::optional<TaskRecord> task = FindTask(sql, key);
+  absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
+    std::optional<TaskRecord> task = FindTask(change.sql, key);
     if (!task) {
       return absl::FailedPreconditionError(absl::StrCat("there is no task ", key, "; drop it"));
     }
     checkpoint_before = task->checkpoint;
-    absl::Status changed = change(sql, *task);
+    absl::Status changed = body(change, *task);
     checkpoint_after = task->checkpoint;
     return changed;
   });
   if (!status.ok()) return status;
   if (checkpoint_before != checkpoint_after) ReleaseCheckpoint(checkpoint_before);
-  changes_.Notify();
   return absl::OkStatus();
 }
 
@@ -153,7 +157,7 @@ absl::StatusOr<bool> Workflow::Heartbeat(const HeartbeatUpdate& update, absl::Ti
         absl::StrCat("checkpoint: blob ", update.checkpoint, " has not been written"));
   }
   bool cancel = false;
-  absl::Status status = ChangeTask(update.task_key, [&](Sql& sql, TaskRecord& task) {
+  absl::Status status = ChangeTask(update.task_key, now, [&](Change& change, TaskRecord& task) {
     absl::StatusOr<bool> renewed = RenewLease(policy_, update.worker, update.attempt, now, task);
     if (!renewed.ok()) return renewed.status();
     cancel = *renewed;
@@ -161,8 +165,8 @@ absl::StatusOr<bool> Workflow::Heartbeat(const HeartbeatUpdate& update, absl::Ti
     task.progress = update.progress;
     if (task.progress.note.empty()) task.progress.note = note;
     if (!update.checkpoint.empty()) task.checkpoint = update.checkpoint;
-    UpdateTask(sql, task);
-    OnTaskChanged(sql, task, now);
+    change.Save(task);
+    OnTaskChanged(change, task);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
@@ -172,7 +176,7 @@ absl::StatusOr<bool> Workflow::Heartbeat(const HeartbeatUpdate& update, absl::Ti
 absl::Status Workflow::ReportSuccess(const std::string& task_key, int64_t attempt,
                                      const TaskOutputs& outputs, absl::Time now) {
   std::optional<TaskRecord> before;
-  absl::Status status = catalog_.Transact([&](Sql& sql) {
+  absl::Status status = catalog_.Read([&](Sql& sql) {
     before = FindTask(sql, task_key);
     return absl::OkStatus();
   });
@@ -185,28 +189,28 @@ absl::Status Workflow::ReportSuccess(const std::string& task_key, int64_t attemp
     results = *std::move(checked);
   }
   bool applied = false;
-  status = ChangeTask(task_key, [&](Sql& sql, TaskRecord& task) -> absl::Status {
+  status = ChangeTask(task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
     absl::StatusOr<ReportEffect> effect = EndWithSuccess(attempt, now, task);
     if (!effect.ok()) return effect.status();
     if (*effect == ReportEffect::kRepeated) return absl::OkStatus();
     applied = true;
     task.pairs = results.pairs_made();
     task.pairs_left_out = results.pairs_left_out();
-    UpdateTask(sql, task);
-    SetOutputs(sql, task_key, outputs);
-    SetPairs(sql, task_key, results.pairs);
+    change.Save(task);
+    SetOutputs(change.sql, task_key, outputs);
+    SetPairs(change.sql, task_key, results.pairs);
     if (task.spec.kind == "fit" || task.spec.kind == "align") {
       ModelRecord model{.id = ShortKey(task_key),
                         .task_key = task_key,
                         .stage = task.spec.kind,
                         .preset = task.spec.settings.at("preset"),
                         .weights = outputs.at("model"),
-                        .source_digest = DatasetOf(sql, task.spec.inputs.at("source")),
+                        .source_digest = DatasetOf(change.sql, task.spec.inputs.at("source")),
                         .create_time = now};
-      InsertModel(sql, model);
+      InsertModel(change.sql, model);
     }
     spdlog::info("task {} ({}) succeeded", ShortKey(task_key), task.spec.kind);
-    return OnTaskSucceeded(sql, blobs_, task, now);
+    return OnTaskSucceeded(change, blobs_, task);
   });
   if (!status.ok() || !applied) return status;
   metrics_.CountLeftOutPairs(results.pairs_left_out());
@@ -216,17 +220,17 @@ absl::Status Workflow::ReportSuccess(const std::string& task_key, int64_t attemp
 
 absl::Status Workflow::ReportFailure(const std::string& task_key, int64_t attempt,
                                      const std::string& message, bool permanent, absl::Time now) {
-  return ChangeTask(task_key, [&](Sql& sql, TaskRecord& task) -> absl::Status {
+  return ChangeTask(task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
     absl::StatusOr<ReportEffect> effect =
         EndWithFailure(policy_, attempt, message, permanent, now, task);
     if (!effect.ok()) return effect.status();
     if (*effect == ReportEffect::kRepeated) return absl::OkStatus();
-    UpdateTask(sql, task);
+    change.Save(task);
     // The message is for the user and may name files; the log does without.
     spdlog::warn("task {} ({}) failed, failure {}{}", ShortKey(task_key), task.spec.kind,
                  task.failures, task.state == TaskState::kFailed ? ", for good" : "");
-    if (task.state == TaskState::kFailed) return OnTaskFailed(sql, task, now);
-    OnTaskChanged(sql, task, now);
+    if (task.state == TaskState::kFailed) return OnTaskFailed(change, task);
+    OnTaskChanged(change, task);
     return absl::OkStatus();
   });
 }
@@ -237,61 +241,55 @@ absl::Status Workflow::ReportHandedBack(const std::string& task_key, int64_t att
     return absl::InvalidArgumentError(
         absl::StrCat("checkpoint: blob ", checkpoint, " has not been written"));
   }
-  return ChangeTask(task_key, [&](Sql& sql, TaskRecord& task) -> absl::Status {
+  return ChangeTask(task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
     absl::StatusOr<ReportEffect> effect = HandBack(attempt, checkpoint, now, task);
     if (!effect.ok()) return effect.status();
     if (*effect == ReportEffect::kRepeated) return absl::OkStatus();
-    UpdateTask(sql, task);
-    OnTaskChanged(sql, task, now);
+    change.Save(task);
+    OnTaskChanged(change, task);
     spdlog::info("task {} ({}) handed back", ShortKey(task_key), task.spec.kind);
     return absl::OkStatus();
   });
 }
 
-absl::Status Workflow::Lose(Sql& sql, TaskRecord& task, absl::Time now) {
-  absl::Status lost = LoseLease(policy_, now, task);
+absl::Status Workflow::Lose(Change& change, TaskRecord& task) {
+  absl::Status lost = LoseLease(policy_, change.now, task);
   if (!lost.ok()) return lost;
-  UpdateTask(sql, task);
-  if (task.state == TaskState::kFailed) return OnTaskFailed(sql, task, now);
-  OnTaskChanged(sql, task, now);
+  change.Save(task);
+  if (task.state == TaskState::kFailed) return OnTaskFailed(change, task);
+  OnTaskChanged(change, task);
   return absl::OkStatus();
 }
 
 absl::Status Workflow::ExpireLeases(absl::Time now) {
-  bool any = false;
-  absl::Status status = catalog_.Transact([&](Sql& sql) -> absl::Status {
-    for (TaskRecord& task : TasksInState(sql, TaskState::kRunning)) {
+  return Apply(now, [&](Change& change) -> absl::Status {
+    for (TaskRecord& task : TasksInState(change.sql, TaskState::kRunning)) {
       if (!LeaseExpired(task, now)) continue;
       spdlog::warn("task {} ({}): lease of attempt {} ran out", ShortKey(task.key), task.spec.kind,
                    task.attempt);
-      absl::Status lost = Lose(sql, task, now);
+      absl::Status lost = Lose(change, task);
       if (!lost.ok()) return lost;
       metrics_.CountLeaseExpiry();
-      any = true;
     }
     return absl::OkStatus();
   });
-  if (any) changes_.Notify();
-  return status;
 }
 
 absl::Status Workflow::WorkersChanged(absl::Time now) {
-  absl::Status status = catalog_.Transact([&](Sql& sql) {
-    AddEventToQueuedJobs(sql, now);
+  return Apply(now, [&](Change& change) {
+    change.MoveQueue();
     return absl::OkStatus();
   });
-  changes_.Notify();
-  return status;
 }
 
 void Workflow::Drain() {
   draining_ = true;
-  changes_.Notify();
+  changes_.WakeAll();
 }
 
 absl::StatusOr<bool> Workflow::Idle() {
   bool idle = false;
-  absl::Status status = catalog_.Transact([&](Sql& sql) {
+  absl::Status status = catalog_.Read([&](Sql& sql) {
     idle = TasksInState(sql, TaskState::kRunning).empty();
     return absl::OkStatus();
   });
@@ -313,7 +311,7 @@ void Workflow::ReleaseCheckpoint(const std::string& blob) {
 absl::StatusOr<BlobStore::Garbage> Workflow::CollectGarbage(absl::Time cutoff) {
   // As raw bytes: there may be millions.
   absl::flat_hash_set<std::string> referenced;
-  absl::Status status = catalog_.Transact([&](Sql& sql) {
+  absl::Status status = catalog_.Read([&](Sql& sql) {
     ForEachReferencedBlob(
         sql, [&](const std::string& blob) { referenced.insert(absl::HexStringToBytes(blob)); });
     return absl::OkStatus();

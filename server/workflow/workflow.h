@@ -15,6 +15,7 @@
 #include "server/catalog/records.h"
 #include "server/metrics.h"
 #include "server/scheduler/leases.h"
+#include "server/workflow/change.h"
 #include "server/workflow/change_notifier.h"
 
 namespace alignflow {
@@ -29,6 +30,14 @@ class Workflow {
 
   // Once, before anything else: running tasks wait for their workers to come back.
   absl::Status Recover(absl::Time now);
+
+  // Stores a dataset that has been checked. Returns it, or what is there under its id already with
+  // the same content; AlreadyExists if that is another.
+  absl::StatusOr<DatasetRecord> RegisterDataset(DatasetRecord record,
+                                                const std::vector<DatasetBlobs>& items);
+  // NotFound; FailedPrecondition while an unfinished job uses it.
+  absl::Status DeleteDataset(const std::string& id);
+  absl::Status DeleteModel(const std::string& id);
 
   // Queues a job that has been checked, and returns its id; or the id of the job made with the same
   // request id. NotFound if a dataset has gone meanwhile.
@@ -83,11 +92,12 @@ class Workflow {
   const LeasePolicy& policy() const { return policy_; }
 
  private:
-  // Runs `change` on the task in a transaction, then writes the task. Returns what `change`
-  // returned.
-  absl::Status ChangeTask(const std::string& key,
-                          const std::function<absl::Status(Sql&, TaskRecord&)>& change);
-  absl::Status Lose(Sql& sql, TaskRecord& task, absl::Time now);
+  // Runs `body` in a transaction, and tells those whom it concerned once it is committed.
+  absl::Status Apply(absl::Time now, const std::function<absl::Status(Change&)>& body);
+  // The same on a task, which `body` saves.
+  absl::Status ChangeTask(const std::string& key, absl::Time now,
+                          const std::function<absl::Status(Change&, TaskRecord&)>& body);
+  absl::Status Lose(Change& change, TaskRecord& task);
   // Removes a checkpoint that was replaced, unless something refers to it.
   void ReleaseCheckpoint(const std::string& blob);
 

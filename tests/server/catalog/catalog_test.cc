@@ -150,6 +150,35 @@ TEST_F(CatalogTest, AFailedTransactionLeavesNothing) {
   Do([&](Sql& sql) { EXPECT_FALSE(FindTask(sql, "key").has_value()); });
 }
 
+TEST_F(CatalogTest, AReaderWaitsForNoWriterAndSeesWhatWasCommitted) {
+  Do([](Sql& sql) { InsertTask(sql, Task("committed")); });
+  Do([&](Sql& sql) {
+    InsertTask(sql, Task("not yet"));
+    ASSERT_EQ(catalog_->Read([](Sql& reader) {
+      EXPECT_TRUE(FindTask(reader, "committed").has_value());
+      EXPECT_FALSE(FindTask(reader, "not yet").has_value());
+      return absl::OkStatus();
+    }),
+              absl::OkStatus());
+  });
+}
+
+TEST_F(CatalogTest, AReaderCannotWrite) {
+  EXPECT_FALSE(catalog_
+                   ->Read([](Sql& sql) {
+                     InsertTask(sql, Task("key"));
+                     return absl::OkStatus();
+                   })
+                   .ok());
+  Do([](Sql& sql) { EXPECT_FALSE(FindTask(sql, "key").has_value()); });
+}
+
+TEST_F(CatalogTest, AReaderThatWasRefusedServesTheNext) {
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(absl::IsAborted(catalog_->Read([](Sql&) { return absl::AbortedError("no"); })));
+  }
+}
+
 TEST_F(CatalogTest, TheOldestJobsFirstStageComesFirst) {
   Do([&](Sql& sql) {
     JobRecord older = Job("older"), newer = Job("newer");

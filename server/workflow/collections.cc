@@ -1,0 +1,70 @@
+// What users add and delete besides jobs: datasets and models.
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/catalog/datasets.h"
+#include "server/catalog/jobs.h"
+#include "server/catalog/results.h"
+#include "server/catalog/tasks.h"
+#include "server/workflow/workflow.h"
+
+namespace alignflow {
+
+absl::StatusOr<DatasetRecord> Workflow::RegisterDataset(DatasetRecord record,
+                                                        const std::vector<DatasetBlobs>& items) {
+  absl::Status status = catalog_.Transact([&](Sql& sql) -> absl::Status {
+    std::optional<DatasetRecord> earlier = FindDataset(sql, record.id);
+    if (!earlier) {
+      InsertDataset(sql, record, items);
+      return absl::OkStatus();
+    }
+    if (earlier->digest != record.digest) {
+      return absl::AlreadyExistsError(
+          absl::StrCat("dataset_id: datasets/", record.id,
+                       " exists with other content; take another name or delete it first"));
+    }
+    record = *std::move(earlier);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return record;
+}
+
+absl::Status Workflow::DeleteDataset(const std::string& id) {
+  return catalog_.Transact([&](Sql& sql) -> absl::Status {
+    if (!FindDataset(sql, id)) {
+      return absl::NotFoundError(
+          absl::StrCat("there is no datasets/", id, "; ListDatasets names those there are"));
+    }
+    if (const std::optional<std::string> job = UnfinishedJobWithDataset(sql, id)) {
+      return absl::FailedPreconditionError(absl::StrCat("jobs/", *job, " still uses datasets/", id,
+                                                        "; cancel it or wait for its end"));
+    }
+    alignflow::DeleteDataset(sql, id);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Workflow::DeleteModel(const std::string& id) {
+  return catalog_.Transact([&](Sql& sql) -> absl::Status {
+    const std::optional<ModelRecord> record = FindModel(sql, id);
+    if (!record) {
+      return absl::NotFoundError(
+          absl::StrCat("there is no models/", id, "; ListModels names those there are"));
+    }
+    const std::vector<std::string> jobs = JobsWaitingFor(sql, record->task_key);
+    if (!jobs.empty()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "jobs/", jobs.front(), " still uses models/", id, "; cancel it or wait for its end"));
+    }
+    // Without outputs the task counts as not done, so a later job computes it again.
+    SetOutputs(sql, record->task_key, {});
+    alignflow::DeleteModel(sql, id);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace alignflow
