@@ -152,16 +152,17 @@ void AddReferences(const SentReferences& sent, v1::AlignSpec& spec) {
 }
 
 // With a request id of our own, so that a lost answer does not leave a second job.
-absl::StatusOr<v1::Job> Create(v1::Jobs::StubInterface& jobs, const v1::AlignSpec& spec) {
+absl::StatusOr<v1::Job> Create(const Stubs& stubs, const v1::AlignSpec& spec) {
   const InterruptNote note("`afctl job list` shows whether the job was created");
   absl::BitGen random;
   v1::CreateJobRequest request;
   *request.mutable_spec() = spec;
+  request.set_upload_id(stubs.upload_id);
   request.set_request_id(absl::StrCat("afctl-", absl::Hex(random(), absl::kZeroPad16),
                                       absl::Hex(random(), absl::kZeroPad16)));
   Patience patience(kCreatePatience, [](const std::string&) {});
   while (true) {
-    auto job = Call(jobs, &v1::Jobs::StubInterface::CreateJob, request);
+    auto job = Call(*stubs.jobs, &v1::Jobs::StubInterface::CreateJob, request);
     if (job.ok()) return job;
     absl::Status go_on = patience.AfterFailure(job.status());
     if (!go_on.ok()) return absl::IsDeadlineExceeded(go_on) ? job.status() : go_on;
@@ -193,7 +194,7 @@ absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) 
     longest_side = std::max({longest_side, item.width, item.height});
   }
   SuggestLargerPreset(*request, longest_side, session.console);
-  auto job = Create(*stubs->jobs, spec);
+  auto job = Create(*stubs, spec);
   if (!job.ok()) {
     return WithPaths(job.status(), references->folder.items, references->files);
   }

@@ -111,6 +111,7 @@ absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments&
 
   v1::CreateDatasetRequest request;
   request.set_dataset_id(arguments.name);
+  request.set_upload_id(stubs->upload_id);
   *request.mutable_manifest() = MakeManifest(*folder, *files);
   auto dataset = Call(*stubs->datasets, &v1::Datasets::StubInterface::CreateDataset, request,
                       CreateDeadline(folder->items.size()));

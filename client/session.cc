@@ -1,7 +1,9 @@
 #include "client/session.h"
 
 #include <cstdlib>
+#include <utility>
 
+#include "absl/random/random.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "common/resource_name.h"
@@ -9,10 +11,16 @@
 namespace alignflow {
 
 Stubs Stubs::On(const std::shared_ptr<grpc::ChannelInterface>& channel) {
+  absl::BitGen random;
+  const std::string upload_id = absl::StrCat("afctl-", absl::Hex(random(), absl::kZeroPad16),
+                                             absl::Hex(random(), absl::kZeroPad16));
+  BlobClientOptions options;
+  options.owner.set_upload_id(upload_id);
   return Stubs{.datasets = v1::Datasets::NewStub(channel),
                .jobs = v1::Jobs::NewStub(channel),
                .models = v1::Models::NewStub(channel),
-               .blobs = std::make_unique<BlobClient>(channel)};
+               .blobs = std::make_unique<BlobClient>(channel, std::move(options)),
+               .upload_id = upload_id};
 }
 
 absl::StatusOr<Stubs> Session::Connect() const {

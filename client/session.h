@@ -23,7 +23,9 @@ struct Stubs {
   std::unique_ptr<v1::Datasets::StubInterface> datasets;
   std::unique_ptr<v1::Jobs::StubInterface> jobs;
   std::unique_ptr<v1::Models::StubInterface> models;
+  // Sends blobs as one upload.
   std::unique_ptr<BlobClient> blobs;
+  std::string upload_id;
 
   static Stubs On(const std::shared_ptr<grpc::ChannelInterface>& channel);
 };

@@ -100,6 +100,7 @@ absl::StatusOr<std::vector<BlobRef>> BlobClient::FindMissing(const std::vector<B
   std::vector<BlobRef> missing;
   for (size_t begin = 0; begin < blobs.size(); begin += kFindMissingLimit) {
     v1::FindMissingRequest request;
+    *request.mutable_owner() = options_.owner;
     const size_t end = std::min(begin + kFindMissingLimit, blobs.size());
     for (size_t i = begin; i < end; ++i) *request.add_blobs() = ToProto(blobs[i]);
     v1::FindMissingResponse response;
@@ -179,6 +180,7 @@ absl::Status BlobClient::WriteFrom(const BlobRef& blob, int64_t offset, const Re
   v1::WriteBlobRequest request;
   *request.mutable_digest() = ToProto(blob);
   request.set_offset(offset);
+  *request.mutable_owner() = options_.owner;
   absl::Status local = absl::OkStatus();
   do {
     const int64_t size = std::min<int64_t>(kBlobChunkBytes, blob.size_bytes - offset);
@@ -190,6 +192,7 @@ absl::Status BlobClient::WriteFrom(const BlobRef& blob, int64_t offset, const Re
     if (!writer->Write(request)) break;
     request.clear_digest();
     request.clear_offset();
+    request.clear_owner();
     offset += size;
     bytes_sent_ += size;
   } while (offset < blob.size_bytes);

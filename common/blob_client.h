@@ -48,6 +48,8 @@ struct BlobClientOptions {
   BackoffPolicy backoff;
   // Asked before every attempt and chunk; true ends the call with CANCELLED.
   std::function<bool()> interrupted = [] { return false; };
+  // For whom blobs are sent and asked about (blobs.proto); may be unset.
+  v1::BlobOwner owner;
 };
 
 // Moves blobs to and from a server. Every call has a deadline; UNAVAILABLE is tried again with

@@ -197,8 +197,9 @@ void Coordinator::Maintain(absl::Time now) {
   }));
 }
 
-absl::StatusOr<BlobStore::Garbage> Coordinator::CollectGarbage(absl::Duration grace) {
-  absl::StatusOr<BlobStore::Garbage> garbage = workflow_.CollectGarbage(absl::Now() - grace);
+absl::StatusOr<BlobStore::Garbage> Coordinator::CollectGarbage(absl::Duration grace,
+                                                               absl::Time now) {
+  absl::StatusOr<BlobStore::Garbage> garbage = workflow_.CollectGarbage(now - grace, now);
   if (!garbage.ok()) return garbage;
   if (garbage->removed > 0 || !collected_.exchange(true)) {
     spdlog::info("blobs: {} there, {} removed ({} bytes), {} orphans within their grace time",
@@ -216,7 +217,7 @@ void Coordinator::RunMaintenance() {
     const absl::Time now = absl::Now();
     Maintain(now);
     if (now >= next_collection) {
-      LogError("collecting garbage", CollectGarbage(options_.blob_grace).status());
+      LogError("collecting garbage", CollectGarbage(options_.blob_grace, now).status());
       next_collection = now + interval;
     }
     absl::MutexLock lock(&stop_mutex_);

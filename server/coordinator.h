@@ -53,7 +53,7 @@ class Coordinator {
 
   // What the maintenance thread does by itself, every second and every few minutes.
   void Maintain(absl::Time now);
-  absl::StatusOr<BlobStore::Garbage> CollectGarbage(absl::Duration grace);
+  absl::StatusOr<BlobStore::Garbage> CollectGarbage(absl::Duration grace, absl::Time now);
 
  private:
   // The state folder, locked for this process.

@@ -17,6 +17,8 @@ namespace alignflow {
 namespace {
 
 constexpr char kIncoming[] = "incoming";
+constexpr char kOwners[] = "owners";
+constexpr size_t kDigestDigits = 64;
 
 // The file's size, or -1 if there is none.
 int64_t FileSize(const std::filesystem::path& file) {
@@ -26,11 +28,13 @@ int64_t FileSize(const std::filesystem::path& file) {
 
 }  // namespace
 
-BlobStore::BlobStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
+BlobStore::BlobStore(std::filesystem::path folder)
+    : folder_(std::move(folder)), owners_(folder_ / kOwners) {}
 
 absl::StatusOr<std::unique_ptr<BlobStore>> BlobStore::Open(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder / kIncoming, error);
+  if (!error) std::filesystem::create_directory(folder / kOwners, error);
   for (int i = 0; i < 256 && !error; ++i) {
     std::filesystem::create_directory(folder / absl::StrFormat("%02x", i), error);
   }
@@ -106,8 +110,11 @@ void BlobStore::EndWrite(const std::string& sha256) {
   writing_.erase(sha256);
 }
 
-absl::StatusOr<std::string> BlobStore::Put(std::string_view bytes) {
+absl::StatusOr<std::string> BlobStore::Put(std::string_view bytes, const BlobOwner& owner,
+                                           absl::Time now) {
   std::string sha256 = Sha256OfString(bytes);
+  absl::Status pinned = owners_.Pin(owner, {sha256}, now);
+  if (!pinned.ok()) return pinned;
   absl::StatusOr<std::unique_ptr<BlobWriter>> writer =
       Write(sha256, static_cast<int64_t>(bytes.size()), 0);
   if (!writer.ok()) return writer.status();
@@ -158,8 +165,10 @@ void BlobStore::Remove(const std::string& sha256) {
   unlink(PathOf(sha256).c_str());
 }
 
-bool BlobStore::RemoveIfOld(const std::filesystem::path& file, absl::Time cutoff, int64_t& bytes) {
+bool BlobStore::RemoveIfOld(const std::filesystem::path& file, const std::string& sha256,
+                            absl::Time cutoff, int64_t& bytes) {
   absl::MutexLock lock(&mutex_);
+  if (owners_.PinnedSince(sha256)) return false;
   struct stat info = {};
   if (stat(file.c_str(), &info) != 0 || absl::TimeFromTimespec(info.st_mtim) > cutoff) return false;
   bytes += info.st_size;
@@ -174,8 +183,9 @@ BlobStore::Garbage BlobStore::CollectGarbage(
     const std::string prefix = absl::StrFormat("%02x", i);
     for (const auto& entry : std::filesystem::directory_iterator(folder_ / prefix, error)) {
       ++garbage.blobs;
-      if (is_referenced(prefix + entry.path().filename().string())) continue;
-      if (RemoveIfOld(entry.path(), cutoff, garbage.removed_bytes)) {
+      const std::string sha256 = prefix + entry.path().filename().string();
+      if (is_referenced(sha256)) continue;
+      if (RemoveIfOld(entry.path(), sha256, cutoff, garbage.removed_bytes)) {
         ++garbage.removed;
       } else {
         ++garbage.orphans;
@@ -183,12 +193,14 @@ BlobStore::Garbage BlobStore::CollectGarbage(
     }
   }
   for (const auto& entry : std::filesystem::directory_iterator(folder_ / kIncoming, error)) {
+    // Whichever writer the file is of.
+    const std::string sha256 = entry.path().filename().string().substr(0, kDigestDigits);
     {
       absl::MutexLock lock(&mutex_);
-      // The digest, whichever writer the file is of.
-      if (writing_.contains(entry.path().filename().string().substr(0, 64))) continue;
+      if (writing_.contains(sha256)) continue;
     }
-    RemoveIfOld(entry.path(), cutoff, garbage.removed_bytes);
+    if (is_referenced(sha256)) continue;
+    RemoveIfOld(entry.path(), sha256, cutoff, garbage.removed_bytes);
   }
   return garbage;
 }

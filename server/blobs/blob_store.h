@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/blobs/blob_owners.h"
 #include "server/blobs/blob_stream.h"
 
 namespace alignflow {
@@ -22,6 +23,7 @@ namespace alignflow {
 //   FOLDER/ab/cdef...           the blob abcdef..., complete, read-only
 //   FOLDER/incoming/abcdef...   what has arrived of a blob; a broken write goes on from its end
 //   FOLDER/incoming/abcdef....N the same, of a second writer of the same bytes; not resumable
+//   FOLDER/owners/              what is kept for uploads and leases (blob_owners.h)
 //
 // A blob appears by rename, after fsync and a check of its digest, so that a kill leaves it whole
 // or not there. Its file's time is when it was last written or asked for. Thread-safe.
@@ -51,8 +53,8 @@ class BlobStore {
   // outlive the writer.
   absl::StatusOr<std::unique_ptr<BlobWriter>> Write(const std::string& sha256, int64_t size,
                                                     int64_t offset);
-  // Stores bytes and returns their digest.
-  absl::StatusOr<std::string> Put(std::string_view bytes);
+  // Stores bytes for an owner and returns their digest.
+  absl::StatusOr<std::string> Put(std::string_view bytes, const BlobOwner& owner, absl::Time now);
 
   // A reader from `offset` on. NotFound; OutOfRange beyond the end. A blob whose bytes turn out not
   // to match is removed, so that it can be written again. The store must outlive the reader.
@@ -70,19 +72,26 @@ class BlobStore {
     int64_t orphans = 0;  // unreferenced, but not old yet
   };
   // Removes blobs that nothing refers to, and unfinished writes, last touched at or before
-  // `cutoff`.
+  // `cutoff`, except for those that were pinned since the latest owners().Collect. Call that first,
+  // then find out what is referenced, so that what goes from an owner to the catalog meanwhile is
+  // seen.
   Garbage CollectGarbage(absl::FunctionRef<bool(const std::string&)> is_referenced,
                          absl::Time cutoff);
+
+  // For whom blobs are kept that nothing refers to yet.
+  BlobOwners& owners() { return owners_; }
 
  private:
   explicit BlobStore(std::filesystem::path folder);
   std::filesystem::path PathOf(const std::string& sha256) const;
   std::filesystem::path IncomingPath(const std::string& sha256) const;
-  // Whether the file was removed.
-  bool RemoveIfOld(const std::filesystem::path& file, absl::Time cutoff, int64_t& bytes);
+  // Whether the file, of this blob, was removed.
+  bool RemoveIfOld(const std::filesystem::path& file, const std::string& sha256, absl::Time cutoff,
+                   int64_t& bytes);
   void EndWrite(const std::string& sha256);
 
   const std::filesystem::path folder_;
+  BlobOwners owners_;
   mutable absl::Mutex mutex_;      // orders removal against touching
   std::set<std::string> writing_;  // digests whose resumable file has a writer
   int64_t next_private_ = 0;

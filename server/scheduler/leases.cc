@@ -109,6 +109,12 @@ absl::StatusOr<ReportEffect> HandBack(int64_t attempt, const std::string& checkp
   return ReportEffect::kApplied;
 }
 
+bool LeaseLives(const TaskRecord& task, int64_t attempt, absl::Time now) {
+  if (Holds(attempt, task)) return true;
+  return task.state == TaskState::kCancelled && task.attempt == attempt && task.reported.empty() &&
+         now < task.lease_expires;
+}
+
 bool LeaseExpired(const TaskRecord& task, absl::Time now) {
   return task.state == TaskState::kRunning && task.lease_expires <= now;
 }

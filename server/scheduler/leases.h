@@ -46,6 +46,10 @@ absl::StatusOr<ReportEffect> EndWithFailure(const LeasePolicy& policy, int64_t a
 absl::StatusOr<ReportEffect> HandBack(int64_t attempt, const std::string& checkpoint,
                                       absl::Time now, TaskRecord& task);
 
+// Whether the attempt may still write: it runs, or its task is cancelled and the worker has not
+// handed back yet.
+bool LeaseLives(const TaskRecord& task, int64_t attempt, absl::Time now);
+
 // Whether the lease has run out.
 bool LeaseExpired(const TaskRecord& task, absl::Time now);
 

@@ -1,11 +1,15 @@
 #include "server/services/blobs_service.h"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/channel.h"
 #include "common/digest.h"
 #include "common/status_conversion.h"
+#include "server/services/blob_owner.h"
 
 namespace alignflow {
 namespace {
@@ -36,6 +40,13 @@ absl::Status ReceiveBlob(ServiceContext& context, grpc::ServerReader<v1::WriteBl
   digest = request.digest();
   absl::Status status = CheckDigest(digest);
   if (!status.ok()) return status;
+  const auto owner = ParseOwner(context, request.owner());
+  if (!owner.ok()) return owner.status();
+  const OwnersCall call(context.blobs.owners(), *owner);
+  if (owner->has_value()) {
+    status = context.blobs.owners().Pin(**owner, {digest.sha256()}, absl::Now());
+    if (!status.ok()) return status;
+  }
   absl::StatusOr<std::unique_ptr<BlobWriter>> writer =
       context.blobs.Write(digest.sha256(), digest.size_bytes(), request.offset());
   if (!writer.ok()) return writer.status();
@@ -59,9 +70,20 @@ grpc::Status BlobsService::FindMissing(grpc::ServerContext*, const v1::FindMissi
   if (request->blobs_size() > kMaxFindMissing) {
     return ToGrpcStatus(absl::InvalidArgumentError("blobs: ask about at most 10,000 at once"));
   }
+  std::vector<std::string> asked;
   for (const v1::Digest& digest : request->blobs()) {
     absl::Status status = CheckDigest(digest);
     if (!status.ok()) return ToGrpcStatus(status);
+    asked.push_back(digest.sha256());
+  }
+  const auto owner = ParseOwner(context_, request->owner());
+  if (!owner.ok()) return ToGrpcStatus(owner.status());
+  if (owner->has_value()) {
+    // Before looking, so that what is found stays.
+    absl::Status status = context_.blobs.owners().Pin(**owner, asked, absl::Now());
+    if (!status.ok()) return ToGrpcStatus(status);
+  }
+  for (const v1::Digest& digest : request->blobs()) {
     if (!context_.blobs.Contains(digest.sha256())) *response->add_missing() = digest;
   }
   return grpc::Status::OK;

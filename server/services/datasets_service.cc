@@ -8,6 +8,7 @@
 #include "common/data/label_table.h"
 #include "common/status_conversion.h"
 #include "server/catalog/datasets.h"
+#include "server/services/blob_owner.h"
 #include "server/services/dataset_check.h"
 #include "server/services/requests.h"
 
@@ -43,11 +44,14 @@ absl::Status NoDataset(const std::string& id) {
 absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
                            const v1::CreateDatasetRequest& request, v1::Dataset& response) {
   absl::Status status = CheckId(request.dataset_id(), "dataset_id");
+  if (status.ok()) status = CheckUploadId(request.upload_id());
   if (!status.ok()) return status;
+  CreatingCall creating(context, request.upload_id());
   absl::StatusOr<CheckedDataset> checked = CheckDatasetManifest(
       request.manifest(), context.blobs, [&call] { return call.IsCancelled(); });
   if (!checked.ok()) return checked.status();
-  absl::StatusOr<std::string> digest = context.blobs.Put(checked->manifest);
+  absl::StatusOr<std::string> digest =
+      context.blobs.Put(checked->manifest, creating.owner(), absl::Now());
   if (!digest.ok()) return digest.status();
   DatasetRecord record = checked->record;
   record.id = request.dataset_id();
@@ -56,6 +60,7 @@ absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
   absl::StatusOr<DatasetRecord> registered =
       context.workflow.RegisterDataset(std::move(record), checked->items);
   if (!registered.ok()) return registered.status();
+  creating.Succeed();
   return Convert(*registered, response);
 }
 

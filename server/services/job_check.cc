@@ -6,6 +6,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/data/label_table.h"
 #include "common/settings/pair_mix.h"
 #include "common/settings/settings.h"
@@ -133,6 +134,7 @@ absl::Status CheckLabels(ServiceContext& context, const JobRecord& job) {
 }  // namespace
 
 absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, ServiceContext& context,
+                                    const BlobOwner& owner,
                                     const std::function<bool()>& cancelled) {
   const v1::AlignSpec& spec = request.spec();
   CheckedJob job;
@@ -164,7 +166,7 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
   status = CheckReferenceCount(distinct.spec.references_size(), record.settings);
   if (status.ok()) status = CheckJobData(context, distinct.spec, record);
   if (!status.ok()) return status;
-  absl::StatusOr<std::string> digest = context.blobs.Put(*manifest);
+  absl::StatusOr<std::string> digest = context.blobs.Put(*manifest, owner, absl::Now());
   if (!digest.ok()) return digest.status();
   record.references_digest = *digest;
   for (const v1::ReferenceImage& reference : spec.references()) {

@@ -16,9 +16,9 @@ struct CheckedJob {
 };
 
 // Checks everything about a job that can be checked without computing, and stores its references'
-// manifest. Errors as in Jobs.CreateJob; Cancelled once `cancelled` says so.
+// manifest for `owner`. Errors as in Jobs.CreateJob; Cancelled once `cancelled` says so.
 absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, ServiceContext& context,
-                                    const std::function<bool()>& cancelled);
+                                    const BlobOwner& owner, const std::function<bool()>& cancelled);
 
 }  // namespace alignflow
 

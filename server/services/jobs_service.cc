@@ -10,6 +10,7 @@
 #include "common/status_conversion.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/tasks.h"
+#include "server/services/blob_owner.h"
 #include "server/services/job_check.h"
 #include "server/services/job_proto.h"
 #include "server/services/job_streams.h"
@@ -143,12 +144,16 @@ grpc::Status JobsService::CreateJob(grpc::ServerContext* call, const v1::CreateJ
   });
   if (!status.ok()) return ToGrpcStatus(status);
   if (!earlier.empty()) return ToGrpcStatus(Fetch(earlier, *response));
+  status = CheckUploadId(request->upload_id());
+  if (!status.ok()) return ToGrpcStatus(status);
+  CreatingCall creating(context_, request->upload_id());
   absl::StatusOr<CheckedJob> job =
-      CheckJob(*request, context_, [call] { return call->IsCancelled(); });
+      CheckJob(*request, context_, creating.owner(), [call] { return call->IsCancelled(); });
   if (!job.ok()) return ToGrpcStatus(job.status());
   absl::StatusOr<std::string> id =
       context_.workflow.CreateJob(std::move(job->record), job->references, absl::Now());
   if (!id.ok()) return ToGrpcStatus(id.status());
+  creating.Succeed();
   return ToGrpcStatus(Fetch(*id, *response));
 }
 

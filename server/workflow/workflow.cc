@@ -308,9 +308,26 @@ void Workflow::ReleaseCheckpoint(const std::string& blob) {
   if (status.ok() && !in_use) blobs_.Remove(blob);
 }
 
-absl::StatusOr<BlobStore::Garbage> Workflow::CollectGarbage(absl::Time cutoff) {
+absl::StatusOr<bool> Workflow::OwnerLives(const BlobOwner& owner, absl::Time renewed,
+                                          absl::Time now) {
+  if (!owner.upload.empty()) return now - renewed < kUploadPatience;
+  bool lives = false;
+  absl::Status status = catalog_.Read([&](Sql& sql) {
+    const std::optional<TaskRecord> task = FindTask(sql, owner.task_key);
+    lives = task && LeaseLives(*task, owner.attempt, now);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return lives;
+}
+
+absl::StatusOr<BlobStore::Garbage> Workflow::CollectGarbage(absl::Time cutoff, absl::Time now) {
   // As raw bytes: there may be millions.
-  absl::flat_hash_set<std::string> referenced;
+  absl::flat_hash_set<std::string> referenced =
+      blobs_.owners().Collect([&](const BlobOwner& owner, absl::Time renewed) {
+        const absl::StatusOr<bool> lives = OwnerLives(owner, renewed, now);
+        return !lives.ok() || *lives;
+      });
   absl::Status status = catalog_.Read([&](Sql& sql) {
     ForEachReferencedBlob(
         sql, [&](const std::string& blob) { referenced.insert(absl::HexStringToBytes(blob)); });

@@ -20,6 +20,9 @@
 
 namespace alignflow {
 
+// How long an upload may be silent before it counts as given up.
+inline constexpr absl::Duration kUploadPatience = absl::Hours(1);
+
 // Applies the scheduler's policy to the catalog: every change of a job or task goes through here,
 // each in one transaction, so that a kill at any moment loses nothing and leaves nothing half done.
 // Thread-safe. Does not wait.
@@ -85,8 +88,11 @@ class Workflow {
   // Whether no task runs.
   absl::StatusOr<bool> Idle();
 
-  // Removes unreferenced blobs last touched at or before the cutoff.
-  absl::StatusOr<BlobStore::Garbage> CollectGarbage(absl::Time cutoff);
+  // Removes blobs last touched at or before the cutoff that nothing refers to and no living owner
+  // pins.
+  absl::StatusOr<BlobStore::Garbage> CollectGarbage(absl::Time cutoff, absl::Time now);
+  // Whether blobs are still kept for the owner, whose last call was at `renewed`.
+  absl::StatusOr<bool> OwnerLives(const BlobOwner& owner, absl::Time renewed, absl::Time now);
 
   ChangeNotifier& changes() { return changes_; }
   const LeasePolicy& policy() const { return policy_; }

@@ -31,7 +31,7 @@ class CoordinatorProcessTest : public CoordinatorTest {
   }
 
   // Removes what nothing refers to, however young, and counts what is left over.
-  BlobStore::Garbage Collect() { return coordinator_->CollectGarbage(-absl::Minutes(1)).value(); }
+  BlobStore::Garbage Collect() { return coordinator_->CollectGarbage(-absl::Minutes(1), absl::Now()).value(); }
 };
 
 TEST_F(CoordinatorProcessTest, AJobSurvivesARestartBetweenAnyTwoOfItsTasks) {

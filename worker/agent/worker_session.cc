@@ -120,8 +120,11 @@ void WorkerSession::RunLeased(const v1::LeaseResponse& lease) {
       absl::MutexLock lock(&mutex_);
       keeper_ = nullptr;
     });
+    BlobClientOptions blobs = options_.blobs;
+    blobs.owner.mutable_lease()->set_task_key(task.key());
+    blobs.owner.mutable_lease()->set_attempt(lease.attempt());
     AgentTaskContext context({.channel = channels_.blobs,
-                              .blob_options = options_.blobs,
+                              .blob_options = std::move(blobs),
                               .device = options_.device,
                               .models_dir = options_.models_dir,
                               .bundled_models_dir = options_.bundled_models_dir,

@@ -48,6 +48,12 @@ class BlobStoreTest : public testing::Test {
   std::unique_ptr<BlobWriter> Writer(const std::string& bytes, int64_t offset = 0) {
     return store_->Write(Sha256OfString(bytes), static_cast<int64_t>(bytes.size()), offset).value();
   }
+  // For an owner that is gone again.
+  absl::StatusOr<std::string> Put(const std::string& bytes) {
+    absl::StatusOr<std::string> put = store_->Put(bytes, BlobOwner::Upload("test"), absl::Now());
+    store_->owners().Collect([](const BlobOwner&, absl::Time) { return false; });
+    return put;
+  }
   void Overwrite(const std::string& sha256, const std::string& bytes) {
     std::filesystem::permissions(FileOf(sha256), std::filesystem::perms::owner_all);
     std::ofstream(FileOf(sha256), std::ios::binary) << bytes;
@@ -60,17 +66,17 @@ class BlobStoreTest : public testing::Test {
 
 TEST_F(BlobStoreTest, GivesBackWhatItWasGiven) {
   const std::string bytes("a\0b", 3);
-  const std::string sha256 = store_->Put(bytes).value();
+  const std::string sha256 = Put(bytes).value();
   EXPECT_EQ(sha256, Sha256OfString(bytes));
   EXPECT_EQ(store_->Get(sha256, 100).value(), bytes);
-  EXPECT_EQ(store_->Put(bytes).value(), sha256) << "writing it again is no error";
+  EXPECT_EQ(Put(bytes).value(), sha256) << "writing it again is no error";
   Reopen();
   EXPECT_TRUE(store_->Contains(sha256));
   EXPECT_EQ(FilesIncoming(), 0);
 }
 
 TEST_F(BlobStoreTest, KeepsTheEmptyBlob) {
-  const std::string sha256 = store_->Put("").value();
+  const std::string sha256 = Put("").value();
   EXPECT_EQ(store_->Get(sha256, 100).value(), "");
 }
 
@@ -161,24 +167,24 @@ TEST_F(BlobStoreTest, AFullDiskLeavesNoHalfWrittenBlobAndSaysWhatToDo) {
     EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
     EXPECT_NE(full.message().find("free space"), absl::string_view::npos);
     writer.reset();
-    EXPECT_TRUE(absl::IsResourceExhausted(store_->Put(bytes).status()));
+    EXPECT_TRUE(absl::IsResourceExhausted(Put(bytes).status()));
   }
   EXPECT_EQ(FilesIncoming(), 0);
   EXPECT_FALSE(store_->Contains(Sha256OfString(bytes)));
-  EXPECT_TRUE(store_->Put(bytes).ok()) << "it works again once there is space";
+  EXPECT_TRUE(Put(bytes).ok()) << "it works again once there is space";
 }
 
 TEST_F(BlobStoreTest, AFlippedByteIsFoundAndTheBlobCanBeWrittenAgain) {
-  const std::string sha256 = store_->Put("hello").value();
+  const std::string sha256 = Put("hello").value();
   Overwrite(sha256, "jello");
   EXPECT_TRUE(absl::IsDataLoss(store_->Get(sha256, 100).status()));
   EXPECT_FALSE(store_->Contains(sha256));
-  ASSERT_TRUE(store_->Put("hello").ok());
+  ASSERT_TRUE(Put("hello").ok());
   EXPECT_EQ(store_->Get(sha256, 100).value(), "hello");
 }
 
 TEST_F(BlobStoreTest, ATruncatedBlobIsFoundWhenReadWhole) {
-  const std::string sha256 = store_->Put("hello").value();
+  const std::string sha256 = Put("hello").value();
   Overwrite(sha256, "hel");
   auto reader = store_->Read(sha256, 0).value();
   absl::Status status;
@@ -187,13 +193,13 @@ TEST_F(BlobStoreTest, ATruncatedBlobIsFoundWhenReadWhole) {
 }
 
 TEST_F(BlobStoreTest, AnEmptiedBlobIsFound) {
-  const std::string sha256 = store_->Put("hello").value();
+  const std::string sha256 = Put("hello").value();
   Overwrite(sha256, "");
   EXPECT_TRUE(absl::IsDataLoss(store_->Get(sha256, 100).status()));
 }
 
 TEST_F(BlobStoreTest, ReadsFromAnOffset) {
-  const std::string sha256 = store_->Put("hello").value();
+  const std::string sha256 = Put("hello").value();
   auto reader = store_->Read(sha256, 3).value();
   EXPECT_EQ(reader->Next(100).value(), "lo");
   EXPECT_EQ(reader->Next(100).value(), "");
@@ -203,8 +209,8 @@ TEST_F(BlobStoreTest, ReadsFromAnOffset) {
 }
 
 TEST_F(BlobStoreTest, GarbageIsWhatIsOldAndNotReferredTo) {
-  const std::string kept = store_->Put("kept").value();
-  const std::string old = store_->Put("old").value();
+  const std::string kept = Put("kept").value();
+  const std::string old = Put("old").value();
   const auto is_referenced = [&](const std::string& sha256) { return sha256 == kept; };
   BlobStore::Garbage garbage = store_->CollectGarbage(is_referenced, LongAgo());
   EXPECT_EQ(garbage.removed, 0);
@@ -218,7 +224,7 @@ TEST_F(BlobStoreTest, GarbageIsWhatIsOldAndNotReferredTo) {
 }
 
 TEST_F(BlobStoreTest, ABlobThatWasAskedForIsYoungAgain) {
-  const std::string sha256 = store_->Put("hello").value();
+  const std::string sha256 = Put("hello").value();
   std::filesystem::last_write_time(
       FileOf(sha256), std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
   ASSERT_TRUE(store_->Contains(sha256));

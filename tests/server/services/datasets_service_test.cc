@@ -227,7 +227,7 @@ TEST_F(DatasetsServiceTest, ADeletedDatasetTakesWhatWasPreparedFromItAlong) {
   }
   Work(worker);
   ASSERT_EQ(Delete("datasets/polyps"), absl::OkStatus());
-  ASSERT_TRUE(coordinator_->CollectGarbage(-absl::Minutes(1)).ok());
+  ASSERT_TRUE(coordinator_->CollectGarbage(-absl::Minutes(1), absl::Now()).ok());
   EXPECT_TRUE(absl::IsNotFound(blobs_->DownloadBytes(outputs.at("packed")).status()));
   EXPECT_TRUE(absl::IsNotFound(blobs_->DownloadBytes(outputs.at("statistics")).status()));
   EXPECT_TRUE(blobs_->DownloadBytes(outputs.at("model")).ok());

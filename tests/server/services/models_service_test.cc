@@ -63,7 +63,7 @@ TEST_F(ModelsServiceTest, ADeletedModelIsComputedAgainWhenItIsNeeded) {
   ASSERT_EQ(Delete(model), absl::OkStatus());
   EXPECT_TRUE(absl::IsNotFound(Get(model).status()));
   EXPECT_EQ(GetJob(name).stage1_model(), "");
-  ASSERT_TRUE(coordinator_->CollectGarbage(-absl::Minutes(1)).ok());
+  ASSERT_TRUE(coordinator_->CollectGarbage(-absl::Minutes(1), absl::Now()).ok());
   EXPECT_TRUE(absl::IsNotFound(blobs_->DownloadBytes(weights).status()));
 
   const v1::Job again = CreateJob(JobRequest(1)).value();
