@@ -119,6 +119,7 @@ CommandLine::CommandLine()
   AddPairsCommands(*app_, chosen_);
   AddReportCommand(*app_, chosen_);
   AddModelCommands(*app_, chosen_);
+  AddWorkerCommands(*app_, chosen_);
   AddViewCommand(*app_, chosen_);
   AddSettingsCommand(*app_, chosen_);
   AddVersionCommand(*app_, chosen_);

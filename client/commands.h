@@ -18,6 +18,7 @@ void AddJobCommands(CLI::App& app, Action& chosen);
 void AddPairsCommands(CLI::App& app, Action& chosen);
 void AddReportCommand(CLI::App& app, Action& chosen);
 void AddModelCommands(CLI::App& app, Action& chosen);
+void AddWorkerCommands(CLI::App& app, Action& chosen);
 void AddViewCommand(CLI::App& app, Action& chosen);
 void AddSettingsCommand(CLI::App& app, Action& chosen);
 void AddVersionCommand(CLI::App& app, Action& chosen);

@@ -139,6 +139,20 @@ std::string FigureTable(const std::vector<v1::Figure>& figures, int width) {
   return IsWider(table, width) ? Stacked(rows, width) : table;
 }
 
+// How leases ended but for successes: what went wrong, and how often.
+std::string LeaseEndsText(const v1::Job& job) {
+  Rows rows = {{"STAGE", "LEASES", "ENDED", "LAST"}};
+  for (const v1::Stage& stage : job.stages()) {
+    for (const v1::LeaseEnds& ends : stage.lease_ends()) {
+      if (ends.outcome() == "succeeded" || ends.outcome() == "cancelled") continue;
+      rows.push_back({stage.id(), absl::StrCat(ends.count()), ends.outcome(),
+                      absl::StrCat(LocalTimeText(ends.time()), ends.message().empty() ? "" : ": ",
+                                   ends.message())});
+    }
+  }
+  return rows.size() == 1 ? "" : TableText(rows, {1});
+}
+
 }  // namespace
 
 std::string PairsText(const v1::Job& job) {
@@ -175,7 +189,9 @@ std::string JobText(const v1::Job& job, absl::Time now) {
                       reused || !stage.has_start_time() ? "-" : DurationText(StageTime(stage, now)),
                       StageDetails(stage)});
   }
-  return absl::StrCat(TableText(rows), "\n", TableText(stages, {2, 3}));
+  std::string text = absl::StrCat(TableText(rows), "\n", TableText(stages, {2, 3}));
+  const std::string ends = LeaseEndsText(job);
+  return ends.empty() ? text : absl::StrCat(text, "\n", ends);
 }
 
 std::string VerdictsText(const v1::Report& report) {

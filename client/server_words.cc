@@ -44,7 +44,8 @@ std::string FieldWords(std::string_view message) {
 std::string CommandWords(const std::string& message) {
   return absl::StrReplaceAll(message, {{"ListDatasets names", "`afctl dataset list` names"},
                                        {"ListJobs names", "`afctl job list` names"},
-                                       {"ListModels names", "`afctl model list` names"}});
+                                       {"ListModels names", "`afctl model list` names"},
+                                       {"ListWorkers names", "`afctl worker list` names"}});
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ Stubs Stubs::On(const std::shared_ptr<grpc::ChannelInterface>& channel) {
   BlobClientOptions options;
   options.owner.set_upload_id(upload_id);
   return Stubs{.datasets = v1::Datasets::NewStub(channel),
+               .fleet = v1::Fleet::NewStub(channel),
                .jobs = v1::Jobs::NewStub(channel),
                .models = v1::Models::NewStub(channel),
                .blobs = std::make_unique<BlobClient>(channel, std::move(options)),

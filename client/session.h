@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "alignflow/v1/datasets.grpc.pb.h"
+#include "alignflow/v1/fleet.grpc.pb.h"
 #include "alignflow/v1/jobs.grpc.pb.h"
 #include "alignflow/v1/models.grpc.pb.h"
 #include "client/console.h"
@@ -21,6 +22,7 @@ namespace alignflow {
 // The services of one coordinator.
 struct Stubs {
   std::unique_ptr<v1::Datasets::StubInterface> datasets;
+  std::unique_ptr<v1::Fleet::StubInterface> fleet;
   std::unique_ptr<v1::Jobs::StubInterface> jobs;
   std::unique_ptr<v1::Models::StubInterface> models;
   // Sends blobs as one upload.
@@ -57,7 +59,7 @@ struct Result {
 using Action = std::function<absl::StatusOr<Result>(Session& session)>;
 
 // "jobs/abc" from "abc" or "jobs/abc". InvalidArgument for what can't be a name in `collection`:
-// "datasets", "jobs" or "models".
+// "datasets", "jobs", "models" or "workers".
 absl::StatusOr<std::string> ResourceName(const std::string& collection, const std::string& name);
 
 }  // namespace alignflow

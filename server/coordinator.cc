@@ -22,6 +22,7 @@
 #include "server/catalog/tasks.h"
 #include "server/services/blobs_service.h"
 #include "server/services/datasets_service.h"
+#include "server/services/fleet_service.h"
 #include "server/services/jobs_service.h"
 #include "server/services/models_service.h"
 #include "server/services/rpc_metrics.h"
@@ -70,10 +71,16 @@ struct Coordinator::StateLock {
 
 struct Coordinator::Services {
   explicit Services(ServiceContext& context)
-      : blobs(context), datasets(context), jobs(context), models(context), workers(context) {}
+      : blobs(context),
+        datasets(context),
+        fleet(context),
+        jobs(context),
+        models(context),
+        workers(context) {}
 
   BlobsService blobs;
   DatasetsService datasets;
+  FleetService fleet;
   JobsService jobs;
   ModelsService models;
   WorkersService workers;
@@ -85,7 +92,7 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
       lock_(std::move(lock)),
       catalog_(std::move(catalog)),
       blobs_(std::move(blobs)),
-      workflow_(*catalog_, *blobs_, metrics_, options.lease),
+      workflow_(*catalog_, *blobs_, workers_, metrics_, options.lease),
       context_{.catalog = *catalog_,
                .blobs = *blobs_,
                .workflow = workflow_,
@@ -135,6 +142,7 @@ absl::Status Coordinator::Serve() {
   }
   builder.RegisterService(&services_->blobs);
   builder.RegisterService(&services_->datasets);
+  builder.RegisterService(&services_->fleet);
   builder.RegisterService(&services_->jobs);
   builder.RegisterService(&services_->models);
   builder.RegisterService(&services_->workers);

@@ -35,6 +35,10 @@ void SetStates(const std::map<State, int64_t>& counts,
   }
 }
 
+prometheus::Labels LabelOf(LeaseOutcome outcome) {
+  return {{"outcome", std::string(OutcomeName(outcome))}};
+}
+
 }  // namespace
 
 ServerMetrics::ServerMetrics()
@@ -50,8 +54,10 @@ ServerMetrics::ServerMetrics()
                       .Help("Time between a task's queueing and its lease")
                       .Register(*registry_)
                       .Add({}, kWaitSeconds)),
-      lease_expiries_(Counter(*registry_, "alignflow_lease_expiries_total",
-                              "Leases that ran out because their worker was lost")),
+      lease_ends_(BuildCounter()
+                      .Name("alignflow_lease_ends_total")
+                      .Help("Leases that have ended, by outcome")
+                      .Register(*registry_)),
       pairs_left_out_(Counter(*registry_, "alignflow_pairs_left_out_total",
                               "Pairs that failed the gates in every attempt")),
       figures_(BuildGauge()
@@ -63,7 +69,10 @@ ServerMetrics::ServerMetrics()
       rpcs_(BuildHistogram()
                 .Name("alignflow_rpc_duration_seconds")
                 .Help("Duration of calls, long polls and streams included")
-                .Register(*registry_)) {}
+                .Register(*registry_)) {
+  // All are there, so that an outcome that has not been yet shows as 0.
+  for (const LeaseOutcome outcome : kLeaseOutcomes) lease_ends_.Add(LabelOf(outcome));
+}
 
 void ServerMetrics::SetJobs(const std::map<JobState, int64_t>& counts) { SetStates(counts, jobs_); }
 void ServerMetrics::SetTasks(const std::map<TaskState, int64_t>& counts) {
@@ -77,7 +86,9 @@ void ServerMetrics::SetBlobs(int64_t blobs, int64_t orphans) {
 void ServerMetrics::ObserveQueueWait(absl::Duration wait) {
   queue_wait_.Observe(absl::ToDoubleSeconds(wait));
 }
-void ServerMetrics::CountLeaseExpiry() { lease_expiries_.Increment(); }
+void ServerMetrics::CountLeaseEnd(LeaseOutcome outcome) {
+  lease_ends_.Add(LabelOf(outcome)).Increment();
+}
 void ServerMetrics::CountLeftOutPairs(int64_t count) {
   pairs_left_out_.Increment(static_cast<double>(count));
 }

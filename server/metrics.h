@@ -15,6 +15,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "server/catalog/records.h"
+#include "server/scheduler/lease_outcome.h"
 #include "server/workflow/result_documents.h"
 
 namespace alignflow {
@@ -33,8 +34,8 @@ class ServerMetrics {
   void SetBlobs(int64_t blobs, int64_t orphans);
   // alignflow_task_queue_wait_seconds
   void ObserveQueueWait(absl::Duration wait);
-  // alignflow_lease_expiries_total
-  void CountLeaseExpiry();
+  // alignflow_lease_ends_total{outcome}
+  void CountLeaseEnd(LeaseOutcome outcome);
   // alignflow_pairs_left_out_total: by the gates
   void CountLeftOutPairs(int64_t count);
   // alignflow_job_figure{figure,subject}: those computed last, as docs/figures.md names them. Any
@@ -56,7 +57,7 @@ class ServerMetrics {
   prometheus::Gauge& blobs_;
   prometheus::Gauge& orphans_;
   prometheus::Histogram& queue_wait_;
-  prometheus::Counter& lease_expiries_;
+  prometheus::Family<prometheus::Counter>& lease_ends_;
   prometheus::Counter& pairs_left_out_;
   absl::Mutex figures_mutex_;
   prometheus::Family<prometheus::Gauge>& figures_;

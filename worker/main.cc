@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <random>
 #include <string>
 #include <thread>
 
@@ -49,6 +50,11 @@ std::string DisplayName() {
   char host[256] = "";
   gethostname(host, sizeof(host) - 1);
   return absl::StrCat(host, ":", getpid());
+}
+
+std::string NewInstanceId() {
+  std::random_device random;
+  return absl::StrCat(absl::Hex(random(), absl::kZeroPad8), absl::Hex(random(), absl::kZeroPad8));
 }
 
 absl::StatusOr<WorkerSession::Channels> OpenChannels(const std::string& coordinator) {
@@ -101,6 +107,9 @@ absl::Status Serve(const Flags& flags) {
   WorkerSession::Options options;
   options.display_name = DisplayName();
   options.device = *device;
+  options.instance_id = NewInstanceId();
+  const int64_t free = DeviceMemoryFree(*device);
+  if (free > 0) options.memory_bytes = free + DeviceMemoryInUse(*device);
   options.models_dir = flags.models_dir;
   options.bundled_models_dir = BundledModels();
   options.work_folder = (*folder)->path();

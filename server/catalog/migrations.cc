@@ -124,6 +124,28 @@ const std::vector<Statements>& Migrations() {
       {
           R"(ALTER TABLE pairs ADD COLUMN view_image TEXT NOT NULL DEFAULT '')",
           R"(ALTER TABLE pairs ADD COLUMN view_mask TEXT NOT NULL DEFAULT '')",
+      },
+      // What became of leases.
+      {
+          R"(CREATE TABLE task_trials (
+           task_key TEXT PRIMARY KEY REFERENCES tasks(task_key) ON DELETE CASCADE,
+           hand_backs BIGINT NOT NULL,
+           not_before BIGINT NOT NULL,
+           tried TEXT NOT NULL,
+           memory_bytes BIGINT NOT NULL))",
+          R"(CREATE INDEX task_trials_due ON task_trials (not_before))",
+          R"(CREATE TABLE lease_ends (
+           job_id TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+           stage TEXT NOT NULL,
+           outcome TEXT NOT NULL,
+           ends BIGINT NOT NULL,
+           message TEXT NOT NULL,
+           time BIGINT NOT NULL,
+           PRIMARY KEY (job_id, stage, outcome)))",
+          R"(CREATE TABLE closed_workers (worker TEXT PRIMARY KEY, mode TEXT NOT NULL))",
+          R"(ALTER TABLE tasks ADD COLUMN model TEXT NOT NULL DEFAULT '')",
+          R"(UPDATE tasks SET model = COALESCE(json_extract(settings, '$.weights'), '') WHERE
+           kind <> 'figures')",
       }};
   return *migrations;
 }

@@ -1,7 +1,12 @@
 #include "server/catalog/tasks.h"
 
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/catalog/columns.h"
 #include "server/catalog/soci.h"
+#include "server/scheduler/placement.h"
 
 namespace alignflow {
 namespace {
@@ -48,9 +53,11 @@ constexpr char kSelect[] =
     "FROM "
     "tasks t ";
 
-// The rows of "SELECT ... FROM tasks t" + `rest`, which has as many parameters as `values`.
+// Visits the rows of "SELECT ... FROM tasks t" + `rest`, which has as many parameters as `values`,
+// until `visit` returns false.
 template <typename... Values>
-std::vector<TaskRecord> FetchTasks(Sql& sql, const std::string& rest, const Values&... values) {
+void VisitTasks(Sql& sql, const std::function<bool(TaskRecord)>& visit, const std::string& rest,
+                const Values&... values) {
   TaskRow row;
   soci::statement select(sql);
   (select.exchange(soci::use(values)), ...);
@@ -80,8 +87,20 @@ std::vector<TaskRecord> FetchTasks(Sql& sql, const std::string& rest, const Valu
   select.prepare(kSelect + rest);
   select.define_and_bind();
   select.execute();
+  while (select.fetch()) {
+    if (!visit(row.Record())) return;
+  }
+}
+
+// All of them.
+template <typename... Values>
+std::vector<TaskRecord> FetchTasks(Sql& sql, const std::string& rest, const Values&... values) {
   std::vector<TaskRecord> rows;
-  while (select.fetch()) rows.push_back(row.Record());
+  const auto add = [&](TaskRecord row) {
+    rows.push_back(std::move(row));
+    return true;
+  };
+  VisitTasks(sql, add, rest, values...);
   return rows;
 }
 
@@ -94,13 +113,14 @@ std::optional<TaskRecord> FirstOf(const std::vector<TaskRecord>& rows) {
 
 void InsertTask(Sql& sql, const TaskRecord& record) {
   const TaskRow row(record);
+  const std::string model = NeedsOf(record.spec).model;
   sql << "INSERT INTO tasks (task_key, kind, settings, inputs, state, attempt, worker, "
          "lease_expires, reported, failures, losses, checkpoint, error, step, total, "
-         "progress_values, note, pairs, queue_time, start_time, end_time) VALUES (:task, :kind, "
-         ":settings, :inputs, :state, 0, '', 0, '', 0, 0, '', '', 0, 0, '{}', '', 0, :queued, 0, "
-         "0)",
+         "progress_values, note, pairs, queue_time, start_time, end_time, model) VALUES (:task, "
+         ":kind, :settings, :inputs, :state, 0, '', 0, '', 0, 0, '', '', 0, 0, '{}', '', 0, "
+         ":queued, 0, 0, :model)",
       soci::use(record.key), soci::use(record.spec.kind), soci::use(row.settings),
-      soci::use(row.inputs), soci::use(row.state), soci::use(row.queued);
+      soci::use(row.inputs), soci::use(row.state), soci::use(row.queued), soci::use(model);
 }
 
 std::optional<TaskRecord> FindTask(Sql& sql, const std::string& key) {
@@ -123,12 +143,29 @@ void UpdateTask(Sql& sql, const TaskRecord& record) {
       soci::use(row.queued), soci::use(row.started), soci::use(row.ended), soci::use(record.key);
 }
 
-std::optional<TaskRecord> NextQueuedTask(Sql& sql) {
-  return FirstOf(FetchTasks(
-      sql,
+std::optional<TaskRecord> NextQueuedTask(Sql& sql, const std::vector<std::string>& models,
+                                         const std::function<bool(const TaskRecord&)>& fits) {
+  const std::string known = absl::StrCat("/", absl::StrJoin(models, "/"), "/");
+  std::optional<TaskRecord> next;
+  const auto take_if_it_fits = [&](TaskRecord task) {
+    if (!fits(task)) return true;
+    next = std::move(task);
+    return false;
+  };
+  VisitTasks(
+      sql, take_if_it_fits,
       "JOIN job_tasks jt ON jt.task_key = t.task_key JOIN jobs j ON j.id = jt.job_id WHERE t.state "
-      "= 'queued' AND j.state IN ('queued', 'running') ORDER BY j.sequence, jt.stage_order, "
-      "jt.ordinal LIMIT 1"));
+      "= 'queued' AND j.state IN ('queued', 'running') AND (t.model = '' OR instr(:known, '/' || "
+      "t.model || '/') > 0) ORDER BY j.sequence, jt.stage_order, jt.ordinal",
+      known);
+  return next;
+}
+
+std::optional<TaskRecord> QueuedTaskOfJob(Sql& sql, const std::string& job) {
+  return FirstOf(FetchTasks(sql,
+                            "JOIN job_tasks jt ON jt.task_key = t.task_key WHERE t.state = "
+                            "'queued' AND jt.job_id = :job LIMIT 1",
+                            job));
 }
 
 std::vector<TaskRecord> TasksInState(Sql& sql, TaskState state) {

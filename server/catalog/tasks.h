@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_SERVER_CATALOG_TASKS_H_
 #define ALIGNFLOW_SERVER_CATALOG_TASKS_H_
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -17,9 +18,13 @@ void InsertTask(Sql& sql, const TaskRecord& record);
 std::optional<TaskRecord> FindTask(Sql& sql, const std::string& key);
 // Writes everything but key and spec, which never change.
 void UpdateTask(Sql& sql, const TaskRecord& record);
-// The queued task that comes first: of the oldest unfinished job that has any, the first by stage
-// and ordinal.
-std::optional<TaskRecord> NextQueuedTask(Sql& sql);
+// The first queued task that `fits`: of the oldest unfinished job that has any, the first by stage
+// and ordinal. Tasks that load a model which is not among `models` are passed over without being
+// read.
+std::optional<TaskRecord> NextQueuedTask(Sql& sql, const std::vector<std::string>& models,
+                                         const std::function<bool(const TaskRecord&)>& fits);
+// One of the job's queued tasks.
+std::optional<TaskRecord> QueuedTaskOfJob(Sql& sql, const std::string& job);
 std::vector<TaskRecord> TasksInState(Sql& sql, TaskState state);
 // The job's running tasks.
 std::vector<TaskRecord> RunningTasksOfJob(Sql& sql, const std::string& job);

@@ -8,6 +8,8 @@ namespace {
 
 constexpr char kSuccess[] = "success";
 constexpr char kFailure[] = "failure";
+constexpr char kRefused[] = "refused";
+constexpr char kUnsuited[] = "unsuited";
 constexpr char kHandedBack[] = "handed_back";
 
 absl::Status Refused(int64_t attempt, const TaskRecord& task) {
@@ -79,10 +81,13 @@ absl::StatusOr<ReportEffect> EndWithSuccess(int64_t attempt, absl::Time now, Tas
 }
 
 absl::StatusOr<ReportEffect> EndWithFailure(const LeasePolicy& policy, int64_t attempt,
-                                            const std::string& message, bool permanent,
-                                            absl::Time now, TaskRecord& task) {
-  if (Repeats(attempt, kFailure, task)) return ReportEffect::kRepeated;
+                                            LeaseOutcome outcome, const std::string& message,
+                                            bool permanent, absl::Time now, TaskRecord& task,
+                                            TaskTrials& trials) {
+  const char* reported = outcome == LeaseOutcome::kRefused ? kRefused : kFailure;
+  if (Repeats(attempt, reported, task)) return ReportEffect::kRepeated;
   if (!Holds(attempt, task)) return Refused(attempt, task);
+  const std::string worker = task.worker;
   const int failures = task.failures + 1;
   const std::string times =
       permanent ? "" : absl::StrCat(" (", failures, " times; the last error is given)");
@@ -91,18 +96,43 @@ absl::StatusOr<ReportEffect> EndWithFailure(const LeasePolicy& policy, int64_t a
                            : Requeue(now, task);
   if (!moved.ok()) return moved;
   task.failures = failures;
-  task.reported = kFailure;
+  task.reported = reported;
+  trials.not_before = now + BackoffDelay(policy.backoff, failures, 0.0);
+  if (!worker.empty()) trials.tried[worker] = outcome;
   return ReportEffect::kApplied;
 }
 
-absl::StatusOr<ReportEffect> HandBack(int64_t attempt, const std::string& checkpoint,
-                                      absl::Time now, TaskRecord& task) {
+absl::StatusOr<ReportEffect> EndAsUnsuited(int64_t attempt, absl::Time now, TaskRecord& task,
+                                           TaskTrials& trials) {
+  if (Repeats(attempt, kUnsuited, task)) return ReportEffect::kRepeated;
+  if (!Holds(attempt, task)) return Refused(attempt, task);
+  const std::string worker = task.worker;
+  absl::Status moved = Requeue(now, task);
+  if (!moved.ok()) return moved;
+  task.reported = kUnsuited;
+  if (!worker.empty()) trials.tried[worker] = LeaseOutcome::kUnsuited;
+  return ReportEffect::kApplied;
+}
+
+absl::StatusOr<ReportEffect> HandBack(const LeasePolicy& policy, int64_t attempt,
+                                      const std::string& checkpoint, absl::Time now,
+                                      TaskRecord& task, TaskTrials& trials) {
   if (Repeats(attempt, kHandedBack, task)) return ReportEffect::kRepeated;
   const bool cancelled = task.state == TaskState::kCancelled && task.attempt == attempt;
   if (!cancelled && !Holds(attempt, task)) return Refused(attempt, task);
   if (!cancelled) {
-    absl::Status moved = Requeue(now, task);
+    const bool moved_on = !checkpoint.empty() && checkpoint != task.checkpoint;
+    const int hand_backs = moved_on ? 0 : trials.hand_backs + 1;
+    absl::Status moved =
+        hand_backs >= policy.max_hand_backs
+            ? Fail(absl::StrCat(hand_backs,
+                                " times in a row a worker handed it back without having got any "
+                                "further; see the workers' logs for what stops them, then start "
+                                "the job again"),
+                   now, task)
+            : Requeue(now, task);
     if (!moved.ok()) return moved;
+    trials.hand_backs = hand_backs;
   }
   task.reported = kHandedBack;
   if (!checkpoint.empty()) task.checkpoint = checkpoint;

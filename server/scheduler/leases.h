@@ -6,7 +6,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/backoff.h"
 #include "server/catalog/records.h"
+#include "server/scheduler/placement.h"
 
 // Who works on a task, for how long, and what follows from the end of it. Pure: the task and the
 // time come in, the changed task goes out; a refused call changes nothing.
@@ -18,8 +20,13 @@ namespace alignflow {
 
 struct LeasePolicy {
   absl::Duration duration = absl::Seconds(15);  // without a heartbeat; then the worker is lost
-  int max_failures = 3;                         // the task then fails
-  int max_losses = 10;                          // workers lost with it; the task then fails
+  // The task then fails: failures and refused results in all; workers lost with it; hand-backs in a
+  // row without a new checkpoint.
+  int max_failures = 3;
+  int max_losses = 10;
+  int max_hand_backs = 20;
+  // How long a task waits after a failure.
+  BackoffPolicy backoff{.initial = absl::Seconds(1), .maximum = absl::Minutes(1), .jitter = 0.0};
 };
 
 // QUEUED -> RUNNING, under the next attempt number.
@@ -36,15 +43,22 @@ enum class ReportEffect { kApplied, kRepeated };
 // RUNNING -> SUCCEEDED. The checkpoint is no longer needed.
 absl::StatusOr<ReportEffect> EndWithSuccess(int64_t attempt, absl::Time now, TaskRecord& task);
 
-// RUNNING -> QUEUED, or FAILED with a message for the user if the failure is permanent or the last
-// one allowed.
+// A failure, or a result that was refused (`outcome` says which). RUNNING -> QUEUED, or FAILED with
+// a message for the user if the failure is permanent or the last one allowed.
 absl::StatusOr<ReportEffect> EndWithFailure(const LeasePolicy& policy, int64_t attempt,
-                                            const std::string& message, bool permanent,
-                                            absl::Time now, TaskRecord& task);
+                                            LeaseOutcome outcome, const std::string& message,
+                                            bool permanent, absl::Time now, TaskRecord& task,
+                                            TaskTrials& trials);
 
-// RUNNING -> QUEUED; a cancelled task stays so. `checkpoint` may be empty.
-absl::StatusOr<ReportEffect> HandBack(int64_t attempt, const std::string& checkpoint,
-                                      absl::Time now, TaskRecord& task);
+// The worker cannot do such tasks. RUNNING -> QUEUED, without a word against the task.
+absl::StatusOr<ReportEffect> EndAsUnsuited(int64_t attempt, absl::Time now, TaskRecord& task,
+                                           TaskTrials& trials);
+
+// RUNNING -> QUEUED, or FAILED after too many in a row; a cancelled task stays so. `checkpoint` may
+// be empty.
+absl::StatusOr<ReportEffect> HandBack(const LeasePolicy& policy, int64_t attempt,
+                                      const std::string& checkpoint, absl::Time now,
+                                      TaskRecord& task, TaskTrials& trials);
 
 // Whether the attempt may still write: it runs, or its task is cancelled and the worker has not
 // handed back yet.

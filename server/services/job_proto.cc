@@ -12,6 +12,8 @@
 #include "server/catalog/results.h"
 #include "server/catalog/tasks.h"
 #include "server/scheduler/stage_summary.h"
+#include "server/scheduler/state_machine.h"
+#include "server/services/job_leases.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -121,7 +123,7 @@ std::vector<std::string> BusyWith(Sql& sql) {
 
 }  // namespace
 
-v1::Job JobProto(Sql& sql, const JobRecord& record, int workers) {
+v1::Job JobProto(Sql& sql, const JobRecord& record, const Fleet& fleet) {
   v1::Job job;
   job.set_name(absl::StrCat("jobs/", record.id));
   job.set_state(ToProto(record.state));
@@ -131,9 +133,6 @@ v1::Job JobProto(Sql& sql, const JobRecord& record, int workers) {
     *job.mutable_start_time() = ToTimestamp(record.start_time);
   }
   if (record.end_time != absl::UnixEpoch()) *job.mutable_end_time() = ToTimestamp(record.end_time);
-  if (record.state == JobState::kQueued) {
-    job.set_waiting_reason(WaitingReason(workers, BusyWith(sql)));
-  }
   job.set_error(record.error);
   job.mutable_warnings()->Add(record.warnings.begin(), record.warnings.end());
   job.set_stage1_model(ModelName(sql, record.id, "fit"));
@@ -149,6 +148,13 @@ v1::Job JobProto(Sql& sql, const JobRecord& record, int workers) {
       job.set_pairs_ready(static_cast<int32_t>(stage.pairs));
       job.set_pairs_left_out(static_cast<int32_t>(stage.pairs_left_out));
     }
+  }
+  AddLeaseEnds(sql, record.id, job);
+  if (!IsFinal(record.state) && running.empty()) {
+    job.set_waiting_reason(WhyNobodyTakes(sql, record.id, fleet));
+  }
+  if (record.state == JobState::kQueued && job.waiting_reason().empty()) {
+    job.set_waiting_reason(WaitingReason(static_cast<int>(fleet.size()), BusyWith(sql)));
   }
   return job;
 }

@@ -4,12 +4,13 @@
 #include "alignflow/v1/jobs.pb.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/records.h"
+#include "server/scheduler/placement.h"
 
 namespace alignflow {
 
-// The job as the API shows it, stages and all. Within CatalogReader::Read only. `workers` is the
-// number of workers that are connected.
-v1::Job JobProto(Sql& sql, const JobRecord& record, int workers);
+// The job as the API shows it, stages and all. Within CatalogReader::Read only. `fleet` are the
+// workers that are connected.
+v1::Job JobProto(Sql& sql, const JobRecord& record, const Fleet& fleet);
 
 }  // namespace alignflow
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/results.h"
 #include "server/catalog/tasks.h"
@@ -128,7 +129,7 @@ absl::Status SendEvents(ServiceContext& context, grpc::ServerContext& call, cons
       if (record->last_event <= after_event) return absl::OkStatus();
       event.set_number(record->last_event);
       *event.mutable_time() = ToTimestamp(record->event_time);
-      *event.mutable_job() = JobProto(sql, *record, context.workers.size());
+      *event.mutable_job() = JobProto(sql, *record, *context.workers.FleetAt(absl::Now()));
       return absl::OkStatus();
     });
     if (!status.ok()) return status;

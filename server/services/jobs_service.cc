@@ -129,7 +129,7 @@ absl::Status JobsService::Fetch(const std::string& id, v1::Job& response) {
   return context_.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<JobRecord> record = FindJob(sql, id);
     if (!record) return NoJob(id);
-    response = JobProto(sql, *record, context_.workers.size());
+    response = JobProto(sql, *record, *context_.workers.FleetAt(absl::Now()));
     return absl::OkStatus();
   });
 }
@@ -172,7 +172,7 @@ grpc::Status JobsService::ListJobs(grpc::ServerContext*, const v1::ListJobsReque
     size_t bytes = 0;
     for (const JobRecord& record : alignflow::ListJobs(sql, page->before, page->size)) {
       v1::Job* job = response->add_jobs();
-      *job = JobProto(sql, record, context_.workers.size());
+      *job = JobProto(sql, record, *context_.workers.FleetAt(absl::Now()));
       bytes += job->ByteSizeLong();
       if (response->jobs_size() == page->size || bytes > kMaxListBytes) {
         response->set_next_page_token(PageToken(record.sequence));

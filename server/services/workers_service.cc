@@ -10,6 +10,8 @@
 #include "absl/time/clock.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
+#include "server/scheduler/placement.h"
+#include "server/services/requests.h"
 #include "spdlog/spdlog.h"
 
 namespace alignflow {
@@ -17,6 +19,7 @@ namespace {
 
 constexpr absl::Duration kLongestLeaseWait = absl::Seconds(30);
 constexpr size_t kMaxValues = 32;
+constexpr int kMaxModels = 256;
 constexpr size_t kMaxNameBytes = 64;
 constexpr size_t kMaxNoteBytes = 300;
 constexpr size_t kMaxErrorBytes = 4000;
@@ -45,6 +48,23 @@ TaskProgress ToProgress(const v1::Progress& progress) {
   return result;
 }
 
+WorkerAbilities AbilitiesOf(const v1::RegisterRequest& request) {
+  WorkerAbilities abilities{.device = request.device() == "cuda" ? "cuda" : "cpu",
+                            .memory_bytes = std::max<int64_t>(request.memory_bytes(), 0),
+                            .presets = {},
+                            .models = {}};
+  for (const std::string& preset : request.presets()) {
+    if (abilities.presets.size() < kMaxModels) {
+      abilities.presets.push_back(Start(preset, kMaxNameBytes));
+    }
+  }
+  for (const v1::ModelFolder& model : request.models()) {
+    abilities.models.push_back(
+        {Start(model.name(), kMaxNoteBytes), Start(model.fingerprint(), kMaxNameBytes)});
+  }
+  return abilities;
+}
+
 void SetTask(const TaskRecord& record, v1::LeaseResponse& response) {
   v1::Task* task = response.mutable_task();
   task->set_key(record.key);
@@ -69,7 +89,18 @@ grpc::Status WorkersService::Register(grpc::ServerContext*, const v1::RegisterRe
         absl::StrCat("the worker makes results of version ", request->result_version(),
                      ", the coordinator needs ", kResultVersion, ": update the older program")));
   }
-  response->set_worker_id(context_.workers.Add(absl::Now()));
+  const std::string& id = request->instance_id();
+  absl::Status status = id.empty() ? absl::OkStatus() : CheckId(id, "instance_id");
+  if (!status.ok()) return ToGrpcStatus(status);
+  if (request->models_size() > kMaxModels) {
+    return ToGrpcStatus(absl::InvalidArgumentError("models: name at most 256"));
+  }
+  const absl::StatusOr<WorkerMode> mode = context_.workflow.ModeOf(id);
+  if (!mode.ok()) return ToGrpcStatus(mode.status());
+  const absl::StatusOr<std::string> added = context_.workers.Add(
+      id, Start(request->display_name(), kMaxNoteBytes), AbilitiesOf(*request), *mode, absl::Now());
+  if (!added.ok()) return ToGrpcStatus(added.status());
+  response->set_worker_id(*added);
   const int64_t nanos = absl::ToInt64Nanoseconds(context_.heartbeat_interval);
   response->mutable_heartbeat_interval()->set_seconds(nanos / 1000000000);
   response->mutable_heartbeat_interval()->set_nanos(static_cast<int32_t>(nanos % 1000000000));
@@ -94,7 +125,11 @@ grpc::Status WorkersService::Lease(grpc::ServerContext* call, const v1::LeaseReq
   const auto woken = std::make_shared<WakeFlag>();
   for (;;) {
     ChangeNotifier::Subscription queued = context_.workflow.changes().OnTaskQueued(
-        [](const TaskSpec&) { return true; }, [woken] { woken->Set(); });
+        [&workers = context_.workers, worker](const TaskSpec& task) {
+          const auto record = workers.Find(worker);
+          return record && Lacks(record->abilities, NeedsOf(task)).empty();
+        },
+        [woken] { woken->Set(); });
     absl::Status known = Touch(worker);
     if (!known.ok()) return ToGrpcStatus(known);
     if (context_.workflow.draining()) {
@@ -135,23 +170,28 @@ grpc::Status WorkersService::Report(grpc::ServerContext*, const v1::ReportReques
                                     v1::ReportResponse*) {
   absl::Status status = Touch(request->worker_id());
   if (!status.ok()) return ToGrpcStatus(status);
-  const std::string& key = request->task_key();
-  const int64_t attempt = request->attempt();
+  const Workflow::LeaseName lease{.worker = request->worker_id(),
+                                  .task_key = request->task_key(),
+                                  .attempt = request->attempt()};
   switch (request->outcome_case()) {
     case v1::ReportRequest::kSuccess: {
       const auto& outputs = request->success().outputs();
-      status = context_.workflow.ReportSuccess(key, attempt, {outputs.begin(), outputs.end()},
-                                               absl::Now());
+      status =
+          context_.workflow.ReportSuccess(lease, {outputs.begin(), outputs.end()}, absl::Now());
       break;
     }
     case v1::ReportRequest::kFailure:
-      status = context_.workflow.ReportFailure(key, attempt,
-                                               Start(request->failure().message(), kMaxErrorBytes),
-                                               request->failure().permanent(), absl::Now());
+      status = context_.workflow.ReportFailure(
+          lease,
+          {.message = Start(request->failure().message(), kMaxErrorBytes),
+           .permanent = request->failure().permanent(),
+           .unsuited = request->failure().unsuited(),
+           .out_of_memory = request->failure().out_of_memory()},
+          absl::Now());
       break;
     case v1::ReportRequest::kHandedBack:
-      status = context_.workflow.ReportHandedBack(
-          key, attempt, request->handed_back().checkpoint_sha256(), absl::Now());
+      status = context_.workflow.ReportHandedBack(lease, request->handed_back().checkpoint_sha256(),
+                                                  absl::Now());
       break;
     case v1::ReportRequest::OUTCOME_NOT_SET:
       status = absl::InvalidArgumentError("outcome: give success, failure or handed_back");

@@ -1,6 +1,7 @@
 #include "server/workflow/change.h"
 
 #include "server/catalog/jobs.h"
+#include "server/catalog/task_trials.h"
 #include "server/catalog/tasks.h"
 
 namespace alignflow {
@@ -18,6 +19,12 @@ void Change::Insert(const TaskRecord& task) {
 void Change::Note(const TaskRecord& task) {
   if (task.state == TaskState::kQueued) queued_.push_back(task.spec);
   if (task.state != TaskState::kRunning) task_ended_ = true;
+}
+
+void Change::EndLease(const TaskRecord& task, const std::string& worker, LeaseOutcome outcome,
+                      const std::string& message, const std::string& ended_job) {
+  AddLeaseEnd(sql, task.key, outcome, message, ended_job, now);
+  lease_ends_.push_back({worker, task.key, outcome, message});
 }
 
 void Change::AddEvent(const std::string& job) {

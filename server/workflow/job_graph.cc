@@ -55,8 +55,10 @@ absl::Status EndJob(Change& change, JobState state, const std::string& error, Jo
   UpdateJob(change.sql, job);
   for (const std::string& key : UnwantedTasks(change.sql, job.id)) {
     TaskRecord task = FindTask(change.sql, key).value();
+    const bool leased = task.state == TaskState::kRunning;
     moved = CancelTask(change.now, task);
     if (!moved.ok()) return moved;
+    if (leased) change.EndLease(task, task.worker, LeaseOutcome::kCancelled, "", job.id);
     change.Save(task);
   }
   change.AddEvent(job.id);

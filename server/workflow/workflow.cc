@@ -1,6 +1,9 @@
 #include "server/workflow/workflow.h"
 
+#include <algorithm>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
@@ -8,6 +11,7 @@
 #include "server/catalog/datasets.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/results.h"
+#include "server/catalog/task_trials.h"
 #include "server/catalog/tasks.h"
 #include "server/workflow/job_graph.h"
 #include "server/workflow/random_id.h"
@@ -35,13 +39,23 @@ std::string ShortKey(const std::string& key) { return key.substr(0, 12); }
 
 }  // namespace
 
-Workflow::Workflow(Catalog& catalog, BlobStore& blobs, ServerMetrics& metrics, LeasePolicy policy)
-    : catalog_(catalog), blobs_(blobs), metrics_(metrics), policy_(policy) {}
+Workflow::Workflow(Catalog& catalog, BlobStore& blobs, WorkerRegistry& workers,
+                   ServerMetrics& metrics, LeasePolicy policy)
+    : catalog_(catalog), blobs_(blobs), workers_(workers), metrics_(metrics), policy_(policy) {}
 
 absl::Status Workflow::Apply(absl::Time now, const std::function<absl::Status(Change&)>& body) {
   std::optional<Change> change;
   absl::Status status = catalog_.Transact([&](Sql& sql) { return body(change.emplace(sql, now)); });
-  if (status.ok()) change->TellTo(changes_);
+  if (!status.ok()) return status;
+  for (const Change::LeaseEnd& end : change->lease_ends()) {
+    metrics_.CountLeaseEnd(end.outcome);
+    const auto worker = workers_.NoteLeaseEnd(end.worker, end.task, end.outcome, end.message, now);
+    if (!worker) continue;
+    // The reason holds a message for the user, which may name files: `afctl worker list` shows it.
+    spdlog::warn("worker {} is in quarantine until {}: different tasks failed on it in a row",
+                 end.worker, absl::FormatTime(worker->health.quarantine_end));
+  }
+  change->TellTo(changes_);
   return status;
 }
 
@@ -111,11 +125,10 @@ absl::StatusOr<std::optional<TaskRecord>> Workflow::Lease(const std::string& wor
     if (draining_ || !still_there()) return absl::OkStatus();
     for (TaskRecord& task : TasksInState(sql, TaskState::kRunning)) {
       if (task.worker != worker) continue;
-      task.worker.clear();  // its answer got lost, which is no loss of a worker
-      absl::Status lost = Lose(change, task);
+      absl::Status lost = Lose(change, LeaseOutcome::kUnheard, task);
       if (!lost.ok()) return lost;
     }
-    std::optional<TaskRecord> task = NextQueuedTask(sql);
+    std::optional<TaskRecord> task = NextTaskFor(sql, worker, now);
     if (!task) return absl::OkStatus();
     waited = now - task->queue_time;
     absl::Status assigned = AssignLease(policy_, worker, now, *task);
@@ -131,6 +144,18 @@ absl::StatusOr<std::optional<TaskRecord>> Workflow::Lease(const std::string& wor
                  leased->spec.kind, worker, leased->attempt);
   }
   return leased;
+}
+
+std::optional<TaskRecord> Workflow::NextTaskFor(Sql& sql, const std::string& worker,
+                                                absl::Time now) {
+  const std::shared_ptr<const Fleet> fleet = workers_.FleetAt(now);
+  const auto me = std::ranges::find(*fleet, worker, &FleetWorker::id);
+  if (me == fleet->end() || !me->open) return std::nullopt;
+  std::vector<std::string> models;
+  for (const ModelFolder& model : me->abilities.models) models.push_back(model.name);
+  return NextQueuedTask(sql, models, [&](const TaskRecord& task) {
+    return MayTake(*me, task.spec, TrialsOfTask(sql, task.key), *fleet, now);
+  });
 }
 
 absl::Status Workflow::ChangeTask(const std::string& key, absl::Time now,
@@ -170,11 +195,12 @@ absl::StatusOr<bool> Workflow::Heartbeat(const HeartbeatUpdate& update, absl::Ti
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  return cancel || draining_;
+  return cancel || draining_ || workers_.Drains(update.worker);
 }
 
-absl::Status Workflow::ReportSuccess(const std::string& task_key, int64_t attempt,
-                                     const TaskOutputs& outputs, absl::Time now) {
+absl::Status Workflow::ReportSuccess(const LeaseName& lease, const TaskOutputs& outputs,
+                                     absl::Time now) {
+  const std::string& task_key = lease.task_key;
   std::optional<TaskRecord> before;
   absl::Status status = catalog_.Read([&](Sql& sql) {
     before = FindTask(sql, task_key);
@@ -183,20 +209,31 @@ absl::Status Workflow::ReportSuccess(const std::string& task_key, int64_t attemp
   if (!status.ok()) return status;
   // Outside the transaction, because it reads files. A late worker's results are looked at in vain.
   TaskResults results;
-  if (before && before->state == TaskState::kRunning && before->attempt == attempt) {
+  if (before && before->state == TaskState::kRunning && before->attempt == lease.attempt) {
     absl::StatusOr<TaskResults> checked = CheckOutputs(before->spec, outputs, blobs_);
+    const bool refused =
+        absl::IsInvalidArgument(checked.status()) || absl::IsDataLoss(checked.status());
+    if (refused) {
+      status = Fail(lease, LeaseOutcome::kRefused,
+                    {.message = absl::StrCat("a worker's result was refused: ",
+                                             std::string(checked.status().message()))},
+                    now);
+      if (!status.ok()) return status;
+    }
     if (!checked.ok()) return checked.status();
     results = *std::move(checked);
   }
   bool applied = false;
   status = ChangeTask(task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
-    absl::StatusOr<ReportEffect> effect = EndWithSuccess(attempt, now, task);
+    absl::StatusOr<ReportEffect> effect = EndWithSuccess(lease.attempt, now, task);
     if (!effect.ok()) return effect.status();
     if (*effect == ReportEffect::kRepeated) return absl::OkStatus();
     applied = true;
     task.pairs = results.pairs_made();
     task.pairs_left_out = results.pairs_left_out();
     change.Save(task);
+    change.EndLease(task, lease.worker, LeaseOutcome::kSucceeded, "");
+    DeleteTrials(change.sql, task_key);
     SetOutputs(change.sql, task_key, outputs);
     SetPairs(change.sql, task_key, results.pairs);
     if (task.spec.kind == "fit" || task.spec.kind == "align") {
@@ -218,61 +255,123 @@ absl::Status Workflow::ReportSuccess(const std::string& task_key, int64_t attemp
   return status;
 }
 
-absl::Status Workflow::ReportFailure(const std::string& task_key, int64_t attempt,
-                                     const std::string& message, bool permanent, absl::Time now) {
-  return ChangeTask(task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
-    absl::StatusOr<ReportEffect> effect =
-        EndWithFailure(policy_, attempt, message, permanent, now, task);
+absl::Status Workflow::ReportFailure(const LeaseName& lease, const Failure& failure,
+                                     absl::Time now) {
+  if (!failure.unsuited) return Fail(lease, LeaseOutcome::kFailed, failure, now);
+  return ChangeTask(lease.task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
+    task.worker = lease.worker;
+    TaskTrials trials = TrialsOfTask(change.sql, task.key);
+    absl::StatusOr<ReportEffect> effect = EndAsUnsuited(lease.attempt, now, task, trials);
     if (!effect.ok()) return effect.status();
     if (*effect == ReportEffect::kRepeated) return absl::OkStatus();
+    SetTrials(change.sql, task.key, trials);
     change.Save(task);
-    // The message is for the user and may name files; the log does without.
-    spdlog::warn("task {} ({}) failed, failure {}{}", ShortKey(task_key), task.spec.kind,
-                 task.failures, task.state == TaskState::kFailed ? ", for good" : "");
+    change.EndLease(task, lease.worker, LeaseOutcome::kUnsuited, failure.message);
+    spdlog::warn("task {} ({}): worker {} cannot do it", ShortKey(task.key), task.spec.kind,
+                 lease.worker);
+    OnTaskChanged(change, task);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Workflow::Fail(const LeaseName& lease, LeaseOutcome outcome, const Failure& failure,
+                            absl::Time now) {
+  bool for_good = false;
+  absl::Status status =
+      ChangeTask(lease.task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
+        task.worker = lease.worker;
+        TaskTrials trials = TrialsOfTask(change.sql, task.key);
+        const std::shared_ptr<const Fleet> fleet = workers_.FleetAt(now);
+        // A broken worker may call any input bad: another is heard first, if there is one.
+        const bool alone = !AnotherCan(lease.worker, task.spec, trials, *fleet);
+        const bool permanent = failure.permanent && (alone || task.failures > 0);
+        if (failure.out_of_memory) {
+          const auto me = std::ranges::find(*fleet, lease.worker, &FleetWorker::id);
+          if (me != fleet->end()) {
+            trials.memory_bytes = std::max(trials.memory_bytes, me->abilities.memory_bytes);
+          }
+        }
+        absl::StatusOr<ReportEffect> effect = EndWithFailure(
+            policy_, lease.attempt, outcome, failure.message, permanent, now, task, trials);
+        if (!effect.ok()) return effect.status();
+        if (*effect == ReportEffect::kRepeated) return absl::OkStatus();
+        for_good = task.state == TaskState::kFailed;
+        if (for_good) {
+          DeleteTrials(change.sql, task.key);
+        } else {
+          SetTrials(change.sql, task.key, trials);
+        }
+        change.Save(task);
+        // That an input is bad, as the only worker that can tell says, is nothing against it.
+        const std::string at_fault = permanent && alone ? "" : lease.worker;
+        change.EndLease(task, at_fault, outcome, failure.message);
+        // The message is for the user and may name files; the log does without.
+        spdlog::warn("task {} ({}): {} by worker {}, failure {}{}", ShortKey(task.key),
+                     task.spec.kind, OutcomeName(outcome), lease.worker, task.failures,
+                     for_good ? ", for good" : "");
+        if (for_good) return OnTaskFailed(change, task);
+        OnTaskChanged(change, task);
+        return absl::OkStatus();
+      });
+  // More than one worker has failed it, or nobody else could say better.
+  if (status.ok() && for_good) workers_.Exonerate(lease.task_key);
+  return status;
+}
+
+absl::Status Workflow::ReportHandedBack(const LeaseName& lease, const std::string& checkpoint,
+                                        absl::Time now) {
+  if (!checkpoint.empty() && !blobs_.Contains(checkpoint)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("checkpoint: blob ", checkpoint, " has not been written"));
+  }
+  return ChangeTask(lease.task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
+    TaskTrials trials = TrialsOfTask(change.sql, task.key);
+    const bool cancelled = task.state == TaskState::kCancelled;
+    absl::StatusOr<ReportEffect> effect =
+        HandBack(policy_, lease.attempt, checkpoint, now, task, trials);
+    if (!effect.ok()) return effect.status();
+    if (*effect == ReportEffect::kRepeated) return absl::OkStatus();
+    SetTrials(change.sql, task.key, trials);
+    change.Save(task);
+    // A cancelled task's lease has ended with its cancellation.
+    if (!cancelled) change.EndLease(task, lease.worker, LeaseOutcome::kHandedBack, "");
+    spdlog::info("task {} ({}) handed back", ShortKey(task.key), task.spec.kind);
     if (task.state == TaskState::kFailed) return OnTaskFailed(change, task);
     OnTaskChanged(change, task);
     return absl::OkStatus();
   });
 }
 
-absl::Status Workflow::ReportHandedBack(const std::string& task_key, int64_t attempt,
-                                        const std::string& checkpoint, absl::Time now) {
-  if (!checkpoint.empty() && !blobs_.Contains(checkpoint)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("checkpoint: blob ", checkpoint, " has not been written"));
-  }
-  return ChangeTask(task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
-    absl::StatusOr<ReportEffect> effect = HandBack(attempt, checkpoint, now, task);
-    if (!effect.ok()) return effect.status();
-    if (*effect == ReportEffect::kRepeated) return absl::OkStatus();
-    change.Save(task);
-    OnTaskChanged(change, task);
-    spdlog::info("task {} ({}) handed back", ShortKey(task_key), task.spec.kind);
-    return absl::OkStatus();
-  });
-}
-
-absl::Status Workflow::Lose(Change& change, TaskRecord& task) {
+absl::Status Workflow::Lose(Change& change, LeaseOutcome outcome, TaskRecord& task) {
+  const std::string worker = task.worker;
   absl::Status lost = LoseLease(policy_, change.now, task);
   if (!lost.ok()) return lost;
   change.Save(task);
+  change.EndLease(task, worker, outcome, "");
   if (task.state == TaskState::kFailed) return OnTaskFailed(change, task);
   OnTaskChanged(change, task);
   return absl::OkStatus();
 }
 
 absl::Status Workflow::ExpireLeases(absl::Time now) {
-  return Apply(now, [&](Change& change) -> absl::Status {
+  std::vector<TaskSpec> due;
+  absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
     for (TaskRecord& task : TasksInState(change.sql, TaskState::kRunning)) {
       if (!LeaseExpired(task, now)) continue;
       spdlog::warn("task {} ({}): lease of attempt {} ran out", ShortKey(task.key), task.spec.kind,
                    task.attempt);
-      absl::Status lost = Lose(change, task);
+      absl::Status lost = Lose(change, LeaseOutcome::kLost, task);
       if (!lost.ok()) return lost;
-      metrics_.CountLeaseExpiry();
+    }
+    for (const std::string& key : TasksDue(change.sql, woken_until_, now)) {
+      due.push_back(FindTask(change.sql, key)->spec);
     }
     return absl::OkStatus();
   });
+  if (!status.ok()) return status;
+  woken_until_ = now;
+  for (const TaskSpec& task : due) changes_.TaskQueued(task);
+  return status;
 }
 
 absl::Status Workflow::WorkersChanged(absl::Time now) {

@@ -17,6 +17,7 @@
 #include "server/scheduler/leases.h"
 #include "server/workflow/change.h"
 #include "server/workflow/change_notifier.h"
+#include "server/workflow/worker_registry.h"
 
 namespace alignflow {
 
@@ -29,7 +30,8 @@ inline constexpr absl::Duration kUploadPatience = absl::Hours(1);
 class Workflow {
  public:
   // All must outlive the workflow.
-  Workflow(Catalog& catalog, BlobStore& blobs, ServerMetrics& metrics, LeasePolicy policy);
+  Workflow(Catalog& catalog, BlobStore& blobs, WorkerRegistry& workers, ServerMetrics& metrics,
+           LeasePolicy policy);
 
   // Once, before anything else: running tasks wait for their workers to come back.
   absl::Status Recover(absl::Time now);
@@ -51,9 +53,9 @@ class Workflow {
   // already.
   absl::Status CancelJob(const std::string& id, absl::Time now);
 
-  // The next task for a worker, or nothing. A worker that asks holds no task: one that it was given
-  // before goes back into the queue. `still_there` is asked within the transaction: false if the
-  // answer would go nowhere.
+  // The next task that the worker may take (scheduler/placement.h), or nothing. A worker that asks
+  // holds no task: one that it was given before goes back into the queue. `still_there` is asked
+  // within the transaction: false if the answer would go nowhere.
   absl::StatusOr<std::optional<TaskRecord>> Lease(const std::string& worker,
                                                   const std::function<bool()>& still_there,
                                                   absl::Time now);
@@ -68,17 +70,30 @@ class Workflow {
   // task; InvalidArgument for a checkpoint that has not been written.
   absl::StatusOr<bool> Heartbeat(const HeartbeatUpdate& update, absl::Time now);
 
-  // The three ends of a lease; each may be repeated. FailedPrecondition if the attempt does not
-  // hold the task; InvalidArgument for results that are not whole.
-  absl::Status ReportSuccess(const std::string& task_key, int64_t attempt,
-                             const TaskOutputs& outputs, absl::Time now);
-  absl::Status ReportFailure(const std::string& task_key, int64_t attempt,
-                             const std::string& message, bool permanent, absl::Time now);
-  absl::Status ReportHandedBack(const std::string& task_key, int64_t attempt,
-                                const std::string& checkpoint, absl::Time now);
+  // Who reports the end of which lease.
+  struct LeaseName {
+    std::string worker, task_key;
+    int64_t attempt = 0;
+  };
+  struct Failure {
+    std::string message;
+    bool permanent = false, unsuited = false, out_of_memory = false;
+  };
+  // The ends of a lease that a worker reports; each may be repeated. FailedPrecondition if the
+  // attempt does not hold the task; InvalidArgument for results that are not whole: they are
+  // refused, which ends the lease as well.
+  absl::Status ReportSuccess(const LeaseName& lease, const TaskOutputs& outputs, absl::Time now);
+  absl::Status ReportFailure(const LeaseName& lease, const Failure& failure, absl::Time now);
+  absl::Status ReportHandedBack(const LeaseName& lease, const std::string& checkpoint,
+                                absl::Time now);
 
-  // Takes tasks from workers that have been silent for too long.
+  // Takes tasks from workers that have been silent for too long, and wakes workers for the tasks
+  // whose time to wait after a failure has ended.
   absl::Status ExpireLeases(absl::Time now);
+  // Closes a worker, or opens it again and ends its quarantine. NotFound if it is not connected.
+  absl::Status SetWorkerMode(const std::string& worker, WorkerMode mode, absl::Time now);
+  // In which a worker that registers was left.
+  absl::StatusOr<WorkerMode> ModeOf(const std::string& worker);
   // Workers came or went: queued jobs say so.
   absl::Status WorkersChanged(absl::Time now);
 
@@ -103,16 +118,23 @@ class Workflow {
   // The same on a task, which `body` saves.
   absl::Status ChangeTask(const std::string& key, absl::Time now,
                           const std::function<absl::Status(Change&, TaskRecord&)>& body);
-  absl::Status Lose(Change& change, TaskRecord& task);
+  absl::Status Lose(Change& change, LeaseOutcome outcome, TaskRecord& task);
+  // Ends the lease with a failure or a refused result.
+  absl::Status Fail(const LeaseName& lease, LeaseOutcome outcome, const Failure& failure,
+                    absl::Time now);
+  // The first queued task that the worker may take.
+  std::optional<TaskRecord> NextTaskFor(Sql& sql, const std::string& worker, absl::Time now);
   // Removes a checkpoint that was replaced, unless something refers to it.
   void ReleaseCheckpoint(const std::string& blob);
 
   Catalog& catalog_;
   BlobStore& blobs_;
+  WorkerRegistry& workers_;
   ServerMetrics& metrics_;
   const LeasePolicy policy_;
   ChangeNotifier changes_;
   std::atomic<bool> draining_ = false;
+  std::atomic<absl::Time> woken_until_ = absl::InfinitePast();  // tasks that have waited until then
 };
 
 }  // namespace alignflow

@@ -28,7 +28,7 @@ def test_coordinator_counts_jobs_tasks_workers_and_bytes(new_service, data):
                  "alignflow_blob_bytes_out_total", "alignflow_rpc_duration_seconds_count",
                  "alignflow_task_queue_wait_seconds_count"):
         assert value(text, name), name
-    assert value(text, "alignflow_lease_expiries_total") == 0
+    assert value(text, 'alignflow_lease_ends_total{outcome="lost"}') == 0
 
 
 def test_worker_tells_its_speed_and_losses(new_service, data):

@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 import shutil
 
 import pytest
 
 from api import ROOT
 from inputs import check_pulled, make_phantoms, set_options
+from processes import poll
 
 PAIRS = 3
 SETTINGS = {
@@ -109,10 +111,16 @@ def test_job_makes_pairs_of_new_masks(service, tmp_path):
         assert json.loads(line)["record"]["mask_kind"] == "synthetic"
 
 
-def test_missing_weights_fail_the_job_by_name(service, tmp_path):
-    error = start(service, tmp_path / "data", {**SETTINGS, "weights": "absent"}, expect=2)
-    text = json.dumps(error)
-    assert "absent" in text and "--models-dir" in text and str(tmp_path) not in text
+def test_a_job_waits_for_weights_that_no_worker_has_and_names_them(service, tmp_path):
+    data = make_phantoms(service, tmp_path / "data")
+    service.afctl("dataset", "push", "source", data / "source", "--labels", "polyp=255")
+    job = service.afctl("align", "--preset", "sd3.5-medium", "--source", "source", "--references", data / "references",
+                        "--pairs", PAIRS, *set_options({**SETTINGS, "weights": "absent"}))["name"]
+    reason = poll(lambda: re.search(".*absent.*", service.afctl("job", "get", job).get("waiting_reason", "")), 120, "the reason").group()
+    assert "--models-dir" in reason and str(tmp_path) not in reason
+    workers = service.afctl("worker", "list")["workers"]
+    assert [model["name"] for model in workers[0]["models"]] == ["tiny"] and len(workers[0]["models"][0]["fingerprint"]) == 64
+    service.afctl("job", "cancel", job)
 
 
 def test_names_that_are_paths_are_refused_at_submission(service, tmp_path):

@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "alignflow/v1/blobs.grpc.pb.h"
 #include "alignflow/v1/datasets.grpc.pb.h"
+#include "alignflow/v1/fleet.grpc.pb.h"
 #include "alignflow/v1/jobs.grpc.pb.h"
 #include "alignflow/v1/models.grpc.pb.h"
 #include "alignflow/v1/workers.grpc.pb.h"
@@ -36,11 +37,14 @@ class CoordinatorTest : public testing::Test {
     options.state_dir = folder_.path() / "state";
     // The maintenance thread must not end a lease by itself, however slow the machine.
     options.lease.duration = absl::Hours(1);
+    // Nor must a test wait for a task to be leased again.
+    options.lease.backoff.initial = absl::ZeroDuration();
     coordinator_ = Coordinator::Start(options).value();
     channel_ = coordinator_->InProcessChannel();
     blobs_ = std::make_unique<BlobClient>(channel_);
     datasets_ = v1::Datasets::NewStub(channel_);
     jobs_ = v1::Jobs::NewStub(channel_);
+    fleet_ = v1::Fleet::NewStub(channel_);
     models_ = v1::Models::NewStub(channel_);
     workers_ = v1::Workers::NewStub(channel_);
   }
@@ -142,6 +146,15 @@ class CoordinatorTest : public testing::Test {
     return job;
   }
 
+  // How often leases of the stage ended so.
+  static int64_t LeaseEnds(const v1::Job& job, const std::string& stage,
+                           const std::string& outcome) {
+    for (const v1::LeaseEnds& ends : StageOf(job, stage).lease_ends()) {
+      if (ends.outcome() == outcome) return ends.count();
+    }
+    return 0;
+  }
+
   static const v1::Stage& StageOf(const v1::Job& job, const std::string& id) {
     for (const v1::Stage& stage : job.stages()) {
       if (stage.id() == id) return stage;
@@ -167,10 +180,9 @@ class CoordinatorTest : public testing::Test {
 
   // ---- a worker, played by the test ----
 
-  std::string Register() {
-    v1::RegisterRequest request;
+  std::string Register(v1::RegisterRequest request = {}) {
     request.set_display_name("test");
-    request.set_device("cpu");
+    if (request.device().empty()) request.set_device("cpu");
     request.set_result_version(kResultVersion);
     v1::RegisterResponse response;
     EXPECT_EQ(Call(*workers_, &v1::Workers::Stub::Register, request, &response), absl::OkStatus());
@@ -223,10 +235,11 @@ class CoordinatorTest : public testing::Test {
   }
 
   absl::Status ReportFailure(const std::string& worker, const v1::LeaseResponse& lease,
-                             bool permanent) {
+                             bool permanent, bool unsuited = false) {
     v1::ReportRequest request;
     request.mutable_failure()->set_message("it does not work; try another");
     request.mutable_failure()->set_permanent(permanent);
+    request.mutable_failure()->set_unsuited(unsuited);
     return Report(worker, lease, request);
   }
 
@@ -305,6 +318,7 @@ class CoordinatorTest : public testing::Test {
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<BlobClient> blobs_;
   std::unique_ptr<v1::Datasets::Stub> datasets_;
+  std::unique_ptr<v1::Fleet::Stub> fleet_;
   std::unique_ptr<v1::Jobs::Stub> jobs_;
   std::unique_ptr<v1::Models::Stub> models_;
   std::unique_ptr<v1::Workers::Stub> workers_;

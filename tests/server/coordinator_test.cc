@@ -255,7 +255,7 @@ TEST_F(CoordinatorProcessTest, MetricsCountJobsTasksBytesAndCalls) {
   EXPECT_THAT(text, HasSubstr("alignflow_jobs{state=\"running\"} 1"));
   EXPECT_THAT(text, HasSubstr("alignflow_jobs{state=\"failed\"} 0"));
   EXPECT_THAT(text, HasSubstr("alignflow_tasks{state=\"queued\"} 1"));
-  EXPECT_THAT(text, HasSubstr("alignflow_lease_expiries_total 1"));
+  EXPECT_THAT(text, HasSubstr("alignflow_lease_ends_total{outcome=\"lost\"} 1"));
   EXPECT_THAT(text, HasSubstr("alignflow_task_queue_wait_seconds_count 1"));
   EXPECT_THAT(text, HasSubstr("alignflow_blob_bytes_in_total "));
   EXPECT_THAT(text, HasSubstr("alignflow_rpc_duration_seconds_count{"));

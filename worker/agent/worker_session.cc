@@ -10,6 +10,7 @@
 #include "common/status_conversion.h"
 #include "spdlog/spdlog.h"
 #include "worker/agent/agent_task_context.h"
+#include "worker/agent/found_models.h"
 
 namespace alignflow {
 namespace {
@@ -21,6 +22,14 @@ v1::RegisterRequest MakeRegisterRequest(const WorkerSession::Options& options) {
   v1::RegisterRequest request;
   request.set_display_name(options.display_name);
   request.set_device(options.device);
+  request.set_instance_id(options.instance_id);
+  request.set_memory_bytes(options.memory_bytes);
+  for (const std::string& preset : PresetNames()) request.add_presets(preset);
+  for (const FoundModel& model : FindModels(options.models_dir)) {
+    v1::ModelFolder* added = request.add_models();
+    added->set_name(model.name);
+    added->set_fingerprint(model.fingerprint);
+  }
   request.set_result_version(kResultVersion);
   return request;
 }
@@ -150,6 +159,8 @@ void WorkerSession::RunLeased(const v1::LeaseResponse& lease) {
       outcome = "failure";
       report.mutable_failure()->set_message(std::string(outputs.status().message()));
       report.mutable_failure()->set_permanent(absl::IsInvalidArgument(outputs.status()));
+      report.mutable_failure()->set_unsuited(absl::IsFailedPrecondition(outputs.status()));
+      report.mutable_failure()->set_out_of_memory(absl::IsResourceExhausted(outputs.status()));
     }
   }
   if (outcome != "dropped" && !Report(std::move(report))) outcome = "dropped";

@@ -44,6 +44,9 @@ class WorkerSession {
   struct Options {
     std::string display_name;
     std::string device;  // "cpu" or "cuda"
+    // Of this process, drawn at random; empty: the coordinator gives it a name.
+    std::string instance_id = {};
+    int64_t memory_bytes = 0;  // of the device; 0: not known
     // With the folders of pretrained models; may be empty.
     std::filesystem::path models_dir = {};
     // With the networks that come with the program; may be empty.

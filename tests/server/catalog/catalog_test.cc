@@ -196,7 +196,7 @@ TEST_F(CatalogTest, TheOldestJobsFirstStageComesFirst) {
   });
   std::vector<std::string> order;
   Do([&](Sql& sql) {
-    while (const auto task = NextQueuedTask(sql)) {
+    while (const auto task = NextQueuedTask(sql, {}, [](const TaskRecord&) { return true; })) {
       order.push_back(task->key);
       TaskRecord running = *task;
       running.state = TaskState::kRunning;
@@ -329,6 +329,10 @@ TEST_F(CatalogTest, ACatalogOfTheFirstVersionKeepsItsPairs) {
     sql << "ALTER TABLE dataset_items DROP COLUMN fingerprint";
     sql << "ALTER TABLE pairs DROP COLUMN view_image";
     sql << "ALTER TABLE pairs DROP COLUMN view_mask";
+    for (const char* table : {"task_trials", "lease_ends", "closed_workers"}) {
+      sql << "DROP TABLE " << table;
+    }
+    sql << "ALTER TABLE tasks DROP COLUMN model";
     sql << "DELETE FROM schema_version WHERE version > 1";
   });
   catalog_.reset();

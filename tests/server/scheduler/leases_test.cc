@@ -21,8 +21,18 @@ TaskRecord Leased() {
   return task;
 }
 
-absl::StatusOr<ReportEffect> Fail(TaskRecord& task, bool permanent = false) {
-  return EndWithFailure(kPolicy, task.attempt, "the disk is full", permanent, kStart, task);
+absl::StatusOr<ReportEffect> Fail(TaskRecord& task, bool permanent = false, absl::Time now = kStart,
+                                  LeaseOutcome outcome = LeaseOutcome::kFailed) {
+  static TaskTrials ignored;
+  return EndWithFailure(kPolicy, task.attempt, outcome, "the disk is full", permanent, now, task,
+                        ignored);
+}
+
+absl::StatusOr<ReportEffect> HandBack(int64_t attempt, const std::string& checkpoint,
+                                      TaskRecord& task) {
+  static TaskTrials ignored;
+  ignored.hand_backs = 0;
+  return HandBack(kPolicy, attempt, checkpoint, kStart, task, ignored);
 }
 
 TEST(LeasesTest, EachLeaseHasAHigherAttemptNumber) {
@@ -48,6 +58,7 @@ TEST(LeasesTest, AHeartbeatRenewsTheLease) {
 }
 
 TEST(LeasesTest, ALateWorkersWritesAreRefused) {
+  TaskTrials trials;
   TaskRecord task = Leased();
   ASSERT_TRUE(LoseLease(kPolicy, kStart, task).ok());
   // Lost, but not leased again yet.
@@ -55,9 +66,11 @@ TEST(LeasesTest, ALateWorkersWritesAreRefused) {
   ASSERT_TRUE(AssignLease(kPolicy, "other", kStart, task).ok());
   EXPECT_TRUE(absl::IsFailedPrecondition(RenewLease(kPolicy, "worker", 1, kStart, task).status()));
   EXPECT_TRUE(absl::IsFailedPrecondition(EndWithSuccess(1, kStart, task).status()));
-  EXPECT_TRUE(
-      absl::IsFailedPrecondition(EndWithFailure(kPolicy, 1, "late", false, kStart, task).status()));
-  EXPECT_TRUE(absl::IsFailedPrecondition(HandBack(1, "checkpoint", kStart, task).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(EndAsUnsuited(1, kStart, task, trials).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      EndWithFailure(kPolicy, 1, LeaseOutcome::kFailed, "late", false, kStart, task, trials)
+          .status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(HandBack(1, "checkpoint", task).status()));
   EXPECT_EQ(task.worker, "other");
   EXPECT_EQ(task.state, TaskState::kRunning);
   EXPECT_EQ(task.failures, 0);
@@ -96,16 +109,71 @@ TEST(LeasesTest, LostWorkersAreBoundedToo) {
 
 TEST(LeasesTest, HandingBackIsNoFailureAndKeepsTheCheckpoint) {
   TaskRecord task = Leased();
-  ASSERT_TRUE(HandBack(1, "checkpoint", kStart, task).ok());
+  ASSERT_TRUE(HandBack(1, "checkpoint", task).ok());
   EXPECT_EQ(task.state, TaskState::kQueued);
   EXPECT_EQ(task.failures + task.losses, 0);
   EXPECT_EQ(task.checkpoint, "checkpoint");
 }
 
+TEST(LeasesTest, ARefusedResultCountsAsAFailure) {
+  TaskRecord task = Leased();
+  for (int refusal = 1; refusal < 3; ++refusal) {
+    ASSERT_TRUE(Fail(task, false, kStart, LeaseOutcome::kRefused).ok());
+    EXPECT_EQ(task.failures, refusal);
+    ASSERT_TRUE(AssignLease(kPolicy, "worker", kStart, task).ok());
+  }
+  ASSERT_TRUE(Fail(task, false, kStart, LeaseOutcome::kRefused).ok());
+  EXPECT_EQ(task.state, TaskState::kFailed);
+}
+
+TEST(LeasesTest, FailuresBackOffAndTheWorkerIsRemembered) {
+  TaskRecord task = Leased();
+  TaskTrials trials;
+  ASSERT_TRUE(
+      EndWithFailure(kPolicy, 1, LeaseOutcome::kFailed, "no", false, kStart, task, trials).ok());
+  const absl::Duration first = trials.not_before - kStart;
+  EXPECT_GT(first, absl::ZeroDuration());
+  EXPECT_EQ(trials.tried.at("worker"), LeaseOutcome::kFailed);
+  ASSERT_TRUE(AssignLease(kPolicy, "other", kStart, task).ok());
+  ASSERT_TRUE(
+      EndWithFailure(kPolicy, 2, LeaseOutcome::kFailed, "no", false, kStart, task, trials).ok());
+  EXPECT_EQ(trials.not_before - kStart, 2 * first);
+  EXPECT_EQ(trials.tried.size(), 2u);
+}
+
+TEST(LeasesTest, AnUnsuitedWorkerSaysNothingAgainstTheTask) {
+  TaskRecord task = Leased();
+  TaskTrials trials;
+  for (int i = 1; i < 100; ++i) {
+    ASSERT_TRUE(EndAsUnsuited(i, kStart, task, trials).ok());
+    ASSERT_EQ(task.state, TaskState::kQueued);
+    ASSERT_TRUE(AssignLease(kPolicy, "worker", kStart, task).ok());
+  }
+  EXPECT_EQ(task.failures, 0);
+  EXPECT_EQ(trials.not_before, absl::UnixEpoch());
+}
+
+TEST(LeasesTest, HandBacksWithoutProgressAreBounded) {
+  TaskRecord task = Leased();
+  TaskTrials trials;
+  for (int i = 1; i < kPolicy.max_hand_backs; ++i) {
+    ASSERT_TRUE(HandBack(kPolicy, i, "", kStart, task, trials).ok());
+    ASSERT_EQ(task.state, TaskState::kQueued);
+    ASSERT_TRUE(AssignLease(kPolicy, "worker", kStart, task).ok());
+  }
+  TaskRecord moved_on = task;
+  TaskTrials after = trials;
+  ASSERT_TRUE(HandBack(kPolicy, task.attempt, "new checkpoint", kStart, moved_on, after).ok());
+  EXPECT_EQ(moved_on.state, TaskState::kQueued);
+  EXPECT_EQ(after.hand_backs, 0);
+  ASSERT_TRUE(HandBack(kPolicy, task.attempt, "", kStart, task, trials).ok());
+  EXPECT_EQ(task.state, TaskState::kFailed);
+}
+
 TEST(LeasesTest, HandingBackWithoutACheckpointKeepsTheEarlierOne) {
   TaskRecord task = Leased();
   task.checkpoint = "earlier";
-  ASSERT_TRUE(HandBack(1, "", kStart, task).ok());
+  ASSERT_TRUE(HandBack(1, "", task).ok());
   EXPECT_EQ(task.checkpoint, "earlier");
 }
 
@@ -132,7 +200,7 @@ TEST(LeasesTest, AWorkerOfACancelledTaskIsToldToStop) {
   TaskRecord task = Leased();
   ASSERT_TRUE(CancelTask(kStart, task).ok());
   EXPECT_TRUE(RenewLease(kPolicy, "worker", 1, kStart, task).value());
-  ASSERT_TRUE(HandBack(1, "checkpoint", kStart, task).ok());
+  ASSERT_TRUE(HandBack(1, "checkpoint", task).ok());
   EXPECT_EQ(task.state, TaskState::kCancelled);
   EXPECT_EQ(task.checkpoint, "checkpoint") << "the same job, started again, goes on from there";
 }

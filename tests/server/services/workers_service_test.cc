@@ -1,5 +1,6 @@
 #include "server/services/workers_service.h"
 
+#include "server/workflow/task_results.h"
 #include "tests/server/coordinator_fixture.h"
 
 namespace alignflow {
@@ -78,19 +79,38 @@ TEST_F(WorkersServiceTest, HandingBackIsNoFailure) {
   EXPECT_EQ(StageOf(GetJob(name), "prepare").retries(), 0);
 }
 
+TEST_F(WorkersServiceTest, ARefusedResultEndsTheLeaseIsCountedAndBounded) {
+  const std::string name = CreateJob(JobRequest(3)).value().name();
+  const std::string worker = Register();
+  for (int refused = 1; refused <= 3; ++refused) {
+    const v1::LeaseResponse fit = LeaseFit(worker);
+    ASSERT_TRUE(fit.has_task());
+    v1::ReportRequest report;
+    report.mutable_success();
+    EXPECT_TRUE(absl::IsInvalidArgument(Report(worker, fit, report))) << "an output is missing";
+    EXPECT_TRUE(absl::IsFailedPrecondition(Heartbeat(worker, fit).status())) << "it is over";
+    EXPECT_EQ(LeaseEnds(GetJob(name), "fit", "refused"), refused);
+  }
+  const v1::Job job = GetJob(name);
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_THAT(job.error(), HasSubstr("output model is missing"));
+  EXPECT_EQ(StageOf(job, "fit").retries(), 2);
+}
+
 TEST_F(WorkersServiceTest, ResultsThatAreNotWholeAreRefused) {
   ASSERT_TRUE(CreateJob(JobRequest(3)).ok());
   const std::string worker = Register();
-  const v1::LeaseResponse fit = LeaseFit(worker);
+  v1::LeaseResponse fit = LeaseFit(worker);
   v1::ReportRequest report;
-  report.mutable_success();
-  EXPECT_TRUE(absl::IsInvalidArgument(Report(worker, fit, report))) << "an output is missing";
   (*report.mutable_success()->mutable_outputs())["model"] = std::string(64, '0');
+  (*report.mutable_success()->mutable_outputs())["curve.json"] = std::string(64, '0');
   EXPECT_TRUE(absl::IsInvalidArgument(Report(worker, fit, report))) << "a blob is missing";
-  ASSERT_EQ(ReportSuccess(worker, fit), absl::OkStatus());
+  ASSERT_EQ(ReportSuccess(worker, LeaseFit(worker)), absl::OkStatus());
   Work(worker, 2);
+  const v1::LeaseResponse first = Lease(worker).value();
+  ASSERT_EQ(first.task().kind(), "generate");
+  ASSERT_EQ(ReportHandedBack(worker, first), absl::OkStatus());
 
-  const v1::LeaseResponse generate = Lease(worker).value();
   const std::string png = Upload(GreyPng(4, 4, 1)).sha256();
   const auto line = [](int pair, const std::string& image) {
     return "{\"pair\":" + std::to_string(pair) + ",\"image\":\"" + image + "\",\"mask\":\"" +
@@ -102,10 +122,35 @@ TEST_F(WorkersServiceTest, ResultsThatAreNotWholeAreRefused) {
                                    line(1, png) + line(2, png) + line(3, png) + line(4, png),
                                    line(1, png) + line(2, png) + line(3, absent),
                                    line(1, png) + line(2, png) + line(3, "no digest")}) {
-    (*report.mutable_success()->mutable_outputs())["pairs"] = Upload(lines).sha256();
-    EXPECT_TRUE(absl::IsInvalidArgument(Report(worker, generate, report))) << lines;
+    const auto store = BlobStore::Open(folder_.path() / "blobs").value();
+    BlobStore& blobs = *store;
+    TaskSpec task{.kind = "generate", .settings = {}, .inputs = {}};
+    task.settings = {first.task().settings().begin(), first.task().settings().end()};
+    const BlobOwner owner = BlobOwner::Upload("test");
+    ASSERT_TRUE(blobs.Put(GreyPng(4, 4, 1), owner, absl::Now()).ok());
+    const TaskOutputs outputs = {{"pairs", blobs.Put(lines, owner, absl::Now()).value()}};
+    EXPECT_TRUE(absl::IsInvalidArgument(CheckOutputs(task, outputs, blobs).status())) << lines;
   }
-  EXPECT_EQ(ReportSuccess(worker, generate), absl::OkStatus());
+  EXPECT_EQ(ReportSuccess(worker, Lease(worker).value()), absl::OkStatus());
+}
+
+TEST_F(WorkersServiceTest, EveryEndOfALeaseIsCounted) {
+  const std::string name = CreateJob(JobRequest(1)).value().name();
+  const std::string worker = Register();
+  ASSERT_EQ(ReportHandedBack(worker, Lease(worker).value()), absl::OkStatus());
+  ASSERT_EQ(ReportFailure(worker, Lease(worker).value(), false), absl::OkStatus());
+  Lease(worker).value();
+  Lease(worker).value();  // never heard of the one before
+  LoseWorkers();
+  const std::string other = Register();
+  ASSERT_EQ(ReportSuccess(other, Lease(other).value()), absl::OkStatus());
+  Lease(other).value();
+  ASSERT_TRUE(CancelJob(name).ok());
+  const v1::Job job = GetJob(name);
+  for (const char* outcome : {"handed back", "failed", "unheard", "lost", "succeeded"}) {
+    EXPECT_EQ(LeaseEnds(job, "prepare", outcome), 1) << outcome;
+  }
+  EXPECT_EQ(LeaseEnds(job, "describe", "cancelled"), 1);
 }
 
 TEST_F(WorkersServiceTest, ACheckpointThatWasNotWrittenIsRefused) {

@@ -1,0 +1,45 @@
+#ifndef ALIGNFLOW_SERVER_CATALOG_TASK_TRIALS_H_
+#define ALIGNFLOW_SERVER_CATALOG_TASK_TRIALS_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/catalog/catalog.h"
+#include "server/scheduler/placement.h"
+
+// What became of leases: of a task's, since it was queued, and of a job's, by stage. Within
+// Catalog::Transact only.
+namespace alignflow {
+
+// None have no row.
+TaskTrials TrialsOfTask(Sql& sql, const std::string& task_key);
+void SetTrials(Sql& sql, const std::string& task_key, const TaskTrials& trials);
+void DeleteTrials(Sql& sql, const std::string& task_key);
+// Queued tasks whose time to wait has ended within (after, until].
+std::vector<std::string> TasksDue(Sql& sql, absl::Time after, absl::Time until);
+
+// How often leases of a stage have ended in one way, and what was said the last time.
+struct LeaseEndCount {
+  std::string outcome;  // OutcomeName
+  int64_t count = 0;
+  std::string message;
+  absl::Time time = absl::UnixEpoch();
+};
+// Counts the end of a lease for every unfinished job that has the task, and for `job`, whose end
+// ends the lease; it may be empty.
+void AddLeaseEnd(Sql& sql, const std::string& task_key, LeaseOutcome outcome,
+                 const std::string& message, const std::string& job, absl::Time now);
+// By stage.
+std::map<std::string, std::vector<LeaseEndCount>> LeaseEndsOfJob(Sql& sql, const std::string& job);
+
+// Workers that take no tasks, by id: "cordoned" or "draining". They stay so when the coordinator
+// restarts.
+std::map<std::string, std::string> ClosedWorkers(Sql& sql);
+// An empty mode opens the worker again.
+void SetWorkerMode(Sql& sql, const std::string& worker, const std::string& mode);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_CATALOG_TASK_TRIALS_H_
