@@ -227,6 +227,9 @@ const std::vector<Setting>& AllSettings() {
            "AdamW's peak rate in stage 1, after warm-up and before cosine decay (paper: 1e-5)"),
       Real("fit.ema", 0, 0.99999, {"fit"},
            "Decay per step of stage 1's running average of the weights; 0: none"),
+      Real("fit.mask_dropout", 0, 0.9, {"fit", "align"},
+           "Share of the training samples whose mask is kept from the model, so that it learns "
+           "what generate.guidance holds the mask against"),
       Integer("align.references", 0, 10000, {"align", "generate", "transfer"},
               "References that are learned from, equally spaced among those given; 0: all (paper: "
               "10, Table 4)"),
@@ -286,7 +289,7 @@ const std::vector<Setting>& AllSettings() {
       Choice("generate.solver", {"euler", "midpoint", "heun", "rk4"}, {"generate"},
              "Solver of the path's equation (paper: euler)"),
       Real("generate.guidance", 0, 30, {"generate"},
-           "Guidance scale: how far the mask is stressed against an empty one; 1: not at all"),
+           "Guidance scale: how far the mask is stressed against none; 1: not at all"),
       Mix("generate.mix", PairKindNames(), {"generate"},
           "What the pairs are, by shares that add up to 1: generated (from noise, as in the "
           "paper), "

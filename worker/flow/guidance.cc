@@ -1,6 +1,7 @@
 #include "worker/flow/guidance.h"
 
 #include <stdexcept>
+#include <vector>
 
 namespace alignflow {
 namespace {
@@ -11,13 +12,19 @@ at::Tensor Twice(const at::Tensor& tensor) {
 
 }  // namespace
 
+void DropMasks(Condition& condition, double share, at::Generator& random) {
+  if (share == 0) return;
+  std::vector<int64_t> per_sample(condition.mask.dim(), 1);
+  per_sample[0] = condition.mask.size(0);
+  const at::Tensor kept = at::rand({per_sample[0]}, random).ge(share).view(per_sample);
+  condition.mask = condition.mask * kept.to(condition.mask.options());
+}
+
 at::Tensor GuidedVelocity::Velocity(const at::Tensor& x, const at::Tensor& t,
                                     const Condition& condition) {
   if (scale_ == 1) return model_.Velocity(x, t, condition);
   if (!condition.mask.defined()) throw std::invalid_argument("guidance by the mask needs a mask");
-  at::Tensor empty = at::zeros_like(condition.mask);
-  empty.select(1, 0).fill_(1);
-  const Condition both{.mask = at::cat({condition.mask, empty}),
+  const Condition both{.mask = at::cat({condition.mask, at::zeros_like(condition.mask)}),
                        .class_labels = Twice(condition.class_labels),
                        .context = Twice(condition.context)};
   const std::vector<at::Tensor> velocities = model_.Velocity(Twice(x), Twice(t), both).chunk(2);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "worker/flow/guidance.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/safetensors_writer.h"
 
@@ -24,10 +25,10 @@ TensorShape ShapeOfAll(const at::Tensor& rows, int64_t count) {
 
 }  // namespace
 
-TrainingSource::TrainingSource(Backbone& model, const ImageSet& images,
+TrainingSource::TrainingSource(Backbone& model, const ImageSet& images, double mask_dropout,
                                const std::filesystem::path& folder,
                                const std::function<void()>& unless_cancelled)
-    : model_(model), images_(images) {
+    : model_(model), images_(images), mask_dropout_(mask_dropout) {
   if (!model.pretrained()) return;
   const at::NoGradGuard no_grad;
   const std::filesystem::path file = folder / "latents.safetensors";
@@ -65,6 +66,7 @@ TrainingSource::Batch TrainingSource::Take(const at::Tensor& items, at::Generato
     batch.latents = model_.codec().Encode(taken.images);
     batch.condition = model_.ConditionOn(model_.EncodeMasks(taken.classes));
   }
+  DropMasks(batch.condition, mask_dropout_, random);
   model_.DropPrompts(batch.condition, random);
   return batch;
 }

@@ -16,12 +16,14 @@ namespace alignflow {
 class TrainingSource {
  public:
   // unless_cancelled is called every few images while they are encoded; what it throws ends that.
-  TrainingSource(Backbone& model, const ImageSet& images, const std::filesystem::path& folder,
+  // mask_dropout: share of the samples without a mask.
+  TrainingSource(Backbone& model, const ImageSet& images, double mask_dropout,
+                 const std::filesystem::path& folder,
                  const std::function<void()>& unless_cancelled);
 
   struct Batch {
     at::Tensor latents;   // [B,C,h,w] on the model's device
-    Condition condition;  // with dropped prompts
+    Condition condition;  // with dropped masks and prompts
   };
   // items: int64 [B].
   Batch Take(const at::Tensor& items, at::Generator random) const;
@@ -29,6 +31,7 @@ class TrainingSource {
  private:
   Backbone& model_;
   const ImageSet& images_;
+  double mask_dropout_;
   at::Tensor latents_, masks_;  // of all images, mapped; undefined unless the model is pretrained
 };
 

@@ -193,8 +193,8 @@ TrainingCurve AlignUnderGuard(TaskContext& context, ProgressReporter& progress, 
     }
   } else {
     EpochOrder order(data.source.size(), data.seed, RandomUse::kAlignOrder);
-    const TrainingSource training(model, data.source, context.scratch(),
-                                  [&] { progress.ThrowIfCancelled(); });
+    const TrainingSource training(model, data.source, RealSetting(data.spec, "fit.mask_dropout"),
+                                  context.scratch(), [&] { progress.ThrowIfCancelled(); });
     steps =
         TrainUnder(context, progress, parameters, options,
                    ControlLoss(model, rollouts, data, training, order), &curve, &watch, interval);

@@ -39,8 +39,8 @@ TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context) {
   CheckUsable(spec, source);
   progress.set_note(source.note);
   const auto model = NewModel(context, spec, source);
-  const TrainingSource training(*model, source, context.scratch(),
-                                [&] { progress.ThrowIfCancelled(); });
+  const TrainingSource training(*model, source, RealSetting(spec, "fit.mask_dropout"),
+                                context.scratch(), [&] { progress.ThrowIfCancelled(); });
 
   EpochOrder order(source.size(), seed, RandomUse::kFitOrder);
   TrainingCurve curve("fit");

@@ -11,6 +11,7 @@
 #include "worker/pairs/pair_gates.h"
 #include "worker/pairs/pair_list.h"
 #include "worker/pairs/pair_maker.h"
+#include "worker/pairs/reference_colours.h"
 #include "worker/sets/image_set.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/reference_set.h"
@@ -20,7 +21,6 @@
 #include "worker/tasks/task_progress.h"
 #include "worker/tasks/task_spec.h"
 #include "worker/training/epoch_order.h"
-#include "worker/transfer/colour_transfer.h"
 
 namespace alignflow {
 namespace {
@@ -43,6 +43,7 @@ struct Draft {
   at::Tensor start;       // float [3,S,S]: the image that is restyled; undefined for other kinds
   at::Tensor image;       // uint8 [3,S,S]
   double style = 1;       // share of the references' style
+  int64_t reference = 0;  // whose colours a recoloured pair has
   std::optional<GateVerdict> verdict;
   int64_t attempts = 1;
 
@@ -141,12 +142,13 @@ void MakeImages(const PairMaker& maker, std::vector<Draft>& drafts) {
   }
 }
 
-// The drafts that are to be recoloured get their source image in the references' colours.
-void Recolour(const ImageSet& source, const ColourMoments& references, std::vector<Draft>& drafts) {
+// The drafts that are to be recoloured get their source image in a reference's colours.
+void Recolour(const ImageSet& source, const ReferenceColours& colours, std::vector<Draft>& drafts) {
   for (Draft& draft : drafts) {
     if (draft.kind != PairKind::kRecoloured) continue;
     const ImageBatch origin = TakeBatch(source, at::tensor({draft.item}, at::kLong), at::kCPU);
-    draft.image = BytesFromImages(TransferReinhard(origin.images, references))[0];
+    draft.reference = colours.DrawnFor(draft.number);
+    draft.image = BytesFromImages(colours.Recoloured(origin.images, draft.reference))[0];
   }
 }
 
@@ -166,7 +168,7 @@ void Judge(const PairGates& gates, Draft& draft) {
 }
 
 nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const ImageSet& source,
-                        const Draft& draft) {
+                        const ImageSet& references, const Draft& draft) {
   nlohmann::json record{{"pair", draft.number},
                         {"seed", IntegerSetting(spec, "seed")},
                         {"preset", TextSetting(spec, "preset")},
@@ -175,6 +177,7 @@ nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const Imag
                         {"synthetic", NameOf(draft.kind)}};
   if (draft.kind == PairKind::kRecoloured) {
     record["method"] = "reinhard";
+    record["reference"] = references.names[draft.reference];
   } else {
     record.update({{"model", Input(spec, "model")},
                    {"steps", IntegerSetting(spec, "generate.steps")},
@@ -225,14 +228,15 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   std::unique_ptr<PairGates> gates;
   int64_t attempts = 1;
   if (TextSetting(spec, "gates.enabled") == "on") {
-    const ImageSet references = LoadReferences(context, spec);
-    gates = std::make_unique<PairGates>(context, spec, source, references);
+    gates = std::make_unique<PairGates>(context, spec, source, LoadReferences(context, spec));
     attempts = IntegerSetting(spec, "gates.attempts");
   }
 
-  std::optional<ColourMoments> colours;
+  ImageSet references;
+  std::optional<ReferenceColours> colours;
   if (mix.Makes(PairKind::kRecoloured)) {
-    colours = MomentsInView(ImagesFromBytes(LoadLearnedReferences(context, spec).images));
+    references = LoadLearnedReferences(context, spec);
+    colours.emplace(references, IntegerSetting(spec, "seed"));
   }
 
   const PairFrames frames(context, spec, source);
@@ -250,7 +254,7 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
         MakeAgain(maker, draft);
         Judge(*gates, draft);
       }
-      nlohmann::json record = RecordOf(spec, maker, source, draft);
+      nlohmann::json record = RecordOf(spec, maker, source, references, draft);
       lines += draft.failed() ? LeftOutLine(draft, std::move(record))
                               : StorePair(context, frames, draft.item, draft.image, draft.classes,
                                           source.labels, std::move(record));

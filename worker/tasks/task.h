@@ -50,7 +50,8 @@ namespace alignflow {
 //     "nearest":"<stem>","nearest_in":"source","near_copy":false,"attempts":1,"passed":true};
 //     record.synthetic is what the pair is, "generated", "restyled" or "recoloured"
 //     (common/settings/pair_mix.h), or "framed" by method framing; record.method is of pairs that
-//     no model has made alone, record.start of restyled ones: "source image" or, of a new mask,
+//     no model has made alone, record.reference the stem of the one whose colours it has,
+//     record.start of restyled ones: "source image" or, of a new mask,
 //     "warped source image".
 //   transfer: source, references -> pairs. As generate, by colour transfer (method).
 //   baseline: source -> segmenter. A segmentation model trained on the source alone. Settings run

@@ -4,6 +4,7 @@
 
 #include "common/settings/pair_mix.h"
 #include "worker/pairs/pair_list.h"
+#include "worker/pairs/reference_colours.h"
 #include "worker/sets/image_set.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/reference_set.h"
@@ -14,7 +15,6 @@
 #include "worker/tasks/task_progress.h"
 #include "worker/tasks/task_spec.h"
 #include "worker/training/epoch_order.h"
-#include "worker/training/random_stream.h"
 #include "worker/transfer/colour_transfer.h"
 
 namespace alignflow {
@@ -38,7 +38,7 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
   CheckUsable(spec, source);
   const ImageSet references = LoadLearnedReferences(context, spec);
   const at::Tensor styles = ImagesFromBytes(references.images);
-  const ColourMoments moments = MomentsInView(styles);
+  const ReferenceColours colours(references, seed);
 
   const PairFrames frames(context, spec, source);
   EpochOrder order(source.size(), seed, RandomUse::kPairMask);
@@ -55,16 +55,12 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
         {"mask", source.names[item.item<int64_t>()]},
         {"mask_kind", "real"},
         {"synthetic", method == "framing" ? "framed" : NameOf(PairKind::kRecoloured)}};
-    at::Tensor image;
-    if (method == "fda") {
-      const at::Tensor style = at::randint(
-          references.size(), {1}, RandomStream(seed, RandomUse::kTransfer, pair), at::kLong);
-      record["reference"] = references.names[style.item<int64_t>()];
-      image = TransferFourier(origin.images, styles.index_select(0, style), kBeta);
-    } else if (method == "reinhard") {
-      image = TransferReinhard(origin.images, moments);
-    } else {
-      image = origin.images;
+    at::Tensor image = origin.images;
+    if (method != "framing") {
+      const int64_t style = colours.DrawnFor(pair);
+      record["reference"] = references.names[style];
+      image = method == "fda" ? TransferFourier(image, styles.narrow(0, style, 1), kBeta)
+                              : colours.Recoloured(image, style);
     }
     lines += StorePair(context, frames, item.item<int64_t>(), BytesFromImages(image)[0],
                        origin.classes[0], source.labels, std::move(record));

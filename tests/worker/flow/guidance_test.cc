@@ -1,5 +1,6 @@
 #include "worker/flow/guidance.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <gtest/gtest.h>
 
 namespace alignflow {
@@ -24,12 +25,12 @@ Condition HalfMask() {
   return condition;
 }
 
-TEST(GuidanceTest, StressesTheMaskAgainstAnEmptyOne) {
+TEST(GuidanceTest, StressesTheMaskAgainstNone) {
   MaskReader model;
   GuidedVelocity guided(model, 4);
   const at::Tensor x = at::zeros({3, 1, 2, 2}), t = at::tensor({0.0f, 0.5f, 1.0f});
   const at::Tensor velocity = guided.Velocity(x, t, HalfMask());
-  // v(empty) = t and v(mask) = t + 0.5.
+  // v(none) = t and v(mask) = t + 0.5.
   EXPECT_TRUE(at::allclose(velocity.mean({1, 2, 3}), t + 4 * 0.5));
   EXPECT_EQ(model.batches, std::vector<int64_t>{6});
 }
@@ -40,6 +41,41 @@ TEST(GuidanceTest, ScaleOneIsTheModelItselfAtTheCostOfOneCall) {
   const at::Tensor x = at::zeros({3, 1, 2, 2}), t = at::zeros({3});
   EXPECT_TRUE(at::equal(guided.Velocity(x, t, HalfMask()), model.Velocity(x, t, HalfMask())));
   EXPECT_EQ(model.batches, (std::vector<int64_t>{3, 3}));
+}
+
+TEST(GuidanceTest, IsHeldAgainstWhatDroppedMasksAre) {
+  // Answers how much of any class there is: 1 under every mask, that of background alone too.
+  class PlaneCounter : public VelocityModel {
+   public:
+    at::Tensor Velocity(const at::Tensor& x, const at::Tensor&,
+                        const Condition& condition) override {
+      return at::zeros_like(x) + condition.mask.sum(1).mean({1, 2}).view({-1, 1, 1, 1});
+    }
+  } model;
+  at::Generator random = at::detail::createCPUGenerator(1);
+  Condition dropped = HalfMask();
+  DropMasks(dropped, 1, random);
+  const at::Tensor x = at::zeros({3, 1, 2, 2}), t = at::zeros({3});
+  EXPECT_TRUE(at::equal(model.Velocity(x, t, dropped), at::zeros_like(x)));
+  EXPECT_TRUE(at::equal(GuidedVelocity(model, 3).Velocity(x, t, HalfMask()), at::full_like(x, 3)));
+}
+
+TEST(GuidanceTest, DropsTheMasksOfAShareOfTheSamples) {
+  Condition condition;
+  condition.mask = at::ones({4000, 2, 1, 1});
+  at::Generator random = at::detail::createCPUGenerator(1);
+  DropMasks(condition, 0.1, random);
+  const at::Tensor kept = condition.mask.amax({1, 2, 3});
+  EXPECT_TRUE(at::equal(kept, condition.mask.amin({1, 2, 3}))) << "a mask was taken in part";
+  EXPECT_NEAR(kept.mean().item<double>(), 0.9, 0.02);
+}
+
+TEST(GuidanceTest, ThatDropsNothingDrawsNothing) {
+  Condition condition = HalfMask();
+  at::Generator random = at::detail::createCPUGenerator(1);
+  DropMasks(condition, 0, random);
+  EXPECT_TRUE(at::equal(condition.mask, HalfMask().mask));
+  EXPECT_TRUE(at::equal(at::rand({2}, random), at::rand({2}, at::detail::createCPUGenerator(1))));
 }
 
 TEST(GuidanceTest, NeedsAMask) {
