@@ -9,7 +9,10 @@
 #include "client/item_facts.h"
 #include "client/sent_files.h"
 #include "client/text_table.h"
+#include "common/channel.h"
 #include "common/resource_name.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/util/delimited_message_util.h"
 #include "worker/data/image_folder.h"
 
 namespace alignflow {
@@ -57,6 +60,9 @@ absl::Status CheckName(const std::string& name) {
                    "': use 1 to 63 lower-case letters, digits, '-' and '_', beginning with a "
                    "letter or digit"));
 }
+
+// What a message of the API may hold, less what is around the items.
+constexpr size_t kMaxRequestBytes = kMaxMessageBytes - (64 << 10);
 
 }  // namespace
 
@@ -113,11 +119,28 @@ absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments&
   request.set_dataset_id(arguments.name);
   request.set_upload_id(stubs->upload_id);
   *request.mutable_manifest() = MakeManifest(*folder, *files);
+  absl::Status moved = MoveItemsToBlob(*stubs->blobs, kMaxRequestBytes, request);
+  if (!moved.ok()) return moved;
   auto dataset = Call(*stubs->datasets, &v1::Datasets::StubInterface::CreateDataset, request,
                       CreateDeadline(folder->items.size()));
   if (!dataset.ok()) return WithPaths(dataset.status(), folder->items, *files);
   return PushedDataset{
       .dataset = *std::move(dataset), .totals = *totals, .labels = std::move(folder->label_rows)};
+}
+
+absl::Status MoveItemsToBlob(BlobClient& blobs, size_t limit, v1::CreateDatasetRequest& request) {
+  if (request.ByteSizeLong() <= limit) return absl::OkStatus();
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    for (const v1::DatasetItem& item : request.manifest().items()) {
+      google::protobuf::util::SerializeDelimitedToZeroCopyStream(item, &stream);
+    }
+  }
+  request.mutable_manifest()->clear_items();
+  const BlobRef blob = DescribeBytes(bytes);
+  SetDigest(blob, *request.mutable_items());
+  return blobs.Upload(blob, bytes);
 }
 
 std::string SizeRange(const v1::Dataset& dataset) {

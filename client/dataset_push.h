@@ -31,6 +31,9 @@ absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments&
 // The manifest of a folder that has been checked, whose files have been named as blobs.
 v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& files);
 
+// Sends the manifest's items as a blob where the request has more bytes than `limit` with them.
+absl::Status MoveItemsToBlob(BlobClient& blobs, size_t limit, v1::CreateDatasetRequest& request);
+
 // "384x288", or "384x288 to 720x576".
 std::string SizeRange(const v1::Dataset& dataset);
 

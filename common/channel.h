@@ -10,9 +10,10 @@
 
 namespace alignflow {
 
-// Largest message either way: a FindMissing of 10,000 digests and a manifest of 1,000,000 items
-// fit, a mistake doesn't.
-inline constexpr int kMaxMessageBytes = 512 << 20;
+// Largest message either way; what is larger is refused before it is parsed. A job with 10,000
+// references fits. Blobs go in chunks, and the items of a large manifest as a blob
+// (proto/alignflow/v1/datasets.proto).
+inline constexpr int kMaxMessageBytes = 8 << 20;
 // Largest chunk of a blob in one message (proto/alignflow/v1/blobs.proto).
 inline constexpr int kBlobChunkBytes = 1 << 20;
 

@@ -32,8 +32,12 @@
 namespace alignflow {
 namespace {
 
-// Above WaitingCall::kLimit, so that there are always threads for calls that do not wait.
-constexpr int kMaxThreads = 256;
+// For calls that do not last. Those that do (server/calls/) hold none while they wait.
+constexpr int kMaxThreads = 64;
+// For the steps of calls that last: they read and write files and the catalog.
+constexpr int kCallThreads = 4;
+// What gRPC may hold for messages on their way.
+constexpr size_t kMemoryQuotaBytes = 512 << 20;
 constexpr absl::Duration kMaintenanceInterval = absl::Seconds(1);
 constexpr absl::Duration kGarbageInterval = absl::Minutes(5);
 constexpr absl::Duration kShutdownPatience = absl::Seconds(3);
@@ -93,11 +97,13 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
       catalog_(std::move(catalog)),
       blobs_(std::move(blobs)),
       workflow_(*catalog_, *blobs_, workers_, metrics_, options.lease),
+      calls_(kCallThreads),
       context_{.catalog = *catalog_,
                .blobs = *blobs_,
                .workflow = workflow_,
                .workers = workers_,
                .metrics = metrics_,
+               .calls = calls_,
                .heartbeat_interval = options.heartbeat_interval},
       services_(std::make_unique<Services>(context_)) {}
 
@@ -133,7 +139,8 @@ absl::Status Coordinator::Serve() {
   (void)reflection;
   grpc::ServerBuilder builder;
   ApplyServerLimits(builder);
-  builder.SetResourceQuota(grpc::ResourceQuota("coordinator").SetMaxThreads(kMaxThreads));
+  builder.SetResourceQuota(
+      grpc::ResourceQuota("coordinator").SetMaxThreads(kMaxThreads).Resize(kMemoryQuotaBytes));
   HostPort address;
   int port = 0;
   if (!options_.listen.empty()) {
@@ -184,8 +191,8 @@ void Coordinator::Shutdown() {
     absl::MutexLock lock(&stop_mutex_);
     if (std::exchange(stop_, true)) return;
   }
-  context_.closing = true;
-  workflow_.Drain();  // wakes all that wait
+  workflow_.Drain();
+  calls_.Close();
   if (maintenance_.joinable()) maintenance_.join();
   if (server_ == nullptr) return;
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kShutdownPatience));
@@ -193,11 +200,13 @@ void Coordinator::Shutdown() {
 }
 
 void Coordinator::Maintain(absl::Time now) {
+  calls_.Tick(now);
   LogError("expiring leases", workflow_.ExpireLeases(now));
   if (workers_.DropSilent(now, options_.lease.duration) > 0) {
     LogError("telling queued jobs", workflow_.WorkersChanged(now));
   }
   metrics_.SetWorkers(workers_.size());
+  metrics_.SetOpenCalls(calls_.limits().open());
   LogError("counting", catalog_->Read([&](Sql& sql) {
     metrics_.SetJobs(CountJobs(sql));
     metrics_.SetTasks(CountTasks(sql));

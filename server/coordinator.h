@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "grpcpp/server.h"
 #include "server/blobs/blob_store.h"
+#include "server/calls/calls.h"
 #include "server/catalog/catalog.h"
 #include "server/metrics.h"
 #include "server/scheduler/leases.h"
@@ -72,6 +73,7 @@ class Coordinator {
   const std::unique_ptr<BlobStore> blobs_;
   WorkerRegistry workers_;
   Workflow workflow_;
+  Calls calls_;
   ServiceContext context_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<grpc::Server> server_;

@@ -1,9 +1,8 @@
 #include "server/metrics.h"
 
-#include <algorithm>
-
+#include "common/settings/settings.h"
+#include "common/version.h"
 #include "server/catalog/columns.h"
-#include "server/figure_names.h"
 
 namespace alignflow {
 namespace {
@@ -21,6 +20,14 @@ prometheus::Gauge& Gauge(prometheus::Registry& registry, const char* name, const
 
 prometheus::Counter& Counter(prometheus::Registry& registry, const char* name, const char* help) {
   return BuildCounter().Name(name).Help(help).Register(registry).Add({});
+}
+
+prometheus::Counter& BlobBytes(prometheus::Registry& registry, const char* direction) {
+  return BuildCounter()
+      .Name("alignflow_blob_bytes_total")
+      .Help("Bytes of blobs received and sent")
+      .Register(registry)
+      .Add({{"direction", direction}});
 }
 
 // All states are there, so that a state without members shows as 0.
@@ -46,6 +53,10 @@ ServerMetrics::ServerMetrics()
       jobs_(BuildGauge().Name("alignflow_jobs").Help("Jobs by state").Register(*registry_)),
       tasks_(BuildGauge().Name("alignflow_tasks").Help("Tasks by state").Register(*registry_)),
       workers_(Gauge(*registry_, "alignflow_workers", "Workers that are connected")),
+      open_calls_(BuildGauge()
+                      .Name("alignflow_open_calls")
+                      .Help("Calls that last and are open, most of which wait")
+                      .Register(*registry_)),
       blobs_(Gauge(*registry_, "alignflow_blobs", "Blobs stored, at the last collection")),
       orphans_(Gauge(*registry_, "alignflow_orphaned_blobs",
                      "Blobs that nothing refers to and that are kept for their grace time")),
@@ -60,18 +71,24 @@ ServerMetrics::ServerMetrics()
                       .Register(*registry_)),
       pairs_left_out_(Counter(*registry_, "alignflow_pairs_left_out_total",
                               "Pairs that failed the gates in every attempt")),
-      figures_(BuildGauge()
-                   .Name("alignflow_job_figure")
-                   .Help("Figures computed last, by name and by the images they are of")
-                   .Register(*registry_)),
-      bytes_in_(Counter(*registry_, "alignflow_blob_bytes_in_total", "Bytes of blobs received")),
-      bytes_out_(Counter(*registry_, "alignflow_blob_bytes_out_total", "Bytes of blobs sent")),
+      bytes_in_(BlobBytes(*registry_, "received")),
+      bytes_out_(BlobBytes(*registry_, "sent")),
+      free_disk_(Gauge(*registry_, "alignflow_free_disk_bytes",
+                       "Free space on the disk of the state folder")),
+      catalog_size_(Gauge(*registry_, "alignflow_catalog_bytes", "Size of the catalog's files")),
       rpcs_(BuildHistogram()
                 .Name("alignflow_rpc_duration_seconds")
                 .Help("Duration of calls, long polls and streams included")
                 .Register(*registry_)) {
   // All are there, so that an outcome that has not been yet shows as 0.
   for (const LeaseOutcome outcome : kLeaseOutcomes) lease_ends_.Add(LabelOf(outcome));
+  BuildGauge()
+      .Name("alignflow_build_info")
+      .Help("The program's version and that of its results")
+      .Register(*registry_)
+      .Add(
+          {{"version", std::string(Version())}, {"result_version", std::to_string(kResultVersion)}})
+      .Set(1);
 }
 
 void ServerMetrics::SetJobs(const std::map<JobState, int64_t>& counts) { SetStates(counts, jobs_); }
@@ -79,6 +96,11 @@ void ServerMetrics::SetTasks(const std::map<TaskState, int64_t>& counts) {
   SetStates(counts, tasks_);
 }
 void ServerMetrics::SetWorkers(int count) { workers_.Set(count); }
+void ServerMetrics::SetOpenCalls(const std::array<int, kCallKinds>& counts) {
+  for (int i = 0; i < kCallKinds; ++i) {
+    open_calls_.Add({{"kind", std::string(CallKindName(static_cast<CallKind>(i)))}}).Set(counts[i]);
+  }
+}
 void ServerMetrics::SetBlobs(int64_t blobs, int64_t orphans) {
   blobs_.Set(static_cast<double>(blobs));
   orphans_.Set(static_cast<double>(orphans));
@@ -92,21 +114,12 @@ void ServerMetrics::CountLeaseEnd(LeaseOutcome outcome) {
 void ServerMetrics::CountLeftOutPairs(int64_t count) {
   pairs_left_out_.Increment(static_cast<double>(count));
 }
-void ServerMetrics::SetFigures(const std::vector<FigureRecord>& figures) {
-  absl::MutexLock lock(&figures_mutex_);
-  for (prometheus::Gauge* gauge : shown_figures_) figures_.Remove(gauge);
-  shown_figures_.clear();
-  for (const FigureRecord& figure : figures) {
-    if (!figure.value || !IsKnownFigure(figure.name, figure.subject)) continue;
-    prometheus::Gauge& gauge = figures_.Add({{"figure", figure.name}, {"subject", figure.subject}});
-    gauge.Set(*figure.value);
-    if (std::ranges::find(shown_figures_, &gauge) == shown_figures_.end()) {
-      shown_figures_.push_back(&gauge);
-    }
-  }
-}
 void ServerMetrics::AddBytesIn(int64_t bytes) { bytes_in_.Increment(static_cast<double>(bytes)); }
 void ServerMetrics::AddBytesOut(int64_t bytes) { bytes_out_.Increment(static_cast<double>(bytes)); }
+void ServerMetrics::SetDisk(int64_t free_bytes, int64_t catalog_bytes) {
+  free_disk_.Set(static_cast<double>(free_bytes));
+  catalog_size_.Set(static_cast<double>(catalog_bytes));
+}
 void ServerMetrics::ObserveRpc(const std::string& method, const std::string& code,
                                absl::Duration duration) {
   rpcs_.Add({{"method", method}, {"code", code}}, kRpcSeconds)

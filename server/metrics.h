@@ -1,27 +1,26 @@
 #ifndef ALIGNFLOW_SERVER_METRICS_H_
 #define ALIGNFLOW_SERVER_METRICS_H_
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
+#include "server/calls/call_limits.h"
 #include "server/catalog/records.h"
 #include "server/scheduler/lease_outcome.h"
-#include "server/workflow/result_documents.h"
 
 namespace alignflow {
 
 // The coordinator's figures for Prometheus. Labels are of fixed sets: nothing of a user's goes into
-// them. Thread-safe.
+// them. alignflow_build_info{version,result_version} is always 1. Thread-safe.
 class ServerMetrics {
  public:
   ServerMetrics();
@@ -30,6 +29,8 @@ class ServerMetrics {
   void SetJobs(const std::map<JobState, int64_t>& counts);
   void SetTasks(const std::map<TaskState, int64_t>& counts);
   void SetWorkers(int count);
+  // alignflow_open_calls{kind}: those that last, waiting ones among them
+  void SetOpenCalls(const std::array<int, kCallKinds>& counts);
   // alignflow_blobs, alignflow_orphaned_blobs: as of the last collection of garbage.
   void SetBlobs(int64_t blobs, int64_t orphans);
   // alignflow_task_queue_wait_seconds
@@ -38,12 +39,11 @@ class ServerMetrics {
   void CountLeaseEnd(LeaseOutcome outcome);
   // alignflow_pairs_left_out_total: by the gates
   void CountLeftOutPairs(int64_t count);
-  // alignflow_job_figure{figure,subject}: those computed last, as docs/figures.md names them. Any
-  // that it does not name are left away.
-  void SetFigures(const std::vector<FigureRecord>& figures);
-  // alignflow_blob_bytes_in_total, alignflow_blob_bytes_out_total
+  // alignflow_blob_bytes_total{direction}: received, sent
   void AddBytesIn(int64_t bytes);
   void AddBytesOut(int64_t bytes);
+  // alignflow_free_disk_bytes, of the state folder's disk; alignflow_catalog_bytes
+  void SetDisk(int64_t free_bytes, int64_t catalog_bytes);
   // alignflow_rpc_duration_seconds{method,code}; `method` as in "/alignflow.v1.Jobs/GetJob".
   void ObserveRpc(const std::string& method, const std::string& code, absl::Duration duration);
 
@@ -54,16 +54,16 @@ class ServerMetrics {
   prometheus::Family<prometheus::Gauge>& jobs_;
   prometheus::Family<prometheus::Gauge>& tasks_;
   prometheus::Gauge& workers_;
+  prometheus::Family<prometheus::Gauge>& open_calls_;
   prometheus::Gauge& blobs_;
   prometheus::Gauge& orphans_;
   prometheus::Histogram& queue_wait_;
   prometheus::Family<prometheus::Counter>& lease_ends_;
   prometheus::Counter& pairs_left_out_;
-  absl::Mutex figures_mutex_;
-  prometheus::Family<prometheus::Gauge>& figures_;
-  std::vector<prometheus::Gauge*> shown_figures_;
   prometheus::Counter& bytes_in_;
   prometheus::Counter& bytes_out_;
+  prometheus::Gauge& free_disk_;
+  prometheus::Gauge& catalog_size_;
   prometheus::Family<prometheus::Histogram>& rpcs_;
 };
 

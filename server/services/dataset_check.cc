@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/data/manifest.h"
 #include "common/status_conversion.h"
+#include "server/services/dataset_items.h"
 #include "server/services/image_check.h"
 #include "server/services/item_facts.h"
 
@@ -81,6 +82,11 @@ absl::StatusOr<DatasetItem> CheckItem(const v1::DatasetItem& item, const std::st
                      .group = item.group()};
 }
 
+absl::Status WrongCount(const std::string& there) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("manifest.items: there are ", there, "; a dataset has 1 to 1,000,000 pairs"));
+}
+
 // Smallest and largest by number of pixels.
 void DescribeSizes(const std::vector<DatasetItem>& items, DatasetRecord& record) {
   const auto [smallest, largest] = std::ranges::minmax_element(
@@ -91,13 +97,10 @@ void DescribeSizes(const std::vector<DatasetItem>& items, DatasetRecord& record)
 
 }  // namespace
 
-absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::Manifest& manifest, BlobStore& blobs,
+absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::CreateDatasetRequest& request,
+                                                    BlobStore& blobs,
                                                     const std::function<bool()>& cancelled) {
-  if (manifest.items().empty() || manifest.items_size() > static_cast<int>(kMaxManifestItems)) {
-    return absl::InvalidArgumentError(absl::StrCat("manifest.items: there are ",
-                                                   manifest.items_size(),
-                                                   "; a dataset has 1 to 1,000,000 pairs"));
-  }
+  const v1::Manifest& manifest = request.manifest();
   absl::StatusOr<LabelTable> labels = CheckLabels(manifest);
   if (!labels.ok()) return labels.status();
   absl::StatusOr<int> sample_bits = CheckSampleBits(manifest.sample_bits(), "manifest.sample_bits");
@@ -108,10 +111,15 @@ absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::Manifest& manifest
   document.sample_bits = *sample_bits;
   std::set<std::string> stems;
   FactsOfItems facts(*labels);
-  for (int i = 0; i < manifest.items_size(); ++i) {
+  absl::StatusOr<DatasetItems> items = DatasetItems::Open(request, blobs);
+  if (!items.ok()) return items.status();
+  for (v1::DatasetItem item;;) {
     if (cancelled()) return absl::CancelledError("the client has gone");
-    const v1::DatasetItem& item = manifest.items(i);
-    const std::string what = absl::StrCat("manifest.items[", i, "]");
+    const absl::StatusOr<bool> more = items->Next(item);
+    if (!more.ok()) return more.status();
+    if (!*more) break;
+    if (document.items.size() == kMaxManifestItems) return WrongCount("more than 1,000,000");
+    const std::string what = absl::StrCat("manifest.items[", document.items.size(), "]");
     absl::Status stem = CheckStem(item.stem(), what, stems);
     if (!stem.ok()) return stem;
     absl::StatusOr<DatasetItem> probed = CheckItem(item, Where(what, item.stem()), blobs);
@@ -122,7 +130,8 @@ absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::Manifest& manifest
     if (!added.ok()) return added;
     checked.record.size_bytes += item.image().size_bytes() + item.mask().size_bytes();
   }
-  checked.record.item_count = manifest.items_size();
+  if (document.items.empty()) return WrongCount("none");
+  checked.record.item_count = static_cast<int64_t>(document.items.size());
   checked.record.labels = labels->ToString();
   checked.record.mask_facts = facts.MaskFactsText();
   DescribeSizes(document.items, checked.record);

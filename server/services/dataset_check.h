@@ -22,7 +22,8 @@ struct CheckedDataset {
 
 // Checks everything that can be checked without decoding. Errors as in Datasets.CreateDataset, each
 // with item, field and remedy; Cancelled once `cancelled` says so.
-absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::Manifest& manifest, BlobStore& blobs,
+absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::CreateDatasetRequest& request,
+                                                    BlobStore& blobs,
                                                     const std::function<bool()>& cancelled);
 
 // The references of a job as a canonical manifest. Errors as in Jobs.CreateJob.

@@ -47,8 +47,8 @@ absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
   if (status.ok()) status = CheckUploadId(request.upload_id());
   if (!status.ok()) return status;
   CreatingCall creating(context, request.upload_id());
-  absl::StatusOr<CheckedDataset> checked = CheckDatasetManifest(
-      request.manifest(), context.blobs, [&call] { return call.IsCancelled(); });
+  absl::StatusOr<CheckedDataset> checked =
+      CheckDatasetManifest(request, context.blobs, [&call] { return call.IsCancelled(); });
   if (!checked.ok()) return checked.status();
   absl::StatusOr<std::string> digest =
       context.blobs.Put(checked->manifest, creating.owner(), absl::Now());
@@ -69,6 +69,8 @@ absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
 grpc::Status DatasetsService::CreateDataset(grpc::ServerContext* call,
                                             const v1::CreateDatasetRequest* request,
                                             v1::Dataset* response) {
+  const CallPlace place(context_.calls.limits(), CallKind::kCreate, call->peer());
+  if (!place.status().ok()) return ToGrpcStatus(place.status());
   return ToGrpcStatus(alignflow::CreateDataset(context_, *call, *request, *response));
 }
 

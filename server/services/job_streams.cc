@@ -1,12 +1,15 @@
 #include "server/services/job_streams.h"
 
-#include <algorithm>
-#include <memory>
+#include <deque>
+#include <iterator>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/calls/reactors.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/results.h"
 #include "server/catalog/tasks.h"
@@ -20,20 +23,6 @@ namespace alignflow {
 namespace {
 
 constexpr int64_t kMaxInlineBytes = 1 << 20;  // jobs.proto: Pair.image_data
-
-absl::Status TooManyStreams() {
-  return absl::ResourceExhaustedError(
-      "too many clients wait at the same time; close some streams or try again later");
-}
-
-absl::Status ClientGone() { return absl::CancelledError("the client has gone"); }
-
-// Whether the stream has to end whatever the job does.
-absl::Status CheckOpen(const ServiceContext& context, const grpc::ServerContext& call) {
-  if (call.IsCancelled()) return ClientGone();
-  if (context.closing) return absl::UnavailableError("the coordinator is closing; ask again");
-  return absl::OkStatus();
-}
 
 absl::StatusOr<JobRecord> Find(Sql& sql, const std::string& id) {
   std::optional<JobRecord> record = FindJob(sql, id);
@@ -80,8 +69,8 @@ absl::Status AttachFile(ServiceContext& context, const std::string& blob, v1::Di
   return absl::OkStatus();
 }
 
-absl::Status SendPair(ServiceContext& context, const std::string& job, PairRecord record,
-                      v1::PairForm form, grpc::ServerWriter<v1::Pair>& writer) {
+absl::Status FillInPair(ServiceContext& context, const std::string& job, PairRecord record,
+                        v1::PairForm form, v1::Pair& pair) {
   if (form == v1::PAIR_FORM_VIEW) {
     if (record.view_image.empty()) {
       return absl::InvalidArgumentError(
@@ -92,7 +81,6 @@ absl::Status SendPair(ServiceContext& context, const std::string& job, PairRecor
     record.image = std::move(record.view_image);
     record.mask = std::move(record.view_mask);
   }
-  v1::Pair pair;
   pair.set_index(static_cast<int32_t>(record.index));
   pair.set_record_json(RecordOfJob(record.record_json, absl::StrCat("jobs/", job), record.index));
   absl::Status status =
@@ -100,8 +88,7 @@ absl::Status SendPair(ServiceContext& context, const std::string& job, PairRecor
   if (status.ok()) {
     status = AttachFile(context, record.mask, *pair.mutable_mask(), *pair.mutable_mask_data());
   }
-  if (!status.ok()) return status;
-  return writer.Write(pair) ? absl::OkStatus() : ClientGone();
+  return status;
 }
 
 absl::Status EndedBefore(const JobRecord& job, int64_t next) {
@@ -110,70 +97,120 @@ absl::Status EndedBefore(const JobRecord& job, int64_t next) {
       " before pair ", next, job.error.empty() ? "" : absl::StrCat(": ", job.error)));
 }
 
-}  // namespace
+class WatchCall final : public SendingCall<v1::JobEvent> {
+ public:
+  WatchCall(ServiceContext& context, grpc::CallbackServerContext& call,
+            const v1::WatchJobRequest& request)
+      : SendingCall(context.calls, CallKind::kWatch, call),
+        context_(context),
+        name_(request.name()),
+        after_event_(request.after_event()) {}
 
-absl::Status SendEvents(ServiceContext& context, grpc::ServerContext& call, const std::string& job,
-                        int64_t after_event, grpc::ServerWriter<v1::JobEvent>& writer) {
-  const WaitingCall waiting(context);
-  if (!waiting.granted()) return TooManyStreams();
-  const auto changed = std::make_shared<WakeFlag>();
-  const auto watched = context.workflow.changes().OnJob(job, [changed] { changed->Set(); });
-  const auto queue = context.workflow.changes().OnQueueMoved([changed] { changed->Set(); });
-  for (;;) {
-    v1::JobEvent event;
-    bool last = false;
-    absl::Status status = context.catalog.Read([&](Sql& sql) -> absl::Status {
-      absl::StatusOr<JobRecord> record = Find(sql, job);
+ private:
+  absl::StatusOr<Next> FillIn(v1::JobEvent& event) override {
+    if (last_sent_) return Next::kEnd;
+    const absl::StatusOr<std::string> id = ParseName(name_, "jobs", "name");
+    if (!id.ok()) return id.status();
+    if (!std::exchange(subscribed_, true)) {
+      changed_ = context_.workflow.changes().OnJob(*id, Waker());
+      queue_moved_ = context_.workflow.changes().OnQueueMoved(Waker());
+    }
+    absl::Status status = context_.catalog.Read([&](Sql& sql) -> absl::Status {
+      const absl::StatusOr<JobRecord> record = Find(sql, *id);
       if (!record.ok()) return record.status();
-      last = IsFinal(record->state);
-      if (record->last_event <= after_event) return absl::OkStatus();
+      last_sent_ = IsFinal(record->state);
+      if (record->state != JobState::kQueued) queue_moved_.Cancel();  // it waits for nothing
+      if (record->last_event <= after_event_) return absl::OkStatus();
       event.set_number(record->last_event);
       *event.mutable_time() = ToTimestamp(record->event_time);
-      *event.mutable_job() = JobProto(sql, *record, *context.workers.FleetAt(absl::Now()));
+      *event.mutable_job() = JobProto(sql, *record, *context_.workers.FleetAt(absl::Now()));
       return absl::OkStatus();
     });
     if (!status.ok()) return status;
-    if (event.number() > 0) {
-      if (!writer.Write(event)) return ClientGone();
-      after_event = event.number();
-    }
-    if (last) return absl::OkStatus();
-    absl::Status open = CheckOpen(context, call);
-    if (!open.ok()) return open;
-    changed->Wait(kLongestWait);
+    if (event.number() == 0) return last_sent_ ? Next::kEnd : Next::kWait;
+    after_event_ = event.number();
+    return Next::kMessage;
   }
+  void LetGo() override {
+    changed_.Cancel();
+    queue_moved_.Cancel();
+  }
+
+  ServiceContext& context_;
+  const std::string name_;
+  int64_t after_event_;
+  bool last_sent_ = false;
+  bool subscribed_ = false;
+  ChangeNotifier::Subscription changed_, queue_moved_;
+};
+
+class PairsCall final : public SendingCall<v1::Pair> {
+ public:
+  PairsCall(ServiceContext& context, grpc::CallbackServerContext& call,
+            const v1::StreamPairsRequest& request)
+      : SendingCall(context.calls, CallKind::kPairs, call),
+        context_(context),
+        name_(request.name()),
+        form_(request.form()),
+        next_(int64_t{request.after_index()} + 1) {}
+
+ private:
+  absl::StatusOr<Next> FillIn(v1::Pair& pair) override {
+    const absl::StatusOr<std::string> id = ParseName(name_, "jobs", "name");
+    if (!id.ok()) return id.status();
+    if (next_ < 1) return absl::InvalidArgumentError("after_index: give 0 or more");
+    if (!v1::PairForm_IsValid(form_)) {
+      return absl::InvalidArgumentError("form: give one that jobs.proto names");
+    }
+    if (!std::exchange(subscribed_, true)) {
+      changed_ = context_.workflow.changes().OnJob(*id, Waker());
+    }
+    for (;;) {
+      while (!shard_.empty()) {
+        PairRecord record = std::move(shard_.front());
+        shard_.pop_front();
+        next_ = record.index + 1;
+        if (!record.left_out.empty()) continue;
+        absl::Status status = FillInPair(context_, *id, std::move(record), form_, pair);
+        if (!status.ok()) return status;
+        return Next::kMessage;
+      }
+      NextPairs found;
+      absl::Status status =
+          context_.catalog.Read([&](Sql& sql) { return FindPairs(sql, *id, next_, found); });
+      if (!status.ok()) return status;
+      if (next_ > found.job.pairs) return Next::kEnd;
+      if (found.pairs.empty()) {
+        if (!IsFinal(found.job.state)) return Next::kWait;
+        return EndedBefore(found.job, next_);
+      }
+      shard_.assign(std::make_move_iterator(found.pairs.begin()),
+                    std::make_move_iterator(found.pairs.end()));
+    }
+  }
+  void LetGo() override { changed_.Cancel(); }
+
+  ServiceContext& context_;
+  const std::string name_;
+  const v1::PairForm form_;
+  int64_t next_;
+  bool subscribed_ = false;
+  ChangeNotifier::Subscription changed_;
+  std::deque<PairRecord> shard_;  // what is left of the shard that is being sent
+};
+
+}  // namespace
+
+grpc::ServerWriteReactor<v1::JobEvent>* StartWatch(ServiceContext& context,
+                                                   grpc::CallbackServerContext& call,
+                                                   const v1::WatchJobRequest& request) {
+  return StartCall<WatchCall>(context, call, request);
 }
 
-absl::Status SendPairs(ServiceContext& context, grpc::ServerContext& call, const std::string& job,
-                       const v1::StreamPairsRequest& request,
-                       grpc::ServerWriter<v1::Pair>& writer) {
-  const WaitingCall waiting(context);
-  if (!waiting.granted()) return TooManyStreams();
-  if (request.after_index() < 0) return absl::InvalidArgumentError("after_index: give 0 or more");
-  if (!v1::PairForm_IsValid(request.form())) {
-    return absl::InvalidArgumentError("form: give one that jobs.proto names");
-  }
-  const auto changed = std::make_shared<WakeFlag>();
-  const auto watched = context.workflow.changes().OnJob(job, [changed] { changed->Set(); });
-  for (int64_t next = request.after_index() + 1;;) {
-    NextPairs found;
-    absl::Status status =
-        context.catalog.Read([&](Sql& sql) { return FindPairs(sql, job, next, found); });
-    if (!status.ok()) return status;
-    for (const PairRecord& pair : found.pairs) {
-      if (pair.left_out.empty()) status = SendPair(context, job, pair, request.form(), writer);
-      if (!status.ok()) return status;
-      next = pair.index + 1;
-    }
-    if (next > found.job.pairs) return absl::OkStatus();
-    absl::Status open = CheckOpen(context, call);
-    if (!open.ok()) return open;
-    if (!found.pairs.empty()) continue;
-    if (found.job.state == JobState::kFailed || found.job.state == JobState::kCancelled) {
-      return EndedBefore(found.job, next);
-    }
-    changed->Wait(kLongestWait);
-  }
+grpc::ServerWriteReactor<v1::Pair>* StartPairs(ServiceContext& context,
+                                               grpc::CallbackServerContext& call,
+                                               const v1::StreamPairsRequest& request) {
+  return StartCall<PairsCall>(context, call, request);
 }
 
 }  // namespace alignflow

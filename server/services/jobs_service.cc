@@ -13,7 +13,6 @@
 #include "server/services/blob_owner.h"
 #include "server/services/job_check.h"
 #include "server/services/job_proto.h"
-#include "server/services/job_streams.h"
 #include "server/services/requests.h"
 #include "server/workflow/task_results.h"
 
@@ -136,6 +135,8 @@ absl::Status JobsService::Fetch(const std::string& id, v1::Job& response) {
 
 grpc::Status JobsService::CreateJob(grpc::ServerContext* call, const v1::CreateJobRequest* request,
                                     v1::Job* response) {
+  const CallPlace place(context_.calls.limits(), CallKind::kCreate, call->peer());
+  if (!place.status().ok()) return ToGrpcStatus(place.status());
   std::string earlier;
   absl::Status status = context_.catalog.Read([&](Sql& sql) {
     if (request->request_id().empty()) return absl::OkStatus();
@@ -190,21 +191,6 @@ grpc::Status JobsService::CancelJob(grpc::ServerContext*, const v1::CancelJobReq
   absl::Status status = context_.workflow.CancelJob(*id, absl::Now());
   if (!status.ok()) return ToGrpcStatus(status);
   return ToGrpcStatus(Fetch(*id, *response));
-}
-
-grpc::Status JobsService::WatchJob(grpc::ServerContext* call, const v1::WatchJobRequest* request,
-                                   grpc::ServerWriter<v1::JobEvent>* writer) {
-  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
-  if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(SendEvents(context_, *call, *id, request->after_event(), *writer));
-}
-
-grpc::Status JobsService::StreamPairs(grpc::ServerContext* call,
-                                      const v1::StreamPairsRequest* request,
-                                      grpc::ServerWriter<v1::Pair>* writer) {
-  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
-  if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(SendPairs(context_, *call, *id, *request, *writer));
 }
 
 grpc::Status JobsService::GetReport(grpc::ServerContext*, const v1::GetReportRequest* request,

@@ -2,12 +2,14 @@
 #define ALIGNFLOW_SERVER_SERVICES_JOBS_SERVICE_H_
 
 #include "alignflow/v1/jobs.grpc.pb.h"
+#include "server/services/job_streams.h"
 #include "server/services/service_context.h"
 
 namespace alignflow {
 
 // proto/alignflow/v1/jobs.proto. Thread-safe.
-class JobsService final : public v1::Jobs::Service {
+class JobsService final : public v1::Jobs::WithCallbackMethod_WatchJob<
+                              v1::Jobs::WithCallbackMethod_StreamPairs<v1::Jobs::Service>> {
  public:
   explicit JobsService(ServiceContext& context) : context_(context) {}
 
@@ -19,10 +21,14 @@ class JobsService final : public v1::Jobs::Service {
                         v1::ListJobsResponse* response) override;
   grpc::Status CancelJob(grpc::ServerContext* call, const v1::CancelJobRequest* request,
                          v1::Job* response) override;
-  grpc::Status WatchJob(grpc::ServerContext* call, const v1::WatchJobRequest* request,
-                        grpc::ServerWriter<v1::JobEvent>* writer) override;
-  grpc::Status StreamPairs(grpc::ServerContext* call, const v1::StreamPairsRequest* request,
-                           grpc::ServerWriter<v1::Pair>* writer) override;
+  grpc::ServerWriteReactor<v1::JobEvent>* WatchJob(grpc::CallbackServerContext* call,
+                                                   const v1::WatchJobRequest* request) override {
+    return StartWatch(context_, *call, *request);
+  }
+  grpc::ServerWriteReactor<v1::Pair>* StreamPairs(grpc::CallbackServerContext* call,
+                                                  const v1::StreamPairsRequest* request) override {
+    return StartPairs(context_, *call, *request);
+  }
   grpc::Status GetReport(grpc::ServerContext* call, const v1::GetReportRequest* request,
                          v1::Report* response) override;
 

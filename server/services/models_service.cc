@@ -8,7 +8,7 @@
 #include "common/status_conversion.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/results.h"
-#include "server/services/blobs_service.h"
+#include "server/services/blob_streams.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -66,19 +66,22 @@ grpc::Status ModelsService::GetModel(grpc::ServerContext*, const v1::GetModelReq
   }));
 }
 
-grpc::Status ModelsService::ExportModel(grpc::ServerContext*, const v1::ExportModelRequest* request,
-                                        grpc::ServerWriter<v1::ReadBlobResponse>* writer) {
-  absl::StatusOr<std::string> id = ParseName(request->name(), "models", "name");
-  if (!id.ok()) return ToGrpcStatus(id.status());
-  std::string weights;
-  absl::Status status = context_.catalog.Read([&](Sql& sql) -> absl::Status {
-    const std::optional<ModelRecord> record = FindModel(sql, *id);
-    if (!record) return NoModel(*id);
-    weights = record->weights;
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return ToGrpcStatus(status);
-  return ToGrpcStatus(SendBlob(context_, weights, request->offset(), *writer));
+grpc::ServerWriteReactor<v1::ReadBlobResponse>* ModelsService::ExportModel(
+    grpc::CallbackServerContext* call, const v1::ExportModelRequest* request) {
+  const auto find = [this, name = request->name()]() -> absl::StatusOr<std::string> {
+    absl::StatusOr<std::string> id = ParseName(name, "models", "name");
+    if (!id.ok()) return id.status();
+    std::string weights;
+    absl::Status status = context_.catalog.Read([&](Sql& sql) -> absl::Status {
+      const std::optional<ModelRecord> record = FindModel(sql, *id);
+      if (!record) return NoModel(*id);
+      weights = record->weights;
+      return absl::OkStatus();
+    });
+    if (!status.ok()) return status;
+    return weights;
+  };
+  return StartBlobRead(context_, *call, request->offset(), find);
 }
 
 grpc::Status ModelsService::DeleteModel(grpc::ServerContext*, const v1::DeleteModelRequest* request,

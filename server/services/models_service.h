@@ -7,7 +7,7 @@
 namespace alignflow {
 
 // proto/alignflow/v1/models.proto. Thread-safe.
-class ModelsService final : public v1::Models::Service {
+class ModelsService final : public v1::Models::WithCallbackMethod_ExportModel<v1::Models::Service> {
  public:
   explicit ModelsService(ServiceContext& context) : context_(context) {}
 
@@ -15,8 +15,8 @@ class ModelsService final : public v1::Models::Service {
                           v1::ListModelsResponse* response) override;
   grpc::Status GetModel(grpc::ServerContext* call, const v1::GetModelRequest* request,
                         v1::Model* response) override;
-  grpc::Status ExportModel(grpc::ServerContext* call, const v1::ExportModelRequest* request,
-                           grpc::ServerWriter<v1::ReadBlobResponse>* writer) override;
+  grpc::ServerWriteReactor<v1::ReadBlobResponse>* ExportModel(
+      grpc::CallbackServerContext* call, const v1::ExportModelRequest* request) override;
   grpc::Status DeleteModel(grpc::ServerContext* call, const v1::DeleteModelRequest* request,
                            google::protobuf::Empty* response) override;
 

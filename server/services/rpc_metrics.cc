@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "common/status_conversion.h"
+#include "spdlog/spdlog.h"
 
 namespace alignflow {
 namespace {
@@ -25,6 +26,11 @@ class RpcTimer : public Interceptor {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
       const absl::Status status = FromGrpcStatus(methods->GetSendStatus());
       metrics_.ObserveRpc(method_, absl::StatusCodeToString(status.code()), absl::Now() - start_);
+      // These are ours to look after, whatever the client makes of them. Their messages name blobs
+      // and errors of the system, and nothing of a user's.
+      if (absl::IsInternal(status) || absl::IsDataLoss(status) || absl::IsUnknown(status)) {
+        spdlog::error("{} ended with {}", method_, status.ToString());
+      }
     }
     methods->Proceed();
   }

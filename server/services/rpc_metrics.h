@@ -8,8 +8,8 @@
 
 namespace alignflow {
 
-// Measures every call of our own services: from its arrival to its status. The metrics must outlive
-// the server.
+// Measures every call of our own services, from its arrival to its status, and logs the errors that
+// are the coordinator's own fault or its disk's. The metrics must outlive the server.
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeRpcMetrics(
     ServerMetrics& metrics);
 

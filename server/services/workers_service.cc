@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -17,16 +16,11 @@
 namespace alignflow {
 namespace {
 
-constexpr absl::Duration kLongestLeaseWait = absl::Seconds(30);
 constexpr size_t kMaxValues = 32;
 constexpr int kMaxModels = 256;
 constexpr size_t kMaxNameBytes = 64;
 constexpr size_t kMaxNoteBytes = 300;
 constexpr size_t kMaxErrorBytes = 4000;
-
-absl::Duration ToDuration(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
 
 // The first `limit` bytes, without cutting a character of UTF-8 in two.
 std::string Start(const std::string& text, size_t limit) {
@@ -65,22 +59,7 @@ WorkerAbilities AbilitiesOf(const v1::RegisterRequest& request) {
   return abilities;
 }
 
-void SetTask(const TaskRecord& record, v1::LeaseResponse& response) {
-  v1::Task* task = response.mutable_task();
-  task->set_key(record.key);
-  task->set_kind(record.spec.kind);
-  task->mutable_settings()->insert(record.spec.settings.begin(), record.spec.settings.end());
-  task->mutable_inputs()->insert(record.spec.inputs.begin(), record.spec.inputs.end());
-  response.set_attempt(record.attempt);
-  response.set_checkpoint_sha256(record.checkpoint);
-}
-
 }  // namespace
-
-absl::Status WorkersService::Touch(const std::string& worker) {
-  if (context_.workers.Touch(worker, absl::Now())) return absl::OkStatus();
-  return absl::UnauthenticatedError("unknown worker: register again");
-}
 
 grpc::Status WorkersService::Register(grpc::ServerContext*, const v1::RegisterRequest* request,
                                       v1::RegisterResponse* response) {
@@ -109,50 +88,9 @@ grpc::Status WorkersService::Register(grpc::ServerContext*, const v1::RegisterRe
   return ToGrpcStatus(context_.workflow.WorkersChanged(absl::Now()));
 }
 
-grpc::Status WorkersService::Lease(grpc::ServerContext* call, const v1::LeaseRequest* request,
-                                   v1::LeaseResponse* response) {
-  const std::string& worker = request->worker_id();
-  const WaitingCall waiting(context_);
-  if (!waiting.granted()) {
-    return ToGrpcStatus(absl::ResourceExhaustedError("too many calls wait; try again later"));
-  }
-  const absl::Time until = absl::Now() + std::clamp(ToDuration(request->wait()),
-                                                    absl::ZeroDuration(), kLongestLeaseWait);
-  const int64_t ticket = context_.workers.NextTicket(worker);
-  const auto still_there = [&] {
-    return !call->IsCancelled() && context_.workers.IsCurrent(worker, ticket);
-  };
-  const auto woken = std::make_shared<WakeFlag>();
-  for (;;) {
-    ChangeNotifier::Subscription queued = context_.workflow.changes().OnTaskQueued(
-        [&workers = context_.workers, worker](const TaskSpec& task) {
-          const auto record = workers.Find(worker);
-          return record && Lacks(record->abilities, NeedsOf(task)).empty();
-        },
-        [woken] { woken->Set(); });
-    absl::Status known = Touch(worker);
-    if (!known.ok()) return ToGrpcStatus(known);
-    if (context_.workflow.draining()) {
-      response->set_draining(true);
-      return grpc::Status::OK;
-    }
-    absl::StatusOr<std::optional<TaskRecord>> task =
-        context_.workflow.Lease(worker, still_there, absl::Now());
-    if (!task.ok()) return ToGrpcStatus(task.status());
-    if (task->has_value()) {
-      SetTask(**task, *response);
-      return grpc::Status::OK;
-    }
-    const absl::Duration left = until - absl::Now();
-    if (left <= absl::ZeroDuration() || !still_there() || context_.closing) return grpc::Status::OK;
-    woken->Wait(std::min(left, kLongestWait));
-    if (still_there()) queued.Take();
-  }
-}
-
 grpc::Status WorkersService::Heartbeat(grpc::ServerContext*, const v1::HeartbeatRequest* request,
                                        v1::HeartbeatResponse* response) {
-  absl::Status known = Touch(request->worker_id());
+  absl::Status known = TouchWorker(context_.workers, request->worker_id());
   if (!known.ok()) return ToGrpcStatus(known);
   absl::StatusOr<bool> cancel =
       context_.workflow.Heartbeat({.worker = request->worker_id(),
@@ -168,7 +106,7 @@ grpc::Status WorkersService::Heartbeat(grpc::ServerContext*, const v1::Heartbeat
 
 grpc::Status WorkersService::Report(grpc::ServerContext*, const v1::ReportRequest* request,
                                     v1::ReportResponse*) {
-  absl::Status status = Touch(request->worker_id());
+  absl::Status status = TouchWorker(context_.workers, request->worker_id());
   if (!status.ok()) return ToGrpcStatus(status);
   const Workflow::LeaseName lease{.worker = request->worker_id(),
                                   .task_key = request->task_key(),

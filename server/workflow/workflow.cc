@@ -251,7 +251,6 @@ absl::Status Workflow::ReportSuccess(const LeaseName& lease, const TaskOutputs& 
   });
   if (!status.ok() || !applied) return status;
   metrics_.CountLeftOutPairs(results.pairs_left_out());
-  if (before->spec.kind == "figures") metrics_.SetFigures(results.figures);
   return status;
 }
 

@@ -31,8 +31,9 @@ class AgreementTest : public testing::Test {
         if (!put.ok()) return put.status();
       }
     }
-    auto checked =
-        CheckDatasetManifest(MakeManifest(scanned, *files), *blobs_, [] { return false; });
+    v1::CreateDatasetRequest request;
+    *request.mutable_manifest() = MakeManifest(scanned, *files);
+    auto checked = CheckDatasetManifest(request, *blobs_, [] { return false; });
     if (!checked.ok()) return checked.status();
     return ParseManifest(checked->manifest);
   }
@@ -143,7 +144,8 @@ TEST_F(AgreementTest, RandomDamagedFilesAreRefusedWithReasonAndRemedyOrTakenByBo
 
 TEST_F(AgreementTest, EveryRefusalByTheHeaderIsTheSameOnBothSides) {
   for (const FormatKind& kind : AllFormatKinds()) {
-    v1::Manifest manifest;
+    v1::CreateDatasetRequest request;
+    v1::Manifest& manifest = *request.mutable_manifest();
     v1::Label* label = manifest.add_labels();
     label->set_name("polyp");
     label->set_value(255);
@@ -157,7 +159,7 @@ TEST_F(AgreementTest, EveryRefusalByTheHeaderIsTheSameOnBothSides) {
     ASSERT_TRUE(blobs_->Put(mask).ok());
     const absl::Status rule = ProbeFile(mask, FileRole::kMask).status();
     if (rule.ok()) continue;
-    const auto checked = CheckDatasetManifest(manifest, *blobs_, [] { return false; });
+    const auto checked = CheckDatasetManifest(request, *blobs_, [] { return false; });
     ASSERT_FALSE(checked.ok()) << kind.name;
     EXPECT_NE(std::string(checked.status().message()).find(std::string(rule.message())),
               std::string::npos)

@@ -24,8 +24,8 @@ def test_coordinator_counts_jobs_tasks_workers_and_bytes(new_service, data):
     service.afctl("job", "watch", start_job(service, data))
     poll(lambda: value(scrape(address), 'alignflow_jobs{state="succeeded"}'), 30, "a job that has succeeded")
     text = scrape(address)
-    for name in ("alignflow_tasks", "alignflow_workers", "alignflow_blob_bytes_in_total",
-                 "alignflow_blob_bytes_out_total", "alignflow_rpc_duration_seconds_count",
+    for name in ("alignflow_tasks", "alignflow_workers", 'alignflow_blob_bytes_total{direction="received"}',
+                 'alignflow_blob_bytes_total{direction="sent"}', "alignflow_rpc_duration_seconds_count",
                  "alignflow_task_queue_wait_seconds_count"):
         assert value(text, name), name
     assert value(text, 'alignflow_lease_ends_total{outcome="lost"}') == 0

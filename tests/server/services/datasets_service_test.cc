@@ -2,6 +2,8 @@
 
 #include <functional>
 
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/util/delimited_message_util.h"
 #include "tests/server/coordinator_fixture.h"
 
 namespace alignflow {
@@ -53,6 +55,40 @@ TEST_F(DatasetsServiceTest, DescribesWhatItWasGiven) {
   EXPECT_EQ(dataset.background(), 0);
   EXPECT_GT(dataset.size_bytes(), 0);
   EXPECT_GT(dataset.create_time().seconds(), 0);
+}
+
+TEST_F(DatasetsServiceTest, ItemsMayComeAsABlob) {
+  const v1::Manifest manifest = ManifestOf(3);
+  v1::CreateDatasetRequest request;
+  request.set_dataset_id("large");
+  *request.mutable_manifest() = manifest;
+  request.mutable_manifest()->clear_items();
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    for (const v1::DatasetItem& item : manifest.items()) {
+      google::protobuf::util::SerializeDelimitedToZeroCopyStream(item, &stream);
+    }
+  }
+  const auto create = [&](const std::string& blob) {
+    *request.mutable_items() = Upload(blob);
+    v1::Dataset dataset;
+    absl::Status status = Call(*datasets_, &v1::Datasets::Stub::CreateDataset, request, &dataset);
+    return status.ok() ? absl::StatusOr<v1::Dataset>(dataset) : status;
+  };
+  v1::Dataset inline_items;
+  ASSERT_EQ(CreateDataset("small", manifest, &inline_items), absl::OkStatus());
+  EXPECT_EQ(create(bytes).value().digest(), inline_items.digest());
+  for (const std::string& bad : {bytes + "\x05", bytes.substr(0, bytes.size() - 1),
+                                 std::string(11, '\xff'), std::string()}) {
+    const absl::Status status = create(bad).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  }
+  request.mutable_items()->set_sha256(std::string(64, '0'));
+  v1::Dataset dataset;
+  const absl::Status missing =
+      Call(*datasets_, &v1::Datasets::Stub::CreateDataset, request, &dataset);
+  EXPECT_TRUE(absl::IsFailedPrecondition(missing)) << missing;
 }
 
 TEST_F(DatasetsServiceTest, TheDigestIsOfTheContentAndNotOfNameOrOrder) {
