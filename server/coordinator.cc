@@ -180,8 +180,7 @@ void Coordinator::Drain(absl::Duration patience) {
   workflow_.Drain();
   const absl::Time deadline = absl::Now() + patience;
   while (absl::Now() < deadline) {
-    absl::StatusOr<bool> idle = workflow_.Idle();
-    if (!idle.ok() || *idle) return;
+    if (workflow_.Idle()) return;
     ended->Wait(deadline - absl::Now());
   }
 }
@@ -203,8 +202,9 @@ void Coordinator::Maintain(absl::Time now) {
   calls_.Tick(now);
   LogError("expiring leases", workflow_.ExpireLeases(now));
   if (workers_.DropSilent(now, options_.lease.duration) > 0) {
-    LogError("telling queued jobs", workflow_.WorkersChanged(now));
+    workflow_.WorkersChanged();
   }
+  LogError("taking jobs further", workflow_.GoOn(now));
   metrics_.SetWorkers(workers_.size());
   metrics_.SetOpenCalls(calls_.limits().open());
   LogError("counting", catalog_->Read([&](Sql& sql) {

@@ -123,9 +123,12 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::filesystem::pa
   }
 }
 
-absl::Status Catalog::Transact(const std::function<absl::Status(Sql&)>& body) {
+absl::Status Catalog::Transact(const std::function<absl::Status(Sql&)>& body,
+                               const std::function<void()>& committed) {
   absl::MutexLock lock(&write_mutex_);
-  return RunTransaction(*writer_, body);
+  absl::Status status = RunTransaction(*writer_, body);
+  if (status.ok()) committed();
+  return status;
 }
 
 absl::Status Catalog::Read(const std::function<absl::Status(Sql&)>& body) {

@@ -45,8 +45,11 @@ class Catalog final : public CatalogReader {
 
   // Runs `body` in a transaction: commits if it returns OK, otherwise leaves everything as it was.
   // Returns body's status, or ResourceExhausted (disk full), DataLoss (damaged file) or Internal.
-  // `body` must not call Transact.
-  absl::Status Transact(const std::function<absl::Status(Sql&)>& body);
+  // `body` must not call Transact. `committed` is called after the commit and before the next
+  // transaction.
+  absl::Status Transact(
+      const std::function<absl::Status(Sql&)>& body,
+      const std::function<void()>& committed = [] {});
 
   absl::Status Read(const std::function<absl::Status(Sql&)>& body) override;
 

@@ -107,30 +107,30 @@ void UpdateJob(Sql& sql, const JobRecord& record) {
       soci::use(ended), soci::use(record.id);
 }
 
+void UpdateSettings(Sql& sql, const JobRecord& record) {
+  const std::string settings = ToColumn(record.settings);
+  sql << "UPDATE jobs SET settings = :settings WHERE id = :id", soci::use(settings),
+      soci::use(record.id);
+}
+
 void AddEvent(Sql& sql, const std::string& id, absl::Time now) {
   const int64_t time = ToColumn(now);
   sql << "UPDATE jobs SET last_event = last_event + 1, event_time = :time WHERE id = :id",
       soci::use(time), soci::use(id);
 }
 
-void AddEventToQueuedJobs(Sql& sql, absl::Time now) {
+void AddEventToUnfinishedJobs(Sql& sql, absl::Time now) {
   const int64_t time = ToColumn(now);
-  sql << "UPDATE jobs SET last_event = last_event + 1, event_time = :time WHERE state = 'queued'",
+  sql << "UPDATE jobs SET last_event = last_event + 1, event_time = :time WHERE state IN "
+         "('queued', 'running')",
       soci::use(time);
-}
-
-int64_t LastEvent(Sql& sql, const std::string& id) {
-  int64_t event = 0;
-  sql << "SELECT COALESCE(MAX(last_event), 0) FROM jobs WHERE id = :id", soci::use(id),
-      soci::into(event);
-  return event;
 }
 
 std::map<JobState, int64_t> CountJobs(Sql& sql) {
   std::string state;
   int64_t count = 0;
-  soci::statement select = (sql.prepare << "SELECT state, COUNT(*) FROM jobs GROUP BY state",
-                            soci::into(state), soci::into(count));
+  soci::statement select =
+      (sql.prepare << "SELECT state, jobs FROM job_counts", soci::into(state), soci::into(count));
   select.execute();
   std::map<JobState, int64_t> counts;
   while (select.fetch()) counts[JobStateOf(state)] = count;

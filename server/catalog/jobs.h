@@ -9,7 +9,8 @@
 #include "server/catalog/catalog.h"
 #include "server/catalog/records.h"
 
-// The tables of jobs and of the tasks' places in them. Within Catalog::Transact only.
+// The tables of jobs, of their stages and of the tasks' places in them. Within Catalog::Transact
+// only.
 namespace alignflow {
 
 // The id and the request id must be free. Sets record.sequence.
@@ -19,38 +20,49 @@ std::optional<JobRecord> FindJobByRequest(Sql& sql, const std::string& request_i
 // Newest first, those with a sequence below `before`.
 std::vector<JobRecord> ListJobs(Sql& sql, int64_t before, int limit);
 std::vector<ReferenceRecord> ReferencesOfJob(Sql& sql, const std::string& id);
-// Writes state, warnings, error and times; the rest of a job never changes.
+// Writes state, warnings, error and times; the rest of a job never changes, but for settings that
+// were not there when it was created.
 void UpdateJob(Sql& sql, const JobRecord& record);
+void UpdateSettings(Sql& sql, const JobRecord& record);
 // Gives the job's next event a number and a time.
 void AddEvent(Sql& sql, const std::string& id, absl::Time now);
-// The same for every queued job: why it waits may have changed.
-void AddEventToQueuedJobs(Sql& sql, absl::Time now);
-// 0 if there is no such job.
-int64_t LastEvent(Sql& sql, const std::string& id);
+// The same for every unfinished job. For the coordinator's start.
+void AddEventToUnfinishedJobs(Sql& sql, absl::Time now);
 std::map<JobState, int64_t> CountJobs(Sql& sql);
 
+// A stage that the job will go through, and how many tasks it has.
+void InsertJobStage(Sql& sql, const std::string& job, const std::string& stage, int order,
+                    int tasks);
+// In order.
+std::vector<StageCount> CountStages(Sql& sql, const std::string& job);
+
+// Puts a task at a place of the job. The job waits for it unless it is reused.
 void InsertJobTask(Sql& sql, const std::string& job, const JobTaskRecord& place);
-// Says which task stands at (job, stage, ordinal).
-void NameJobTask(Sql& sql, const std::string& job, const JobTaskRecord& place);
 std::optional<JobTaskRecord> FindJobTask(Sql& sql, const std::string& job, const std::string& stage,
                                          int ordinal);
-// Stages with tasks that are not named yet, in order.
-std::vector<std::string> UnnamedStages(Sql& sql, const std::string& job);
-// One row per stage and state, in order of stages.
-std::vector<StageCount> CountStages(Sql& sql, const std::string& job);
-// Number of tasks by stage.
-std::map<std::string, int> StageSizes(Sql& sql, const std::string& job);
-// Whether every task of the job is named and has succeeded.
-bool AllTasksDone(Sql& sql, const std::string& job);
+// How many of the stage's places below `end` the job waits for no longer.
+int64_t CountDone(Sql& sql, const std::string& job, const std::string& stage, int end);
+// The outputs of the stage's tasks [first, first + count) by ordinal; those without are left away.
+std::map<int, TaskOutputs> OutputsOfPart(Sql& sql, const std::string& job, const std::string& stage,
+                                         int first, int count);
+// The job's tasks that run and that it waits for.
+std::vector<RunningTask> RunningTasksOfJob(Sql& sql, const std::string& job);
+// A failed task that the job waits for.
+std::optional<JobTaskRecord> FailedTaskOfJob(Sql& sql, const std::string& job);
+
+// From now on no job waits for the task; the job for no task.
+void CloseTask(Sql& sql, const std::string& task_key);
+void CloseJob(Sql& sql, const std::string& job);
+
 // Queued and running jobs, oldest first.
 std::vector<std::string> UnfinishedJobs(Sql& sql);
-// Unfinished jobs with the task, oldest first.
+// Unfinished jobs that wait for the task's end, oldest first.
 std::vector<std::string> JobsWaitingFor(Sql& sql, const std::string& task_key);
-// The stage in which the job has the task; empty if it has it not.
-std::string StageOfTask(Sql& sql, const std::string& job, const std::string& task_key);
+// The oldest unfinished job with the task, whether or not it is done.
+std::optional<std::string> UnfinishedJobWithTask(Sql& sql, const std::string& task_key);
 // All jobs with the task, newest first.
 std::vector<std::string> JobsWithTask(Sql& sql, const std::string& task_key, int limit);
-// Queued and running tasks of the job that no unfinished job has.
+// Queued and running tasks of the job that no other job waits for.
 std::vector<std::string> UnwantedTasks(Sql& sql, const std::string& job);
 
 }  // namespace alignflow

@@ -10,7 +10,7 @@ namespace {
 
 using Statements = std::vector<const char*>;
 
-// Portable SQL: SQLite now, PostgreSQL later. Times are microseconds since 1970, 0 for none;
+// Times are microseconds since 1970, 0 for none;
 // digests are hexadecimal text. A migration that has been released is never edited: add another.
 const std::vector<Statements>& Migrations() {
   static const auto* const migrations = new std::vector<Statements>{
@@ -146,6 +146,136 @@ const std::vector<Statements>& Migrations() {
           R"(ALTER TABLE tasks ADD COLUMN model TEXT NOT NULL DEFAULT '')",
           R"(UPDATE tasks SET model = COALESCE(json_extract(settings, '$.weights'), '') WHERE
            kind <> 'figures')",
+      },
+      // Counters instead of counts, an order for the queue, and places made as a job reaches them.
+      {
+          R"(CREATE TABLE job_stages (
+           job_id TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+           stage TEXT NOT NULL,
+           stage_order BIGINT NOT NULL,
+           tasks BIGINT NOT NULL,
+           made BIGINT NOT NULL DEFAULT 0,
+           queued BIGINT NOT NULL DEFAULT 0,
+           running BIGINT NOT NULL DEFAULT 0,
+           succeeded BIGINT NOT NULL DEFAULT 0,
+           failed BIGINT NOT NULL DEFAULT 0,
+           cancelled BIGINT NOT NULL DEFAULT 0,
+           reused BIGINT NOT NULL DEFAULT 0,
+           step BIGINT NOT NULL DEFAULT 0,
+           total BIGINT NOT NULL DEFAULT 0,
+           tasks_with_total BIGINT NOT NULL DEFAULT 0,
+           pairs BIGINT NOT NULL DEFAULT 0,
+           pairs_left_out BIGINT NOT NULL DEFAULT 0,
+           retries BIGINT NOT NULL DEFAULT 0,
+           start_time BIGINT NOT NULL DEFAULT 0,
+           end_time BIGINT NOT NULL DEFAULT 0,
+           latest_task TEXT NOT NULL DEFAULT '',
+           PRIMARY KEY (job_id, stage)))",
+          R"(INSERT INTO job_stages (job_id, stage, stage_order, tasks)
+           SELECT job_id, stage, MIN(stage_order), COUNT(*) FROM job_tasks GROUP BY job_id, stage)",
+          R"(ALTER TABLE job_tasks ADD COLUMN open BIGINT NOT NULL DEFAULT 0)",
+          R"(CREATE TABLE places (job_id TEXT, stage TEXT, ordinal BIGINT, stage_order BIGINT,
+           task_key TEXT, reused BIGINT, open BIGINT))",
+          R"(INSERT INTO places SELECT jt.job_id, jt.stage, jt.ordinal, jt.stage_order, jt.task_key,
+           jt.reused, CASE WHEN j.state IN ('queued', 'running') AND t.state <> 'succeeded' THEN 1
+           ELSE 0 END FROM job_tasks jt JOIN jobs j ON j.id = jt.job_id JOIN tasks t ON t.task_key =
+           jt.task_key)",
+          R"(DELETE FROM job_tasks)",
+          R"(CREATE INDEX job_tasks_open ON job_tasks (task_key) WHERE open = 1)",
+          R"(CREATE INDEX job_tasks_open_by_job ON job_tasks (job_id) WHERE open = 1)",
+          R"(ALTER TABLE tasks ADD COLUMN job_rank BIGINT NOT NULL DEFAULT 0)",
+          R"(ALTER TABLE tasks ADD COLUMN stage_rank BIGINT NOT NULL DEFAULT 0)",
+          R"(ALTER TABLE tasks ADD COLUMN ordinal_rank BIGINT NOT NULL DEFAULT 0)",
+          R"(UPDATE tasks SET job_rank = ranks.job, stage_rank = ranks.stage, ordinal_rank =
+           ranks.place FROM (SELECT p.task_key AS ranked, MIN(j.sequence) AS job, p.stage_order AS
+           stage, p.ordinal AS place FROM places p JOIN jobs j ON j.id = p.job_id WHERE p.open = 1
+           GROUP BY p.task_key) AS ranks WHERE tasks.task_key = ranks.ranked)",
+          R"(CREATE INDEX tasks_queue ON tasks (job_rank, stage_rank, ordinal_rank)
+           WHERE state = 'queued')",
+          R"(CREATE INDEX tasks_by_kind ON tasks (kind))",
+          R"(CREATE INDEX tasks_by_checkpoint ON tasks (checkpoint) WHERE checkpoint <> '')",
+          R"(CREATE INDEX task_outputs_by_blob ON task_outputs (blob))",
+          R"(CREATE INDEX models_by_task ON models (task_key))",
+          R"(CREATE INDEX datasets_by_digest ON datasets (digest))",
+          R"(CREATE TABLE task_counts (state TEXT PRIMARY KEY, tasks BIGINT NOT NULL))",
+          R"(INSERT INTO task_counts VALUES ('queued', 0), ('running', 0), ('succeeded', 0),
+           ('failed', 0), ('cancelled', 0))",
+          R"(UPDATE task_counts SET tasks = (SELECT COUNT(*) FROM tasks WHERE tasks.state =
+           task_counts.state))",
+          R"(CREATE TABLE job_counts (state TEXT PRIMARY KEY, jobs BIGINT NOT NULL))",
+          R"(INSERT INTO job_counts VALUES ('queued', 0), ('running', 0), ('succeeded', 0),
+           ('failed', 0), ('cancelled', 0))",
+          R"(UPDATE job_counts SET jobs = (SELECT COUNT(*) FROM jobs WHERE jobs.state =
+           job_counts.state))",
+          R"(CREATE TRIGGER jobs_added AFTER INSERT ON jobs BEGIN
+           UPDATE job_counts SET jobs = jobs + 1 WHERE state = NEW.state; END)",
+          R"(CREATE TRIGGER jobs_moved AFTER UPDATE OF state ON jobs WHEN OLD.state <> NEW.state BEGIN
+           UPDATE job_counts SET jobs = jobs + (CASE WHEN state = NEW.state THEN 1 ELSE -1 END)
+           WHERE state IN (OLD.state, NEW.state); END)",
+          R"(CREATE TRIGGER jobs_removed AFTER DELETE ON jobs BEGIN
+           UPDATE job_counts SET jobs = jobs - 1 WHERE state = OLD.state; END)",
+          R"(CREATE TRIGGER tasks_added AFTER INSERT ON tasks BEGIN
+           UPDATE task_counts SET tasks = tasks + 1 WHERE state = NEW.state; END)",
+          R"(CREATE TRIGGER tasks_moved AFTER UPDATE OF state ON tasks WHEN OLD.state <> NEW.state
+           BEGIN
+           UPDATE task_counts SET tasks = tasks + (CASE WHEN state = NEW.state THEN 1 ELSE -1 END)
+           WHERE state IN (OLD.state, NEW.state); END)",
+          R"(CREATE TRIGGER tasks_removed AFTER DELETE ON tasks BEGIN
+           UPDATE task_counts SET tasks = tasks - 1 WHERE state = OLD.state; END)",
+          // A task that two places of a stage have counts twice. Steps count while it does not run,
+          // times and retries where it was not reused. The last failure of a failed task led to no
+          // new lease.
+          R"(CREATE TRIGGER job_tasks_added AFTER INSERT ON job_tasks BEGIN
+           UPDATE job_stages SET
+             made = made + 1,
+             queued = queued + (t.state = 'queued'),
+             running = running + (t.state = 'running'),
+             succeeded = succeeded + (t.state = 'succeeded'),
+             failed = failed + (t.state = 'failed'),
+             cancelled = cancelled + (t.state = 'cancelled'),
+             reused = reused + NEW.reused,
+             step = job_stages.step + t.step * (t.state <> 'running' AND t.total > 0),
+             total = job_stages.total + t.total * (t.state <> 'running'),
+             tasks_with_total = tasks_with_total + (t.state <> 'running' AND t.total > 0),
+             pairs = job_stages.pairs + t.pairs,
+             pairs_left_out = job_stages.pairs_left_out + t.pairs_left_out,
+             retries = retries + CASE WHEN NEW.reused = 1 THEN 0
+               ELSE t.failures + t.losses - (t.state = 'failed') END,
+             start_time = CASE WHEN NEW.reused = 1 OR t.start_time = 0 THEN job_stages.start_time
+               WHEN job_stages.start_time = 0 THEN t.start_time
+               ELSE MIN(job_stages.start_time, t.start_time) END,
+             end_time = CASE WHEN NEW.reused = 1 THEN job_stages.end_time
+               ELSE MAX(job_stages.end_time, t.end_time) END,
+             latest_task = CASE WHEN t.start_time > 0 THEN t.task_key ELSE latest_task END
+           FROM (SELECT * FROM tasks WHERE task_key = NEW.task_key) AS t
+           WHERE job_stages.job_id = NEW.job_id AND job_stages.stage = NEW.stage; END)",
+          R"(CREATE TRIGGER tasks_counted AFTER UPDATE ON tasks BEGIN
+           UPDATE job_stages SET
+             queued = queued + p.n * ((NEW.state = 'queued') - (OLD.state = 'queued')),
+             running = running + p.n * ((NEW.state = 'running') - (OLD.state = 'running')),
+             succeeded = succeeded + p.n * ((NEW.state = 'succeeded') - (OLD.state = 'succeeded')),
+             failed = failed + p.n * ((NEW.state = 'failed') - (OLD.state = 'failed')),
+             cancelled = cancelled + p.n * ((NEW.state = 'cancelled') - (OLD.state = 'cancelled')),
+             step = step + p.n * (NEW.step * (NEW.state <> 'running' AND NEW.total > 0)
+               - OLD.step * (OLD.state <> 'running' AND OLD.total > 0)),
+             total = total + p.n * (NEW.total * (NEW.state <> 'running')
+               - OLD.total * (OLD.state <> 'running')),
+             tasks_with_total = tasks_with_total + p.n * ((NEW.state <> 'running' AND NEW.total > 0)
+               - (OLD.state <> 'running' AND OLD.total > 0)),
+             pairs = pairs + p.n * (NEW.pairs - OLD.pairs),
+             pairs_left_out = pairs_left_out + p.n * (NEW.pairs_left_out - OLD.pairs_left_out),
+             retries = retries + p.n * (NEW.failures + NEW.losses - (NEW.state = 'failed')
+               - OLD.failures - OLD.losses + (OLD.state = 'failed')),
+             start_time = CASE WHEN NEW.start_time = 0 THEN start_time
+               WHEN start_time = 0 THEN NEW.start_time ELSE MIN(start_time, NEW.start_time) END,
+             end_time = MAX(end_time, NEW.end_time),
+             latest_task = CASE WHEN NEW.start_time > 0 THEN NEW.task_key ELSE latest_task END
+           FROM (SELECT job_id, stage, COUNT(*) AS n FROM job_tasks WHERE task_key = NEW.task_key
+             AND open = 1 GROUP BY job_id, stage) AS p
+           WHERE job_stages.job_id = p.job_id AND job_stages.stage = p.stage; END)",
+          R"(INSERT INTO job_tasks (job_id, stage, ordinal, stage_order, task_key, reused, open)
+           SELECT job_id, stage, ordinal, stage_order, task_key, reused, open FROM places)",
+          R"(DROP TABLE places)",
       }};
   return *migrations;
 }
@@ -154,7 +284,7 @@ const std::vector<Statements>& Migrations() {
 
 int NewestSchemaVersion() { return static_cast<int>(Migrations().size()); }
 
-absl::Status Migrate(Sql& sql) {
+absl::Status Migrate(Sql& sql, int newest) {
   sql << "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";
   int version = 0;
   sql << "SELECT COALESCE(MAX(version), 0) FROM schema_version", soci::into(version);
@@ -163,7 +293,7 @@ absl::Status Migrate(Sql& sql) {
         absl::StrCat("the schema has version ", version, ", this program knows up to ",
                      NewestSchemaVersion(), "; run the newer AlignFlow that wrote it"));
   }
-  for (; version < NewestSchemaVersion(); ++version) {
+  for (; version < newest; ++version) {
     soci::transaction transaction(sql);
     for (const char* statement : Migrations()[version]) sql << statement;
     const int now = version + 1;

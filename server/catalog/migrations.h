@@ -6,12 +6,12 @@
 
 namespace alignflow {
 
-// Brings the schema to the newest version, each step in a transaction of its own.
-// FailedPrecondition if it is newer than this program. Throws soci::soci_error.
-absl::Status Migrate(Sql& sql);
-
 // The newest version: the number of migrations there are.
 int NewestSchemaVersion();
+
+// Brings the schema to a version, the newest but in tests, each step in a transaction of its own.
+// FailedPrecondition if it is newer than this program. Throws soci::soci_error.
+absl::Status Migrate(Sql& sql, int version = NewestSchemaVersion());
 
 }  // namespace alignflow
 

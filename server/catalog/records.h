@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_SERVER_CATALOG_RECORDS_H_
 #define ALIGNFLOW_SERVER_CATALOG_RECORDS_H_
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -63,9 +64,19 @@ struct JobRecord {
   absl::Time event_time = absl::UnixEpoch();
 };
 
+// A task's turn among those that are queued, the least first: the oldest job that wants it, and its
+// place there.
+struct TaskRank {
+  int64_t job = 0;  // its sequence
+  int stage = 0;
+  int ordinal = 0;
+  auto operator<=>(const TaskRank&) const = default;
+};
+
 struct TaskRecord {
   std::string key;  // TaskKey(spec)
   TaskSpec spec;
+  TaskRank rank;
   TaskState state = TaskState::kQueued;
   // The lease. `attempt` numbers the leases of this task and never falls; `worker` is empty where
   // the coordinator has restarted and no worker has claimed the lease again.
@@ -85,30 +96,39 @@ struct TaskRecord {
   absl::Time end_time = absl::UnixEpoch();
 };
 
-// One task's place in a job. `task_key` is empty until its inputs are known.
+// One task's place in a job. Places are made as the job reaches them.
 struct JobTaskRecord {
   std::string stage;
-  int stage_order = 0;
   int ordinal = 0;
   std::string task_key;
-  bool reused = false;
+  bool reused = false;  // its result was there
 };
 
-// The tasks of one stage of a job that are in the same state.
+// A stage of a job, as the catalog counts it while the job goes on; what becomes of its tasks after
+// the job's end changes nothing any more.
 struct StageCount {
   std::string stage;
-  int stage_order = 0;
-  bool named = false;  // false: the tasks' inputs are not there yet, and `state` means nothing
-  TaskState state = TaskState::kQueued;
-  int64_t tasks = 0;
+  int order = 0;
+  int64_t tasks = 0;  // that the stage has
+  int64_t made = 0;   // places
+  // Places by the state of their task.
+  int64_t queued = 0, running = 0, succeeded = 0, failed = 0, cancelled = 0;
   int64_t reused = 0;
-  int64_t step = 0, total = 0;  // sums over the tasks whose total is known
-  int64_t tasks_with_total = 0;
+  // Sums over the tasks that do not run and whose total is known. Those that run are known to
+  // server/workflow/live_state.h.
+  int64_t step = 0, total = 0, tasks_with_total = 0;
   int64_t pairs = 0;
   int64_t pairs_left_out = 0;
   int64_t retries = 0;
   absl::Time start_time = absl::UnixEpoch();  // earliest, of those not reused
   absl::Time end_time = absl::UnixEpoch();    // latest, of those not reused
+  TaskProgress latest;                        // values and note of the task that ended last
+};
+
+// A task of a job that runs.
+struct RunningTask {
+  std::string stage;
+  std::string key;
 };
 
 // A pair, a pair that failed the gates (left_out says why; it may lack image and mask), or a new

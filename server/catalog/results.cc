@@ -76,8 +76,16 @@ std::optional<ModelRecord> FindModel(Sql& sql, const std::string& id) {
   return FirstOf(FetchModels(sql, "WHERE id = :id", id, 1));
 }
 
-std::optional<ModelRecord> FindModelOfTask(Sql& sql, const std::string& task_key) {
-  return FirstOf(FetchModels(sql, "WHERE task_key = :task", task_key, 1));
+std::map<std::string, std::string> ModelsOfJob(Sql& sql, const std::string& job) {
+  std::string stage, model;
+  soci::statement select =
+      (sql.prepare << "SELECT jt.stage, m.id FROM job_tasks jt JOIN models m ON m.task_key = "
+                      "jt.task_key WHERE jt.job_id = :job AND jt.stage IN ('fit', 'align')",
+       soci::use(job), soci::into(stage), soci::into(model));
+  select.execute();
+  std::map<std::string, std::string> models;
+  while (select.fetch()) models[stage] = model;
+  return models;
 }
 
 std::vector<ModelRecord> ListModels(Sql& sql, int64_t before, int limit) {
@@ -90,8 +98,9 @@ void DeleteModel(Sql& sql, const std::string& id) {
 
 bool TasksReferTo(Sql& sql, const std::string& blob) {
   int found = 0;
-  sql << "SELECT 1 FROM tasks WHERE checkpoint = :checkpoint UNION ALL SELECT 1 FROM task_outputs "
-         "WHERE blob = :blob LIMIT 1",
+  sql << "SELECT 1 FROM tasks WHERE checkpoint = :checkpoint AND checkpoint <> '' UNION ALL SELECT "
+         "1 "
+         "FROM task_outputs WHERE blob = :blob LIMIT 1",
       soci::use(blob), soci::use(blob), soci::into(found);
   return sql.got_data();
 }

@@ -2,6 +2,7 @@
 #define ALIGNFLOW_SERVER_CATALOG_RESULTS_H_
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,7 +22,8 @@ std::vector<PairRecord> PairsOfTask(Sql& sql, const std::string& task_key);
 // A model that is there already gets the new weights. Sets record.sequence.
 void InsertModel(Sql& sql, ModelRecord& record);
 std::optional<ModelRecord> FindModel(Sql& sql, const std::string& id);
-std::optional<ModelRecord> FindModelOfTask(Sql& sql, const std::string& task_key);
+// The ids of the models that the job's stages fit and align have made, by stage.
+std::map<std::string, std::string> ModelsOfJob(Sql& sql, const std::string& job);
 // Newest first, those with a sequence below `before`.
 std::vector<ModelRecord> ListModels(Sql& sql, int64_t before, int limit);
 void DeleteModel(Sql& sql, const std::string& id);

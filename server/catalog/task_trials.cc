@@ -71,16 +71,14 @@ std::vector<std::string> TasksDue(Sql& sql, absl::Time after, absl::Time until) 
 }
 
 void AddLeaseEnd(Sql& sql, const std::string& task_key, LeaseOutcome outcome,
-                 const std::string& message, const std::string& job, absl::Time now) {
+                 const std::string& message, absl::Time now) {
   const std::string name(OutcomeName(outcome));
   const int64_t time = ToColumn(now);
   sql << "INSERT INTO lease_ends (job_id, stage, outcome, ends, message, time) SELECT DISTINCT "
-         "jt.job_id, jt.stage, :outcome, 1, :message, :time FROM job_tasks jt JOIN jobs j ON j.id "
-         "= jt.job_id WHERE jt.task_key = :task AND (j.state IN ('queued', 'running') OR j.id = "
-         ":job) ON CONFLICT (job_id, stage, outcome) DO UPDATE SET ends = ends + 1, message = "
-         "excluded.message, time "
-         "= excluded.time",
-      soci::use(name), soci::use(message), soci::use(time), soci::use(task_key), soci::use(job);
+         "job_id, stage, :outcome, 1, :message, :time FROM job_tasks WHERE task_key = :task AND "
+         "open = 1 ON CONFLICT (job_id, stage, outcome) DO UPDATE SET ends = ends + 1, message = "
+         "excluded.message, time = excluded.time",
+      soci::use(name), soci::use(message), soci::use(time), soci::use(task_key);
 }
 
 std::map<std::string, std::vector<LeaseEndCount>> LeaseEndsOfJob(Sql& sql, const std::string& job) {

@@ -27,10 +27,9 @@ struct LeaseEndCount {
   std::string message;
   absl::Time time = absl::UnixEpoch();
 };
-// Counts the end of a lease for every unfinished job that has the task, and for `job`, whose end
-// ends the lease; it may be empty.
+// Counts the end of a lease for every job that waits for the task.
 void AddLeaseEnd(Sql& sql, const std::string& task_key, LeaseOutcome outcome,
-                 const std::string& message, const std::string& job, absl::Time now);
+                 const std::string& message, absl::Time now);
 // By stage.
 std::map<std::string, std::vector<LeaseEndCount>> LeaseEndsOfJob(Sql& sql, const std::string& job);
 

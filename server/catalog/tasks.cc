@@ -49,9 +49,8 @@ struct TaskRow {
 constexpr char kSelect[] =
     "SELECT t.task_key, t.kind, t.settings, t.inputs, t.state, t.attempt, t.worker, "
     "t.lease_expires, t.reported, t.failures, t.losses, t.checkpoint, t.error, t.step, t.total, "
-    "t.progress_values, t.note, t.pairs, t.pairs_left_out, t.queue_time, t.start_time, t.end_time "
-    "FROM "
-    "tasks t ";
+    "t.progress_values, t.note, t.pairs, t.pairs_left_out, t.queue_time, t.start_time, t.end_time, "
+    "t.job_rank, t.stage_rank, t.ordinal_rank FROM tasks t ";
 
 // Visits the rows of "SELECT ... FROM tasks t" + `rest`, which has as many parameters as `values`,
 // until `visit` returns false.
@@ -83,6 +82,9 @@ void VisitTasks(Sql& sql, const std::function<bool(TaskRecord)>& visit, const st
   select.exchange(soci::into(row.queued));
   select.exchange(soci::into(row.started));
   select.exchange(soci::into(row.ended));
+  select.exchange(soci::into(row.record.rank.job));
+  select.exchange(soci::into(row.record.rank.stage));
+  select.exchange(soci::into(row.record.rank.ordinal));
   select.alloc();
   select.prepare(kSelect + rest);
   select.define_and_bind();
@@ -116,11 +118,14 @@ void InsertTask(Sql& sql, const TaskRecord& record) {
   const std::string model = NeedsOf(record.spec).model;
   sql << "INSERT INTO tasks (task_key, kind, settings, inputs, state, attempt, worker, "
          "lease_expires, reported, failures, losses, checkpoint, error, step, total, "
-         "progress_values, note, pairs, queue_time, start_time, end_time, model) VALUES (:task, "
-         ":kind, :settings, :inputs, :state, 0, '', 0, '', 0, 0, '', '', 0, 0, '{}', '', 0, "
-         ":queued, 0, 0, :model)",
+         "progress_values, note, pairs, queue_time, start_time, end_time, job_rank, stage_rank, "
+         "ordinal_rank, model) VALUES (:task, :kind, :settings, :inputs, :state, 0, '', 0, '', 0, "
+         "0, '', '', 0, 0, '{}', '', 0, :queued, 0, 0, :job_rank, :stage_rank, :ordinal_rank, "
+         ":model)",
       soci::use(record.key), soci::use(record.spec.kind), soci::use(row.settings),
-      soci::use(row.inputs), soci::use(row.state), soci::use(row.queued), soci::use(model);
+      soci::use(row.inputs), soci::use(row.state), soci::use(row.queued),
+      soci::use(record.rank.job), soci::use(record.rank.stage), soci::use(record.rank.ordinal),
+      soci::use(model);
 }
 
 std::optional<TaskRecord> FindTask(Sql& sql, const std::string& key) {
@@ -133,14 +138,16 @@ void UpdateTask(Sql& sql, const TaskRecord& record) {
          ":expires, reported = :reported, failures = :failures, losses = :losses, checkpoint = "
          ":checkpoint, error = :error, step = :step, total = :total, progress_values = :vals, "
          "note = :note, pairs = :pairs, pairs_left_out = :left_out, queue_time = :queued, "
-         "start_time = :started, end_time = "
-         ":ended WHERE task_key = :task",
+         "start_time = :started, end_time = :ended, job_rank = :job_rank, stage_rank = "
+         ":stage_rank, ordinal_rank = :ordinal_rank WHERE task_key = :task",
       soci::use(row.state), soci::use(record.attempt), soci::use(record.worker),
       soci::use(row.expires), soci::use(record.reported), soci::use(record.failures),
       soci::use(record.losses), soci::use(record.checkpoint), soci::use(record.error),
       soci::use(record.progress.step), soci::use(record.progress.total), soci::use(row.values),
       soci::use(record.progress.note), soci::use(record.pairs), soci::use(record.pairs_left_out),
-      soci::use(row.queued), soci::use(row.started), soci::use(row.ended), soci::use(record.key);
+      soci::use(row.queued), soci::use(row.started), soci::use(row.ended),
+      soci::use(record.rank.job), soci::use(record.rank.stage), soci::use(record.rank.ordinal),
+      soci::use(record.key);
 }
 
 std::optional<TaskRecord> NextQueuedTask(Sql& sql, const std::vector<std::string>& models,
@@ -152,19 +159,17 @@ std::optional<TaskRecord> NextQueuedTask(Sql& sql, const std::vector<std::string
     next = std::move(task);
     return false;
   };
-  VisitTasks(
-      sql, take_if_it_fits,
-      "JOIN job_tasks jt ON jt.task_key = t.task_key JOIN jobs j ON j.id = jt.job_id WHERE t.state "
-      "= 'queued' AND j.state IN ('queued', 'running') AND (t.model = '' OR instr(:known, '/' || "
-      "t.model || '/') > 0) ORDER BY j.sequence, jt.stage_order, jt.ordinal",
-      known);
+  VisitTasks(sql, take_if_it_fits,
+             "WHERE t.state = 'queued' AND (t.model = '' OR instr(:known, '/' || t.model || '/') > "
+             "0) ORDER BY t.job_rank, t.stage_rank, t.ordinal_rank",
+             known);
   return next;
 }
 
 std::optional<TaskRecord> QueuedTaskOfJob(Sql& sql, const std::string& job) {
   return FirstOf(FetchTasks(sql,
                             "JOIN job_tasks jt ON jt.task_key = t.task_key WHERE t.state = "
-                            "'queued' AND jt.job_id = :job LIMIT 1",
+                            "'queued' AND jt.job_id = :job AND jt.open = 1 LIMIT 1",
                             job));
 }
 
@@ -173,27 +178,11 @@ std::vector<TaskRecord> TasksInState(Sql& sql, TaskState state) {
   return FetchTasks(sql, "WHERE t.state = :state ORDER BY t.task_key", name);
 }
 
-std::vector<TaskRecord> RunningTasksOfJob(Sql& sql, const std::string& job) {
-  return FetchTasks(sql,
-                    "WHERE t.state = 'running' AND t.task_key IN (SELECT jt.task_key FROM "
-                    "job_tasks jt WHERE jt.job_id = :job) ORDER BY t.task_key",
-                    job);
-}
-
-std::optional<TaskRecord> LatestTaskOfStage(Sql& sql, const std::string& job,
-                                            const std::string& stage) {
-  return FirstOf(FetchTasks(sql,
-                            "JOIN job_tasks jt ON jt.task_key = t.task_key WHERE jt.job_id = :job "
-                            "AND jt.stage = :stage AND t.start_time > 0 ORDER BY t.end_time DESC, "
-                            "t.start_time DESC LIMIT 1",
-                            job, stage));
-}
-
 std::map<TaskState, int64_t> CountTasks(Sql& sql) {
   std::string state;
   int64_t count = 0;
-  soci::statement select = (sql.prepare << "SELECT state, COUNT(*) FROM tasks GROUP BY state",
-                            soci::into(state), soci::into(count));
+  soci::statement select =
+      (sql.prepare << "SELECT state, tasks FROM task_counts", soci::into(state), soci::into(count));
   select.execute();
   std::map<TaskState, int64_t> counts;
   while (select.fetch()) counts[TaskStateOf(state)] = count;

@@ -18,19 +18,13 @@ void InsertTask(Sql& sql, const TaskRecord& record);
 std::optional<TaskRecord> FindTask(Sql& sql, const std::string& key);
 // Writes everything but key and spec, which never change.
 void UpdateTask(Sql& sql, const TaskRecord& record);
-// The first queued task that `fits`: of the oldest unfinished job that has any, the first by stage
-// and ordinal. Tasks that load a model which is not among `models` are passed over without being
-// read.
+// The queued task of the least rank that `fits`. Tasks that load a model which is not among
+// `models` are passed over without being read.
 std::optional<TaskRecord> NextQueuedTask(Sql& sql, const std::vector<std::string>& models,
                                          const std::function<bool(const TaskRecord&)>& fits);
 // One of the job's queued tasks.
 std::optional<TaskRecord> QueuedTaskOfJob(Sql& sql, const std::string& job);
 std::vector<TaskRecord> TasksInState(Sql& sql, TaskState state);
-// The job's running tasks.
-std::vector<TaskRecord> RunningTasksOfJob(Sql& sql, const std::string& job);
-// The started task of the stage that ended last.
-std::optional<TaskRecord> LatestTaskOfStage(Sql& sql, const std::string& job,
-                                            const std::string& stage);
 std::map<TaskState, int64_t> CountTasks(Sql& sql);
 
 // Role -> digest. Empty if the task has none (any more).

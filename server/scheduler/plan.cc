@@ -17,10 +17,6 @@ JobShape ShapeOfJob(const PlanInput& job) {
   return ShapeOf(job.settings, !job.target_digest.empty(), job.pairs);
 }
 
-void AddPlaces(const std::string& stage, int count, std::vector<TaskPlace>& places) {
-  for (int i = 0; i < count; ++i) places.push_back({stage, i});
-}
-
 // Looks up outputs, and remembers the first that is not there.
 class OutputReader {
  public:
@@ -105,10 +101,12 @@ void GiveStatistics(OutputReader& outputs, TaskSpec& task) {
   task.inputs["statistics"] = outputs.Get({"describe", 0}, "statistics");
 }
 
-// The task once for each shard of `pairs` pairs.
-std::vector<TaskSpec> Sharded(TaskSpec task, int64_t pairs) {
+// The task once for each of the part's shards of `pairs` pairs.
+std::vector<TaskSpec> Sharded(TaskSpec task, int64_t pairs, const StagePart& part) {
   std::vector<TaskSpec> tasks;
-  for (int64_t first = 1; first <= pairs; first += kShardPairs) {
+  for (int64_t shard = part.first; shard < int64_t{part.first} + part.count; ++shard) {
+    const int64_t first = shard * kShardPairs + 1;
+    if (first > pairs) break;
     task.settings["first_pair"] = absl::StrCat(first);
     task.settings["last_pair"] = absl::StrCat(std::min(first + kShardPairs - 1, pairs));
     tasks.push_back(task);
@@ -116,11 +114,20 @@ std::vector<TaskSpec> Sharded(TaskSpec task, int64_t pairs) {
   return tasks;
 }
 
-void GiveMasks(const JobShape& shape, OutputReader& outputs, std::vector<TaskSpec>& shards) {
+void GiveMasks(const JobShape& shape, const StagePart& part, OutputReader& outputs,
+               std::vector<TaskSpec>& shards) {
   if (!shape.makes_masks) return;
   for (size_t i = 0; i < shards.size(); ++i) {
-    shards[i].inputs["masks"] = outputs.Get({"masks", static_cast<int>(i)}, "masks");
+    shards[i].inputs["masks"] = outputs.Get({"masks", part.first + static_cast<int>(i)}, "masks");
   }
+}
+
+// Those of a whole stage's tasks that are in the part.
+std::vector<TaskSpec> Within(const StagePart& part, std::vector<TaskSpec> tasks) {
+  const int size = static_cast<int>(tasks.size());
+  tasks.resize(std::min(part.first + part.count, size));
+  tasks.erase(tasks.begin(), tasks.begin() + std::min<int>(part.first, std::ssize(tasks)));
+  return tasks;
 }
 
 // Stage 1 recolours nothing, so that jobs with other shares of recoloured pairs use its images.
@@ -130,7 +137,7 @@ void MakeOfStage1(TaskSpec& task) {
 }
 
 std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
-                                    OutputReader& outputs) {
+                                    const StagePart& part, OutputReader& outputs) {
   TaskSpec task = SourceTask(job, shape, shape.transfers ? "transfer" : "generate", outputs);
   if (shape.transfers || shape.has_gates || shape.recolours || shape.frames_as_references) {
     task.inputs["references"] = job.references_digest;
@@ -148,8 +155,8 @@ std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
       MakeOfStage1(task);
     }
   }
-  std::vector<TaskSpec> tasks = Sharded(task, job.pairs);
-  GiveMasks(shape, outputs, tasks);
+  std::vector<TaskSpec> tasks = Sharded(task, job.pairs, part);
+  GiveMasks(shape, part, outputs, tasks);
   return tasks;
 }
 
@@ -162,7 +169,7 @@ bool IsOfStage2(absl::string_view setting) {
 // Images of stage 1 for the same masks. They are for the figures only, so no gates: such settings
 // are the preset's, whatever the job's are, so that jobs which differ in them share the images.
 std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
-                                   OutputReader& outputs) {
+                                   const StagePart& part, OutputReader& outputs) {
   TaskSpec task = SourceTask(job, shape, "generate", outputs);
   task.settings["framing"] = "none";  // figures look at views
   task.inputs["model"] = outputs.Get({"fit", 0}, "model");
@@ -174,8 +181,8 @@ std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
   }
   MakeOfStage1(task);
   if (task.settings.contains("gates.enabled")) task.settings["gates.enabled"] = "off";
-  std::vector<TaskSpec> tasks = Sharded(task, shape.compared_pairs);
-  GiveMasks(shape, outputs, tasks);
+  std::vector<TaskSpec> tasks = Sharded(task, shape.compared_pairs, part);
+  GiveMasks(shape, part, outputs, tasks);
   return tasks;
 }
 
@@ -274,14 +281,14 @@ int StageSize(const PlanInput& job, std::string_view stage) {
   return 1;
 }
 
-std::vector<TaskPlace> Prerequisites(const PlanInput& job, std::string_view stage) {
+std::vector<StagePart> Prerequisites(const PlanInput& job, std::string_view stage) {
   const JobShape shape = ShapeOfJob(job);
   const int forms = static_cast<int>(shape.evaluated.size());
-  std::vector<TaskPlace> places;
+  std::vector<StagePart> parts;
   const auto add = [&](bool needed, const char* needed_stage, int count = 1) {
-    if (needed) AddPlaces(needed_stage, count, places);
+    if (needed && count > 0) parts.push_back({.stage = needed_stage, .count = count});
   };
-  if (stage == "prepare") return places;
+  if (stage == "prepare") return parts;
   const bool trains_segmenters = stage == "baseline" || stage == "evaluate";
   const bool needs_target = stage == "figures" && !job.target_digest.empty();
   add(true, "prepare", trains_segmenters ? Prepared(job, shape) : needs_target ? 2 : 1);
@@ -310,11 +317,24 @@ std::vector<TaskPlace> Prerequisites(const PlanInput& job, std::string_view stag
     add(shape.compares, "compare", shape.compared_shards);
     add(true, "evaluate", 2 * forms * shape.evaluation_runs);
   }
-  return places;
+  return parts;
 }
 
-absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, std::string_view stage,
+std::vector<StagePart> InputsOf(const PlanInput& job, const StagePart& part) {
+  std::vector<StagePart> inputs = Prerequisites(job, part.stage);
+  if (part.stage != "generate" && part.stage != "compare") return inputs;
+  for (StagePart& input : inputs) {
+    if (input.stage != "masks") continue;
+    const int end = std::min(input.count, part.first + part.count);
+    input.first = part.first;
+    input.count = std::max(end - part.first, 0);
+  }
+  return inputs;
+}
+
+absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, const StagePart& part,
                                                  const std::map<TaskPlace, TaskOutputs>& outputs) {
+  const std::string& stage = part.stage;
   const JobShape shape = ShapeOfJob(job);
   OutputReader reader(outputs);
   std::vector<TaskSpec> tasks;
@@ -325,14 +345,14 @@ absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, std::stri
               .settings = {},
               .inputs = {{"source", reader.Get({"prepare", 0}, "packed")}}}};
   } else if (stage == "generate") {
-    tasks = GenerateTasks(job, shape, reader);
+    tasks = GenerateTasks(job, shape, part, reader);
   } else if (stage == "compare") {
-    tasks = CompareTasks(job, shape, reader);
+    tasks = CompareTasks(job, shape, part, reader);
   } else if (stage == "masks") {
     TaskSpec task = SourceTask(job, shape, "masks", reader);
     task.inputs["model"] = reader.Get({"fit-masks", 0}, "model");
     task.inputs["rules"] = reader.Get({"fit-masks", 0}, "rules");
-    tasks = Sharded(task, job.pairs);
+    tasks = Sharded(task, job.pairs, part);
   } else if (stage == "baseline") {
     tasks = BaselineTasks(job, shape, reader);
   } else if (stage == "evaluate") {
@@ -340,7 +360,7 @@ absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, std::stri
   } else if (stage == "figures") {
     tasks = {FiguresTask(job, shape, reader)};
   } else {
-    TaskSpec task = SourceTask(job, shape, std::string(stage), reader);
+    TaskSpec task = SourceTask(job, shape, stage, reader);
     const bool after_fit = stage == "rollout" || stage == "align";
     if (after_fit) task.inputs["model"] = reader.Get({"fit", 0}, "model");
     if (stage == "align") {
@@ -353,7 +373,8 @@ absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, std::stri
     tasks = {task};
   }
   if (!reader.status().ok()) return reader.status();
-  return tasks;
+  const bool has_part_only = stage == "generate" || stage == "compare" || stage == "masks";
+  return has_part_only ? tasks : Within(part, std::move(tasks));
 }
 
 }  // namespace alignflow

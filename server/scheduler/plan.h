@@ -61,13 +61,24 @@ std::vector<std::string> Stages(const PlanInput& job);
 // Number of tasks in a stage.
 int StageSize(const PlanInput& job, std::string_view stage);
 
-// The tasks that must have succeeded before those of `stage` can be named. Those that end last come
-// last.
-std::vector<TaskPlace> Prerequisites(const PlanInput& job, std::string_view stage);
+// The tasks of a stage with ordinals from `first` on, `count` of them.
+struct StagePart {
+  std::string stage;
+  int first = 0;
+  int count = 1;
+  bool operator==(const StagePart&) const = default;
+};
 
-// The stage's tasks by ordinal, given the outputs of its prerequisites. Internal if an output that
-// a prerequisite should have is not there.
-absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, std::string_view stage,
+// The tasks that must have succeeded before any of `stage` can be named.
+std::vector<StagePart> Prerequisites(const PlanInput& job, std::string_view stage);
+
+// Those of the prerequisites whose outputs the tasks of the part need: of a stage of many shards no
+// more than the part's own.
+std::vector<StagePart> InputsOf(const PlanInput& job, const StagePart& part);
+
+// The part's tasks by ordinal, given the outputs of its inputs. Internal if an output that one of
+// these should have is not there.
+absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, const StagePart& part,
                                                  const std::map<TaskPlace, TaskOutputs>& outputs);
 
 }  // namespace alignflow

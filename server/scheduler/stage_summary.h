@@ -25,11 +25,11 @@ struct StageSummary {
   absl::Time start_time = absl::UnixEpoch(), end_time = absl::UnixEpoch();
 };
 
-// The job's stages in order.
-std::vector<StageSummary> SummariseStages(JobState job, const std::vector<StageCount>& counts);
+// One stage of a job. The counts include the tasks that run.
+StageSummary Summarise(JobState job, const StageCount& count);
 
 // Why a queued job waits; empty if a worker is free and will take it at once. `busy_with` are the
-// names of the jobs that workers compute for.
+// names of the jobs that workers compute for; the first three are told.
 std::string WaitingReason(int workers, const std::vector<std::string>& busy_with);
 
 }  // namespace alignflow

@@ -9,8 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/status_conversion.h"
-#include "server/catalog/jobs.h"
-#include "server/catalog/tasks.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -24,12 +22,11 @@ struct Work {
 };
 
 // By worker.
-std::map<std::string, Work> WorkOf(Sql& sql) {
+std::map<std::string, Work> WorkOf(const LiveState& live) {
   std::map<std::string, Work> work;
-  for (const TaskRecord& task : TasksInState(sql, TaskState::kRunning)) {
-    const std::vector<std::string> jobs = JobsWaitingFor(sql, task.key);
-    work[task.worker] = {.kind = task.spec.kind,
-                         .job = jobs.empty() ? "" : absl::StrCat("jobs/", jobs.front())};
+  for (const LiveState::Lease& lease : live.Leases()) {
+    work[lease.worker] = {.kind = lease.kind,
+                          .job = lease.job.empty() ? "" : absl::StrCat("jobs/", lease.job)};
   }
   return work;
 }
@@ -100,12 +97,7 @@ grpc::Status FleetService::ListWorkers(grpc::ServerContext*, const v1::ListWorke
   }
   const int size =
       request->page_size() == 0 ? kDefaultPage : std::min(request->page_size(), kLargestPage);
-  std::map<std::string, Work> work;
-  absl::Status status = context_.catalog.Read([&](Sql& sql) {
-    work = WorkOf(sql);
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return ToGrpcStatus(status);
+  const std::map<std::string, Work> work = WorkOf(context_.workflow.live());
   const absl::Time now = absl::Now();
   const std::vector<WorkerRecord> page = context_.workers.List(request->page_token(), size);
   for (const WorkerRecord& worker : page) *response->add_workers() = WorkerProto(worker, work, now);
@@ -123,12 +115,7 @@ grpc::Status FleetService::SetWorkerMode(grpc::ServerContext*,
   const absl::Time now = absl::Now();
   absl::Status status = context_.workflow.SetWorkerMode(*id, *mode, now);
   if (!status.ok()) return ToGrpcStatus(status);
-  std::map<std::string, Work> work;
-  status = context_.catalog.Read([&](Sql& sql) {
-    work = WorkOf(sql);
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return ToGrpcStatus(status);
+  const std::map<std::string, Work> work = WorkOf(context_.workflow.live());
   if (const auto worker = context_.workers.Find(*id)) *response = WorkerProto(*worker, work, now);
   return grpc::Status::OK;
 }

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/results.h"
-#include "server/catalog/tasks.h"
 #include "server/scheduler/stage_summary.h"
 #include "server/scheduler/state_machine.h"
 #include "server/services/job_leases.h"
@@ -78,8 +78,7 @@ void AddValues(const TaskProgress& progress, v1::Stage& stage) {
   if (!progress.note.empty()) stage.set_note(progress.note);
 }
 
-void SetStage(Sql& sql, const std::string& job, const StageSummary& summary,
-              const std::multimap<std::string, TaskProgress>& running, v1::Stage& stage) {
+void SetStage(const StageSummary& summary, v1::Stage& stage) {
   stage.set_id(summary.id);
   stage.set_state(ToProto(summary.state));
   stage.set_tasks_total(static_cast<int32_t>(summary.tasks_total));
@@ -94,36 +93,70 @@ void SetStage(Sql& sql, const std::string& job, const StageSummary& summary,
   if (summary.end_time != absl::UnixEpoch()) {
     *stage.mutable_end_time() = ToTimestamp(summary.end_time);
   }
-  const auto [begin, end] = running.equal_range(summary.id);
-  for (auto task = begin; task != end; ++task) AddValues(task->second, stage);
-  if (begin != end) return;
-  if (const auto latest = LatestTaskOfStage(sql, job, summary.id)) {
-    AddValues(latest->progress, stage);
+}
+
+// The job's running tasks by stage.
+using Running = std::multimap<std::string, LiveState::Running>;
+
+Running FindRunning(Sql& sql, const std::string& job, const LiveState& live) {
+  Running running;
+  for (const RunningTask& task : RunningTasksOfJob(sql, job)) {
+    if (auto found = live.Find(task.key)) running.emplace(task.stage, *std::move(found));
+  }
+  return running;
+}
+
+void AddStages(JobState state, std::vector<StageCount> stages, const Running& running,
+               v1::Job& job) {
+  for (StageCount& count : stages) {
+    v1::Stage& stage = *job.add_stages();
+    const auto [begin, end] = running.equal_range(count.stage);
+    for (auto task = begin; task != end; ++task) {
+      const TaskProgress& progress = task->second.progress;
+      AddValues(progress, stage);
+      count.step += progress.total > 0 ? progress.step : 0;
+      count.total += progress.total;
+      count.tasks_with_total += progress.total > 0 ? 1 : 0;
+    }
+    if (begin == end) AddValues(count.latest, stage);
+    SetStage(Summarise(state, count), stage);
+    if (count.stage == "generate") {
+      job.set_pairs_ready(static_cast<int32_t>(count.pairs));
+      job.set_pairs_left_out(static_cast<int32_t>(count.pairs_left_out));
+    }
   }
 }
 
-std::string ModelName(Sql& sql, const std::string& job, const std::string& stage) {
-  const auto place = FindJobTask(sql, job, stage, 0);
-  if (!place || place->task_key.empty()) return "";
-  const auto model = FindModelOfTask(sql, place->task_key);
-  return model ? absl::StrCat("models/", model->id) : "";
+void AddModels(Sql& sql, const std::string& job, v1::Job& response) {
+  for (const auto& [stage, model] : ModelsOfJob(sql, job)) {
+    (stage == "fit" ? response.mutable_stage1_model() : response.mutable_stage2_model())
+        ->assign(absl::StrCat("models/", model));
+  }
 }
 
-// The jobs that workers compute for, each once.
-std::vector<std::string> BusyWith(Sql& sql) {
-  std::vector<std::string> names;
-  for (const TaskRecord& task : TasksInState(sql, TaskState::kRunning)) {
-    const std::vector<std::string> jobs = JobsWaitingFor(sql, task.key);
-    if (jobs.empty()) continue;
-    const std::string name = absl::StrCat("jobs/", jobs.front());
-    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
-  }
-  return names;
+// The number's upper half counts what is committed; the lower half what is not: heartbeats of the
+// job's tasks, and, while it is queued, how often the queue has moved.
+int64_t EventNumber(const JobRecord& record, const Running& running, const LiveState& live) {
+  int64_t beats = record.state == JobState::kQueued ? live.queue_moves() : 0;
+  for (const auto& [stage, task] : running) beats += task.beats;
+  return (record.last_event << 32) + std::min(beats, int64_t{0xffffffff});
 }
 
 }  // namespace
 
-v1::Job JobProto(Sql& sql, const JobRecord& record, const Fleet& fleet) {
+Surroundings SurroundingsOf(const ServiceContext& context) {
+  std::vector<std::string> names;
+  for (const std::string& job : context.workflow.live().JobsAtWork()) {
+    names.push_back(absl::StrCat("jobs/", job));
+  }
+  std::shared_ptr<const Fleet> fleet = context.workers.FleetAt(absl::Now());
+  std::string reason = WaitingReason(static_cast<int>(fleet->size()), names);
+  return {.live = context.workflow.live(),
+          .fleet = std::move(fleet),
+          .waiting_reason = std::move(reason)};
+}
+
+v1::Job JobProto(Sql& sql, const JobRecord& record, const Surroundings& around, int64_t* event) {
   v1::Job job;
   job.set_name(absl::StrCat("jobs/", record.id));
   job.set_state(ToProto(record.state));
@@ -135,27 +168,18 @@ v1::Job JobProto(Sql& sql, const JobRecord& record, const Fleet& fleet) {
   if (record.end_time != absl::UnixEpoch()) *job.mutable_end_time() = ToTimestamp(record.end_time);
   job.set_error(record.error);
   job.mutable_warnings()->Add(record.warnings.begin(), record.warnings.end());
-  job.set_stage1_model(ModelName(sql, record.id, "fit"));
-  job.set_stage2_model(ModelName(sql, record.id, "align"));
-
-  std::multimap<std::string, TaskProgress> running;
-  for (const TaskRecord& task : RunningTasksOfJob(sql, record.id)) {
-    running.emplace(StageOfTask(sql, record.id, task.key), task.progress);
-  }
-  for (const StageSummary& stage : SummariseStages(record.state, CountStages(sql, record.id))) {
-    SetStage(sql, record.id, stage, running, *job.add_stages());
-    if (stage.id == "generate") {
-      job.set_pairs_ready(static_cast<int32_t>(stage.pairs));
-      job.set_pairs_left_out(static_cast<int32_t>(stage.pairs_left_out));
-    }
-  }
+  AddModels(sql, record.id, job);
+  const Running running =
+      IsFinal(record.state) ? Running() : FindRunning(sql, record.id, around.live);
+  AddStages(record.state, CountStages(sql, record.id), running, job);
   AddLeaseEnds(sql, record.id, job);
   if (!IsFinal(record.state) && running.empty()) {
-    job.set_waiting_reason(WhyNobodyTakes(sql, record.id, fleet));
+    job.set_waiting_reason(WhyNobodyTakes(sql, record.id, *around.fleet));
   }
   if (record.state == JobState::kQueued && job.waiting_reason().empty()) {
-    job.set_waiting_reason(WaitingReason(static_cast<int>(fleet.size()), BusyWith(sql)));
+    job.set_waiting_reason(around.waiting_reason);
   }
+  if (event != nullptr) *event = EventNumber(record, running, around.live);
   return job;
 }
 

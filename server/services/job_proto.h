@@ -1,16 +1,32 @@
 #ifndef ALIGNFLOW_SERVER_SERVICES_JOB_PROTO_H_
 #define ALIGNFLOW_SERVER_SERVICES_JOB_PROTO_H_
 
+#include <cstdint>
+#include <memory>
+#include <string>
+
 #include "alignflow/v1/jobs.pb.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/records.h"
 #include "server/scheduler/placement.h"
+#include "server/services/service_context.h"
+#include "server/workflow/live_state.h"
 
 namespace alignflow {
 
-// The job as the API shows it, stages and all. Within CatalogReader::Read only. `fleet` are the
-// workers that are connected.
-v1::Job JobProto(Sql& sql, const JobRecord& record, const Fleet& fleet);
+// What a job's picture needs besides the catalog.
+struct Surroundings {
+  const LiveState& live;
+  std::shared_ptr<const Fleet> fleet;  // the workers that are connected
+  std::string waiting_reason;          // of queued jobs whose tasks somebody can take
+};
+Surroundings SurroundingsOf(const ServiceContext& context);
+
+// The job as the API shows it, stages and all. Within CatalogReader::Read only. `event`, if given,
+// gets the number of the event that this is: it rises with every change of the job, and says
+// nothing else.
+v1::Job JobProto(Sql& sql, const JobRecord& record, const Surroundings& around,
+                 int64_t* event = nullptr);
 
 }  // namespace alignflow
 

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "server/calls/reactors.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/results.h"
@@ -43,7 +42,7 @@ absl::Status FindPairs(Sql& sql, const std::string& id, int64_t next, NextPairs&
   if (!job.ok()) return job.status();
   found.job = *std::move(job);
   const auto place = FindJobTask(sql, id, "generate", ShardOfPair(next));
-  if (!place || place->task_key.empty()) return absl::OkStatus();
+  if (!place) return absl::OkStatus();
   const auto task = FindTask(sql, place->task_key);
   if (!task || task->state != TaskState::kSucceeded) return absl::OkStatus();
   found.pairs = PairsOfTask(sql, place->task_key);
@@ -115,15 +114,18 @@ class WatchCall final : public SendingCall<v1::JobEvent> {
       changed_ = context_.workflow.changes().OnJob(*id, Waker());
       queue_moved_ = context_.workflow.changes().OnQueueMoved(Waker());
     }
+    const Surroundings around = SurroundingsOf(context_);
     absl::Status status = context_.catalog.Read([&](Sql& sql) -> absl::Status {
       const absl::StatusOr<JobRecord> record = Find(sql, *id);
       if (!record.ok()) return record.status();
       last_sent_ = IsFinal(record->state);
       if (record->state != JobState::kQueued) queue_moved_.Cancel();  // it waits for nothing
-      if (record->last_event <= after_event_) return absl::OkStatus();
-      event.set_number(record->last_event);
+      int64_t number = 0;
+      v1::Job shown = JobProto(sql, *record, around, &number);
+      if (number <= after_event_) return absl::OkStatus();
+      event.set_number(number);
       *event.mutable_time() = ToTimestamp(record->event_time);
-      *event.mutable_job() = JobProto(sql, *record, *context_.workers.FleetAt(absl::Now()));
+      *event.mutable_job() = std::move(shown);
       return absl::OkStatus();
     });
     if (!status.ok()) return status;

@@ -36,7 +36,7 @@ std::string MediaType(const std::string& file) {
 std::optional<TaskOutputs> OutputsOfStage(Sql& sql, const std::string& job,
                                           const std::string& stage) {
   const auto place = FindJobTask(sql, job, stage, 0);
-  if (!place || place->task_key.empty()) return std::nullopt;
+  if (!place) return std::nullopt;
   const auto task = FindTask(sql, place->task_key);
   if (!task || task->state != TaskState::kSucceeded) return std::nullopt;
   return OutputsOfTask(sql, task->key);
@@ -125,10 +125,11 @@ absl::Status FillReport(ServiceContext& context, const std::string& id, v1::Repo
 }  // namespace
 
 absl::Status JobsService::Fetch(const std::string& id, v1::Job& response) {
+  const Surroundings around = SurroundingsOf(context_);
   return context_.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<JobRecord> record = FindJob(sql, id);
     if (!record) return NoJob(id);
-    response = JobProto(sql, *record, *context_.workers.FleetAt(absl::Now()));
+    response = JobProto(sql, *record, around);
     return absl::OkStatus();
   });
 }
@@ -169,11 +170,12 @@ grpc::Status JobsService::ListJobs(grpc::ServerContext*, const v1::ListJobsReque
                                    v1::ListJobsResponse* response) {
   absl::StatusOr<Page> page = ParsePage(request->page_size(), request->page_token());
   if (!page.ok()) return ToGrpcStatus(page.status());
+  const Surroundings around = SurroundingsOf(context_);
   return ToGrpcStatus(context_.catalog.Read([&](Sql& sql) {
     size_t bytes = 0;
     for (const JobRecord& record : alignflow::ListJobs(sql, page->before, page->size)) {
       v1::Job* job = response->add_jobs();
-      *job = JobProto(sql, record, *context_.workers.FleetAt(absl::Now()));
+      *job = JobProto(sql, record, around);
       bytes += job->ByteSizeLong();
       if (response->jobs_size() == page->size || bytes > kMaxListBytes) {
         response->set_next_page_token(PageToken(record.sequence));

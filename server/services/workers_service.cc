@@ -85,7 +85,8 @@ grpc::Status WorkersService::Register(grpc::ServerContext*, const v1::RegisterRe
   response->mutable_heartbeat_interval()->set_nanos(static_cast<int32_t>(nanos % 1000000000));
   spdlog::info("worker {} registered ({})", response->worker_id(),
                request->device() == "cuda" ? "cuda" : "cpu");
-  return ToGrpcStatus(context_.workflow.WorkersChanged(absl::Now()));
+  context_.workflow.WorkersChanged();
+  return grpc::Status::OK;
 }
 
 grpc::Status WorkersService::Heartbeat(grpc::ServerContext*, const v1::HeartbeatRequest* request,

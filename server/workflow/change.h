@@ -1,6 +1,8 @@
 #ifndef ALIGNFLOW_SERVER_WORKFLOW_CHANGE_H_
 #define ALIGNFLOW_SERVER_WORKFLOW_CHANGE_H_
 
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,6 +12,7 @@
 #include "server/catalog/records.h"
 #include "server/scheduler/lease_outcome.h"
 #include "server/workflow/change_notifier.h"
+#include "server/workflow/live_state.h"
 
 namespace alignflow {
 
@@ -17,25 +20,37 @@ namespace alignflow {
 // told once it is committed.
 class Change {
  public:
-  Change(Sql& sql, absl::Time now) : sql(sql), now(now) {}
+  Change(Sql& sql, const LiveState& live, absl::Time now) : sql(sql), now(now), live_(live) {}
 
   Sql& sql;
   const absl::Time now;
 
+  // The task as it is now, a running one with what only its heartbeats have told.
+  std::optional<TaskRecord> Find(const std::string& task_key) const;
   // Writes the task and notes what its new state means to those who wait.
   void Save(const TaskRecord& task);
   // The same for a task that is new.
   void Insert(const TaskRecord& task);
-  // Counts the end of a lease for the jobs that want the task, before they end with it, and for
-  // `ended_job`, whose end ends the lease. `worker` is empty where nobody is at fault.
+  // Counts the end of a lease for the jobs that wait for the task, before they end with it.
+  // `worker` is empty where nobody is at fault.
   void EndLease(const TaskRecord& task, const std::string& worker, LeaseOutcome outcome,
-                const std::string& message, const std::string& ended_job = "");
+                const std::string& message);
+  // A further job waits for a running task.
+  void Join(const std::string& task_key) { running_.insert(task_key); }
   // Gives the job's next event a number and a time.
   void AddEvent(const std::string& job);
   // What queued jobs wait for has changed.
-  void MoveQueue();
+  void MoveQueue() { queue_moved_ = true; }
+  // There is more to do for the job, in a transaction of its own.
+  void Later(const std::string& job) { later_.insert(job); }
 
+  // At the end of the transaction.
+  void Finish();
+  // While it is being committed.
+  void KeepIn(LiveState& live) const;
+  // Once it is committed.
   void TellTo(ChangeNotifier& notifier) const;
+  const std::set<std::string>& later() const { return later_; }
   struct LeaseEnd {
     std::string worker, task;
     LeaseOutcome outcome;
@@ -46,11 +61,13 @@ class Change {
  private:
   void Note(const TaskRecord& task);
 
-  std::set<std::string> jobs_;
-  std::vector<TaskSpec> queued_;
+  const LiveState& live_;
+  std::set<std::string> jobs_, later_;
   std::vector<LeaseEnd> lease_ends_;
+  std::map<std::string, TaskRecord> tasks_;  // as they were written last
+  std::set<std::string> running_;            // whose jobs may have changed
+  std::map<std::string, std::vector<std::string>> jobs_of_running_;
   bool queue_moved_ = false;
-  bool task_ended_ = false;
 };
 
 }  // namespace alignflow

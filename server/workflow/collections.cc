@@ -55,10 +55,9 @@ absl::Status Workflow::DeleteModel(const std::string& id) {
       return absl::NotFoundError(
           absl::StrCat("there is no models/", id, "; ListModels names those there are"));
     }
-    const std::vector<std::string> jobs = JobsWaitingFor(sql, record->task_key);
-    if (!jobs.empty()) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "jobs/", jobs.front(), " still uses models/", id, "; cancel it or wait for its end"));
+    if (const auto job = UnfinishedJobWithTask(sql, record->task_key)) {
+      return absl::FailedPreconditionError(absl::StrCat("jobs/", *job, " still uses models/", id,
+                                                        "; cancel it or wait for its end"));
     }
     // Without outputs the task counts as not done, so a later job computes it again.
     SetOutputs(sql, record->task_key, {});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -19,19 +20,34 @@
 namespace alignflow {
 namespace {
 
-// The outputs of a stage's prerequisites, or nothing while one of them is not done.
-std::optional<std::map<TaskPlace, TaskOutputs>> InputsOfStage(Sql& sql, const JobRecord& job,
-                                                              const std::string& stage) {
+// Tasks of a stage are made so that this many wait in the queue, and no more at once in one
+// transaction: a job of a million pairs costs no more at any moment than one of a thousand.
+constexpr int64_t kQueuedAhead = 32;
+constexpr int kPlacesAtOnce = 64;
+// Jobs that go on within the transaction that moved their task; the others follow.
+constexpr size_t kJobsAtOnce = 16;
+
+const StageCount& Find(const std::vector<StageCount>& stages, const std::string& stage) {
+  return *std::ranges::find(stages, stage, &StageCount::stage);
+}
+
+// Whether the tasks that those of `stage` need have succeeded.
+bool IsReady(Sql& sql, const JobRecord& job, const std::vector<StageCount>& stages,
+             const std::string& stage) {
+  return std::ranges::all_of(Prerequisites(PlanOf(job), stage), [&](const StagePart& part) {
+    const StageCount& needed = Find(stages, part.stage);
+    if (part.count >= needed.tasks) return needed.succeeded >= needed.tasks;
+    return CountDone(sql, job.id, part.stage, part.count) >= part.count;
+  });
+}
+
+std::map<TaskPlace, TaskOutputs> ReadInputs(Sql& sql, const JobRecord& job, const StagePart& part) {
   std::map<TaskPlace, TaskOutputs> outputs;
-  const std::vector<TaskPlace> places = Prerequisites(PlanOf(job), stage);
-  // From the end, because those come last that end last: one look tells of a stage of many shards.
-  for (auto at = places.rbegin(); at != places.rend(); ++at) {
-    const TaskPlace& place = *at;
-    const auto found = FindJobTask(sql, job.id, place.stage, place.ordinal);
-    if (!found || found->task_key.empty()) return std::nullopt;
-    const auto task = FindTask(sql, found->task_key);
-    if (!task || task->state != TaskState::kSucceeded) return std::nullopt;
-    outputs[place] = OutputsOfTask(sql, found->task_key);
+  for (const StagePart& input : InputsOf(PlanOf(job), part)) {
+    for (auto& [ordinal, found] :
+         OutputsOfPart(sql, job.id, input.stage, input.first, input.count)) {
+      outputs[{input.stage, ordinal}] = std::move(found);
+    }
   }
   return outputs;
 }
@@ -54,13 +70,14 @@ absl::Status EndJob(Change& change, JobState state, const std::string& error, Jo
   job.end_time = change.now;
   UpdateJob(change.sql, job);
   for (const std::string& key : UnwantedTasks(change.sql, job.id)) {
-    TaskRecord task = FindTask(change.sql, key).value();
+    TaskRecord task = change.Find(key).value();
     const bool leased = task.state == TaskState::kRunning;
     moved = CancelTask(change.now, task);
     if (!moved.ok()) return moved;
-    if (leased) change.EndLease(task, task.worker, LeaseOutcome::kCancelled, "", job.id);
+    if (leased) change.EndLease(task, task.worker, LeaseOutcome::kCancelled, "");
     change.Save(task);
   }
+  CloseJob(change.sql, job.id);
   change.AddEvent(job.id);
   change.MoveQueue();
   return absl::OkStatus();
@@ -68,54 +85,100 @@ absl::Status EndJob(Change& change, JobState state, const std::string& error, Jo
 
 // Puts the task at its place in the job, and sees to it that it is queued unless it runs already or
 // its result is there.
-absl::Status NameTask(Change& change, BlobStore& blobs, JobRecord& job, JobTaskRecord place,
-                      const TaskSpec& spec) {
+absl::Status MakeTask(Change& change, BlobStore& blobs, const JobRecord& job, int stage_order,
+                      JobTaskRecord place, const TaskSpec& spec) {
   place.task_key = TaskKey(spec);
+  const TaskRank rank{.job = job.sequence, .stage = stage_order, .ordinal = place.ordinal};
   std::optional<TaskRecord> task = FindTask(change.sql, place.task_key);
   if (!task) {
     task.emplace();
     task->key = place.task_key;
     task->spec = spec;
+    task->rank = rank;
     task->queue_time = change.now;
     change.Insert(*task);
   } else if (task->state == TaskState::kRunning) {
-    absl::Status started = StartJob(change, job);
-    if (!started.ok()) return started;
-  } else if (task->state != TaskState::kQueued) {
+    change.Join(task->key);
+  } else if (task->state == TaskState::kQueued) {
+    if (rank < task->rank) {
+      task->rank = rank;
+      change.Save(*task);
+    }
+  } else {
     place.reused = task->state == TaskState::kSucceeded &&
                    ResultsExist(spec, OutputsOfTask(change.sql, task->key),
                                 PairsOfTask(change.sql, task->key), blobs);
     if (!place.reused) {
       absl::Status queued = QueueAgain(change.now, *task);
       if (!queued.ok()) return queued;
+      task->rank = rank;
       change.Save(*task);
     }
   }
-  NameJobTask(change.sql, job.id, place);
+  InsertJobTask(change.sql, job.id, place);
   return absl::OkStatus();
 }
 
-absl::Status NameStage(Change& change, BlobStore& blobs, JobRecord& job, const std::string& stage) {
-  const auto inputs = InputsOfStage(change.sql, job, stage);
-  if (!inputs) return absl::OkStatus();
-  absl::StatusOr<std::vector<TaskSpec>> tasks = StageTasks(PlanOf(job), stage, *inputs);
+// Makes the stage's next tasks, at most `limit`. Returns how many.
+absl::StatusOr<int> MakeTasks(Change& change, BlobStore& blobs, JobRecord& job,
+                              const StageCount& stage, int limit) {
+  const StagePart part{
+      .stage = stage.stage,
+      .first = static_cast<int>(stage.made),
+      .count = static_cast<int>(std::min<int64_t>(limit, stage.tasks - stage.made))};
+  absl::StatusOr<std::vector<TaskSpec>> tasks =
+      StageTasks(PlanOf(job), part, ReadInputs(change.sql, job, part));
   if (!tasks.ok()) {
     // The job alone fails: the task whose end led here is done and must not be computed again.
-    const std::string error =
-        absl::StrCat("stage ", stage, " cannot be planned: ", tasks.status().message());
-    return EndJob(change, JobState::kFailed, error, job);
+    absl::Status ended = EndJob(
+        change, JobState::kFailed,
+        absl::StrCat("stage ", part.stage, " cannot be planned: ", tasks.status().message()), job);
+    if (!ended.ok()) return ended;
+    return part.count;
   }
-  int reused = 0;
-  for (size_t i = 0; i < tasks->size(); ++i) {
-    JobTaskRecord place;
-    place.stage = stage;
-    place.ordinal = static_cast<int>(i);
-    absl::Status named = NameTask(change, blobs, job, place, (*tasks)[i]);
-    if (!named.ok()) return named;
-    reused += FindJobTask(change.sql, job.id, stage, place.ordinal)->reused ? 1 : 0;
+  JobTaskRecord place{.stage = part.stage, .ordinal = part.first, .task_key = "", .reused = false};
+  for (const TaskSpec& task : *tasks) {
+    absl::Status made = MakeTask(change, blobs, job, stage.order, place, task);
+    if (!made.ok()) return made;
+    ++place.ordinal;
   }
-  spdlog::info("jobs/{}: stage {}: {} tasks, {} reused", job.id, stage, tasks->size(), reused);
+  if (stage.made == 0)
+    spdlog::info("jobs/{}: stage {}: {} tasks", job.id, stage.stage, stage.tasks);
+  return part.count;
+}
+
+// Makes the tasks that the job has come to, stage by stage, so that one whose results are all
+// reused makes way for those after it.
+absl::Status MakeNextTasks(Change& change, BlobStore& blobs, JobRecord& job,
+                           std::vector<StageCount>& stages) {
+  int left = kPlacesAtOnce;
+  for (size_t i = 0; i < stages.size(); ++i) {
+    while (stages[i].made < stages[i].tasks && stages[i].queued < kQueuedAhead &&
+           IsReady(change.sql, job, stages, stages[i].stage)) {
+      if (left <= 0) {
+        change.Later(job.id);
+        return absl::OkStatus();
+      }
+      absl::StatusOr<int> made = MakeTasks(change, blobs, job, stages[i], left);
+      if (!made.ok()) return made.status();
+      if (IsFinal(job.state)) return absl::OkStatus();
+      left -= *made;
+      stages = CountStages(change.sql, job.id);
+    }
+  }
   return absl::OkStatus();
+}
+
+absl::Status FailJob(Change& change, JobRecord& job, const JobTaskRecord& failed) {
+  const std::string error = FindTask(change.sql, failed.task_key).value().error;
+  return EndJob(change, JobState::kFailed, absl::StrCat("stage ", failed.stage, " failed: ", error),
+                job);
+}
+
+std::map<std::string, int64_t> SizesOf(const PlanInput& plan) {
+  std::map<std::string, int64_t> sizes;
+  for (const std::string& stage : Stages(plan)) sizes[stage] = StageSize(plan, stage);
+  return sizes;
 }
 
 }  // namespace
@@ -131,26 +194,29 @@ PlanInput PlanOf(const JobRecord& job) {
 
 void InsertJobGraph(Sql& sql, const JobRecord& job) {
   const PlanInput plan = PlanOf(job);
-  JobTaskRecord place;
+  int order = 0;
   for (const std::string& stage : Stages(plan)) {
-    place.stage = stage;
-    const int size = StageSize(plan, stage);
-    for (place.ordinal = 0; place.ordinal < size; ++place.ordinal) {
-      InsertJobTask(sql, job.id, place);
-    }
-    ++place.stage_order;
+    InsertJobStage(sql, job.id, stage, order, StageSize(plan, stage));
+    ++order;
   }
 }
 
-absl::Status FailIfPlannedOtherwise(Change& change, JobRecord& job) {
-  const PlanInput plan = PlanOf(job);
-  std::map<std::string, int> sizes;
-  for (const std::string& stage : Stages(plan)) sizes[stage] = StageSize(plan, stage);
+absl::Status TakeOver(Change& change, JobRecord& job) {
+  std::map<std::string, int64_t> stored;
+  for (const StageCount& stage : CountStages(change.sql, job.id)) stored[stage.stage] = stage.tasks;
   const absl::StatusOr<SettingMap> defaults = PresetDefaults(job.preset);
-  const bool knows_all = defaults.ok() && std::ranges::all_of(*defaults, [&](const auto& setting) {
-                           return job.settings.contains(setting.first);
-                         });
-  if (knows_all && sizes == StageSizes(change.sql, job.id)) return absl::OkStatus();
+  if (defaults.ok()) {
+    JobRecord completed = job;
+    completed.settings.insert(defaults->begin(), defaults->end());
+    if (SizesOf(PlanOf(completed)) == stored) {
+      if (completed.settings == job.settings) return absl::OkStatus();
+      job = completed;
+      UpdateSettings(change.sql, job);
+      return absl::OkStatus();
+    }
+    // A setting that is not there asks for nothing.
+    if (SizesOf(PlanOf(job)) == stored) return absl::OkStatus();
+  }
   return EndJob(change, JobState::kFailed,
                 "another version of AlignFlow planned this job; create it again (what is done "
                 "already and still valid will be reused)",
@@ -158,54 +224,35 @@ absl::Status FailIfPlannedOtherwise(Change& change, JobRecord& job) {
 }
 
 absl::Status Advance(Change& change, BlobStore& blobs, const std::string& id) {
-  JobRecord job = FindJob(change.sql, id).value();
-  absl::Status planned = FailIfPlannedOtherwise(change, job);
-  if (!planned.ok() || IsFinal(job.state)) return planned;
-  // In order, so that a stage whose results are all reused makes way for those after it.
-  for (const std::string& stage : UnnamedStages(change.sql, id)) {
-    absl::Status named = NameStage(change, blobs, job, stage);
-    if (!named.ok() || IsFinal(job.state)) return named;
-  }
-  if (!AllTasksDone(change.sql, id)) {
-    change.AddEvent(id);
-    return absl::OkStatus();
-  }
-  absl::Status status = StartJob(change, job);
-  if (status.ok()) status = EndJob(change, JobState::kSucceeded, "", job);
+  std::optional<JobRecord> job = FindJob(change.sql, id);
+  if (!job || IsFinal(job->state)) return absl::OkStatus();
+  change.AddEvent(id);
+  if (const auto failed = FailedTaskOfJob(change.sql, id)) return FailJob(change, *job, *failed);
+  std::vector<StageCount> stages = CountStages(change.sql, id);
+  absl::Status status = MakeNextTasks(change, blobs, *job, stages);
+  if (!status.ok() || IsFinal(job->state)) return status;
+  const bool done = std::ranges::all_of(
+      stages, [](const StageCount& stage) { return stage.succeeded == stage.tasks; });
+  const bool started = done || std::ranges::any_of(stages, [](const StageCount& stage) {
+                         return stage.running > 0 || stage.succeeded > stage.reused;
+                       });
+  if (started) status = StartJob(change, *job);
+  if (status.ok() && done) status = EndJob(change, JobState::kSucceeded, "", *job);
   return status;
 }
 
-absl::Status OnTaskStarted(Change& change, const TaskRecord& task) {
-  for (const std::string& id : JobsWaitingFor(change.sql, task.key)) {
-    JobRecord job = FindJob(change.sql, id).value();
-    absl::Status started = StartJob(change, job);
-    if (!started.ok()) return started;
-    change.AddEvent(id);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status OnTaskFailed(Change& change, const TaskRecord& task) {
-  for (const std::string& id : JobsWaitingFor(change.sql, task.key)) {
-    JobRecord job = FindJob(change.sql, id).value();
-    const std::string error =
-        absl::StrCat("stage ", StageOfTask(change.sql, id, task.key), " failed: ", task.error);
-    absl::Status failed = EndJob(change, JobState::kFailed, error, job);
-    if (!failed.ok()) return failed;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status OnTaskSucceeded(Change& change, BlobStore& blobs, const TaskRecord& task) {
-  for (const std::string& id : JobsWaitingFor(change.sql, task.key)) {
-    absl::Status advanced = Advance(change, blobs, id);
+absl::Status OnTaskMoved(Change& change, BlobStore& blobs, const TaskRecord& task) {
+  const std::vector<std::string> jobs = JobsWaitingFor(change.sql, task.key);
+  if (task.state == TaskState::kSucceeded) CloseTask(change.sql, task.key);
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    if (i >= kJobsAtOnce) {
+      change.Later(jobs[i]);
+      continue;
+    }
+    absl::Status advanced = Advance(change, blobs, jobs[i]);
     if (!advanced.ok()) return advanced;
   }
   return absl::OkStatus();
-}
-
-void OnTaskChanged(Change& change, const TaskRecord& task) {
-  for (const std::string& id : JobsWaitingFor(change.sql, task.key)) change.AddEvent(id);
 }
 
 absl::Status CancelUnfinished(Change& change, JobRecord& job) {

@@ -16,24 +16,23 @@ namespace alignflow {
 
 PlanInput PlanOf(const JobRecord& job);
 
-// Writes down the places of the job's tasks, none named yet.
+// Writes down the job's stages; its tasks are made as it reaches them.
 void InsertJobGraph(Sql& sql, const JobRecord& job);
 
-// Fails an unfinished job whose places are not those that this program would plan, because another
-// version of AlignFlow wrote them down: it could never go on. Its finished tasks can be reused.
-absl::Status FailIfPlannedOtherwise(Change& change, JobRecord& job);
+// Sees to it that this program can go on with an unfinished job that an earlier version has
+// planned. The job keeps the settings that it was resolved with, and gets the preset's value of
+// those that were not there yet, unless it would then have other stages. One whose stages are not
+// those that this program would plan fails: it could never go on. Its finished tasks can be reused.
+absl::Status TakeOver(Change& change, JobRecord& job);
 
-// Takes the job as far as results go: names tasks whose inputs are there, takes those whose results
-// exist as reused, queues the others unless another job has done so, and ends the job when all is
-// done.
+// Takes an unfinished job as far as the states of its tasks go: starts it, makes tasks whose inputs
+// are there, takes those whose results exist as reused, queues the others unless another job has
+// done so, and ends the job when all is done or one has failed. Does a bounded amount of work; what
+// is left is for Later. Does nothing for a job that has ended or is gone.
 absl::Status Advance(Change& change, BlobStore& blobs, const std::string& job);
 
-// Tells the unfinished jobs with the task that it runs, has failed for good, or is done.
-absl::Status OnTaskStarted(Change& change, const TaskRecord& task);
-absl::Status OnTaskFailed(Change& change, const TaskRecord& task);
-absl::Status OnTaskSucceeded(Change& change, BlobStore& blobs, const TaskRecord& task);
-// Any other change of a task: an event for each unfinished job with it.
-void OnTaskChanged(Change& change, const TaskRecord& task);
+// Takes the jobs that wait for the task further, after it has changed its state.
+absl::Status OnTaskMoved(Change& change, BlobStore& blobs, const TaskRecord& task);
 
 // Ends an unfinished job as CANCELLED, and its tasks that no other job wants.
 absl::Status CancelUnfinished(Change& change, JobRecord& job);

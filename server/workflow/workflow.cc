@@ -35,6 +35,9 @@ std::string DatasetOf(Sql& sql, const std::string& packed) {
   return prepare ? prepare->spec.inputs.at("dataset") : "";
 }
 
+// Jobs that are taken further in one transaction.
+constexpr size_t kJobsPerStep = 16;
+
 std::string ShortKey(const std::string& key) { return key.substr(0, 12); }
 
 }  // namespace
@@ -45,7 +48,13 @@ Workflow::Workflow(Catalog& catalog, BlobStore& blobs, WorkerRegistry& workers,
 
 absl::Status Workflow::Apply(absl::Time now, const std::function<absl::Status(Change&)>& body) {
   std::optional<Change> change;
-  absl::Status status = catalog_.Transact([&](Sql& sql) { return body(change.emplace(sql, now)); });
+  absl::Status status = catalog_.Transact(
+      [&](Sql& sql) {
+        absl::Status done = body(change.emplace(sql, live_, now));
+        if (done.ok()) change->Finish();
+        return done;
+      },
+      [&] { change->KeepIn(live_); });
   if (!status.ok()) return status;
   for (const Change::LeaseEnd& end : change->lease_ends()) {
     metrics_.CountLeaseEnd(end.outcome);
@@ -56,6 +65,8 @@ absl::Status Workflow::Apply(absl::Time now, const std::function<absl::Status(Ch
                  end.worker, absl::FormatTime(worker->health.quarantine_end));
   }
   change->TellTo(changes_);
+  absl::MutexLock lock(&later_mutex_);
+  later_.insert(change->later().begin(), change->later().end());
   return status;
 }
 
@@ -68,9 +79,11 @@ absl::Status Workflow::Recover(absl::Time now) {
     }
     for (const std::string& id : UnfinishedJobs(change.sql)) {
       JobRecord job = FindJob(change.sql, id).value();
-      absl::Status planned = FailIfPlannedOtherwise(change, job);
-      if (!planned.ok()) return planned;
+      absl::Status taken = TakeOver(change, job);
+      if (!taken.ok()) return taken;
+      change.Later(id);
     }
+    AddEventToUnfinishedJobs(change.sql, now);
     return absl::OkStatus();
   });
 }
@@ -120,22 +133,33 @@ absl::StatusOr<std::optional<TaskRecord>> Workflow::Lease(const std::string& wor
                                                           absl::Time now) {
   std::optional<TaskRecord> leased;
   absl::Duration waited;
+  const std::vector<std::string> held = live_.HeldBy(worker);
+  if (held.empty()) {
+    // Most that ask in vain do not wait for a turn to write.
+    bool any = false;
+    absl::Status looked = catalog_.Read([&](Sql& sql) {
+      any = CountTasks(sql)[TaskState::kQueued] > 0;
+      return absl::OkStatus();
+    });
+    if (!looked.ok()) return looked;
+    if (!any) return std::nullopt;
+  }
   absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
-    Sql& sql = change.sql;
     if (draining_ || !still_there()) return absl::OkStatus();
-    for (TaskRecord& task : TasksInState(sql, TaskState::kRunning)) {
-      if (task.worker != worker) continue;
-      absl::Status lost = Lose(change, LeaseOutcome::kUnheard, task);
+    for (const std::string& key : held) {
+      std::optional<TaskRecord> task = change.Find(key);
+      if (!task || task->state != TaskState::kRunning) continue;
+      absl::Status lost = Lose(change, LeaseOutcome::kUnheard, *task);
       if (!lost.ok()) return lost;
     }
-    std::optional<TaskRecord> task = NextTaskFor(sql, worker, now);
+    std::optional<TaskRecord> task = NextTaskFor(change.sql, worker, now);
     if (!task) return absl::OkStatus();
     waited = now - task->queue_time;
     absl::Status assigned = AssignLease(policy_, worker, now, *task);
     if (!assigned.ok()) return assigned;
     change.Save(*task);
     leased = std::move(task);
-    return OnTaskStarted(change, *leased);
+    return OnTaskMoved(change, blobs_, *leased);
   });
   if (!status.ok()) return status;
   if (leased) {
@@ -162,7 +186,7 @@ absl::Status Workflow::ChangeTask(const std::string& key, absl::Time now,
                                   const std::function<absl::Status(Change&, TaskRecord&)>& body) {
   std::string checkpoint_before, checkpoint_after;
   absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
-    std::optional<TaskRecord> task = FindTask(change.sql, key);
+    std::optional<TaskRecord> task = change.Find(key);
     if (!task) {
       return absl::FailedPreconditionError(absl::StrCat("there is no task ", key, "; drop it"));
     }
@@ -181,17 +205,19 @@ absl::StatusOr<bool> Workflow::Heartbeat(const HeartbeatUpdate& update, absl::Ti
     return absl::InvalidArgumentError(
         absl::StrCat("checkpoint: blob ", update.checkpoint, " has not been written"));
   }
+  const auto jobs =
+      live_.Renew(policy_, update.worker, update.task_key, update.attempt, update.progress, now);
+  if (jobs) {
+    for (const std::string& job : **jobs) changes_.JobChanged(job);
+    if (update.checkpoint.empty()) return draining_ || workers_.Drains(update.worker);
+  }
   bool cancel = false;
   absl::Status status = ChangeTask(update.task_key, now, [&](Change& change, TaskRecord& task) {
     absl::StatusOr<bool> renewed = RenewLease(policy_, update.worker, update.attempt, now, task);
     if (!renewed.ok()) return renewed.status();
     cancel = *renewed;
-    const std::string note = task.progress.note;
-    task.progress = update.progress;
-    if (task.progress.note.empty()) task.progress.note = note;
     if (!update.checkpoint.empty()) task.checkpoint = update.checkpoint;
     change.Save(task);
-    OnTaskChanged(change, task);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
@@ -247,7 +273,7 @@ absl::Status Workflow::ReportSuccess(const LeaseName& lease, const TaskOutputs& 
       InsertModel(change.sql, model);
     }
     spdlog::info("task {} ({}) succeeded", ShortKey(task_key), task.spec.kind);
-    return OnTaskSucceeded(change, blobs_, task);
+    return OnTaskMoved(change, blobs_, task);
   });
   if (!status.ok() || !applied) return status;
   metrics_.CountLeftOutPairs(results.pairs_left_out());
@@ -268,8 +294,7 @@ absl::Status Workflow::ReportFailure(const LeaseName& lease, const Failure& fail
     change.EndLease(task, lease.worker, LeaseOutcome::kUnsuited, failure.message);
     spdlog::warn("task {} ({}): worker {} cannot do it", ShortKey(task.key), task.spec.kind,
                  lease.worker);
-    OnTaskChanged(change, task);
-    return absl::OkStatus();
+    return OnTaskMoved(change, blobs_, task);
   });
 }
 
@@ -308,9 +333,7 @@ absl::Status Workflow::Fail(const LeaseName& lease, LeaseOutcome outcome, const 
         spdlog::warn("task {} ({}): {} by worker {}, failure {}{}", ShortKey(task.key),
                      task.spec.kind, OutcomeName(outcome), lease.worker, task.failures,
                      for_good ? ", for good" : "");
-        if (for_good) return OnTaskFailed(change, task);
-        OnTaskChanged(change, task);
-        return absl::OkStatus();
+        return OnTaskMoved(change, blobs_, task);
       });
   // More than one worker has failed it, or nobody else could say better.
   if (status.ok() && for_good) workers_.Exonerate(lease.task_key);
@@ -335,9 +358,7 @@ absl::Status Workflow::ReportHandedBack(const LeaseName& lease, const std::strin
     // A cancelled task's lease has ended with its cancellation.
     if (!cancelled) change.EndLease(task, lease.worker, LeaseOutcome::kHandedBack, "");
     spdlog::info("task {} ({}) handed back", ShortKey(task.key), task.spec.kind);
-    if (task.state == TaskState::kFailed) return OnTaskFailed(change, task);
-    OnTaskChanged(change, task);
-    return absl::OkStatus();
+    return OnTaskMoved(change, blobs_, task);
   });
 }
 
@@ -347,23 +368,23 @@ absl::Status Workflow::Lose(Change& change, LeaseOutcome outcome, TaskRecord& ta
   if (!lost.ok()) return lost;
   change.Save(task);
   change.EndLease(task, worker, outcome, "");
-  if (task.state == TaskState::kFailed) return OnTaskFailed(change, task);
-  OnTaskChanged(change, task);
-  return absl::OkStatus();
+  return OnTaskMoved(change, blobs_, task);
 }
 
 absl::Status Workflow::ExpireLeases(absl::Time now) {
-  std::vector<TaskSpec> due;
-  absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
-    for (TaskRecord& task : TasksInState(change.sql, TaskState::kRunning)) {
-      if (!LeaseExpired(task, now)) continue;
+  for (const std::string& key : live_.Expired(now)) {
+    absl::Status status = ChangeTask(key, now, [&](Change& change, TaskRecord& task) {
+      if (!LeaseExpired(task, now)) return absl::OkStatus();
       spdlog::warn("task {} ({}): lease of attempt {} ran out", ShortKey(task.key), task.spec.kind,
                    task.attempt);
-      absl::Status lost = Lose(change, LeaseOutcome::kLost, task);
-      if (!lost.ok()) return lost;
-    }
-    for (const std::string& key : TasksDue(change.sql, woken_until_, now)) {
-      due.push_back(FindTask(change.sql, key)->spec);
+      return Lose(change, LeaseOutcome::kLost, task);
+    });
+    if (!status.ok()) return status;
+  }
+  std::vector<TaskSpec> due;
+  absl::Status status = catalog_.Read([&](Sql& sql) {
+    for (const std::string& key : TasksDue(sql, woken_until_, now)) {
+      due.push_back(FindTask(sql, key)->spec);
     }
     return absl::OkStatus();
   });
@@ -373,26 +394,39 @@ absl::Status Workflow::ExpireLeases(absl::Time now) {
   return status;
 }
 
-absl::Status Workflow::WorkersChanged(absl::Time now) {
-  return Apply(now, [&](Change& change) {
-    change.MoveQueue();
-    return absl::OkStatus();
-  });
+absl::Status Workflow::GoOn(absl::Time now) {
+  for (;;) {
+    std::vector<std::string> jobs;
+    {
+      absl::MutexLock lock(&later_mutex_);
+      while (!later_.empty() && jobs.size() < kJobsPerStep) {
+        jobs.push_back(std::move(later_.extract(later_.begin()).value()));
+      }
+    }
+    if (jobs.empty() || draining_) return absl::OkStatus();
+    absl::Status status = Apply(now, [&](Change& change) {
+      absl::Status advanced;
+      for (const std::string& job : jobs) {
+        if (advanced.ok()) advanced = Advance(change, blobs_, job);
+      }
+      return advanced;
+    });
+    if (!status.ok()) {
+      absl::MutexLock lock(&later_mutex_);
+      later_.insert(jobs.begin(), jobs.end());
+      return status;
+    }
+  }
+}
+
+void Workflow::WorkersChanged() {
+  live_.MoveQueue();
+  changes_.QueueMoved();
 }
 
 void Workflow::Drain() {
   draining_ = true;
   changes_.WakeAll();
-}
-
-absl::StatusOr<bool> Workflow::Idle() {
-  bool idle = false;
-  absl::Status status = catalog_.Read([&](Sql& sql) {
-    idle = TasksInState(sql, TaskState::kRunning).empty();
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
-  return idle;
 }
 
 void Workflow::ReleaseCheckpoint(const std::string& blob) {

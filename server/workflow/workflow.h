@@ -4,11 +4,13 @@
 #include <atomic>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/blobs/blob_store.h"
 #include "server/catalog/catalog.h"
@@ -17,6 +19,7 @@
 #include "server/scheduler/leases.h"
 #include "server/workflow/change.h"
 #include "server/workflow/change_notifier.h"
+#include "server/workflow/live_state.h"
 #include "server/workflow/worker_registry.h"
 
 namespace alignflow {
@@ -94,14 +97,17 @@ class Workflow {
   absl::Status SetWorkerMode(const std::string& worker, WorkerMode mode, absl::Time now);
   // In which a worker that registers was left.
   absl::StatusOr<WorkerMode> ModeOf(const std::string& worker);
+  // Takes jobs further for which there was too much to do at once; in small steps, beside which
+  // others get their turn. Called every second.
+  absl::Status GoOn(absl::Time now);
   // Workers came or went: queued jobs say so.
-  absl::Status WorkersChanged(absl::Time now);
+  void WorkersChanged();
 
   // From now on no task is leased, and workers are told to hand back.
   void Drain();
   bool draining() const { return draining_; }
   // Whether no task runs.
-  absl::StatusOr<bool> Idle();
+  bool Idle() const { return live_.idle(); }
 
   // Removes blobs last touched at or before the cutoff that nothing refers to and no living owner
   // pins.
@@ -110,6 +116,7 @@ class Workflow {
   absl::StatusOr<bool> OwnerLives(const BlobOwner& owner, absl::Time renewed, absl::Time now);
 
   ChangeNotifier& changes() { return changes_; }
+  const LiveState& live() const { return live_; }
   const LeasePolicy& policy() const { return policy_; }
 
  private:
@@ -133,6 +140,9 @@ class Workflow {
   ServerMetrics& metrics_;
   const LeasePolicy policy_;
   ChangeNotifier changes_;
+  LiveState live_;
+  absl::Mutex later_mutex_;
+  std::set<std::string> later_ ABSL_GUARDED_BY(later_mutex_);  // jobs to take further
   std::atomic<bool> draining_ = false;
   std::atomic<absl::Time> woken_until_ = absl::InfinitePast();  // tasks that have waited until then
 };

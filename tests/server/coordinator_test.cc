@@ -31,7 +31,9 @@ class CoordinatorProcessTest : public CoordinatorTest {
   }
 
   // Removes what nothing refers to, however young, and counts what is left over.
-  BlobStore::Garbage Collect() { return coordinator_->CollectGarbage(-absl::Minutes(1), absl::Now()).value(); }
+  BlobStore::Garbage Collect() {
+    return coordinator_->CollectGarbage(-absl::Minutes(1), absl::Now()).value();
+  }
 };
 
 TEST_F(CoordinatorProcessTest, AJobSurvivesARestartBetweenAnyTwoOfItsTasks) {
@@ -142,8 +144,8 @@ TEST_F(CoordinatorProcessTest, AJobThatAnotherVersionPlannedFailsWithTheRemedyAn
   Work(worker, 4);
   const auto id = [&](int i) { return names[i].substr(std::string("jobs/").size()); };
   ChangeCatalog([&](Sql& sql) {
-    sql << "DELETE FROM job_tasks WHERE stage = 'compare' AND job_id = '" << id(0) << "'";
-    sql << R"(UPDATE jobs SET settings = '{"seed":"1"}' WHERE id = ')" << id(1) << "'";
+    sql << "DELETE FROM job_stages WHERE stage = 'compare' AND job_id = '" << id(0) << "'";
+    sql << R"(UPDATE jobs SET preset = 'of yore' WHERE id = ')" << id(1) << "'";
   });
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(GetJob(names[i]).state(), v1::JOB_STATE_FAILED);
@@ -151,6 +153,31 @@ TEST_F(CoordinatorProcessTest, AJobThatAnotherVersionPlannedFailsWithTheRemedyAn
   }
   Work(Register());
   EXPECT_EQ(GetJob(names[2]).state(), v1::JOB_STATE_SUCCEEDED);
+}
+
+TEST_F(CoordinatorProcessTest, AnUnfinishedJobKeepsItsSettingsAndGetsThoseThatAreNew) {
+  const std::string name = CreateJob(JobRequest(2)).value().name();
+  const std::string setting = "align.weight";
+  const std::string value = GetJob(name).spec().settings().at(setting);
+  ChangeCatalog([&](Sql& sql) {
+    sql << "UPDATE jobs SET settings = json_remove(json_set(settings, '$.\"fit.iterations\"', "
+           "'77'), '$.\"" +
+               setting + "\"')";
+  });
+  EXPECT_EQ(GetJob(name).spec().settings().at(setting), value) << "as the preset has it";
+  EXPECT_EQ(GetJob(name).spec().settings().at("fit.iterations"), "77");
+  Work(Register());
+  EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_SUCCEEDED);
+}
+
+TEST_F(CoordinatorProcessTest, ASettingThatIsNewDoesNotGiveAnUnfinishedJobMoreStages) {
+  const std::string name = CreateJob(JobRequest(2)).value().name();
+  ChangeCatalog([](Sql& sql) {
+    sql << "UPDATE jobs SET settings = json_remove(settings, '$.\"gates.enabled\"')";
+  });
+  EXPECT_NE(GetJob(name).state(), v1::JOB_STATE_FAILED) << GetJob(name).error();
+  Work(Register());
+  EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_SUCCEEDED);
 }
 
 TEST_F(CoordinatorProcessTest, PairsThatWereLeftOutAreCounted) {

@@ -52,10 +52,16 @@ class CatalogTest : public testing::Test {
     task.queue_time = kNow;
     return task;
   }
-  static JobTaskRecord Place(const std::string& stage, int order, int ordinal,
-                             const std::string& key = "") {
-    return {
-        .stage = stage, .stage_order = order, .ordinal = ordinal, .task_key = key, .reused = false};
+  // Puts a task at a place of the job, whose stage must be there.
+  static void Put(Sql& sql, const std::string& job, const std::string& stage, int ordinal,
+                  const std::string& key, bool reused = false) {
+    InsertJobTask(sql, job,
+                  {.stage = stage, .ordinal = ordinal, .task_key = key, .reused = reused});
+  }
+  static void Move(Sql& sql, const std::string& key, TaskState state) {
+    TaskRecord task = FindTask(sql, key).value();
+    task.state = state;
+    UpdateTask(sql, task);
   }
 
   TempFolder folder_;
@@ -179,31 +185,55 @@ TEST_F(CatalogTest, AReaderThatWasRefusedServesTheNext) {
   }
 }
 
-TEST_F(CatalogTest, TheOldestJobsFirstStageComesFirst) {
+TEST_F(CatalogTest, TheQueuedTaskOfTheLeastRankComesFirst) {
   Do([&](Sql& sql) {
-    JobRecord older = Job("older"), newer = Job("newer");
-    InsertJob(sql, older, {});
-    InsertJob(sql, newer, {});
-    for (const char* key : {"a", "b", "c", "d"}) InsertTask(sql, Task(key));
-    const auto put = [&](const std::string& job, const JobTaskRecord& place) {
-      InsertJobTask(sql, job, place);
-      NameJobTask(sql, job, place);
+    const auto insert = [&](const char* key, const TaskRank& rank) {
+      TaskRecord task = Task(key);
+      task.rank = rank;
+      InsertTask(sql, task);
     };
-    put("newer", Place("fit", 0, 0, "a"));
-    put("older", Place("compare", 4, 0, "b"));
-    put("older", Place("generate", 3, 1, "c"));
-    put("older", Place("generate", 3, 0, "d"));
+    insert("a", {.job = 2, .stage = 0, .ordinal = 0});
+    insert("b", {.job = 1, .stage = 4, .ordinal = 0});
+    insert("c", {.job = 1, .stage = 3, .ordinal = 1});
+    insert("d", {.job = 1, .stage = 3, .ordinal = 0});
   });
   std::vector<std::string> order;
   Do([&](Sql& sql) {
     while (const auto task = NextQueuedTask(sql, {}, [](const TaskRecord&) { return true; })) {
       order.push_back(task->key);
-      TaskRecord running = *task;
-      running.state = TaskState::kRunning;
-      UpdateTask(sql, running);
+      Move(sql, task->key, TaskState::kRunning);
     }
   });
   EXPECT_THAT(order, ElementsAre("d", "c", "b", "a"));
+}
+
+// A plan that scans a table would cost more with every task that there ever was.
+TEST_F(CatalogTest, NothingThatAWorkerWaitsForScansATable) {
+  const std::vector<std::string> queries = {
+      "SELECT * FROM tasks WHERE state = 'queued' ORDER BY job_rank, stage_rank, ordinal_rank "
+      "LIMIT "
+      "1",
+      "SELECT 1 FROM tasks WHERE checkpoint = 'x' AND checkpoint <> ''",
+      "SELECT 1 FROM task_outputs WHERE blob = 'x'",
+      "SELECT m.id FROM job_tasks jt JOIN models m ON m.task_key = jt.task_key WHERE jt.job_id = "
+      "'x' "
+      "AND jt.stage IN ('fit', 'align')",
+      "SELECT DISTINCT j.id FROM job_tasks jt JOIN jobs j ON j.id = jt.job_id WHERE jt.task_key = "
+      "'x' AND jt.open = 1",
+      "UPDATE job_stages SET made = made + p.n FROM (SELECT job_id, stage, COUNT(*) AS n FROM "
+      "job_tasks WHERE task_key = 'x' AND open = 1 GROUP BY job_id, stage) AS p WHERE "
+      "job_stages.job_id = p.job_id AND job_stages.stage = p.stage"};
+  Do([&](Sql& sql) {
+    for (const std::string& query : queries) {
+      soci::rowset<soci::row> plan = (sql.prepare << "EXPLAIN QUERY PLAN " + query);
+      for (const soci::row& step : plan) {
+        const auto detail = step.get<std::string>("detail");
+        const bool scans = detail.starts_with("SCAN ") && detail != "SCAN p" &&
+                           detail.find("INDEX tasks_queue") == std::string::npos;
+        EXPECT_FALSE(scans) << query << ": " << detail;
+      }
+    }
+  });
 }
 
 TEST_F(CatalogTest, ATaskThatAnotherJobWantsIsNotUnwanted) {
@@ -213,17 +243,23 @@ TEST_F(CatalogTest, ATaskThatAnotherJobWantsIsNotUnwanted) {
     InsertJob(sql, second, {});
     InsertTask(sql, Task("shared"));
     InsertTask(sql, Task("own"));
-    for (const JobTaskRecord& place : {Place("fit", 0, 0, "shared"), Place("align", 1, 0, "own")}) {
-      InsertJobTask(sql, "first", place);
-      NameJobTask(sql, "first", place);
-    }
-    InsertJobTask(sql, "second", Place("fit", 0, 0));
-    NameJobTask(sql, "second", Place("fit", 0, 0, "shared"));
+    InsertJobStage(sql, "first", "fit", 0, 1);
+    InsertJobStage(sql, "first", "align", 1, 1);
+    InsertJobStage(sql, "second", "fit", 0, 1);
+    Put(sql, "first", "fit", 0, "shared");
+    Put(sql, "first", "align", 0, "own");
+    Put(sql, "second", "fit", 0, "shared");
+    EXPECT_THAT(JobsWaitingFor(sql, "shared"), ElementsAre("first", "second"));
+    EXPECT_THAT(UnwantedTasks(sql, "first"), ElementsAre("own"));
     first.state = JobState::kCancelled;
     UpdateJob(sql, first);
-    EXPECT_THAT(UnwantedTasks(sql, "first"), ElementsAre("own"));
+    CloseJob(sql, "first");
     EXPECT_THAT(JobsWaitingFor(sql, "shared"), ElementsAre("second"));
     EXPECT_THAT(JobsWithTask(sql, "shared", 10), ElementsAre("second", "first"));
+    Move(sql, "shared", TaskState::kRunning);
+    CloseTask(sql, "shared");
+    EXPECT_TRUE(JobsWaitingFor(sql, "shared").empty());
+    EXPECT_EQ(UnfinishedJobWithTask(sql, "shared"), "second");
   });
 }
 
@@ -257,38 +293,95 @@ TEST_F(CatalogTest, WhateverIsStoredAsABlobIsReferredTo) {
   });
 }
 
-TEST_F(CatalogTest, CountsStagesByState) {
+TEST_F(CatalogTest, AStageIsCountedAsItsTasksMove) {
   Do([&](Sql& sql) {
     JobRecord job = Job("a");
     InsertJob(sql, job, {});
-    for (int i = 0; i < 3; ++i) InsertJobTask(sql, "a", Place("generate", 3, i));
-    InsertTask(sql, Task("key"));
-    TaskRecord task = Task("key");
-    task.state = TaskState::kSucceeded;
+    InsertJobStage(sql, "a", "generate", 3, 4);
+    for (const char* key : {"key", "other"}) InsertTask(sql, Task(key));
+    Put(sql, "a", "generate", 0, "key");
+    Put(sql, "a", "generate", 1, "other");
+    Put(sql, "a", "generate", 2, "other");
+    TaskRecord task = FindTask(sql, "key").value();
+    task.state = TaskState::kRunning;
     task.progress = {.step = 4, .total = 8, .values = {}, .note = ""};
+    task.start_time = kNow;
+    UpdateTask(sql, task);
+    StageCount count = CountStages(sql, "a").front();
+    EXPECT_EQ(count.tasks, 4);
+    EXPECT_EQ(count.made, 3);
+    EXPECT_EQ(count.queued, 2) << "one task at two places";
+    EXPECT_EQ(count.running, 1);
+    EXPECT_EQ(count.total, 0) << "what runs is told by those who run it";
+
+    task.state = TaskState::kSucceeded;
+    task.progress = {.step = 8, .total = 8, .values = {{"loss", 0.5}}, .note = ""};
     task.pairs = 32;
     task.pairs_left_out = 3;
     task.failures = 1;
     task.losses = 1;
-    task.start_time = kNow;
     task.end_time = kNow + absl::Seconds(5);
     UpdateTask(sql, task);
-    NameJobTask(sql, "a", Place("generate", 3, 0, "key"));
-    const std::vector<StageCount> counts = CountStages(sql, "a");
-    ASSERT_EQ(counts.size(), 2u);
-    const StageCount& done = counts[counts[0].named ? 0 : 1];
-    const StageCount& open = counts[counts[0].named ? 1 : 0];
-    EXPECT_EQ(open.tasks, 2);
-    EXPECT_EQ(done.tasks, 1);
-    EXPECT_EQ(done.state, TaskState::kSucceeded);
-    EXPECT_EQ(done.step, 4);
-    EXPECT_EQ(done.total, 8);
-    EXPECT_EQ(done.pairs, 32);
-    EXPECT_EQ(done.pairs_left_out, 3);
-    EXPECT_EQ(done.retries, 2);
-    EXPECT_EQ(done.start_time, kNow);
-    EXPECT_EQ(done.end_time, kNow + absl::Seconds(5));
-    EXPECT_FALSE(AllTasksDone(sql, "a"));
+    count = CountStages(sql, "a").front();
+    EXPECT_EQ(count.running, 0);
+    EXPECT_EQ(count.succeeded, 1);
+    EXPECT_EQ(count.step, 8);
+    EXPECT_EQ(count.total, 8);
+    EXPECT_EQ(count.tasks_with_total, 1);
+    EXPECT_EQ(count.pairs, 32);
+    EXPECT_EQ(count.pairs_left_out, 3);
+    EXPECT_EQ(count.retries, 2);
+    EXPECT_EQ(count.start_time, kNow);
+    EXPECT_EQ(count.end_time, kNow + absl::Seconds(5));
+    EXPECT_EQ(count.latest.values, (std::map<std::string, double>{{"loss", 0.5}}));
+    EXPECT_EQ(CountDone(sql, "a", "generate", 1), 0);
+    CloseTask(sql, "key");
+    EXPECT_EQ(CountDone(sql, "a", "generate", 1), 1);
+
+    // What becomes of a task that the job is done with is not the job's.
+    Move(sql, "key", TaskState::kQueued);
+    EXPECT_EQ(CountStages(sql, "a").front().succeeded, 1);
+  });
+}
+
+TEST_F(CatalogTest, AReusedTaskBringsItsPairsAndNeitherTimesNorRetries) {
+  Do([&](Sql& sql) {
+    JobRecord job = Job("a");
+    InsertJob(sql, job, {});
+    InsertJobStage(sql, "a", "generate", 3, 1);
+    InsertTask(sql, Task("key"));
+    TaskRecord task = Task("key");
+    task.state = TaskState::kSucceeded;
+    task.pairs = 32;
+    task.failures = 1;
+    task.start_time = task.end_time = kNow;
+    UpdateTask(sql, task);
+    Put(sql, "a", "generate", 0, "key", true);
+    const StageCount count = CountStages(sql, "a").front();
+    EXPECT_EQ(count.succeeded, 1);
+    EXPECT_EQ(count.reused, 1);
+    EXPECT_EQ(count.pairs, 32);
+    EXPECT_EQ(count.retries, 0);
+    EXPECT_EQ(count.start_time, absl::UnixEpoch());
+    EXPECT_TRUE(JobsWaitingFor(sql, "key").empty());
+  });
+}
+
+TEST_F(CatalogTest, JobsAndTasksAreCountedByState) {
+  Do([&](Sql& sql) {
+    for (const char* id : {"a", "b", "c"}) {
+      JobRecord job = Job(id);
+      InsertJob(sql, job, {});
+      InsertTask(sql, Task(id));
+    }
+    JobRecord job = Job("a");
+    job.state = JobState::kFailed;
+    UpdateJob(sql, job);
+    Move(sql, "b", TaskState::kRunning);
+    EXPECT_EQ(CountJobs(sql)[JobState::kQueued], 2);
+    EXPECT_EQ(CountJobs(sql)[JobState::kFailed], 1);
+    EXPECT_EQ(CountTasks(sql)[TaskState::kQueued], 2);
+    EXPECT_EQ(CountTasks(sql)[TaskState::kRunning], 1);
   });
 }
 
@@ -319,30 +412,73 @@ TEST_F(CatalogTest, AFolderThatIsNotThereIsNamed) {
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
 }
 
-TEST_F(CatalogTest, ACatalogOfTheFirstVersionKeepsItsPairs) {
-  Do([](Sql& sql) {
-    InsertTask(sql, Task("key"));
-    SetPairs(sql, "key", {{1, "image", "mask", "{}", ""}});
-    sql << "ALTER TABLE pairs DROP COLUMN left_out";
-    sql << "ALTER TABLE tasks DROP COLUMN pairs_left_out";
-    sql << "ALTER TABLE datasets DROP COLUMN mask_facts";
-    sql << "ALTER TABLE dataset_items DROP COLUMN fingerprint";
-    sql << "ALTER TABLE pairs DROP COLUMN view_image";
-    sql << "ALTER TABLE pairs DROP COLUMN view_mask";
-    for (const char* table : {"task_trials", "lease_ends", "closed_workers"}) {
-      sql << "DROP TABLE " << table;
-    }
-    sql << "ALTER TABLE tasks DROP COLUMN model";
-    sql << "DELETE FROM schema_version WHERE version > 1";
-  });
-  catalog_.reset();
-  catalog_ = Catalog::Open(file_).value();
+// A catalog as the program of that version would have made it.
+class OldCatalogTest : public CatalogTest {
+ protected:
+  void MakeOld(int version, const std::vector<std::string>& statements) {
+    catalog_.reset();
+    std::filesystem::remove(file_);
+    Sql sql("sqlite3", "db=\"" + file_.string() + "\"");
+    ASSERT_EQ(Migrate(sql, version), absl::OkStatus());
+    for (const std::string& statement : statements) sql << statement;
+  }
+  static std::string JobRow(const std::string& id, int sequence, const std::string& state) {
+    return "INSERT INTO jobs VALUES ('" + id + "', " + std::to_string(sequence) + ", NULL, '" +
+           state + "', 's', 'd', '', '', 'r', 64, 'unet-64', '{}', '[]', '', 1, 1, 0, 7, 1)";
+  }
+  static std::string TaskRow(const std::string& key, const std::string& kind,
+                             const std::string& state, int pairs = 0) {
+    return "INSERT INTO tasks (task_key, kind, settings, inputs, state, attempt, worker, "
+           "lease_expires, reported, failures, losses, checkpoint, error, step, total, "
+           "progress_values, note, pairs, queue_time, start_time, end_time) VALUES ('" +
+           key + "', '" + kind + "', '{}', '{}', '" + state +
+           "', 1, '', 0, '', 0, 0, '', '', 4, 8, '{}', '', " + std::to_string(pairs) + ", 1, 2, 3)";
+  }
+  static std::string PlaceRow(const std::string& job, const std::string& stage, int order,
+                              int ordinal, const std::string& key) {
+    return "INSERT INTO job_tasks VALUES ('" + job + "', '" + stage + "', " +
+           std::to_string(ordinal) + ", " + std::to_string(order) + ", " + key + ", 0)";
+  }
+};
+
+TEST_F(OldCatalogTest, TheFirstVersionsPairsAreKept) {
+  MakeOld(1, {TaskRow("key", "generate", "succeeded"),
+              "INSERT INTO pairs VALUES ('key', 1, 'image', 'mask', '{}')"});
+  Reopen();
   Do([](Sql& sql) {
     const std::vector<PairRecord> pairs = PairsOfTask(sql, "key");
     ASSERT_EQ(pairs.size(), 1u);
     EXPECT_EQ(pairs[0].image, "image");
     EXPECT_EQ(pairs[0].left_out, "");
     EXPECT_EQ(FindTask(sql, "key")->pairs_left_out, 0);
+  });
+}
+
+TEST_F(OldCatalogTest, JobsWithAPlaceForEveryTaskAreCounted) {
+  MakeOld(4,
+          {JobRow("done", 1, "succeeded"), JobRow("going", 2, "running"),
+           TaskRow("prepare", "prepare", "succeeded"), TaskRow("fit", "fit", "running"),
+           TaskRow("shard", "generate", "queued"), PlaceRow("done", "prepare", 0, 0, "'prepare'"),
+           PlaceRow("going", "prepare", 0, 0, "'prepare'"), PlaceRow("going", "fit", 1, 0, "'fit'"),
+           PlaceRow("going", "generate", 2, 0, "'shard'"),
+           PlaceRow("going", "generate", 2, 1, "NULL")});
+  Reopen();
+  Do([](Sql& sql) {
+    const std::vector<StageCount> going = CountStages(sql, "going");
+    ASSERT_EQ(going.size(), 3u);
+    EXPECT_EQ(going[0].succeeded, 1);
+    EXPECT_EQ(going[1].running, 1);
+    EXPECT_EQ(going[2].tasks, 2);
+    EXPECT_EQ(going[2].made, 1);
+    EXPECT_EQ(going[2].queued, 1);
+    EXPECT_EQ(CountStages(sql, "done")[0].succeeded, 1);
+    EXPECT_THAT(JobsWaitingFor(sql, "fit"), ElementsAre("going"));
+    EXPECT_TRUE(JobsWaitingFor(sql, "prepare").empty());
+    const TaskRecord next = NextQueuedTask(sql, {}, [](const TaskRecord&) { return true; }).value();
+    EXPECT_EQ(next.key, "shard");
+    EXPECT_EQ(next.rank, (TaskRank{.job = 2, .stage = 2, .ordinal = 0}));
+    EXPECT_EQ(CountTasks(sql)[TaskState::kSucceeded], 1);
+    EXPECT_EQ(CountJobs(sql)[JobState::kRunning], 1);
   });
 }
 

@@ -51,8 +51,12 @@ std::map<TaskPlace, TaskOutputs> AllDone(const PlanInput& job) {
   return outputs;
 }
 
+StagePart Whole(const PlanInput& job, const std::string& stage) {
+  return {.stage = stage, .first = 0, .count = StageSize(job, stage)};
+}
+
 std::vector<TaskSpec> TasksOf(const PlanInput& job, const std::string& stage) {
-  return StageTasks(job, stage, AllDone(job)).value();
+  return StageTasks(job, Whole(job, stage), AllDone(job)).value();
 }
 
 // Outputs as if all up to align were done.
@@ -64,8 +68,16 @@ std::map<TaskPlace, TaskOutputs> TrainingDone() {
           {{"align", 0}, {{"model", kStage2}}}};
 }
 
+std::vector<TaskPlace> PlacesOf(const std::vector<StagePart>& parts) {
+  std::vector<TaskPlace> places;
+  for (const StagePart& part : parts) {
+    for (int i = 0; i < part.count; ++i) places.push_back({part.stage, part.first + i});
+  }
+  return places;
+}
+
 std::string KeyOf(const PlanInput& job, const std::string& stage) {
-  return TaskKey(StageTasks(job, stage, TrainingDone()).value().front());
+  return TaskKey(StageTasks(job, Whole(job, stage), TrainingDone()).value().front());
 }
 
 TEST(PlanTest, StagesAreInTheOrderOfTheMethod) {
@@ -114,13 +126,14 @@ TEST(PlanTest, FreshRolloutsLeaveTheRolloutTaskOut) {
   EXPECT_THAT(Stages(job),
               ElementsAre("prepare", "describe", "fit", "align", "generate", "compare", "figures"));
   EXPECT_EQ(Prerequisites(job, "align"),
-            (std::vector<TaskPlace>{{"prepare", 0}, {"describe", 0}, {"fit", 0}}));
-  const TaskSpec align = StageTasks(job, "align", TrainingDone()).value().front();
+            (std::vector<StagePart>{{"prepare"}, {"describe"}, {"fit"}}));
+  const TaskSpec align = StageTasks(job, {.stage = "align"}, TrainingDone()).value().front();
   EXPECT_FALSE(align.inputs.contains("pool"));
 }
 
 TEST(PlanTest, ShardsMakeEveryPairOnce) {
-  const std::vector<TaskSpec> shards = StageTasks(Job(70), "generate", TrainingDone()).value();
+  const std::vector<TaskSpec> shards =
+      StageTasks(Job(70), Whole(Job(70), "generate"), TrainingDone()).value();
   ASSERT_EQ(static_cast<int>(shards.size()), StageSize(Job(70), "generate"));
   int64_t next = 1;
   for (size_t i = 0; i < shards.size(); ++i) {
@@ -136,7 +149,9 @@ TEST(PlanTest, ShardsMakeEveryPairOnce) {
 
 TEST(PlanTest, ComparesNoMorePairsThanTheJobAndTheFiguresHave) {
   const auto last_compared = [](const PlanInput& job) {
-    return PairsOf(StageTasks(job, "compare", TrainingDone()).value().back()).value().last;
+    return PairsOf(StageTasks(job, Whole(job, "compare"), TrainingDone()).value().back())
+        .value()
+        .last;
   };
   EXPECT_EQ(last_compared(Job(5)), 5);
   EXPECT_EQ(last_compared(Job(500, {{"figures.samples", "40"}})), 40);
@@ -144,15 +159,14 @@ TEST(PlanTest, ComparesNoMorePairsThanTheJobAndTheFiguresHave) {
 
 TEST(PlanTest, FiguresWaitOnlyForTheShardsThatTheyLookAt) {
   const PlanInput job = Job(500, {{"figures.samples", "40"}});
-  EXPECT_THAT(
-      Prerequisites(job, "figures"),
-      ElementsAre(TaskPlace{"prepare", 0}, TaskPlace{"describe", 0}, TaskPlace{"generate", 0},
-                  TaskPlace{"generate", 1}, TaskPlace{"compare", 0}, TaskPlace{"compare", 1}));
+  EXPECT_THAT(Prerequisites(job, "figures"),
+              ElementsAre(StagePart{"prepare"}, StagePart{"describe"}, StagePart{"generate", 0, 2},
+                          StagePart{"compare", 0, 2}));
 }
 
 TEST(PlanTest, CompareUsesTheStage1ModelAndGenerateTheStage2Model) {
   const auto model = [](const char* stage) {
-    return StageTasks(Job(1), stage, TrainingDone()).value().front().inputs.at("model");
+    return StageTasks(Job(1), {.stage = stage}, TrainingDone()).value().front().inputs.at("model");
   };
   EXPECT_EQ(model("compare"), kModel);
   EXPECT_EQ(model("generate"), kStage2);
@@ -173,8 +187,8 @@ TEST(PlanTest, SettingsOfStage2LeaveStage1Alone) {
 }
 
 TEST(PlanTest, AMissingOutputIsAnErrorAndNotAnEmptyInput) {
-  EXPECT_FALSE(StageTasks(Job(1), "rollout", {}).ok());
-  EXPECT_FALSE(StageTasks(Job(1), "rollout", {{{"fit", 0}, {{"other", kModel}}}}).ok());
+  EXPECT_FALSE(StageTasks(Job(1), {.stage = "rollout"}, {}).ok());
+  EXPECT_FALSE(StageTasks(Job(1), {.stage = "rollout"}, {{{"fit", 0}, {{"other", kModel}}}}).ok());
 }
 
 TEST(PlanTest, EverythingAskedForIsAStageOnceItIsNeeded) {
@@ -197,12 +211,14 @@ TEST(PlanTest, EveryPrerequisiteIsInAnEarlierStageOfTheJob) {
         std::map<TaskPlace, TaskOutputs> done;
         const std::map<TaskPlace, TaskOutputs> all = AllDone(job);
         for (const std::string& stage : Stages(job)) {
-          for (const TaskPlace& place : Prerequisites(job, stage)) {
+          for (const TaskPlace& place : PlacesOf(Prerequisites(job, stage))) {
             EXPECT_TRUE(done.contains(place)) << stage << " of " << method;
           }
           std::map<TaskPlace, TaskOutputs> needed;
-          for (const TaskPlace& place : Prerequisites(job, stage)) needed[place] = all.at(place);
-          const auto tasks = StageTasks(job, stage, needed);
+          for (const TaskPlace& place : PlacesOf(InputsOf(job, Whole(job, stage)))) {
+            needed[place] = all.at(place);
+          }
+          const auto tasks = StageTasks(job, Whole(job, stage), needed);
           ASSERT_TRUE(tasks.ok()) << stage << " of " << method << ": " << tasks.status();
           EXPECT_EQ(static_cast<int>(tasks->size()), StageSize(job, stage));
           for (int i = 0; i < StageSize(job, stage); ++i) done[{stage, i}] = {};
@@ -410,6 +426,34 @@ TEST(PlanTest, SettingsOfAnOlderVersionAskForTheOldGraph) {
   job.settings = {{"align.rollout", "pool"}, {"figures.samples", "128"}};
   EXPECT_THAT(Stages(job), ElementsAre("prepare", "describe", "fit", "rollout", "align", "generate",
                                        "compare", "figures"));
+}
+
+TEST(PlanTest, AStageMadePartByPartIsTheSameAsAWhole) {
+  const PlanInput job = WithTarget(Job(
+      300, {{"masks.kind", "both"}, {"evaluate.segmenter", "unet"}, {"figures.samples", "100"}}));
+  const auto all = AllDone(job);
+  for (const std::string& stage : Stages(job)) {
+    const std::vector<TaskSpec> whole = TasksOf(job, stage);
+    std::vector<std::string> keys, parts;
+    for (const TaskSpec& task : whole) keys.push_back(TaskKey(task));
+    for (int first = 0; first < StageSize(job, stage); first += 2) {
+      const StagePart part{.stage = stage, .first = first, .count = 2};
+      std::map<TaskPlace, TaskOutputs> needed;
+      for (const TaskPlace& place : PlacesOf(InputsOf(job, part))) needed[place] = all.at(place);
+      const std::vector<TaskSpec> tasks = StageTasks(job, part, needed).value();
+      for (const TaskSpec& task : tasks) parts.push_back(TaskKey(task));
+    }
+    EXPECT_EQ(parts, keys) << stage;
+  }
+}
+
+TEST(PlanTest, APartNeedsTheMasksOfItsOwnShardsAlone) {
+  const PlanInput job = Job(1000000, {{"masks.kind", "both"}});
+  for (const StagePart& input : InputsOf(job, {.stage = "generate", .first = 500, .count = 8})) {
+    if (input.stage != "masks") continue;
+    EXPECT_EQ(input.first, 500);
+    EXPECT_EQ(input.count, 8);
+  }
 }
 
 }  // namespace

@@ -5,53 +5,59 @@
 namespace alignflow {
 namespace {
 
-StageCount Count(TaskState state, int64_t tasks, int64_t reused = 0) {
+StageCount Stage(int64_t tasks) {
   StageCount count;
   count.stage = "generate";
-  count.named = true;
-  count.state = state;
   count.tasks = tasks;
-  count.reused = reused;
+  count.made = tasks;
   return count;
 }
 
-StageState StateOf(const std::vector<StageCount>& counts, JobState job = JobState::kRunning) {
-  return SummariseStages(job, counts).front().state;
+StageState StateOf(const StageCount& count, JobState job = JobState::kRunning) {
+  return Summarise(job, count).state;
 }
 
 TEST(StageSummaryTest, StateFollowsFromTheTasks) {
-  StageCount unnamed = Count(TaskState::kQueued, 2);
-  unnamed.named = false;
-  EXPECT_EQ(StateOf({unnamed}), StageState::kWaiting);
-  EXPECT_EQ(StateOf({Count(TaskState::kQueued, 2)}), StageState::kQueued);
-  EXPECT_EQ(StateOf({Count(TaskState::kQueued, 1), Count(TaskState::kRunning, 1)}),
-            StageState::kRunning);
-  EXPECT_EQ(StateOf({Count(TaskState::kQueued, 1), Count(TaskState::kSucceeded, 1)}),
-            StageState::kRunning)
-      << "between two shards";
-  EXPECT_EQ(StateOf({Count(TaskState::kSucceeded, 2)}), StageState::kSucceeded);
-  EXPECT_EQ(StateOf({Count(TaskState::kSucceeded, 2, 1)}), StageState::kSucceeded);
-  EXPECT_EQ(StateOf({Count(TaskState::kSucceeded, 2, 2)}), StageState::kReused);
-  EXPECT_EQ(StateOf({Count(TaskState::kSucceeded, 1), Count(TaskState::kFailed, 1)}),
-            StageState::kFailed);
+  StageCount stage = Stage(2);
+  EXPECT_EQ(StateOf(stage), StageState::kWaiting);
+  stage.queued = 2;
+  EXPECT_EQ(StateOf(stage), StageState::kQueued);
+  stage.queued = stage.running = 1;
+  EXPECT_EQ(StateOf(stage), StageState::kRunning);
+  stage.running = 0;
+  stage.succeeded = 1;
+  EXPECT_EQ(StateOf(stage), StageState::kRunning) << "between two shards";
+  stage.queued = 0;
+  stage.failed = 1;
+  EXPECT_EQ(StateOf(stage), StageState::kFailed);
+  stage.failed = 0;
+  stage.succeeded = 2;
+  EXPECT_EQ(StateOf(stage), StageState::kSucceeded);
+  stage.reused = 1;
+  EXPECT_EQ(StateOf(stage), StageState::kSucceeded);
+  stage.reused = 2;
+  EXPECT_EQ(StateOf(stage), StageState::kReused);
 }
 
 TEST(StageSummaryTest, WhatAnEndedJobDidNotReachIsCancelled) {
-  EXPECT_EQ(StateOf({Count(TaskState::kQueued, 1)}, JobState::kCancelled), StageState::kCancelled);
-  EXPECT_EQ(StateOf({Count(TaskState::kCancelled, 1)}, JobState::kFailed), StageState::kCancelled);
-  EXPECT_EQ(StateOf({Count(TaskState::kSucceeded, 1)}, JobState::kCancelled),
-            StageState::kSucceeded);
+  StageCount stage = Stage(1);
+  stage.queued = 1;
+  EXPECT_EQ(StateOf(stage, JobState::kCancelled), StageState::kCancelled);
+  stage.queued = 0;
+  stage.cancelled = 1;
+  EXPECT_EQ(StateOf(stage, JobState::kFailed), StageState::kCancelled);
+  stage.cancelled = 0;
+  stage.succeeded = 1;
+  EXPECT_EQ(StateOf(stage, JobState::kCancelled), StageState::kSucceeded);
 }
 
 TEST(StageSummaryTest, ShardsThatHaveNotSaidTheirTotalCountAsTheAverage) {
-  StageCount running = Count(TaskState::kRunning, 1);
-  running.step = 5;
-  running.total = 20;
-  running.tasks_with_total = 1;
-  const StageSummary stage =
-      SummariseStages(JobState::kRunning, {running, Count(TaskState::kQueued, 3)}).front();
-  EXPECT_EQ(stage.step, 5);
-  EXPECT_EQ(stage.steps_total, 80);
+  StageCount stage = Stage(4);
+  stage.step = 5;
+  stage.total = 20;
+  stage.tasks_with_total = 1;
+  EXPECT_EQ(Summarise(JobState::kRunning, stage).step, 5);
+  EXPECT_EQ(Summarise(JobState::kRunning, stage).steps_total, 80);
 }
 
 TEST(StageSummaryTest, WaitingReasonSaysWhatAPersonCanAct) {
@@ -59,6 +65,8 @@ TEST(StageSummaryTest, WaitingReasonSaysWhatAPersonCanAct) {
   EXPECT_EQ(WaitingReason(0, {"jobs/x"}), "no worker is connected");
   EXPECT_EQ(WaitingReason(1, {"jobs/x"}), "1 worker, busy with jobs/x");
   EXPECT_EQ(WaitingReason(2, {"jobs/x", "jobs/y"}), "2 workers, busy with jobs/x, jobs/y");
+  EXPECT_EQ(WaitingReason(5, {"jobs/v", "jobs/w", "jobs/x", "jobs/y", "jobs/z"}),
+            "5 workers, busy with jobs/v, jobs/w, jobs/x and 2 more");
   EXPECT_EQ(WaitingReason(1, {}), "");
 }
 

@@ -1,0 +1,114 @@
+#include "server/workflow/live_state.h"
+
+#include <set>
+#include <utility>
+
+namespace alignflow {
+
+void LiveState::Put(const TaskRecord& task) {
+  absl::MutexLock lock(&mutex_);
+  Entry& entry = tasks_[task.key];
+  if (entry.task.attempt != task.attempt) entry.beats = 0;
+  entry.task = task;
+}
+
+void LiveState::SetJobs(const std::string& key, std::vector<std::string> jobs) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = tasks_.find(key);
+  if (found == tasks_.end()) return;
+  found->second.jobs = std::make_shared<const std::vector<std::string>>(std::move(jobs));
+}
+
+void LiveState::Erase(const std::string& key) {
+  absl::MutexLock lock(&mutex_);
+  tasks_.erase(key);
+}
+
+std::optional<LiveState::Jobs> LiveState::Renew(const LeasePolicy& policy,
+                                                const std::string& worker, const std::string& key,
+                                                int64_t attempt, const TaskProgress& progress,
+                                                absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = tasks_.find(key);
+  if (found == tasks_.end()) return std::nullopt;
+  Entry& entry = found->second;
+  if (!RenewLease(policy, worker, attempt, now, entry.task).ok()) return std::nullopt;
+  std::string note = std::move(entry.task.progress.note);
+  entry.task.progress = progress;
+  if (progress.note.empty()) entry.task.progress.note = std::move(note);
+  ++entry.beats;
+  return entry.jobs;
+}
+
+void LiveState::FillIn(TaskRecord& task) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = tasks_.find(task.key);
+  if (found == tasks_.end() || task.state != TaskState::kRunning) return;
+  const TaskRecord& live = found->second.task;
+  if (live.attempt != task.attempt) return;
+  task.worker = live.worker;
+  task.lease_expires = live.lease_expires;
+  task.progress = live.progress;
+}
+
+std::optional<LiveState::Running> LiveState::Find(const std::string& key) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = tasks_.find(key);
+  if (found == tasks_.end()) return std::nullopt;
+  return Running{found->second.task.progress, found->second.beats};
+}
+
+std::vector<std::string> LiveState::HeldBy(const std::string& worker) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<std::string> keys;
+  for (const auto& [key, entry] : tasks_) {
+    if (entry.task.worker == worker) keys.push_back(key);
+  }
+  return keys;
+}
+
+std::vector<std::string> LiveState::Expired(absl::Time now) const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<std::string> keys;
+  for (const auto& [key, entry] : tasks_) {
+    if (LeaseExpired(entry.task, now)) keys.push_back(key);
+  }
+  return keys;
+}
+
+std::vector<LiveState::Lease> LiveState::Leases() const {
+  absl::MutexLock lock(&mutex_);
+  std::vector<Lease> leases;
+  for (const auto& [key, entry] : tasks_) {
+    leases.push_back({.worker = entry.task.worker,
+                      .kind = entry.task.spec.kind,
+                      .job = entry.jobs->empty() ? "" : entry.jobs->front()});
+  }
+  return leases;
+}
+
+std::vector<std::string> LiveState::JobsAtWork() const {
+  absl::MutexLock lock(&mutex_);
+  std::set<std::string> jobs;
+  for (const auto& [key, entry] : tasks_) {
+    if (!entry.jobs->empty()) jobs.insert(entry.jobs->front());
+  }
+  return {jobs.begin(), jobs.end()};
+}
+
+bool LiveState::idle() const {
+  absl::MutexLock lock(&mutex_);
+  return tasks_.empty();
+}
+
+void LiveState::MoveQueue() {
+  absl::MutexLock lock(&mutex_);
+  ++queue_moves_;
+}
+
+int64_t LiveState::queue_moves() const {
+  absl::MutexLock lock(&mutex_);
+  return queue_moves_;
+}
+
+}  // namespace alignflow

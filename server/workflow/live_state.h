@@ -1,0 +1,77 @@
+#ifndef ALIGNFLOW_SERVER_WORKFLOW_LIVE_STATE_H_
+#define ALIGNFLOW_SERVER_WORKFLOW_LIVE_STATE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "server/catalog/records.h"
+#include "server/scheduler/leases.h"
+
+namespace alignflow {
+
+// What need not outlive the process: the leases that run, how far their tasks are, and how often
+// the queue has moved. A heartbeat is noted here and nowhere else, so it costs no transaction;
+// after a restart workers have a whole lease to say the same again. Thread-safe.
+class LiveState {
+ public:
+  using Jobs = std::shared_ptr<const std::vector<std::string>>;
+
+  // These are called while the transaction that changed the task is being committed, so that
+  // catalog and this agree.
+  void Put(const TaskRecord& task);
+  void Erase(const std::string& key);
+  // The jobs that wait for a running task, the oldest first.
+  void SetJobs(const std::string& key, std::vector<std::string> jobs);
+
+  // Renews the lease and notes the progress (a note that is empty leaves the earlier one). Returns
+  // the jobs that wait for the task; nothing if the attempt does not run here, and the catalog has
+  // to say why.
+  std::optional<Jobs> Renew(const LeasePolicy& policy, const std::string& worker,
+                            const std::string& key, int64_t attempt, const TaskProgress& progress,
+                            absl::Time now);
+
+  // Brings a running task's worker, lease and progress up to date.
+  void FillIn(TaskRecord& task) const;
+  struct Running {
+    TaskProgress progress;
+    int64_t beats = 0;  // heartbeats of this attempt
+  };
+  std::optional<Running> Find(const std::string& key) const;
+
+  // Keys of the tasks that the worker holds; whose lease has run out.
+  std::vector<std::string> HeldBy(const std::string& worker) const;
+  std::vector<std::string> Expired(absl::Time now) const;
+  // Who computes what, for which job first.
+  struct Lease {
+    std::string worker, kind, job;
+  };
+  std::vector<Lease> Leases() const;
+  // The jobs that workers compute for, each once.
+  std::vector<std::string> JobsAtWork() const;
+  bool idle() const;
+
+  // What queued jobs wait for has changed.
+  void MoveQueue();
+  int64_t queue_moves() const;
+
+ private:
+  struct Entry {
+    TaskRecord task;
+    Jobs jobs = std::make_shared<const std::vector<std::string>>();
+    int64_t beats = 0;
+  };
+
+  mutable absl::Mutex mutex_;
+  std::map<std::string, Entry> tasks_ ABSL_GUARDED_BY(mutex_);
+  int64_t queue_moves_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_WORKFLOW_LIVE_STATE_H_
