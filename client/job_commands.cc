@@ -1,7 +1,11 @@
 #include <CLI/CLI.hpp>
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/call.h"
 #include "client/commands.h"
 #include "client/job_text.h"
@@ -79,6 +83,51 @@ absl::StatusOr<Result> Cancel(Session& session, const std::string& given) {
                 .text = absl::StrCat(job->name(), " ", StateWord(job->state()), "\n")};
 }
 
+// With a request id of our own, so that a lost answer does not leave a second job.
+absl::StatusOr<Result> Rerun(Session& session, const std::string& given, const std::string& stage) {
+  auto name = ResourceName("jobs", given);
+  if (!name.ok()) return name.status();
+  auto stubs = session.Connect();
+  if (!stubs.ok()) return stubs.status();
+  v1::RerunJobRequest request;
+  request.set_name(*name);
+  request.set_stage(stage);
+  request.set_request_id(stubs->upload_id);
+  auto job = Call(*stubs->jobs, &JobStub::RerunJob, request);
+  if (!job.ok()) return job.status();
+  return Result{.document = ToJson(*job), .text = absl::StrCat(job->name(), "\n")};
+}
+
+struct DistrustArguments {
+  std::string job, stage, reason;
+  bool dry_run = false;
+};
+
+absl::StatusOr<Result> Distrust(Session& session, const DistrustArguments& arguments) {
+  auto name = ResourceName("jobs", arguments.job);
+  if (!name.ok()) return name.status();
+  auto stubs = session.Connect();
+  if (!stubs.ok()) return stubs.status();
+  v1::DistrustResultsRequest request;
+  request.set_name(*name);
+  request.set_stage(arguments.stage);
+  request.set_reason(arguments.reason);
+  request.set_validate_only(arguments.dry_run);
+  auto found = Call(*stubs->jobs, &JobStub::DistrustResults, request);
+  if (!found.ok()) return found.status();
+  std::vector<std::vector<std::string>> rows = {{"RESULTS", "OF"}};
+  const std::map<std::string, int64_t> by_kind(found->results().begin(), found->results().end());
+  for (const auto& [kind, count] : by_kind) rows.push_back({absl::StrCat(count), kind});
+  return Result{
+      .document = ToJson(*found),
+      .text = absl::StrCat(
+          arguments.dry_run ? "would be declared bad:\n" : "declared bad:\n", TableText(rows, {0}),
+          "jobs with them: ", absl::StrJoin(found->jobs(), ", "), "\n",
+          found->models().empty()
+              ? ""
+              : absl::StrCat("models among them: ", absl::StrJoin(found->models(), ", "), "\n"))};
+}
+
 }  // namespace
 
 void AddTimeoutOption(CLI::App& command, double& seconds) {
@@ -112,6 +161,31 @@ void AddJobCommands(CLI::App& app, Action& chosen) {
   AddTimeoutOption(*watch, *timeout_s);
   watch->callback([&chosen, name, timeout_s] {
     chosen = [name, timeout_s](Session& session) { return Watch(session, *name, *timeout_s); };
+  });
+
+  auto stage = std::make_shared<std::string>();
+  CLI::App* rerun = add("rerun", "start a finished job anew; prints the new job");
+  rerun
+      ->add_option("--stage", *stage,
+                   "stage whose results are made again; the others are reused where they are whole")
+      ->type_name("STAGE");
+  rerun->callback([&chosen, name, stage] {
+    chosen = [name, stage](Session& session) { return Rerun(session, *name, *stage); };
+  });
+
+  auto distrust = std::make_shared<DistrustArguments>();
+  CLI::App* bad = group->add_subcommand(
+      "distrust", "declare a stage's results bad, and what was made from them in any job");
+  bad->add_option("job", distrust->job, "as `align` and `job list` print it")->required();
+  bad->add_option("--stage", distrust->stage, "as `job get` names it")
+      ->type_name("STAGE")
+      ->required();
+  bad->add_option("--reason", distrust->reason, "for those who meet the results")
+      ->type_name("TEXT")
+      ->required();
+  bad->add_flag("--dry-run", distrust->dry_run, "show what would be declared bad, change nothing");
+  bad->callback([&chosen, distrust] {
+    chosen = [distrust](Session& session) { return Distrust(session, *distrust); };
   });
 
   add("cancel", "stop a job; pairs made so far stay")->callback([&chosen, name] {

@@ -45,7 +45,8 @@ std::string CommandWords(const std::string& message) {
   return absl::StrReplaceAll(message, {{"ListDatasets names", "`afctl dataset list` names"},
                                        {"ListJobs names", "`afctl job list` names"},
                                        {"ListModels names", "`afctl model list` names"},
-                                       {"ListWorkers names", "`afctl worker list` names"}});
+                                       {"ListWorkers names", "`afctl worker list` names"},
+                                       {"RerunJob makes", "`afctl job rerun` makes"}});
 }
 
 }  // namespace

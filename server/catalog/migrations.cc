@@ -276,6 +276,27 @@ const std::vector<Statements>& Migrations() {
           R"(INSERT INTO job_tasks (job_id, stage, ordinal, stage_order, task_key, reused, open)
            SELECT job_id, stage, ordinal, stage_order, task_key, reused, open FROM places)",
           R"(DROP TABLE places)",
+      },
+      // Results have a state of their own, and are found by what they were made from.
+      {
+          R"(CREATE TABLE results (
+           task_key TEXT PRIMARY KEY REFERENCES tasks(task_key) ON DELETE CASCADE,
+           state TEXT NOT NULL,
+           reason TEXT NOT NULL,
+           time BIGINT NOT NULL))",
+          R"(INSERT INTO results (task_key, state, reason, time) SELECT task_key, 'whole', '',
+           end_time FROM tasks WHERE state = 'succeeded')",
+          R"(CREATE INDEX results_broken ON results (state) WHERE state <> 'whole')",
+          R"(CREATE TABLE task_inputs (
+           blob TEXT NOT NULL,
+           task_key TEXT NOT NULL REFERENCES tasks(task_key) ON DELETE CASCADE,
+           PRIMARY KEY (blob, task_key)))",
+          R"(CREATE INDEX task_inputs_by_task ON task_inputs (task_key))",
+          R"(INSERT OR IGNORE INTO task_inputs (blob, task_key) SELECT i.value, t.task_key FROM
+           tasks t, json_each(t.inputs) i)",
+          R"(CREATE TRIGGER task_inputs_added AFTER INSERT ON tasks BEGIN
+           INSERT OR IGNORE INTO task_inputs (blob, task_key) SELECT value, NEW.task_key FROM
+           json_each(NEW.inputs); END)",
       }};
   return *migrations;
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/catalog/jobs.h"
+#include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
 #include "server/scheduler/stage_summary.h"
 #include "server/scheduler/state_machine.h"
@@ -173,6 +174,12 @@ v1::Job JobProto(Sql& sql, const JobRecord& record, const Surroundings& around, 
       IsFinal(record.state) ? Running() : FindRunning(sql, record.id, around.live);
   AddStages(record.state, CountStages(sql, record.id), running, job);
   AddLeaseEnds(sql, record.id, job);
+  for (const BrokenStage& broken : BrokenStagesOfJob(sql, record.id)) {
+    job.add_warnings(absl::StrCat(
+        "results of stage ", broken.stage,
+        broken.result.state == ResultState::kBad ? " were declared bad: " : " are lost: ",
+        broken.result.reason, "; `afctl job rerun ", record.id, "` makes them again"));
+  }
   if (!IsFinal(record.state) && running.empty()) {
     job.set_waiting_reason(WhyNobodyTakes(sql, record.id, *around.fleet));
   }

@@ -10,11 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "server/calls/reactors.h"
 #include "server/catalog/jobs.h"
-#include "server/catalog/results.h"
-#include "server/catalog/tasks.h"
 #include "server/scheduler/state_machine.h"
-#include "server/scheduler/task_rules.h"
 #include "server/services/job_proto.h"
+#include "server/services/next_pairs.h"
 #include "server/services/requests.h"
 #include "server/workflow/task_results.h"
 
@@ -30,33 +28,13 @@ absl::StatusOr<JobRecord> Find(Sql& sql, const std::string& id) {
       absl::StrCat("there is no jobs/", id, "; ListJobs names those there are"));
 }
 
-// What StreamPairs can send next.
-struct NextPairs {
-  std::vector<PairRecord> pairs;
-  JobRecord job;
-};
-
-// The pairs from `next` on that are in its shard, if that is done.
-absl::Status FindPairs(Sql& sql, const std::string& id, int64_t next, NextPairs& found) {
-  absl::StatusOr<JobRecord> job = Find(sql, id);
-  if (!job.ok()) return job.status();
-  found.job = *std::move(job);
-  const auto place = FindJobTask(sql, id, "generate", ShardOfPair(next));
-  if (!place) return absl::OkStatus();
-  const auto task = FindTask(sql, place->task_key);
-  if (!task || task->state != TaskState::kSucceeded) return absl::OkStatus();
-  found.pairs = PairsOfTask(sql, place->task_key);
-  std::erase_if(found.pairs, [next](const PairRecord& pair) { return pair.index < next; });
-  return absl::OkStatus();
-}
-
 // Names the file, and brings its bytes along if they are few.
 absl::Status AttachFile(ServiceContext& context, const std::string& blob, v1::Digest& digest,
                         std::string& data) {
   absl::StatusOr<int64_t> size = context.blobs.SizeOf(blob);
   if (!size.ok()) {
     return absl::DataLossError(
-        absl::StrCat("blob ", blob, " of a pair is gone; run the job again to make it anew"));
+        absl::StrCat("blob ", blob, " of a pair is gone; RerunJob makes it again"));
   }
   digest.set_sha256(blob);
   digest.set_size_bytes(*size);
@@ -88,12 +66,6 @@ absl::Status FillInPair(ServiceContext& context, const std::string& job, PairRec
     status = AttachFile(context, record.mask, *pair.mutable_mask(), *pair.mutable_mask_data());
   }
   return status;
-}
-
-absl::Status EndedBefore(const JobRecord& job, int64_t next) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      "jobs/", job.id, job.state == JobState::kCancelled ? " was cancelled" : " failed",
-      " before pair ", next, job.error.empty() ? "" : absl::StrCat(": ", job.error)));
 }
 
 class WatchCall final : public SendingCall<v1::JobEvent> {
@@ -183,8 +155,8 @@ class PairsCall final : public SendingCall<v1::Pair> {
       if (!status.ok()) return status;
       if (next_ > found.job.pairs) return Next::kEnd;
       if (found.pairs.empty()) {
-        if (!IsFinal(found.job.state)) return Next::kWait;
-        return EndedBefore(found.job, next_);
+        if (!found.end.ok()) return found.end;
+        return Next::kWait;
       }
       shard_.assign(std::make_move_iterator(found.pairs.begin()),
                     std::make_move_iterator(found.pairs.end()));

@@ -19,6 +19,8 @@
 namespace alignflow {
 namespace {
 
+constexpr size_t kMaxReasonBytes = 300;
+
 // A page of jobs with many references each stays below what clients accept in one message.
 constexpr size_t kMaxListBytes = 2 << 20;
 
@@ -193,6 +195,36 @@ grpc::Status JobsService::CancelJob(grpc::ServerContext*, const v1::CancelJobReq
   absl::Status status = context_.workflow.CancelJob(*id, absl::Now());
   if (!status.ok()) return ToGrpcStatus(status);
   return ToGrpcStatus(Fetch(*id, *response));
+}
+
+grpc::Status JobsService::RerunJob(grpc::ServerContext*, const v1::RerunJobRequest* request,
+                                   v1::Job* response) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  if (id.ok())
+    id = context_.workflow.RerunJob(*id, request->stage(), request->request_id(), absl::Now());
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  return ToGrpcStatus(Fetch(*id, *response));
+}
+
+grpc::Status JobsService::DistrustResults(grpc::ServerContext*,
+                                          const v1::DistrustResultsRequest* request,
+                                          v1::DistrustResultsResponse* response) {
+  const absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  if (request->stage().empty() || request->reason().empty() ||
+      request->reason().size() > kMaxReasonBytes) {
+    return ToGrpcStatus(
+        absl::InvalidArgumentError("stage, reason: give both, the reason in at most 300 bytes"));
+  }
+  const auto found = context_.workflow.DistrustResults(*id, request->stage(), request->reason(),
+                                                       request->validate_only(), absl::Now());
+  if (!found.ok()) return ToGrpcStatus(found.status());
+  response->mutable_results()->insert(found->results.begin(), found->results.end());
+  for (const std::string& job : found->jobs) response->add_jobs(absl::StrCat("jobs/", job));
+  for (const std::string& model : found->models) {
+    response->add_models(absl::StrCat("models/", model));
+  }
+  return grpc::Status::OK;
 }
 
 grpc::Status JobsService::GetReport(grpc::ServerContext*, const v1::GetReportRequest* request,

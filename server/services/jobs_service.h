@@ -29,6 +29,10 @@ class JobsService final : public v1::Jobs::WithCallbackMethod_WatchJob<
                                                   const v1::StreamPairsRequest* request) override {
     return StartPairs(context_, *call, *request);
   }
+  grpc::Status RerunJob(grpc::ServerContext* call, const v1::RerunJobRequest* request,
+                        v1::Job* response) override;
+  grpc::Status DistrustResults(grpc::ServerContext* call, const v1::DistrustResultsRequest* request,
+                               v1::DistrustResultsResponse* response) override;
   grpc::Status GetReport(grpc::ServerContext* call, const v1::GetReportRequest* request,
                          v1::Report* response) override;
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/catalog/jobs.h"
+#include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
 #include "server/catalog/tasks.h"
 #include "server/scheduler/leases.h"
@@ -83,6 +84,20 @@ absl::Status EndJob(Change& change, JobState state, const std::string& error, Jo
   return absl::OkStatus();
 }
 
+// Whether there is a result of the task that is whole. One that turns out to be lost is noted as
+// such: it stays lost until the task has succeeded again, whoever wants that.
+bool CanReuse(Change& change, BlobStore& blobs, const TaskRecord& task) {
+  const auto result = ResultOfTask(change.sql, task.key);
+  if (!result || result->state != ResultState::kWhole) return false;
+  if (ResultsExist(task.spec, OutputsOfTask(change.sql, task.key),
+                   PairsOfTask(change.sql, task.key), blobs)) {
+    return true;
+  }
+  SetResult(change.sql, task.key, {.state = ResultState::kLost, .reason = "a file of it is gone"},
+            change.now);
+  return false;
+}
+
 // Puts the task at its place in the job, and sees to it that it is queued unless it runs already or
 // its result is there.
 absl::Status MakeTask(Change& change, BlobStore& blobs, const JobRecord& job, int stage_order,
@@ -105,9 +120,7 @@ absl::Status MakeTask(Change& change, BlobStore& blobs, const JobRecord& job, in
       change.Save(*task);
     }
   } else {
-    place.reused = task->state == TaskState::kSucceeded &&
-                   ResultsExist(spec, OutputsOfTask(change.sql, task->key),
-                                PairsOfTask(change.sql, task->key), blobs);
+    place.reused = CanReuse(change, blobs, *task);
     if (!place.reused) {
       absl::Status queued = QueueAgain(change.now, *task);
       if (!queued.ok()) return queued;

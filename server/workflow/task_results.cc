@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "server/workflow/result_forms.h"
 
 namespace alignflow {
 namespace {
@@ -68,10 +69,15 @@ absl::StatusOr<TaskResults> CheckOutputs(const TaskSpec& task, const TaskOutputs
           absl::StrCat("output ", role, ": blob ", blob, " has not been written"));
     }
   }
+  absl::Status form = CheckForms(task, outputs, blobs);
+  if (!form.ok()) return form;
   absl::StatusOr<TaskResults> results = ReadDocuments(task, outputs, blobs);
-  if (results.ok() && !ResultsExist(task, outputs, results->pairs, blobs)) {
+  if (!results.ok()) return results;
+  if (!ResultsExist(task, outputs, results->pairs, blobs)) {
     return absl::InvalidArgumentError("pairs: an image or mask has not been written");
   }
+  form = CheckPictures(results->pairs, blobs);
+  if (!form.ok()) return form;
   return results;
 }
 

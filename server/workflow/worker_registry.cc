@@ -90,6 +90,15 @@ bool WorkerRegistry::Drains(const std::string& id) const {
   return worker != workers_.end() && worker->second.record.mode == WorkerMode::kDraining;
 }
 
+bool WorkerRegistry::IsTrusted(const std::string& id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto worker = workers_.find(id);
+  if (worker == workers_.end()) return false;
+  const WorkerRecord& record = worker->second.record;
+  return record.lease_ends.contains(LeaseOutcome::kSucceeded) && record.health.failed.empty() &&
+         record.health.quarantines == 0;
+}
+
 std::optional<WorkerRecord> WorkerRegistry::NoteLeaseEnd(const std::string& id,
                                                          const std::string& task,
                                                          LeaseOutcome outcome,

@@ -58,6 +58,9 @@ class WorkerRegistry {
   // Whether the worker shall hand back what it computes.
   bool Drains(const std::string& id) const;
 
+  // Whether the worker has succeeded with a task and failed none since.
+  bool IsTrusted(const std::string& id) const;
+
   // Notes how a lease of the worker's ended. Returns the worker, if this puts it in quarantine.
   std::optional<WorkerRecord> NoteLeaseEnd(const std::string& id, const std::string& task,
                                            LeaseOutcome outcome, const std::string& message,

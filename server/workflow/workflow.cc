@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/catalog/datasets.h"
 #include "server/catalog/jobs.h"
+#include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
 #include "server/catalog/task_trials.h"
 #include "server/catalog/tasks.h"
@@ -260,6 +261,7 @@ absl::Status Workflow::ReportSuccess(const LeaseName& lease, const TaskOutputs& 
     change.Save(task);
     change.EndLease(task, lease.worker, LeaseOutcome::kSucceeded, "");
     DeleteTrials(change.sql, task_key);
+    SetResult(change.sql, task_key, {}, now);
     SetOutputs(change.sql, task_key, outputs);
     SetPairs(change.sql, task_key, results.pairs);
     if (task.spec.kind == "fit" || task.spec.kind == "align") {
@@ -300,15 +302,17 @@ absl::Status Workflow::ReportFailure(const LeaseName& lease, const Failure& fail
 
 absl::Status Workflow::Fail(const LeaseName& lease, LeaseOutcome outcome, const Failure& failure,
                             absl::Time now) {
-  bool for_good = false;
+  bool task_at_fault = false;
   absl::Status status =
       ChangeTask(lease.task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
         task.worker = lease.worker;
         TaskTrials trials = TrialsOfTask(change.sql, task.key);
         const std::shared_ptr<const Fleet> fleet = workers_.FleetAt(now);
-        // A broken worker may call any input bad: another is heard first, if there is one.
+        // A broken worker may call any input bad. One that has shown nothing yet, or has failed
+        // another task, is believed once another says the same, if there is another.
         const bool alone = !AnotherCan(lease.worker, task.spec, trials, *fleet);
-        const bool permanent = failure.permanent && (alone || task.failures > 0);
+        const bool believed = alone || task.failures > 0 || workers_.IsTrusted(lease.worker);
+        const bool permanent = failure.permanent && believed;
         if (failure.out_of_memory) {
           const auto me = std::ranges::find(*fleet, lease.worker, &FleetWorker::id);
           if (me != fleet->end()) {
@@ -319,7 +323,8 @@ absl::Status Workflow::Fail(const LeaseName& lease, LeaseOutcome outcome, const 
             policy_, lease.attempt, outcome, failure.message, permanent, now, task, trials);
         if (!effect.ok()) return effect.status();
         if (*effect == ReportEffect::kRepeated) return absl::OkStatus();
-        for_good = task.state == TaskState::kFailed;
+        const bool for_good = task.state == TaskState::kFailed;
+        task_at_fault = for_good && (alone || trials.tried.size() > 1);
         if (for_good) {
           DeleteTrials(change.sql, task.key);
         } else {
@@ -335,8 +340,7 @@ absl::Status Workflow::Fail(const LeaseName& lease, LeaseOutcome outcome, const 
                      for_good ? ", for good" : "");
         return OnTaskMoved(change, blobs_, task);
       });
-  // More than one worker has failed it, or nobody else could say better.
-  if (status.ok() && for_good) workers_.Exonerate(lease.task_key);
+  if (status.ok() && task_at_fault) workers_.Exonerate(lease.task_key);
   return status;
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -89,6 +90,22 @@ class Workflow {
   absl::Status ReportFailure(const LeaseName& lease, const Failure& failure, absl::Time now);
   absl::Status ReportHandedBack(const LeaseName& lease, const std::string& checkpoint,
                                 absl::Time now);
+
+  // What was made from results that nobody trusts any more.
+  struct Distrusted {
+    std::map<std::string, int64_t> results;  // by kind of task, those themselves among them
+    std::vector<std::string> jobs, models;   // ids
+  };
+  // Declares the results of a job's stage bad, and all that was made from them in whatever job:
+  // they are not reused any more. With `only_look` it only finds them. NotFound; InvalidArgument
+  // for a stage that the job does not have; FailedPrecondition while an unfinished job uses one.
+  absl::StatusOr<Distrusted> DistrustResults(const std::string& job, const std::string& stage,
+                                             const std::string& reason, bool only_look,
+                                             absl::Time now);
+  // Creates the finished job anew and returns the new one's id. Results that are whole are reused,
+  // but for those of `stage`, which may be empty. Errors as above.
+  absl::StatusOr<std::string> RerunJob(const std::string& job, const std::string& stage,
+                                       const std::string& request_id, absl::Time now);
 
   // Takes tasks from workers that have been silent for too long, and wakes workers for the tasks
   // whose time to wait after a failure has ended.

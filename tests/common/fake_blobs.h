@@ -58,6 +58,11 @@ class FakeBlobs : public v1::Blobs::Service {
     return read_offsets_;
   }
 
+  v1::BlobOwner last_owner() {
+    absl::MutexLock lock(&mutex_);
+    return last_owner_;
+  }
+
   grpc::Status FindMissing(grpc::ServerContext*, const v1::FindMissingRequest* request,
                            v1::FindMissingResponse* response) override {
     absl::MutexLock lock(&mutex_);
@@ -77,6 +82,7 @@ class FakeBlobs : public v1::Blobs::Service {
     std::string sha256;
     for (int messages = 1; reader->Read(&request); ++messages) {
       absl::MutexLock lock(&mutex_);
+      if (request.has_owner()) last_owner_ = request.owner();
       WaitWhileHanging();
       if (request.data().size() > (1 << 20)) {
         return {grpc::StatusCode::INVALID_ARGUMENT, "chunk above 1 MiB"};
@@ -154,6 +160,7 @@ class FakeBlobs : public v1::Blobs::Service {
   std::vector<int64_t> read_offsets_ ABSL_GUARDED_BY(mutex_);
   int breaks_ ABSL_GUARDED_BY(mutex_) = 0;
   int break_after_ ABSL_GUARDED_BY(mutex_) = 0;
+  v1::BlobOwner last_owner_;
   int reads_ ABSL_GUARDED_BY(mutex_) = 0;
   bool hanging_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -22,6 +22,7 @@
 #include "server/coordinator.h"
 #include "server/scheduler/task_rules.h"
 #include "tests/common/temp_folder.h"
+#include "tests/server/fake_results.h"
 #include "tests/server/grey_png.h"
 
 namespace alignflow {
@@ -263,16 +264,12 @@ class CoordinatorTest : public testing::Test {
   }
 
   std::string FakeOutput(const v1::Task& task, const std::string& role) {
-    if (role == "contact-sheet.png") return GreyPng(4, 4, 1);
-    if (role == "figures") {
-      return R"([{"name":"mmd to target","subject":"stage 2","value":0.5,"low":0.4,"high":0.6,)"
-             R"("better":"lower","sample_count":2},{"name":"fid","subject":"stage 2",)"
-             R"("value":null,"note":"no weights","unit":""}])";
+    if (role != "pairs" && role != "masks") {
+      return FakeResult({.kind = task.kind(),
+                         .settings = {task.settings().begin(), task.settings().end()},
+                         .inputs = {task.inputs().begin(), task.inputs().end()}},
+                        task.key(), role);
     }
-    if (role == "verdicts.json") {
-      return R"([{"name":"alignment","verdict":"good","reason":"closer than stage 1"}])";
-    }
-    if (role != "pairs" && role != "masks") return role + " of " + task.key();
     std::string lines;
     const int last = std::stoi(task.settings().at("last_pair"));
     for (int pair = std::stoi(task.settings().at("first_pair")); pair <= last; ++pair) {

@@ -152,6 +152,23 @@ TEST_F(FleetServiceTest, AWorkerThatSaysItsInputIsBadIsHeardWithAnother) {
   EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_FAILED);
 }
 
+TEST_F(FleetServiceTest, AWorkerThatHasShownThatItIsSoundIsBelievedAtOnce) {
+  const std::vector<std::string> names = CreateJobs(4);
+  RegisterAs("sound");
+  Work("sound", 1);
+  RegisterAs("idle");
+  for (int job = 0; job < 4; ++job) {
+    const v1::LeaseResponse lease = Lease("sound").value();
+    ASSERT_TRUE(lease.has_task());
+    ASSERT_EQ(ReportFailure("sound", lease, true), absl::OkStatus());
+    int failed = 0;
+    for (const std::string& name : names) failed += GetJob(name).state() == v1::JOB_STATE_FAILED;
+    EXPECT_EQ(failed, 1) << "after the first it is a suspect";
+    if (job == 2) break;
+  }
+  EXPECT_EQ(StateOf("sound"), v1::WORKER_STATE_QUARANTINED);
+}
+
 TEST_F(FleetServiceTest, AnUnsuitedWorkerNeverCountsAgainstTheJob) {
   const std::string name = CreateJob(JobRequest(1)).value().name();
   for (int i = 0; i < 10; ++i) {

@@ -113,6 +113,9 @@ TEST_F(WorkerSessionTest, LeasedTaskIsRunAndReportedWithItsOutputs) {
                                    Pair("pool", Sha256OfString("pool"))));
   EXPECT_EQ(coordinator_.blobs.Get(Sha256OfString("weights")), "weights");
   EXPECT_EQ(coordinator_.registrations[0].result_version(), kResultVersion);
+  EXPECT_EQ(coordinator_.registrations[0].presets_size(), static_cast<int>(PresetNames().size()));
+  EXPECT_EQ(coordinator_.blobs.last_owner().lease().task_key(), "key");
+  EXPECT_EQ(coordinator_.blobs.last_owner().lease().attempt(), 3);
   EXPECT_EQ(Count("success"), 1);
   EXPECT_EQ(CountFiles(options_.work_folder), 0) << "the task's folder is left behind";
 }
@@ -121,13 +124,26 @@ TEST_F(WorkerSessionTest, FailureSaysWhetherARetryIsUseless) {
   coordinator_.Start();
   coordinator_.Queue("bad input", 1);
   coordinator_.Queue("bad luck", 1);
+  coordinator_.Queue("no such model", 1);
+  coordinator_.Queue("too large", 1);
   int runs = 0;
   StartWorker(coordinator_.InProcessChannel(), [&](const TaskSpec&, TaskContext&) -> Outcome {
-    if (runs++ == 0) return absl::InvalidArgumentError("image 7 has no mask");
-    return absl::InternalError("out of memory");
+    switch (runs++) {
+      case 0:
+        return absl::InvalidArgumentError("image 7 has no mask");
+      case 1:
+        return absl::InternalError("out of memory");
+      case 2:
+        return absl::FailedPreconditionError("no models folder");
+      default:
+        return absl::ResourceExhaustedError("18 GiB");
+    }
   });
-  ASSERT_TRUE(WaitForReports(2));
+  ASSERT_TRUE(WaitForReports(4));
   Stop();
+  EXPECT_TRUE(coordinator_.reports[2].failure().unsuited());
+  EXPECT_FALSE(coordinator_.reports[2].failure().permanent());
+  EXPECT_TRUE(coordinator_.reports[3].failure().out_of_memory());
   EXPECT_EQ(coordinator_.reports[0].failure().message(), "image 7 has no mask");
   EXPECT_TRUE(coordinator_.reports[0].failure().permanent());
   EXPECT_EQ(coordinator_.reports[1].failure().message(), "out of memory");

@@ -1,0 +1,25 @@
+#ifndef ALIGNFLOW_SERVER_WORKFLOW_RESULT_FORMS_H_
+#define ALIGNFLOW_SERVER_WORKFLOW_RESULT_FORMS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/blobs/blob_store.h"
+#include "server/catalog/records.h"
+
+// Whether what a task put out has the form that its kind has: looked at before it is accepted,
+// because it is kept and reused from then on. Bytes were held against their digest when they were
+// written; here it is headers, names, counts and sizes. InvalidArgument says which output is
+// wrong and how; errors of the store are passed on.
+namespace alignflow {
+
+// The outputs that are files of tensors, JSON documents or pictures. All must be stored.
+absl::Status CheckForms(const TaskSpec& task, const TaskOutputs& outputs, BlobStore& blobs);
+
+// The pictures of the pairs: PNG files, image and mask of one size.
+absl::Status CheckPictures(const std::vector<PairRecord>& pairs, BlobStore& blobs);
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_WORKFLOW_RESULT_FORMS_H_

@@ -1,0 +1,156 @@
+#include "tests/server/coordinator_fixture.h"
+
+namespace alignflow {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::UnorderedElementsAre;
+
+// Results, and what becomes of the jobs that have them.
+class ResultsTest : public CoordinatorTest {
+ protected:
+  std::string FinishedJob(int pairs = 2, int salt = 100) {
+    const std::string name = CreateJob(JobRequest(pairs, 2, salt)).value().name();
+    Work(Register());
+    EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_SUCCEEDED);
+    return name;
+  }
+  std::vector<v1::Pair> Pairs(const std::string& name) { return PairsOf(name, 0, &status_); }
+  void LoseFile(const std::string& sha256) {
+    std::filesystem::remove(folder_.path() / "state" / "blobs" / sha256.substr(0, 2) /
+                            sha256.substr(2));
+  }
+  absl::StatusOr<std::string> Rerun(const std::string& name, const std::string& stage = "") {
+    v1::RerunJobRequest request;
+    request.set_name(name);
+    request.set_stage(stage);
+    v1::Job job;
+    absl::Status status = Call(*jobs_, &v1::Jobs::Stub::RerunJob, request, &job);
+    if (!status.ok()) return status;
+    return job.name();
+  }
+  absl::StatusOr<v1::DistrustResultsResponse> Distrust(const std::string& name,
+                                                       const std::string& stage,
+                                                       bool only_look = false) {
+    v1::DistrustResultsRequest request;
+    request.set_name(name);
+    request.set_stage(stage);
+    request.set_reason("the scanner was miscalibrated");
+    request.set_validate_only(only_look);
+    v1::DistrustResultsResponse response;
+    absl::Status status = Call(*jobs_, &v1::Jobs::Stub::DistrustResults, request, &response);
+    if (!status.ok()) return status;
+    return response;
+  }
+  void ExpectAllDone(const std::string& name) {
+    const v1::Job job = GetJob(name);
+    EXPECT_EQ(job.state(), v1::JOB_STATE_SUCCEEDED);
+    for (const v1::Stage& stage : job.stages()) {
+      EXPECT_EQ(stage.tasks_done(), stage.tasks_total()) << stage.id();
+      EXPECT_TRUE(stage.state() == v1::STAGE_STATE_SUCCEEDED ||
+                  stage.state() == v1::STAGE_STATE_REUSED)
+          << stage.id();
+    }
+  }
+
+  absl::Status status_;
+};
+
+TEST_F(ResultsTest, ACancelledRepairUndoesNoFinishedJobAndItsStreamEnds) {
+  const std::string first = FinishedJob();
+  LoseFile(Pairs(first).front().image().sha256());
+  const std::string second = CreateJob(JobRequest(2)).value().name();
+  for (const bool leased : {false, true}) {
+    if (leased) {
+      ASSERT_TRUE(Lease(Register()).value().has_task());
+    }
+    ExpectAllDone(first);
+    EXPECT_TRUE(Pairs(first).empty());
+    EXPECT_TRUE(absl::IsDataLoss(status_)) << status_;
+  }
+  ASSERT_TRUE(CancelJob(second).ok());
+  ExpectAllDone(first);
+  EXPECT_TRUE(Pairs(first).empty());
+  EXPECT_TRUE(absl::IsDataLoss(status_)) << status_;
+  EXPECT_THAT(GetJob(first).warnings(),
+              testing::Contains(HasSubstr("results of stage generate are lost")));
+
+  const std::string third = Rerun(first).value();
+  Work(Register());
+  for (const std::string& name : {first, third}) {
+    ExpectAllDone(name);
+    EXPECT_EQ(Pairs(name).size(), 2u) << status_;
+    EXPECT_THAT(GetJob(name).warnings(), testing::Not(testing::Contains(HasSubstr("lost"))));
+  }
+  EXPECT_EQ(GetJob(second).state(), v1::JOB_STATE_CANCELLED);
+}
+
+TEST_F(ResultsTest, ARepairThatFailsLeavesTheFinishedJobAsItIs) {
+  const std::string first = FinishedJob();
+  LoseFile(Pairs(first).front().image().sha256());
+  const std::string second = CreateJob(JobRequest(2)).value().name();
+  const std::string worker = Register();
+  coordinator_->Maintain(absl::Now() + absl::Hours(2));  // no other worker is heard
+  const std::string alone = Register();
+  ASSERT_EQ(ReportFailure(alone, Lease(alone).value(), true), absl::OkStatus());
+  EXPECT_EQ(GetJob(second).state(), v1::JOB_STATE_FAILED);
+  ExpectAllDone(first);
+  EXPECT_TRUE(Pairs(first).empty());
+  EXPECT_TRUE(absl::IsDataLoss(status_)) << status_;
+}
+
+TEST_F(ResultsTest, GarbageIsNoResultAndIsNotReused) {
+  ASSERT_TRUE(CreateJob(JobRequest(1)).ok());
+  const std::string worker = Register();
+  const v1::LeaseResponse fit = LeaseFit(worker);
+  auto outputs = FakeOutputs(fit.task());
+  outputs["model"] = Upload("garbage").sha256();
+  v1::ReportRequest report;
+  report.mutable_success()->mutable_outputs()->insert(outputs.begin(), outputs.end());
+  const absl::Status refused = Report(worker, fit, report);
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("output model: no safetensors file"));
+  EXPECT_EQ(Lease(worker).value().task().key(), fit.task().key());
+}
+
+TEST_F(ResultsTest, ARerunMakesOneStageAgainAndReusesTheRest) {
+  const std::string first = FinishedJob();
+  EXPECT_TRUE(absl::IsInvalidArgument(Rerun(first, "fitt").status()));
+  const std::string again = Rerun(first, "fit").value();
+  EXPECT_NE(again, first);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Rerun(again).status())) << "it is not finished";
+  // The same bytes come out, so what follows from them is still right.
+  EXPECT_THAT(Work(Register()), ElementsAre("fit"));
+  ExpectAllDone(again);
+  ExpectAllDone(first);
+  EXPECT_EQ(Rerun(first).value() == first, false);
+}
+
+TEST_F(ResultsTest, DistrustFindsWhatWasDerivedInEveryJob) {
+  const std::string first = FinishedJob(2, 100);
+  const std::string second = FinishedJob(2, 150);  // other references: shares prepare, fit, rollout
+  const auto seen = Distrust(first, "fit", true);
+  ASSERT_TRUE(seen.ok()) << seen.status();
+  EXPECT_THAT(seen->jobs(), UnorderedElementsAre(first, second));
+  EXPECT_EQ(seen->results().at("fit"), 1);
+  EXPECT_EQ(seen->results().at("align"), 2);
+  EXPECT_FALSE(seen->results().contains("prepare"));
+  EXPECT_EQ(seen->models_size(), 3);
+  EXPECT_EQ(GetJob(second).warnings_size(), GetJob(first).warnings_size());
+  EXPECT_EQ(CreateJob(JobRequest(2)).value().state(), v1::JOB_STATE_SUCCEEDED) << "only looked";
+
+  ASSERT_TRUE(Distrust(first, "fit").ok());
+  EXPECT_TRUE(Pairs(second).empty());
+  EXPECT_TRUE(absl::IsFailedPrecondition(status_)) << status_;
+  EXPECT_THAT(std::string(status_.message()), HasSubstr("miscalibrated"));
+  EXPECT_THAT(GetJob(second).warnings(), testing::Contains(HasSubstr("were declared bad")));
+  const std::string again = CreateJob(JobRequest(2)).value().name();
+  EXPECT_TRUE(absl::IsFailedPrecondition(Distrust(first, "prepare").status())) << "it is in use";
+  Work(Register());
+  ExpectAllDone(again);
+  EXPECT_EQ(Pairs(first).size(), 2u) << "the same tasks, made again";
+}
+
+}  // namespace
+}  // namespace alignflow
