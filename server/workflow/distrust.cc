@@ -19,6 +19,7 @@ namespace alignflow {
 namespace {
 
 constexpr int kMostJobsNamed = 100;
+constexpr size_t kModelIdDigits = 12;  // the beginning of its task's key
 
 absl::StatusOr<JobRecord> FindWithStage(Sql& sql, const std::string& id, const std::string& stage) {
   std::optional<JobRecord> job = FindJob(sql, id);
@@ -78,7 +79,8 @@ absl::StatusOr<Workflow::Distrusted> Workflow::DistrustResults(const std::string
     for (const std::string& key : keys) {
       ++found.results[FindTask(sql, key)->spec.kind];
       for (std::string& with : JobsWithTask(sql, key, kMostJobsNamed)) jobs.insert(std::move(with));
-      if (const auto model = FindModelOfTask(sql, key)) found.models.push_back(model->id);
+      const auto model = FindModel(sql, key.substr(0, kModelIdDigits));
+      if (model && model->task_key == key) found.models.push_back(model->id);
       if (!only_look) {
         SetResult(sql, key, {.state = ResultState::kBad, .reason = reason}, now);
       }
