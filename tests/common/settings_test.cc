@@ -219,7 +219,7 @@ TEST(SettingsTest, ASettingOfAnotherPresetIsRefused) {
 // Equal tasks have equal keys: what was computed before these settings were there stays valid.
 TEST(SettingsTest, TheSmallPresetsTasksKnowNothingOfThePretrainedModelsSettings) {
   const SettingMap fit = SettingsOfKind("fit", "unet-64", *ResolveSettings("unet-64", {}));
-  EXPECT_EQ(fit.size(), 6u);
+  EXPECT_EQ(fit.size(), 7u);
   EXPECT_FALSE(fit.contains("weights"));
   const SettingMap unet = *ResolveSettings("unet-64", {{"masks.kind", "both"}});
   EXPECT_EQ(SettingsOfKind("fit-masks", "unet-64", unet).size(), 5u);
