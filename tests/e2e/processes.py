@@ -105,9 +105,10 @@ class Worker(Program):
 class Service:
     """A coordinator and its workers on one state folder, killed and started again as a test likes."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, prefix=()):
+        """`prefix`: a command that runs the coordinator."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
+        self.folder, self.prefix = folder, prefix
         self.coordinator = None
         self.workers = {}
         self.address = "127.0.0.1:0"
@@ -117,7 +118,7 @@ class Service:
 
     def start_coordinator(self, *options):
         """On the port of the first start from the second on, so that clients find it again."""
-        self.coordinator = Coordinator(self.folder, *options, listen=self.address)
+        self.coordinator = Coordinator(self.folder, *options, listen=self.address, prefix=self.prefix)
         self.address = self.coordinator.address
         return self
 
