@@ -5,7 +5,8 @@ lies, at random moments; then what must hold whatever happened.
   tests/e2e/campaign.py OUT --kills 500 --seed 1
 
 Rounds of the same jobs on new state folders until so many processes were killed. After each round:
-  - every job that was accepted has succeeded, and the command that waited for its pairs has ended by itself;
+  - every job that was accepted has succeeded, and the commands that watched it and pulled its pairs have ended by
+    themselves;
   - each pair is there exactly once, its bytes those of an undisturbed run;
   - every stored blob's name is the SHA-256 of its bytes;
   - a collection of garbage, after the first, finds nothing that is nobody's.
@@ -48,16 +49,18 @@ PATIENCE_S, LONGEST_ROUND_S = 400, 3600
 
 class Round:
     def __init__(self, folder, data, jobs):
+        self.folder, self.counts, self.kills = folder, collections.Counter(), 0
         # A full disk sends no signal; the limit by which it is played does.
         self.service = processes.Service(folder, prefix=("env", "--ignore-signal=XFSZ"))
         self.service.start_coordinator()
         self.proxy = faults.CutableProxy(self.service.address)
         for name in WORKERS:
             self.start_worker(name)
-        self.folder, self.counts, self.kills = folder, collections.Counter(), 0
         self.names = {kind: inputs.start_job(self.service, data, JOBS[kind]) for kind in jobs}
         self.pulls = {kind: self.service.start_afctl("pairs", "pull", name, folder / "pairs" / kind, name=f"pull {kind}")
                       for kind, name in self.names.items()}
+        self.watches = {kind: self.service.start_afctl("job", "watch", name, name=f"watch {kind}")
+                        for kind, name in self.names.items()}
 
     def start_worker(self, name):
         self.service.workers[name] = processes.Worker(self.folder, self.proxy.address, name)
@@ -101,8 +104,8 @@ class Round:
     FAULTS = ((kill_worker, 6), (kill_coordinator, 4), (kill_both, 1), (cut_network, 2), (fill_disk, 1), (lie, 1))
 
     def ended(self):
-        """Whether every command that waits for pairs has ended."""
-        return all(pull.process.poll() is not None for pull in self.pulls.values())
+        """Whether every command that waits for a job has ended."""
+        return all(watch.process.poll() is not None for watch in self.watches.values())
 
     def disturb(self, draw, kills):
         """Faults at random moments until so many kills, or until the jobs have ended."""
@@ -115,10 +118,11 @@ class Round:
             fault(self, draw)
 
     def check(self, expected):
-        for kind, pull in self.pulls.items():
-            assert pull.wait(PATIENCE_S) == 0, f"{kind}: {pull.log_text()[-2000:]}"
-            job = self.service.afctl("job", "get", self.names[kind])
-            assert job["state"] == "JOB_STATE_SUCCEEDED", f"{kind}: {job}"
+        for kind, name in self.names.items():
+            for waiting in (self.watches[kind], self.pulls[kind]):
+                assert waiting.wait(PATIENCE_S) == 0, f"{kind}: {waiting.log_text()[-2000:]}"
+            job = self.service.afctl("job", "get", name)
+            assert job["state"] == "JOB_STATE_SUCCEEDED", f"{kind}: {job['error']}"
             found = inputs.check_pulled(self.folder / "pairs" / kind)
             assert found == expected[kind], f"{kind}: {sum(found[n] != expected[kind][n] for n in found)} files differ"
         expect_no_orphans(self.service)
@@ -128,8 +132,8 @@ class Round:
 
     def close(self):
         self.proxy.close()
-        for pull in self.pulls.values():
-            pull.close()
+        for waiting in (*self.watches.values(), *self.pulls.values()):
+            waiting.close()
         self.service.close()
 
 

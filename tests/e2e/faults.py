@@ -1,10 +1,10 @@
 """What goes wrong in a hospital's machine room, done on purpose to a running service."""
 
-import asyncio
 import hashlib
 import importlib
 import json
 import resource
+import socket
 import subprocess
 import threading
 import time
@@ -19,59 +19,58 @@ class CutableProxy:
     """Passes connections on to an address, until it is cut: then all end, and none comes through."""
 
     def __init__(self, address):
-        self.target = address.rsplit(":", 1)
-        self.loop = asyncio.new_event_loop()
-        self.open = set()
-        self.cut_until = 0.0
-        ready = threading.Event()
-        threading.Thread(target=self._run, args=(ready,), daemon=True).start()
-        ready.wait(10)
+        host, port = address.rsplit(":", 1)
+        self.target = (host, int(port))
+        self.lock = threading.Lock()
+        self.open, self.cut_until = set(), 0.0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
 
-    def _run(self, ready):
-        asyncio.set_event_loop(self.loop)
-        self.server = self.loop.run_until_complete(asyncio.start_server(self._accept, "127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.server.sockets[0].getsockname()[1]
-        ready.set()
-        self.loop.run_forever()
+    def _accept(self):
+        while True:
+            try:
+                outer, _ = self.listener.accept()
+            except OSError:  # closed
+                return
+            try:
+                if time.monotonic() < self.cut_until:
+                    raise ConnectionRefusedError("cut")
+                inner = socket.create_connection(self.target, timeout=RPC_TIMEOUT_S)
+                inner.settimeout(None)
+            except OSError:
+                outer.close()
+                continue
+            with self.lock:
+                self.open |= {outer, inner}
+            for source, sink in ((outer, inner), (inner, outer)):
+                threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
 
-    async def _accept(self, reader, writer):
-        if time.monotonic() < self.cut_until:
-            writer.transport.abort()
-            return
+    def _pass(self, source, sink):
         try:
-            inner_reader, inner_writer = await asyncio.open_connection(*self.target)
-        except OSError:
-            writer.transport.abort()
-            return
-        ends = {writer, inner_writer}
-        self.open |= ends
-        try:
-            await asyncio.gather(self._pass(reader, inner_writer), self._pass(inner_reader, writer))
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
         except OSError:
             pass
-        finally:
-            for end in ends:
-                end.transport.abort()
-            self.open -= ends
+        self._end({source, sink})
 
-    @staticmethod
-    async def _pass(reader, writer):
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-        raise ConnectionResetError("the other end has closed")
+    def _end(self, sockets):
+        with self.lock:
+            self.open -= sockets
+        for end in sockets:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:  # the other thread was first
+                pass
+            end.close()
 
     def cut(self, seconds):
         self.cut_until = time.monotonic() + seconds
-
-        def end_all():
-            for writer in list(self.open):
-                writer.transport.abort()
-
-        self.loop.call_soon_threadsafe(end_all)
+        self._end(set(self.open))
 
     def close(self):
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.listener.close()
+        self.cut(0)
 
 
 def fill_disk(process, bytes_left):
