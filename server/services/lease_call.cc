@@ -46,6 +46,7 @@ class LeaseCall final : public CallOf<grpc::ServerUnaryReactor> {
         response_(response) {}
 
   void Tick(absl::Time now) override {
+    if (ended()) return;  // it says nothing of its worker any more
     const bool lives = context_.workers.Touch(worker_, now);
     if (!lives || !WorkerWaits() || now >= until_ || absl::ToUnixSeconds(now) >= look_again_)
       Wake();
@@ -79,11 +80,14 @@ class LeaseCall final : public CallOf<grpc::ServerUnaryReactor> {
     if (std::exchange(subscribed_, true) && !*task_waits_) return;
     queued_.Take();
     *task_waits_ = false;
-    queued_ = context_.workflow.changes().OnTaskQueued([](const TaskSpec&) { return true; },
-                                                       [wake = Waker(), task_waits = task_waits_] {
-                                                         *task_waits = true;
-                                                         wake();
-                                                       });
+    queued_ = context_.workflow.changes().OnTaskQueued(
+        [&workers = context_.workers, worker = worker_](const TaskSpec& task) {
+          return workers.CanDo(worker, task, absl::Now());
+        },
+        [wake = Waker(), task_waits = task_waits_] {
+          *task_waits = true;
+          wake();
+        });
   }
   // A task that this worker was woken for and did not take is another's.
   void LetGo() override { queued_.Cancel(); }

@@ -1,0 +1,68 @@
+#include "common/digest.h"
+#include "gtest/gtest.h"
+#include "server/metrics.h"
+#include "server/workflow/workflow.h"
+#include "tests/common/temp_folder.h"
+
+namespace alignflow {
+namespace {
+
+const absl::Time kStart = absl::FromUnixSeconds(1000000);
+
+bool Always() { return true; }
+
+// A workflow with one job and one worker; time is the test's.
+class BackoffTest : public testing::Test {
+ protected:
+  BackoffTest() {
+    DatasetRecord dataset;
+    dataset.id = "polyps";
+    dataset.digest = Sha256OfString("manifest");
+    EXPECT_TRUE(workflow_.RegisterDataset(dataset, {}).ok());
+    JobRecord job;
+    job.source = dataset.id;
+    job.source_digest = dataset.digest;
+    job.references_digest = Sha256OfString("references");
+    job.pairs = 1;
+    job.preset = "unet-64";
+    job.settings = PresetDefaults(job.preset).value();
+    EXPECT_TRUE(workflow_.CreateJob(job, {}, kStart).ok());
+    EXPECT_TRUE(workers_.Add("w", "test", {}, WorkerMode::kOpen, kStart).ok());
+  }
+
+  std::optional<TaskRecord> Lease(absl::Time now) {
+    return workflow_.Lease("w", Always, now).value();
+  }
+
+  TempFolder folder_;
+  std::unique_ptr<Catalog> catalog_ = Catalog::Open(folder_.path() / "catalog.sqlite").value();
+  std::unique_ptr<BlobStore> blobs_ = BlobStore::Open(folder_.path() / "blobs").value();
+  WorkerRegistry workers_;
+  ServerMetrics metrics_;
+  Workflow workflow_{*catalog_, *blobs_, workers_, metrics_, LeasePolicy()};
+};
+
+TEST_F(BackoffTest, AFailedTaskWaitsAndThenWakesAWorker) {
+  const std::optional<TaskRecord> task = Lease(kStart);
+  ASSERT_TRUE(task.has_value());
+  ASSERT_TRUE(workflow_
+                  .ReportFailure({.worker = "w", .task_key = task->key, .attempt = task->attempt},
+                                 {.message = "no"}, kStart)
+                  .ok());
+  EXPECT_FALSE(Lease(kStart).has_value());
+  bool woken = false;
+  const auto waiting = workflow_.changes().OnTaskQueued([](const TaskSpec&) { return true; },
+                                                        [&woken] { woken = true; });
+  ASSERT_TRUE(workflow_.ExpireLeases(kStart + absl::Milliseconds(500)).ok());
+  EXPECT_FALSE(woken);
+  const absl::Time due = kStart + LeasePolicy().backoff.initial;
+  ASSERT_TRUE(workflow_.ExpireLeases(due).ok());
+  EXPECT_TRUE(woken);
+  const std::optional<TaskRecord> again = Lease(due);
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->key, task->key);
+  EXPECT_EQ(again->attempt, task->attempt + 1);
+}
+
+}  // namespace
+}  // namespace alignflow
