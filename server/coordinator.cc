@@ -200,10 +200,11 @@ void Coordinator::Shutdown() {
 
 void Coordinator::Maintain(absl::Time now) {
   calls_.Tick(now);
-  LogError("expiring leases", workflow_.ExpireLeases(now));
+  // First those who have gone, so that jobs which lose their lease are told who is left.
   if (workers_.DropSilent(now, options_.lease.duration) > 0) {
     workflow_.WorkersChanged();
   }
+  LogError("expiring leases", workflow_.ExpireLeases(now));
   LogError("taking jobs further", workflow_.GoOn(now));
   metrics_.SetWorkers(workers_.size());
   metrics_.SetOpenCalls(calls_.limits().open());

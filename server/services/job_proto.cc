@@ -136,9 +136,9 @@ void AddModels(Sql& sql, const std::string& job, v1::Job& response) {
 }
 
 // The number's upper half counts what is committed; the lower half what is not: heartbeats of the
-// job's tasks, and, while it is queued, how often the queue has moved.
+// job's tasks, and, while none of them runs, how often what it waits for has moved.
 int64_t EventNumber(const JobRecord& record, const Running& running, const LiveState& live) {
-  int64_t beats = record.state == JobState::kQueued ? live.queue_moves() : 0;
+  int64_t beats = running.empty() && !IsFinal(record.state) ? live.queue_moves() : 0;
   for (const auto& [stage, task] : running) beats += task.beats;
   return (record.last_event << 32) + std::min(beats, int64_t{0xffffffff});
 }

@@ -84,16 +84,16 @@ class WatchCall final : public SendingCall<v1::JobEvent> {
     if (!id.ok()) return id.status();
     if (!std::exchange(subscribed_, true)) {
       changed_ = context_.workflow.changes().OnJob(*id, Waker());
-      queue_moved_ = context_.workflow.changes().OnQueueMoved(Waker());
+      WaitForQueue(true);
     }
     const Surroundings around = SurroundingsOf(context_);
     absl::Status status = context_.catalog.Read([&](Sql& sql) -> absl::Status {
       const absl::StatusOr<JobRecord> record = Find(sql, *id);
       if (!record.ok()) return record.status();
       last_sent_ = IsFinal(record->state);
-      if (record->state != JobState::kQueued) queue_moved_.Cancel();  // it waits for nothing
       int64_t number = 0;
       v1::Job shown = JobProto(sql, *record, around, &number);
+      WaitForQueue(record->state == JobState::kQueued || !shown.waiting_reason().empty());
       if (number <= after_event_) return absl::OkStatus();
       event.set_number(number);
       *event.mutable_time() = ToTimestamp(record->event_time);
@@ -105,6 +105,15 @@ class WatchCall final : public SendingCall<v1::JobEvent> {
     after_event_ = event.number();
     return Next::kMessage;
   }
+  // Whether what the queue and the workers do concerns the job.
+  void WaitForQueue(bool waits) {
+    if (std::exchange(waits_, waits) == waits) return;
+    queue_moved_.Cancel();
+    if (!waits) return;
+    queue_moved_ = context_.workflow.changes().OnQueueMoved(Waker());
+    // It may have moved before that.
+    if (after_event_ > 0) Waker()();
+  }
   void LetGo() override {
     changed_.Cancel();
     queue_moved_.Cancel();
@@ -115,6 +124,7 @@ class WatchCall final : public SendingCall<v1::JobEvent> {
   int64_t after_event_;
   bool last_sent_ = false;
   bool subscribed_ = false;
+  bool waits_ = false;
   ChangeNotifier::Subscription changed_, queue_moved_;
 };
 

@@ -193,7 +193,19 @@ TEST_F(FleetServiceTest, AJobWhoseModelNoWorkerHasWaitsAndSaysSo) {
   EXPECT_THAT(GetJob(name).waiting_reason(),
               testing::AllOf(HasSubstr("fit: no worker can do it"),
                              HasSubstr("stable-diffusion-3.5-medium"), HasSubstr("--models-dir")));
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Minutes(2)));
+  v1::WatchJobRequest watch;
+  watch.set_name(name);
+  const auto reader = jobs_->WatchJob(&context, watch);
+  v1::JobEvent event;
+  ASSERT_TRUE(reader->Read(&event));
+  EXPECT_NE(event.job().waiting_reason(), "");
   RegisterAs("with-model", "stable-diffusion-3.5-medium");
+  ASSERT_TRUE(reader->Read(&event)) << "who watches hears of it";
+  EXPECT_EQ(event.job().waiting_reason(), "");
+  context.TryCancel();
+  (void)reader->Finish();
   EXPECT_EQ(GetJob(name).waiting_reason(), "");
   Work("with-model");
   EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_SUCCEEDED);
