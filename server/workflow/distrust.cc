@@ -99,7 +99,6 @@ absl::StatusOr<Workflow::Distrusted> Workflow::DistrustResults(const std::string
 absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std::string& stage,
                                                const std::string& request_id, absl::Time now) {
   JobRecord job;
-  std::vector<ReferenceRecord> references;
   absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
     Sql& sql = change.sql;
     absl::StatusOr<JobRecord> found = FindWithStage(sql, id, stage);
@@ -108,7 +107,6 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
       return absl::FailedPreconditionError(
           absl::StrCat("jobs/", id, " is not finished; cancel it or wait for its end"));
     }
-    references = ReferencesOfJob(sql, id);
     job.request_id = request_id;
     job.source = found->source;
     job.source_digest = found->source_digest;
@@ -119,18 +117,19 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
     job.preset = found->preset;
     job.settings = found->settings;
     job.warnings = found->warnings;
-    if (stage.empty() || (!request_id.empty() && FindJobByRequest(sql, request_id))) {
-      return absl::OkStatus();
+    const bool repeated = !request_id.empty() && FindJobByRequest(sql, request_id);
+    if (!stage.empty() && !repeated) {
+      const std::set<std::string> keys = Reach(sql, id, stage, false);
+      absl::Status unused = CheckUnused(sql, keys);
+      if (!unused.ok()) return unused;
+      for (const std::string& key : keys) {
+        SetResult(sql, key, {.state = ResultState::kBad, .reason = "it is to be made again"}, now);
+      }
     }
-    const std::set<std::string> keys = Reach(sql, id, stage, false);
-    absl::Status unused = CheckUnused(sql, keys);
-    for (const std::string& key : keys) {
-      SetResult(sql, key, {.state = ResultState::kBad, .reason = "it is to be made again"}, now);
-    }
-    return unused;
+    return QueueJob(change, ReferencesOfJob(sql, id), job);
   });
   if (!status.ok()) return status;
-  return CreateJob(std::move(job), references, now);
+  return job.id;
 }
 
 }  // namespace alignflow

@@ -92,27 +92,31 @@ absl::Status Workflow::Recover(absl::Time now) {
 absl::StatusOr<std::string> Workflow::CreateJob(JobRecord job,
                                                 const std::vector<ReferenceRecord>& references,
                                                 absl::Time now) {
-  job.create_time = now;
-  absl::Status status = Apply(now, [&](Change& change) {
-    Sql& sql = change.sql;
-    if (!job.request_id.empty()) {
-      if (const auto earlier = FindJobByRequest(sql, job.request_id)) {
-        job.id = earlier->id;
-        return absl::OkStatus();
-      }
-    }
-    absl::Status there = CheckDataset(sql, job.source, job.source_digest);
-    if (there.ok()) there = CheckDataset(sql, job.target, job.target_digest);
-    if (!there.ok()) return there;
-    do {
-      job.id = RandomId(8);
-    } while (FindJob(sql, job.id));
-    InsertJob(sql, job, references);
-    InsertJobGraph(sql, job);
-    return Advance(change, blobs_, job.id);
-  });
+  absl::Status status =
+      Apply(now, [&](Change& change) { return QueueJob(change, references, job); });
   if (!status.ok()) return status;
   return job.id;
+}
+
+absl::Status Workflow::QueueJob(Change& change, const std::vector<ReferenceRecord>& references,
+                                JobRecord& job) {
+  Sql& sql = change.sql;
+  job.create_time = change.now;
+  if (!job.request_id.empty()) {
+    if (const auto earlier = FindJobByRequest(sql, job.request_id)) {
+      job.id = earlier->id;
+      return absl::OkStatus();
+    }
+  }
+  absl::Status there = CheckDataset(sql, job.source, job.source_digest);
+  if (there.ok()) there = CheckDataset(sql, job.target, job.target_digest);
+  if (!there.ok()) return there;
+  do {
+    job.id = RandomId(8);
+  } while (FindJob(sql, job.id));
+  InsertJob(sql, job, references);
+  InsertJobGraph(sql, job);
+  return Advance(change, blobs_, job.id);
 }
 
 absl::Status Workflow::CancelJob(const std::string& id, absl::Time now) {

@@ -142,6 +142,9 @@ class Workflow {
   // The same on a task, which `body` saves.
   absl::Status ChangeTask(const std::string& key, absl::Time now,
                           const std::function<absl::Status(Change&, TaskRecord&)>& body);
+  // Sets the job's id: a new one, or that of the job made with the same request id.
+  absl::Status QueueJob(Change& change, const std::vector<ReferenceRecord>& references,
+                        JobRecord& job);
   absl::Status Lose(Change& change, LeaseOutcome outcome, TaskRecord& task);
   // Ends the lease with a failure or a refused result.
   absl::Status Fail(const LeaseName& lease, LeaseOutcome outcome, const Failure& failure,

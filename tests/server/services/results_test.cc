@@ -127,6 +127,17 @@ TEST_F(ResultsTest, ARerunMakesOneStageAgainAndReusesTheRest) {
   EXPECT_EQ(Rerun(first).value() == first, false);
 }
 
+TEST_F(ResultsTest, ARerunThatCannotBeLeavesTheResultsAsTheyAre) {
+  const std::string first = FinishedJob();
+  v1::DeleteDatasetRequest request;
+  request.set_name("datasets/polyps");
+  google::protobuf::Empty nothing;
+  ASSERT_EQ(Call(*datasets_, &v1::Datasets::Stub::DeleteDataset, request, &nothing),
+            absl::OkStatus());
+  EXPECT_TRUE(absl::IsNotFound(Rerun(first, "generate").status()));
+  EXPECT_EQ(Pairs(first).size(), 2u) << status_;
+}
+
 TEST_F(ResultsTest, DistrustFindsWhatWasDerivedInEveryJob) {
   const std::string first = FinishedJob(2, 100);
   const std::string second = FinishedJob(2, 150);  // other references: shares prepare, fit, rollout
