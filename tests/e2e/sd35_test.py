@@ -69,8 +69,9 @@ def models(tmp_path_factory):
 
 @pytest.fixture
 def service(new_service, models):
-    """The coordinator hands the models folder on to the worker that it starts."""
-    started = new_service().start_coordinator("--spawn-workers", 1, "--models-dir", models)
+    """The coordinator hands the models folder on to the worker that it starts. Blobs have no grace: what is being pushed or computed is kept
+    because somebody does so, not because it is young."""
+    started = new_service().start_coordinator("--spawn-workers", 1, "--models-dir", models, "--blob-grace", 0)
     yield started
     assert started.coordinator.terminate() == 0
 
@@ -86,6 +87,7 @@ def test_job_runs_from_fit_to_figures(service, tmp_path):
     job = start(service, tmp_path / "data")
     assert job["state"] == "JOB_STATE_SUCCEEDED"
     assert {stage["id"] for stage in job["stages"]} == {"prepare", "describe", "fit", "rollout", "align", "generate", "compare", "figures"}
+    assert {ends["outcome"] for stage in job["stages"] for ends in stage["lease_ends"]} == {"succeeded"}
     service.afctl("pairs", "pull", job["name"], tmp_path / "pairs")
     check_pulled(tmp_path / "pairs", PAIRS)
     record = json.loads((tmp_path / "pairs" / "manifest.jsonl").read_text().splitlines()[0])["record"]
