@@ -73,17 +73,48 @@ absl::StatusOr<Result> GetDataset(Session& session, const std::string& name) {
   return Describe(*dataset);
 }
 
-absl::StatusOr<Result> DeleteDataset(Session& session, const std::string& name) {
+// The jobs that have the dataset as source or target. FailedPrecondition if one has not ended.
+absl::StatusOr<std::vector<std::string>> JobsOfDataset(Stubs& stubs, const std::string& dataset) {
+  auto jobs =
+      ListAll<v1::Job>(*stubs.jobs, &v1::Jobs::StubInterface::ListJobs, v1::ListJobsRequest(),
+                       [](v1::ListJobsResponse& page) { return page.mutable_jobs(); });
+  if (!jobs.ok()) return jobs.status();
+  std::vector<std::string> names;
+  for (const v1::Job& job : *jobs) {
+    if (job.spec().source() != dataset && job.spec().target() != dataset) continue;
+    if (job.state() == v1::JOB_STATE_QUEUED || job.state() == v1::JOB_STATE_RUNNING) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          job.name(), " still uses ", dataset, "; cancel it with `afctl job cancel` first"));
+    }
+    names.push_back(job.name());
+  }
+  return names;
+}
+
+absl::StatusOr<Result> DeleteDataset(Session& session, const std::string& name, bool cascade) {
   auto resource = ResourceName("datasets", name);
   if (!resource.ok()) return resource.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
+  Result result{.document = {{"deleted", *resource}}, .text = {}};
+  if (cascade) {
+    auto jobs = JobsOfDataset(*stubs, *resource);
+    if (!jobs.ok()) return jobs.status();
+    for (const std::string& job : *jobs) {
+      v1::DeleteJobRequest request;
+      request.set_name(job);
+      auto deleted = Call(*stubs->jobs, &v1::Jobs::StubInterface::DeleteJob, request);
+      if (!deleted.ok()) return deleted.status();
+      absl::StrAppend(&result.text, "deleted ", job, "\n");
+    }
+    result.document["deleted_jobs"] = *jobs;
+  }
   v1::DeleteDatasetRequest request;
   request.set_name(*resource);
   auto deleted = Call(*stubs->datasets, &DatasetStub::DeleteDataset, request);
   if (!deleted.ok()) return deleted.status();
-  return Result{.document = {{"deleted", request.name()}},
-                .text = absl::StrCat("deleted ", request.name(), "\n")};
+  absl::StrAppend(&result.text, "deleted ", request.name(), "\n");
+  return result;
 }
 
 absl::StatusOr<Result> Push(Session& session, const PushArguments& arguments) {
@@ -143,8 +174,11 @@ void AddDatasetCommands(CLI::App& app, Action& chosen) {
   CLI::App* remove =
       group->add_subcommand("delete", "delete a dataset that no unfinished job uses");
   remove->add_option("name", *name)->required();
-  remove->callback([&chosen, name] {
-    chosen = [name](Session& session) { return DeleteDataset(session, *name); };
+  auto cascade = std::make_shared<bool>(false);
+  remove->add_flag("--cascade", *cascade,
+                   "delete the ended jobs that used it, too, with what they have made");
+  remove->callback([&chosen, name, cascade] {
+    chosen = [name, cascade](Session& session) { return DeleteDataset(session, *name, *cascade); };
   });
 }
 

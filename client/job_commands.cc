@@ -128,6 +128,23 @@ absl::StatusOr<Result> Distrust(Session& session, const DistrustArguments& argum
               : absl::StrCat("models among them: ", absl::StrJoin(found->models(), ", "), "\n"))};
 }
 
+absl::StatusOr<Result> Delete(Session& session, const std::vector<std::string>& given) {
+  auto stubs = session.Connect();
+  if (!stubs.ok()) return stubs.status();
+  Result result{.document = {{"deleted", Json::array()}}, .text = {}};
+  for (const std::string& job : given) {
+    auto name = ResourceName("jobs", job);
+    if (!name.ok()) return name.status();
+    v1::DeleteJobRequest request;
+    request.set_name(*name);
+    auto deleted = Call(*stubs->jobs, &JobStub::DeleteJob, request);
+    if (!deleted.ok()) return deleted.status();
+    result.document["deleted"].push_back(*name);
+    absl::StrAppend(&result.text, "deleted ", *name, "\n");
+  }
+  return result;
+}
+
 }  // namespace
 
 void AddTimeoutOption(CLI::App& command, double& seconds) {
@@ -191,6 +208,14 @@ void AddJobCommands(CLI::App& app, Action& chosen) {
   add("cancel", "stop a job; pairs made so far stay")->callback([&chosen, name] {
     chosen = [name](Session& session) { return Cancel(session, *name); };
   });
+
+  auto names = std::make_shared<std::vector<std::string>>();
+  CLI::App* remove = group->add_subcommand(
+      "delete",
+      "delete jobs that have ended, with the pairs, models and report that no other job has");
+  remove->add_option("jobs", *names, "as `align` and `job list` print them")->required();
+  remove->callback(
+      [&chosen, names] { chosen = [names](Session& session) { return Delete(session, *names); }; });
 }
 
 }  // namespace alignflow

@@ -28,7 +28,8 @@ struct CoordinatorOptions {
   std::string listen;
   LeasePolicy lease;
   absl::Duration heartbeat_interval = absl::Seconds(1);
-  absl::Duration blob_grace = absl::Hours(1);  // how long an unreferenced blob is kept
+  absl::Duration keep_jobs = absl::InfiniteDuration();  // how long after their end
+  absl::Duration blob_grace = absl::Hours(1);           // how long an unreferenced blob is kept
 };
 
 // The whole coordinator: state, services, server. Thread-safe.

@@ -14,6 +14,7 @@
 #include "common/metrics_server.h"
 #include "common/process.h"
 #include "server/coordinator.h"
+#include "server/state_commands.h"
 #include "server/worker_supervisor.h"
 #include "spdlog/spdlog.h"
 
@@ -91,6 +92,7 @@ absl::Status Run(const Flags& flags) {
 }  // namespace alignflow
 
 int main(int argc, char** argv) {
+  if (const auto exit = alignflow::RunStateCommand(argc, argv)) return *exit;
   alignflow::StopSignal::Install();
   alignflow::InitLogging("alignflow-coordinator");
   alignflow::Flags flags;
@@ -98,6 +100,8 @@ int main(int argc, char** argv) {
   double blob_grace = absl::ToDoubleSeconds(flags.options.blob_grace);
   CLI::App app("Keeps datasets, jobs and results, and leases the jobs' tasks to workers.",
                "alignflow-coordinator");
+  app.footer(
+      "`alignflow-coordinator backup`, `restore` and `check` copy and check a state folder.");
   app.add_option("--listen", flags.options.listen, "Address on loopback; port 0 takes a free one")
       ->type_name("HOST:PORT")
       ->required();
@@ -118,7 +122,15 @@ int main(int argc, char** argv) {
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str();
+  double keep_days = 0;
+  CLI::Option* keep_jobs =
+      app.add_option("--keep-jobs", keep_days,
+                     "Time after its end that a job is kept; then it is deleted with its pairs, "
+                     "models and report. Without it, jobs are kept")
+          ->type_name("DAYS")
+          ->check(CLI::Range(0.0, 1e5));
   if (const auto exit = alignflow::ParseCommandLine(app, argc, argv)) return *exit;
+  if (keep_jobs->count() > 0) flags.options.keep_jobs = absl::Hours(24) * keep_days;
   flags.options.state_dir = state_dir;
   flags.options.blob_grace = absl::Seconds(blob_grace);
   const absl::Status status = alignflow::Run(flags);

@@ -14,8 +14,8 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "server/calls/call_limits.h"
-#include "server/catalog/records.h"
 #include "server/scheduler/lease_outcome.h"
+#include "server/scheduler/task_record.h"
 
 namespace alignflow {
 

@@ -159,6 +159,11 @@ absl::StatusOr<std::string> BlobStore::Get(const std::string& sha256, int64_t li
   return (*reader)->Next(std::max<int64_t>((*reader)->size(), 1));
 }
 
+absl::StatusOr<MappedBlob> BlobStore::Map(const std::string& sha256) const {
+  if (!IsSha256Hex(sha256)) return absl::NotFoundError("there is no such blob");
+  return MappedBlob::Open(PathOf(sha256));
+}
+
 void BlobStore::Remove(const std::string& sha256) {
   if (!IsSha256Hex(sha256)) return;
   absl::MutexLock lock(&mutex_);

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "server/blobs/blob_owners.h"
 #include "server/blobs/blob_stream.h"
+#include "server/blobs/mapped_blob.h"
 
 namespace alignflow {
 
@@ -61,6 +62,9 @@ class BlobStore {
   absl::StatusOr<std::unique_ptr<BlobReader>> Read(const std::string& sha256, int64_t offset);
   // The whole blob, checked. Also ResourceExhausted if it is larger than `limit`.
   absl::StatusOr<std::string> Get(const std::string& sha256, int64_t limit);
+
+  // The blob's bytes, unchecked. NotFound.
+  absl::StatusOr<MappedBlob> Map(const std::string& sha256) const;
 
   // Removes the blob, if it is there.
   void Remove(const std::string& sha256);

@@ -3,42 +3,18 @@
 #include <unistd.h>
 
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_conversion.h"
+#include "server/catalog/catalog_errors.h"
+#include "server/catalog/catalog_file.h"
 #include "server/catalog/migrations.h"
 #include "server/catalog/soci.h"
 
 namespace alignflow {
 namespace {
-
-absl::Status FromSqlError(const std::exception& error) {
-  const auto* soci = dynamic_cast<const soci::soci_error*>(&error);
-  const auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
-  // what() would also tell the statement's values, which may be a user's.
-  const std::string what =
-      absl::StrCat("catalog: ", soci == nullptr ? error.what() : soci->get_error_message());
-  // The extended codes carry the primary one in their low byte.
-  switch (sqlite == nullptr ? 0 : sqlite->result() & 0xff) {
-    case SQLITE_FULL:
-      return absl::ResourceExhaustedError(
-          absl::StrCat(what, "; free space on the disk of the state folder and try again"));
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return absl::DataLossError(what);
-    case SQLITE_READONLY:
-    case SQLITE_CANTOPEN:
-    case SQLITE_PERM:
-      return absl::FailedPreconditionError(what);
-    default:
-      return absl::InternalError(what);
-  }
-}
-
-std::string Quoted(const std::filesystem::path& file) {
-  return absl::StrCat("db=\"", file.string(), "\"");
-}
 
 absl::Status CheckIntegrity(Sql& sql) {
   std::string verdict;
@@ -49,6 +25,8 @@ absl::Status CheckIntegrity(Sql& sql) {
 
 // Reads are short and share the processor: more connections would not make them faster.
 constexpr int kReaders = 4;
+
+constexpr char kCopy[] = ".before-upgrade-from-";
 
 // Runs body in a transaction of the connection.
 absl::Status RunTransaction(Sql& sql, const std::function<absl::Status(Sql&)>& body) {
@@ -62,23 +40,53 @@ absl::Status RunTransaction(Sql& sql, const std::function<absl::Status(Sql&)>& b
   }
 }
 
+absl::Status Execute(Sql& sql, const std::string& statement) {
+  try {
+    sql << statement;
+    return absl::OkStatus();
+  } catch (const std::exception& error) {
+    return FromSqlError(error);
+  }
+}
+
 std::vector<std::unique_ptr<Sql>> OpenReaders(const std::filesystem::path& file) {
   std::vector<std::unique_ptr<Sql>> readers;
   for (int i = 0; i < kReaders; ++i) {
-    readers.push_back(std::make_unique<Sql>("sqlite3", Quoted(file)));
+    readers.push_back(std::make_unique<Sql>("sqlite3", ConnectionOf(file)));
     *readers.back() << "PRAGMA busy_timeout=5000";
     *readers.back() << "PRAGMA query_only=ON";
   }
   return readers;
 }
 
-absl::Status Prepare(Sql& sql) {
+// The copies that CopyBeforeMigration has made.
+std::vector<std::filesystem::path> CopiesOf(const std::filesystem::path& file) {
+  std::vector<std::filesystem::path> copies;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(file.parent_path(), error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(file.filename().string() + kCopy)) copies.push_back(entry.path());
+  }
+  return copies;
+}
+
+// A catalog of an earlier version is copied beside itself before it is changed.
+absl::Status CopyBeforeMigration(Sql& sql, const std::filesystem::path& file) {
+  const int version = SchemaVersion(sql);
+  if (version == 0 || version >= NewestSchemaVersion()) return absl::OkStatus();
+  return CopyCatalogFile(file, absl::StrCat(file.string(), kCopy, version));
+}
+
+absl::Status Prepare(Sql& sql, const std::filesystem::path& file) {
   sql << "PRAGMA busy_timeout=5000";
   absl::Status status = CheckIntegrity(sql);
   if (!status.ok()) return status;
   sql << "PRAGMA journal_mode=WAL";
   sql << "PRAGMA synchronous=FULL";
   sql << "PRAGMA foreign_keys=ON";
+  sql << "PRAGMA secure_delete=ON";  // what is deleted leaves no bytes in the file
+  status = CopyBeforeMigration(sql, file);
+  if (!status.ok()) return status;
   return Migrate(sql);
 }
 
@@ -98,8 +106,9 @@ absl::Status Explain(const absl::Status& status, const std::filesystem::path& fi
 
 }  // namespace
 
-Catalog::Catalog(std::unique_ptr<Sql> writer, std::vector<std::unique_ptr<Sql>> readers)
-    : writer_(std::move(writer)), readers_(std::move(readers)) {
+Catalog::Catalog(std::filesystem::path file, std::unique_ptr<Sql> writer,
+                 std::vector<std::unique_ptr<Sql>> readers)
+    : file_(std::move(file)), writer_(std::move(writer)), readers_(std::move(readers)) {
   for (const auto& reader : readers_) free_readers_.push_back(reader.get());
 }
 Catalog::~Catalog() = default;
@@ -114,10 +123,10 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::filesystem::pa
         absl::StrCat(file.string(), ": no permission to read and write it; run as its owner"));
   }
   try {
-    auto sql = std::make_unique<Sql>("sqlite3", Quoted(file));
-    absl::Status status = Prepare(*sql);
+    auto sql = std::make_unique<Sql>("sqlite3", ConnectionOf(file));
+    absl::Status status = Prepare(*sql, file);
     if (!status.ok()) return Explain(status, file);
-    return std::unique_ptr<Catalog>(new Catalog(std::move(sql), OpenReaders(file)));
+    return std::unique_ptr<Catalog>(new Catalog(file, std::move(sql), OpenReaders(file)));
   } catch (const std::exception& error) {
     return Explain(FromSqlError(error), file);
   }
@@ -129,6 +138,13 @@ absl::Status Catalog::Transact(const std::function<absl::Status(Sql&)>& body,
   absl::Status status = RunTransaction(*writer_, body);
   if (status.ok()) committed();
   return status;
+}
+
+absl::Status Catalog::ForgetDeleted() {
+  absl::MutexLock lock(&write_mutex_);
+  std::error_code error;
+  for (const std::filesystem::path& copy : CopiesOf(file_)) std::filesystem::remove(copy, error);
+  return Execute(*writer_, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 absl::Status Catalog::Read(const std::function<absl::Status(Sql&)>& body) {

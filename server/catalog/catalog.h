@@ -37,7 +37,8 @@ class CatalogReader {
 // time, beside any that read.
 class Catalog final : public CatalogReader {
  public:
-  // Opens or creates the file and brings its schema up to date. DataLoss if it is damaged,
+  // Opens or creates the file and brings its schema up to date; what an earlier version wrote is
+  // copied beside it before, as FILE.before-upgrade-from-VERSION. DataLoss if it is damaged,
   // FailedPrecondition if it can't be written or a newer AlignFlow wrote it, each naming the file
   // and the remedy.
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(const std::filesystem::path& file);
@@ -53,9 +54,15 @@ class Catalog final : public CatalogReader {
 
   absl::Status Read(const std::function<absl::Status(Sql&)>& body) override;
 
- private:
-  Catalog(std::unique_ptr<Sql> writer, std::vector<std::unique_ptr<Sql>> readers);
+  // Removes what is left of deleted rows beside the file: the journal, and the copies from before
+  // upgrades. Does what it can while others read; Internal if it fails.
+  absl::Status ForgetDeleted();
 
+ private:
+  Catalog(std::filesystem::path file, std::unique_ptr<Sql> writer,
+          std::vector<std::unique_ptr<Sql>> readers);
+
+  const std::filesystem::path file_;
   absl::Mutex write_mutex_;
   const std::unique_ptr<Sql> writer_;
   const std::vector<std::unique_ptr<Sql>> readers_;

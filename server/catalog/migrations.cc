@@ -297,6 +297,11 @@ const std::vector<Statements>& Migrations() {
           R"(CREATE TRIGGER task_inputs_added AFTER INSERT ON tasks BEGIN
            INSERT OR IGNORE INTO task_inputs (blob, task_key) SELECT value, NEW.task_key FROM
            json_each(NEW.inputs); END)",
+      },
+      // What deleted jobs leave behind, and which ended first.
+      {
+          R"(CREATE TABLE left_tasks (task_key TEXT PRIMARY KEY))",
+          R"(CREATE INDEX jobs_by_end ON jobs (end_time))",
       }};
   return *migrations;
 }
@@ -305,10 +310,17 @@ const std::vector<Statements>& Migrations() {
 
 int NewestSchemaVersion() { return static_cast<int>(Migrations().size()); }
 
+int SchemaVersion(Sql& sql) {
+  int tables = 0, version = 0;
+  sql << "SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_version'", soci::into(tables);
+  if (tables == 0) return 0;
+  sql << "SELECT COALESCE(MAX(version), 0) FROM schema_version", soci::into(version);
+  return version;
+}
+
 absl::Status Migrate(Sql& sql, int newest) {
   sql << "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";
-  int version = 0;
-  sql << "SELECT COALESCE(MAX(version), 0) FROM schema_version", soci::into(version);
+  int version = SchemaVersion(sql);
   if (version > NewestSchemaVersion()) {
     return absl::FailedPreconditionError(
         absl::StrCat("the schema has version ", version, ", this program knows up to ",

@@ -9,6 +9,9 @@ namespace alignflow {
 // The newest version: the number of migrations there are.
 int NewestSchemaVersion();
 
+// The version that the schema has; 0 for an empty file.
+int SchemaVersion(Sql& sql);
+
 // Brings the schema to a version, the newest but in tests, each step in a transaction of its own.
 // FailedPrecondition if it is newer than this program. Throws soci::soci_error.
 absl::Status Migrate(Sql& sql, int version = NewestSchemaVersion());

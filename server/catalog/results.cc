@@ -1,5 +1,7 @@
 #include "server/catalog/results.h"
 
+#include <array>
+
 #include "server/catalog/columns.h"
 #include "server/catalog/soci.h"
 
@@ -27,6 +29,20 @@ std::vector<ModelRecord> FetchModels(Sql& sql, const std::string& where, const a
   }
   return rows;
 }
+
+// Tables that refer to blobs, each with four columns of them, where it has fewer empty ones.
+struct References {
+  const char* table;
+  const char* columns;
+};
+constexpr std::array<References, 7> kReferences = {
+    {{"datasets", "digest, '', '', ''"},
+     {"dataset_items", "image, mask, '', ''"},
+     {"jobs", "references_digest, '', '', ''"},
+     {"job_references", "image, '', '', ''"},
+     {"tasks", "checkpoint, '', '', ''"},
+     {"task_outputs", "blob, '', '', ''"},
+     {"pairs", "image, mask, view_image, view_mask"}}};
 
 std::optional<ModelRecord> FirstOf(const std::vector<ModelRecord>& rows) {
   if (rows.empty()) return std::nullopt;
@@ -105,24 +121,29 @@ bool TasksReferTo(Sql& sql, const std::string& blob) {
   return sql.got_data();
 }
 
-void ForEachReferencedBlob(Sql& sql, const std::function<void(const std::string&)>& visit) {
-  std::string blob;
-  soci::statement select = (sql.prepare << "SELECT digest FROM datasets "
-                                           "UNION ALL SELECT image FROM dataset_items "
-                                           "UNION ALL SELECT mask FROM dataset_items "
-                                           "UNION ALL SELECT references_digest FROM jobs "
-                                           "UNION ALL SELECT image FROM job_references "
-                                           "UNION ALL SELECT checkpoint FROM tasks "
-                                           "UNION ALL SELECT blob FROM task_outputs "
-                                           "UNION ALL SELECT image FROM pairs "
-                                           "UNION ALL SELECT mask FROM pairs "
-                                           "UNION ALL SELECT view_image FROM pairs "
-                                           "UNION ALL SELECT view_mask FROM pairs",
-                            soci::into(blob));
+bool VisitReferences(Sql& sql, int rows, ReferenceCursor& cursor,
+                     const std::function<void(const std::string&)>& visit) {
+  if (cursor.table >= kReferences.size()) return false;
+  const References& from = kReferences[cursor.table];
+  std::array<std::string, 4> blobs;
+  int visited = 0;
+  int64_t row = 0;
+  const int64_t after = cursor.row;
+  soci::statement select =
+      (sql.prepare << "SELECT rowid, " << from.columns << " FROM " << from.table
+                   << " WHERE rowid > :row ORDER BY rowid LIMIT " << rows,
+       soci::use(after), soci::into(row), soci::into(blobs[0]), soci::into(blobs[1]),
+       soci::into(blobs[2]), soci::into(blobs[3]));
   select.execute();
   while (select.fetch()) {
-    if (!blob.empty()) visit(blob);
+    ++visited;
+    cursor.row = row;
+    for (const std::string& blob : blobs) {
+      if (!blob.empty()) visit(blob);
+    }
   }
+  if (visited < rows) cursor = {.table = cursor.table + 1, .row = 0};
+  return cursor.table < kReferences.size();
 }
 
 }  // namespace alignflow

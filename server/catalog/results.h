@@ -1,6 +1,8 @@
 #ifndef ALIGNFLOW_SERVER_CATALOG_RESULTS_H_
 #define ALIGNFLOW_SERVER_CATALOG_RESULTS_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -31,8 +33,16 @@ void DeleteModel(Sql& sql, const std::string& id);
 // Whether a task has the blob as its checkpoint or output.
 bool TasksReferTo(Sql& sql, const std::string& blob);
 
-// Every blob that something refers to, by digest; some more than once.
-void ForEachReferencedBlob(Sql& sql, const std::function<void(const std::string&)>& visit);
+// How far a walk over all references to blobs has come.
+struct ReferenceCursor {
+  size_t table = 0;
+  int64_t row = 0;
+};
+// Visits the blobs, by digest and some more than once, that the next `rows` rows refer to. Returns
+// whether there are more. Each call may be a transaction of its own: whatever comes to refer to a
+// blob that was there asks the store for it, which makes it young.
+bool VisitReferences(Sql& sql, int rows, ReferenceCursor& cursor,
+                     const std::function<void(const std::string&)>& visit);
 
 }  // namespace alignflow
 

@@ -7,8 +7,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/backoff.h"
-#include "server/catalog/records.h"
 #include "server/scheduler/placement.h"
+#include "server/scheduler/task_record.h"
 
 // Who works on a task, for how long, and what follows from the end of it. Pure: the task and the
 // time come in, the changed task goes out; a refused call changes nothing.

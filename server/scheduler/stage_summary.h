@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "server/catalog/records.h"
+#include "server/scheduler/task_record.h"
 
 // What a person is told about a job's stages and about why it waits. Pure.
 namespace alignflow {

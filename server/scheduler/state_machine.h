@@ -2,7 +2,7 @@
 #define ALIGNFLOW_SERVER_SCHEDULER_STATE_MACHINE_H_
 
 #include "absl/status/status.h"
-#include "server/catalog/records.h"
+#include "server/scheduler/task_record.h"
 
 // The states of jobs and tasks, and the only functions that change them.
 //

@@ -29,11 +29,14 @@ absl::StatusOr<ImageHeader> CheckImage(BlobStore& blobs, const v1::Digest& diges
                                       *size, " bytes"));
   }
   if (*size > kMaxImageFileBytes) return Annotate(CheckImageSize(ImageHeader(), *size), what);
-  absl::StatusOr<std::string> bytes = blobs.Get(digest.sha256(), kMaxImageFileBytes);
-  if (!bytes.ok()) return Annotate(bytes.status(), what);
-  absl::StatusOr<ProbedFile> probed = ProbeFile(*bytes, role);
-  if (!probed.ok()) return Annotate(probed.status(), what);
-  return std::move(probed->header);
+  const absl::StatusOr<MappedBlob> file = blobs.Map(digest.sha256());
+  if (!file.ok()) return Annotate(file.status(), what);
+  absl::StatusOr<ImageHeader> header = ProbeImage(file->bytes());
+  absl::Status status = header.status();
+  if (status.ok()) status = CheckImageSize(*header, *size);
+  if (status.ok()) status = JudgeHeader(*header, role).status();
+  if (!status.ok()) return Annotate(status, what);
+  return header;
 }
 
 }  // namespace alignflow

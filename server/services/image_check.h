@@ -11,10 +11,12 @@
 
 namespace alignflow {
 
-// Looks at an uploaded image without decoding it, by the rule that afctl has asked as well
-// (ProbeFile of image_rule.h). `what` names item and field, and stands before every message.
-// InvalidArgument for a malformed digest, a size that is not the blob's, or a file that the rule
-// refuses; FailedPrecondition for a blob that has not been written.
+// Looks at an uploaded image's header, by the rule that afctl has asked as well (image_rule.h),
+// which has looked at the rest, too. No more of the file is read: its bytes were checked against
+// their digest when they came, and workers check each picture before they use it. `what` names item
+// and field, and stands before every message. InvalidArgument for a malformed digest, a size that
+// is not the blob's, or a file that the rule refuses; FailedPrecondition for a blob that has not
+// been written.
 absl::StatusOr<ImageHeader> CheckImage(BlobStore& blobs, const v1::Digest& digest, FileRole role,
                                        const std::string& what);
 

@@ -227,6 +227,13 @@ grpc::Status JobsService::DistrustResults(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
+grpc::Status JobsService::DeleteJob(grpc::ServerContext*, const v1::DeleteJobRequest* request,
+                                    google::protobuf::Empty*) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  return ToGrpcStatus(context_.workflow.DeleteJob(*id, absl::Now()));
+}
+
 grpc::Status JobsService::GetReport(grpc::ServerContext*, const v1::GetReportRequest* request,
                                     v1::Report* response) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");

@@ -21,6 +21,8 @@ class JobsService final : public v1::Jobs::WithCallbackMethod_WatchJob<
                         v1::ListJobsResponse* response) override;
   grpc::Status CancelJob(grpc::ServerContext* call, const v1::CancelJobRequest* request,
                          v1::Job* response) override;
+  grpc::Status DeleteJob(grpc::ServerContext* call, const v1::DeleteJobRequest* request,
+                         google::protobuf::Empty* response) override;
   grpc::ServerWriteReactor<v1::JobEvent>* WatchJob(grpc::CallbackServerContext* call,
                                                    const v1::WatchJobRequest* request) override {
     return StartWatch(context_, *call, *request);

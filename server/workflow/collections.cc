@@ -34,7 +34,7 @@ absl::StatusOr<DatasetRecord> Workflow::RegisterDataset(DatasetRecord record,
 }
 
 absl::Status Workflow::DeleteDataset(const std::string& id) {
-  return catalog_.Transact([&](Sql& sql) -> absl::Status {
+  absl::Status status = catalog_.Transact([&](Sql& sql) -> absl::Status {
     if (!FindDataset(sql, id)) {
       return absl::NotFoundError(
           absl::StrCat("there is no datasets/", id, "; ListDatasets names those there are"));
@@ -46,6 +46,7 @@ absl::Status Workflow::DeleteDataset(const std::string& id) {
     alignflow::DeleteDataset(sql, id);
     return absl::OkStatus();
   });
+  return status.ok() ? catalog_.ForgetDeleted() : status;
 }
 
 absl::Status Workflow::DeleteModel(const std::string& id) {

@@ -1,6 +1,7 @@
 #include "server/workflow/workflow.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -38,6 +39,15 @@ std::string DatasetOf(Sql& sql, const std::string& packed) {
 
 // Jobs that are taken further in one transaction.
 constexpr size_t kJobsPerStep = 16;
+
+// Rows read in one transaction while garbage is collected.
+constexpr int kReferencesPerStep = 5000;
+
+// The first 64 bits of a digest. There may be millions, so this is what is remembered of each; a
+// blob that begins like another's digest is merely kept.
+uint64_t StartOf(const std::string& blob) {
+  return std::strtoull(blob.substr(0, 16).c_str(), nullptr, 16);
+}
 
 std::string ShortKey(const std::string& key) { return key.substr(0, 12); }
 
@@ -462,20 +472,24 @@ absl::StatusOr<bool> Workflow::OwnerLives(const BlobOwner& owner, absl::Time ren
 }
 
 absl::StatusOr<BlobStore::Garbage> Workflow::CollectGarbage(absl::Time cutoff, absl::Time now) {
-  // As raw bytes: there may be millions.
-  absl::flat_hash_set<std::string> referenced =
+  const absl::flat_hash_set<std::string> referenced =
       blobs_.owners().Collect([&](const BlobOwner& owner, absl::Time renewed) {
         const absl::StatusOr<bool> lives = OwnerLives(owner, renewed, now);
         return !lives.ok() || *lives;
       });
-  absl::Status status = catalog_.Read([&](Sql& sql) {
-    ForEachReferencedBlob(
-        sql, [&](const std::string& blob) { referenced.insert(absl::HexStringToBytes(blob)); });
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
+  absl::flat_hash_set<uint64_t> in_catalog;
+  ReferenceCursor cursor;
+  for (bool more = true; more;) {
+    absl::Status status = catalog_.Read([&](Sql& sql) {
+      more = VisitReferences(sql, kReferencesPerStep, cursor,
+                             [&](const std::string& blob) { in_catalog.insert(StartOf(blob)); });
+      return absl::OkStatus();
+    });
+    if (!status.ok()) return status;
+  }
   const auto is_referenced = [&](const std::string& blob) {
-    return IsSha256Hex(blob) && referenced.contains(absl::HexStringToBytes(blob));
+    return IsSha256Hex(blob) && (in_catalog.contains(StartOf(blob)) ||
+                                 referenced.contains(absl::HexStringToBytes(blob)));
   };
   const BlobStore::Garbage garbage = blobs_.CollectGarbage(is_referenced, cutoff);
   metrics_.SetBlobs(garbage.blobs - garbage.removed, garbage.orphans);

@@ -57,6 +57,15 @@ class Workflow {
   // already.
   absl::Status CancelJob(const std::string& id, absl::Time now);
 
+  // Deletes a job that has ended, with its references, and with its tasks and models that no other
+  // job has; these are removed by Sweep, and their blobs by the collection of garbage. NotFound;
+  // FailedPrecondition for a job that goes on.
+  absl::Status DeleteJob(const std::string& id, absl::Time now);
+  // The same for some of the jobs that ended before `time`. Called every second.
+  absl::Status DeleteJobsEndedBefore(absl::Time time, absl::Time now);
+  // Removes what deleted jobs have left, in small steps. Called every second.
+  absl::Status Sweep();
+
   // The next task that the worker may take (scheduler/placement.h), or nothing. A worker that asks
   // holds no task: one that it was given before goes back into the queue. `still_there` is asked
   // within the transaction: false if the answer would go nowhere.

@@ -34,13 +34,12 @@ class CoordinatorTest : public testing::Test {
   void SetUp() override { Start(); }
 
   void Start() {
-    CoordinatorOptions options;
-    options.state_dir = folder_.path() / "state";
+    options_.state_dir = folder_.path() / "state";
     // The maintenance thread must not end a lease by itself, however slow the machine.
-    options.lease.duration = absl::Hours(1);
+    options_.lease.duration = absl::Hours(1);
     // Nor must a test wait for a task to be leased again.
-    options.lease.backoff.initial = absl::ZeroDuration();
-    coordinator_ = Coordinator::Start(options).value();
+    options_.lease.backoff.initial = absl::ZeroDuration();
+    coordinator_ = Coordinator::Start(options_).value();
     channel_ = coordinator_->InProcessChannel();
     blobs_ = std::make_unique<BlobClient>(channel_);
     datasets_ = v1::Datasets::NewStub(channel_);
@@ -311,6 +310,7 @@ class CoordinatorTest : public testing::Test {
   }
 
   TempFolder folder_;
+  CoordinatorOptions options_;
   std::unique_ptr<Coordinator> coordinator_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<BlobClient> blobs_;

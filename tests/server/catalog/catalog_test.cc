@@ -279,7 +279,9 @@ TEST_F(CatalogTest, WhateverIsStoredAsABlobIsReferredTo) {
     SetOutputs(sql, "key", {{"pairs", "lines"}});
     SetPairs(sql, "key", {{1, "pair image", "pair mask", "{}", ""}});
     std::multiset<std::string> blobs;
-    ForEachReferencedBlob(sql, [&](const std::string& blob) { blobs.insert(blob); });
+    const auto visit = [&](const std::string& blob) { blobs.insert(blob); };
+    for (ReferenceCursor cursor; VisitReferences(sql, 1, cursor, visit);) {
+    }
     EXPECT_THAT(
         blobs, testing::UnorderedElementsAre("manifest", "image", "mask", "references", "reference",
                                              "checkpoint", "lines", "pair image", "pair mask"));
@@ -288,7 +290,8 @@ TEST_F(CatalogTest, WhateverIsStoredAsABlobIsReferredTo) {
     EXPECT_FALSE(TasksReferTo(sql, "image"));
     DeleteDataset(sql, "set");
     blobs.clear();
-    ForEachReferencedBlob(sql, [&](const std::string& blob) { blobs.insert(blob); });
+    for (ReferenceCursor cursor; VisitReferences(sql, 100, cursor, visit);) {
+    }
     EXPECT_FALSE(blobs.contains("image")) << "a dataset's items go with it";
   });
 }

@@ -1,0 +1,86 @@
+#include "server/state_commands.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "common/command_line.h"
+#include "server/state_backup.h"
+
+namespace alignflow {
+namespace {
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "alignflow-coordinator: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+int Tell(const absl::StatusOr<CopiedState>& copied, const std::string& to) {
+  if (!copied.ok()) return Fail(copied.status());
+  std::printf("%s: the catalog and %lld blobs, %lld of them new\n", to.c_str(),
+              static_cast<long long>(copied->blobs), static_cast<long long>(copied->copied));
+  if (copied->missing == 0) return 0;
+  std::printf(
+      "%lld blobs were lost or damaged already; `alignflow-coordinator check` names them, "
+      "and jobs that need them make them anew\n",
+      static_cast<long long>(copied->missing));
+  return 1;
+}
+
+int BackUp(int argc, char** argv) {
+  std::string state, to;
+  CLI::App app("Copies a state folder; its coordinator may be at work.",
+               "alignflow-coordinator backup");
+  app.add_option("--state-dir", state, "The state folder")->type_name("FOLDER")->required();
+  app.add_option("--to", to, "Folder for the copy; one that is there is brought up to date")
+      ->type_name("FOLDER")
+      ->required();
+  if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
+  return Tell(BackUpState(state, to), to);
+}
+
+int Restore(int argc, char** argv) {
+  std::string from, state;
+  CLI::App app("Makes a state folder from a copy.", "alignflow-coordinator restore");
+  app.add_option("--from", from, "The copy that `backup` made")->type_name("FOLDER")->required();
+  app.add_option("--state-dir", state, "The state folder; it must not be there, or be empty")
+      ->type_name("FOLDER")
+      ->required();
+  if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
+  return Tell(RestoreState(from, state), state);
+}
+
+int Check(int argc, char** argv) {
+  std::string state;
+  CLI::App app("Looks at the catalog and at every byte that it refers to; changes nothing.",
+               "alignflow-coordinator check");
+  app.add_option("--state-dir", state, "The state folder, or a copy of one")
+      ->type_name("FOLDER")
+      ->required();
+  if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
+  const absl::StatusOr<StateProblems> problems = CheckState(state);
+  if (!problems.ok()) return Fail(problems.status());
+  for (const std::string& problem : problems->of_catalog) {
+    std::printf("catalog: %s\n", problem.c_str());
+  }
+  for (const std::string& blob : problems->lost) std::printf("lost: blob %s\n", blob.c_str());
+  for (const std::string& blob : problems->damaged) std::printf("damaged: blob %s\n", blob.c_str());
+  std::printf("%lld blobs: %zu lost, %zu damaged; %zu problems of the catalog\n",
+              static_cast<long long>(problems->blobs), problems->lost.size(),
+              problems->damaged.size(), problems->of_catalog.size());
+  return problems->any() ? 1 : 0;
+}
+
+}  // namespace
+
+std::optional<int> RunStateCommand(int argc, char** argv) {
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command == "backup") return BackUp(argc - 1, argv + 1);
+  if (command == "restore") return Restore(argc - 1, argv + 1);
+  if (command == "check") return Check(argc - 1, argv + 1);
+  return std::nullopt;
+}
+
+}  // namespace alignflow
