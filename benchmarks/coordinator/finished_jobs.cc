@@ -1,22 +1,42 @@
 #include "benchmarks/coordinator/finished_jobs.h"
 
-#include <algorithm>
+#include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "common/digest.h"
 #include "common/settings/settings.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/jobs.h"
+#include "server/catalog/soci.h"
 #include "server/catalog/tasks.h"
 
 namespace alignflow {
 namespace {
 
-constexpr int kJobsInOneTransaction = 2000;
+// Copies the rows that `where` names `copies` times; in copy n the columns of `changed` are given
+// by expressions of n.
+void Copy(Sql& sql, const std::string& table, const std::string& where, int copies,
+          const std::map<std::string, std::string>& changed) {
+  std::vector<std::string> columns, values;
+  std::string name;
+  soci::statement names =
+      (sql.prepare << "SELECT name FROM pragma_table_info('" << table << "')", soci::into(name));
+  names.execute();
+  while (names.fetch()) {
+    columns.push_back(name);
+    const auto expression = changed.find(name);
+    values.push_back(expression == changed.end() ? name : expression->second);
+  }
+  sql << "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < "
+      << copies << ") INSERT INTO " << table << " (" << absl::StrJoin(columns, ", ") << ") SELECT "
+      << absl::StrJoin(values, ", ") << " FROM " << table << ", numbers WHERE " << where;
+}
 
 void InsertDone(Sql& sql, const std::string& key, const std::string& kind,
                 const SettingMap& settings) {
@@ -63,16 +83,25 @@ absl::Status WriteFinishedJobs(const std::filesystem::path& catalog, int jobs) {
   absl::StatusOr<std::unique_ptr<Catalog>> opened = Catalog::Open(catalog);
   if (!opened.ok()) return opened.status();
   const SettingMap settings = PresetDefaults(PresetNames().front()).value();
-  for (int first = 0; first < jobs; first += kJobsInOneTransaction) {
-    absl::Status status = (*opened)->Transact([&](Sql& sql) {
-      for (int i = first; i < std::min(first + kJobsInOneTransaction, jobs); ++i) {
-        InsertFinished(sql, i, settings);
-      }
-      return absl::OkStatus();
-    });
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
+  return (*opened)->Transact([&](Sql& sql) {
+    InsertFinished(sql, 0, settings);
+    if (jobs < 2) return absl::OkStatus();
+    const std::string first = "job_id = '00000000'", job = "printf('%08x', n)";
+    // The tasks of the first two stages are shared.
+    const std::string own = "kind NOT IN ('prepare', 'describe')";
+    const std::string key = "substr(task_key, 1, 56) || printf('%08x', n)";
+    Copy(sql, "tasks", own + " AND task_key IN (SELECT task_key FROM job_tasks)", jobs - 1,
+         {{"task_key", key}});
+    Copy(sql, "jobs", "id = '00000000'", jobs - 1,
+         {{"id", job}, {"sequence", "sequence + n"}, {"request_id", "NULL"}});
+    Copy(sql, "job_references", first, jobs - 1, {{"job_id", job}});
+    Copy(sql, "job_stages", first, jobs - 1,
+         {{"job_id", job}, {"made", "0"}, {"succeeded", "0"}, {"reused", "0"}});
+    Copy(sql, "job_tasks", first, jobs - 1,
+         {{"job_id", job},
+          {"task_key", "CASE WHEN stage_order < 2 THEN task_key ELSE " + key + " END"}});
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace alignflow

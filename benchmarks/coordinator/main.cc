@@ -108,6 +108,11 @@ void Measure(const Size& size, Measured& measured) {
     Service service(folder);
     Samples& samples = measured.samples;
     MeasureLargeJob(service, size, samples);
+    {
+      PlayedWorkers all(service, samples);
+      all.WaitForTasks(size.busy + size.idle);
+      measured.idle_share = ShareOf(service, absl::Seconds(size.seconds / 2));
+    }
     // Every busy worker prepares a dataset, and the jobs wait for these.
     std::vector<std::string> datasets;
     for (int i = 0; i < size.busy; ++i) datasets.push_back(service.PushDataset(i));
@@ -117,12 +122,11 @@ void Measure(const Size& size, Measured& measured) {
       jobs.push_back(CreateJob(service, request, samples, "CreateJob").name());
     }
     PlayedWorkers workers(service, samples);
+    workers.StartBeating();
     const int taken = workers.TakeTasks(size.busy);
     if (taken < size.busy)
       std::fprintf(stderr, "only %d of %d workers got a task\n", taken, size.busy);
     workers.WaitForTasks(size.idle);
-    measured.idle_share = ShareOf(service, absl::Seconds(size.seconds / 2));
-    workers.StartBeating();
     const absl::Time start = absl::Now();
     const absl::Duration before = service.processor_time();
     for (size_t i = 0; absl::Now() < start + absl::Seconds(size.seconds); ++i) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,6 +43,7 @@ Service::Service(const std::filesystem::path& state) {
   Require(pipe(ends) == 0 ? absl::OkStatus() : absl::InternalError("pipe"), "coordinator");
   pid_ = fork();
   if (pid_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // however the benchmark ends
     dup2(ends[1], STDOUT_FILENO);
     const int log = open("/dev/null", O_WRONLY);
     dup2(log, STDERR_FILENO);
