@@ -137,8 +137,8 @@ void AddModels(Sql& sql, const std::string& job, v1::Job& response) {
 
 // The number's upper half counts what is committed; the lower half what is not: heartbeats of the
 // job's tasks, and, while none of them runs, how often what it waits for has moved.
-int64_t EventNumber(const JobRecord& record, const Running& running, const LiveState& live) {
-  int64_t beats = running.empty() && !IsFinal(record.state) ? live.queue_moves() : 0;
+int64_t EventNumber(const JobRecord& record, const Running& running, int64_t queue_moves) {
+  int64_t beats = running.empty() && !IsFinal(record.state) ? queue_moves : 0;
   for (const auto& [stage, task] : running) beats += task.beats;
   return (record.last_event << 32) + std::min(beats, int64_t{0xffffffff});
 }
@@ -146,6 +146,7 @@ int64_t EventNumber(const JobRecord& record, const Running& running, const LiveS
 }  // namespace
 
 Surroundings SurroundingsOf(const ServiceContext& context) {
+  const int64_t queue_moves = context.workflow.live().queue_moves();
   std::vector<std::string> names;
   for (const std::string& job : context.workflow.live().JobsAtWork()) {
     names.push_back(absl::StrCat("jobs/", job));
@@ -153,6 +154,7 @@ Surroundings SurroundingsOf(const ServiceContext& context) {
   std::shared_ptr<const Fleet> fleet = context.workers.FleetAt(absl::Now());
   std::string reason = WaitingReason(static_cast<int>(fleet->size()), names);
   return {.live = context.workflow.live(),
+          .queue_moves = queue_moves,
           .fleet = std::move(fleet),
           .waiting_reason = std::move(reason)};
 }
@@ -186,7 +188,7 @@ v1::Job JobProto(Sql& sql, const JobRecord& record, const Surroundings& around, 
   if (record.state == JobState::kQueued && job.waiting_reason().empty()) {
     job.set_waiting_reason(around.waiting_reason);
   }
-  if (event != nullptr) *event = EventNumber(record, running, around.live);
+  if (event != nullptr) *event = EventNumber(record, running, around.queue_moves);
   return job;
 }
 

@@ -17,6 +17,7 @@ namespace alignflow {
 // What a job's picture needs besides the catalog.
 struct Surroundings {
   const LiveState& live;
+  int64_t queue_moves;                 // read before the rest: what moves later has another number
   std::shared_ptr<const Fleet> fleet;  // the workers that are connected
   std::string waiting_reason;          // of queued jobs whose tasks somebody can take
 };

@@ -93,8 +93,8 @@ class WatchCall final : public SendingCall<v1::JobEvent> {
       last_sent_ = IsFinal(record->state);
       int64_t number = 0;
       v1::Job shown = JobProto(sql, *record, around, &number);
-      WaitForQueue(record->state == JobState::kQueued || !shown.waiting_reason().empty());
       if (number <= after_event_) return absl::OkStatus();
+      WaitForQueue(record->state == JobState::kQueued || !shown.waiting_reason().empty());
       event.set_number(number);
       *event.mutable_time() = ToTimestamp(record->event_time);
       *event.mutable_job() = std::move(shown);
