@@ -27,6 +27,9 @@ struct AlignArguments {
   std::vector<std::string> settings;     // "key=value"
   std::string method, masks, segmenter;  // settings with options of their own; empty: not given
   bool no_gates = false;
+  std::string display_name;
+  std::vector<std::string> labels;  // "name=value"
+  int priority = 0;
   bool wait = false;
   double timeout_s = kDefaultTimeoutSeconds;
 };
@@ -152,11 +155,9 @@ void AddReferences(const SentReferences& sent, v1::AlignSpec& spec) {
 }
 
 // With a request id of our own, so that a lost answer does not leave a second job.
-absl::StatusOr<v1::Job> Create(const Stubs& stubs, const v1::AlignSpec& spec) {
+absl::StatusOr<v1::Job> Create(const Stubs& stubs, v1::CreateJobRequest request) {
   const InterruptNote note("`afctl job list` shows whether the job was created");
   absl::BitGen random;
-  v1::CreateJobRequest request;
-  *request.mutable_spec() = spec;
   request.set_upload_id(stubs.upload_id);
   request.set_request_id(absl::StrCat("afctl-", absl::Hex(random(), absl::kZeroPad16),
                                       absl::Hex(random(), absl::kZeroPad16)));
@@ -174,7 +175,13 @@ absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) 
   if (!request.ok()) return request.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
-  v1::AlignSpec spec;
+  v1::CreateJobRequest creation;
+  creation.set_display_name(arguments.display_name);
+  auto labels = ParseJobLabels(arguments.labels);
+  if (!labels.ok()) return labels.status();
+  creation.mutable_labels()->insert(labels->begin(), labels->end());
+  creation.set_priority(arguments.priority);
+  v1::AlignSpec& spec = *creation.mutable_spec();
   auto source = FindDataset("--source", *request->source, *stubs->datasets);
   if (!source.ok()) return source.status();
   spec.set_source(source->name());
@@ -194,7 +201,7 @@ absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) 
     longest_side = std::max({longest_side, item.width, item.height});
   }
   SuggestLargerPreset(*request, longest_side, session.console);
-  auto job = Create(*stubs, spec);
+  auto job = Create(*stubs, creation);
   if (!job.ok()) {
     return WithPaths(job.status(), references->folder.items, references->files);
   }
@@ -250,6 +257,20 @@ void AddAlignCommand(CLI::App& app, Action& chosen) {
                    "job file with source, references, target, pairs, preset, settings; options "
                    "override it")
       ->type_name("job.yaml");
+  command->add_option("--name", arguments->display_name, "what the job is called, for people")
+      ->type_name("TEXT");
+  command
+      ->add_option("--label", arguments->labels,
+                   "a label to find the job by (`afctl job list --label`); may be repeated")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      ->add_option("--priority", arguments->priority,
+                   "-100 to 100: the work of jobs with a higher one is done first")
+      ->type_name("N")
+      ->check(CLI::Range(-100, 100))
+      ->capture_default_str();
   command->add_flag("--wait", arguments->wait, "show progress until the job has ended");
   AddTimeoutOption(*command, arguments->timeout_s);
   command->footer(SettingsHelp);

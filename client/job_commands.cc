@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "client/call.h"
 #include "client/commands.h"
+#include "client/job_file.h"
 #include "client/job_text.h"
 #include "client/job_watch.h"
 #include "client/paging.h"
@@ -27,23 +30,53 @@ std::string StateCell(const v1::Job& job) {
   return state;
 }
 
-absl::StatusOr<Result> ListJobs(Session& session) {
+struct ListArguments {
+  std::optional<int> limit;  // 0: all
+  std::vector<std::string> states;
+  std::vector<std::string> labels;  // "name=value"
+  bool oldest_first = false;
+};
+
+constexpr int kJobsOnATerminal = 20;
+const std::map<std::string, v1::JobState> kStates = {{"queued", v1::JOB_STATE_QUEUED},
+                                                     {"running", v1::JOB_STATE_RUNNING},
+                                                     {"succeeded", v1::JOB_STATE_SUCCEEDED},
+                                                     {"failed", v1::JOB_STATE_FAILED},
+                                                     {"cancelled", v1::JOB_STATE_CANCELLED}};
+
+absl::StatusOr<Result> ListJobs(Session& session, const ListArguments& arguments) {
+  v1::ListJobsRequest request;
+  request.set_oldest_first(arguments.oldest_first);
+  for (const std::string& state : arguments.states) request.add_states(kStates.at(state));
+  auto labels = ParseJobLabels(arguments.labels);
+  if (!labels.ok()) return labels.status();
+  request.mutable_labels()->insert(labels->begin(), labels->end());
+  // A program gets all; a person the newest, unless asked for more.
+  const bool person = session.console.out_width > 0 && !session.json;
+  const int limit = arguments.limit.value_or(person ? kJobsOnATerminal : 0);
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
-  auto jobs = ListAll<v1::Job>(*stubs->jobs, &JobStub::ListJobs, v1::ListJobsRequest(),
-                               [](v1::ListJobsResponse& page) { return page.mutable_jobs(); });
+  auto jobs = ListAll<v1::Job>(
+      *stubs->jobs, &JobStub::ListJobs, request,
+      [](v1::ListJobsResponse& page) { return page.mutable_jobs(); },
+      limit == 0 ? SIZE_MAX : static_cast<size_t>(limit));
   if (!jobs.ok()) return jobs.status();
   Result result{.document = {{"jobs", Json::array()}}, .text = {}};
   std::vector<std::vector<std::string>> rows = {
-      {"NAME", "STATE", "SOURCE", "REFERENCES", "PAIRS", "CREATED"}};
+      {"NAME", "STATE", "SOURCE", "REFERENCES", "PAIRS", "CREATED", "CALLED"}};
   for (const v1::Job& job : *jobs) {
     result.document["jobs"].push_back(ToJson(job));
     rows.push_back({job.name(), StateCell(job), job.spec().source(),
                     absl::StrCat(job.spec().references_size()),
                     absl::StrCat(job.pairs_ready(), "/", job.spec().pairs() - job.pairs_left_out()),
-                    LocalTimeText(job.create_time())});
+                    LocalTimeText(job.create_time()), job.display_name()});
   }
   result.text = TableText(rows, {3, 4});
+  if (person && !arguments.limit && static_cast<int>(jobs->size()) == limit) {
+    session.console.err << "note: the " << limit << " "
+                        << (arguments.oldest_first ? "oldest" : "newest")
+                        << " jobs; --limit N shows more, --limit 0 all\n";
+  }
   return result;
 }
 
@@ -159,8 +192,26 @@ void AddJobCommands(CLI::App& app, Action& chosen) {
   CLI::App* group = app.add_subcommand("job", "jobs: what became of `align`");
   group->require_subcommand(1);
 
-  CLI::App* list = group->add_subcommand("list", "list all jobs, newest first");
-  list->callback([&chosen] { chosen = ListJobs; });
+  CLI::App* list = group->add_subcommand("list", "list jobs, newest first");
+  auto listed = std::make_shared<ListArguments>();
+  list->add_option("--limit", listed->limit,
+                   "how many at most, 0 for all; otherwise 20 on a terminal, and all in a file or "
+                   "with --json")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  list->add_option("--state", listed->states, "only jobs in this state; may be repeated")
+      ->type_name("STATE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->check(CLI::IsMember(kStates));
+  list->add_option("--label", listed->labels, "only jobs with this label; may be repeated")
+      ->type_name("NAME=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  list->add_flag("--oldest-first", listed->oldest_first, "list the oldest first");
+  list->callback([&chosen, listed] {
+    chosen = [listed](Session& session) { return ListJobs(session, *listed); };
+  });
 
   auto name = std::make_shared<std::string>();
   const auto add = [&](const std::string& command, const std::string& help) {

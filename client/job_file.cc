@@ -111,6 +111,23 @@ absl::StatusOr<JobRequest> ReadJobFile(const std::string& path) {
   }
 }
 
+absl::StatusOr<std::map<std::string, std::string>> ParseJobLabels(
+    const std::vector<std::string>& texts) {
+  std::map<std::string, std::string> labels;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--label ", text, ": write name=value, such as --label study=colon-2026"));
+    }
+    if (!labels.emplace(text.substr(0, equals), text.substr(equals + 1)).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--label ", text.substr(0, equals), " is given twice"));
+    }
+  }
+  return labels;
+}
+
 JobRequest Merge(const JobRequest& file, const JobRequest& flags) {
   JobRequest merged = file;
   if (flags.source) merged.source = flags.source;

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -37,6 +38,10 @@ JobRequest Merge(const JobRequest& file, const JobRequest& flags);
 // Adds "key=value" to `settings`. InvalidArgument if it has another form or the key is there
 // already.
 absl::Status AddSetting(const std::string& text, std::map<std::string, std::string>& settings);
+
+// Labels of a job from "name=value" each. InvalidArgument for another form or a name given twice.
+absl::StatusOr<std::map<std::string, std::string>> ParseJobLabels(
+    const std::vector<std::string>& texts);
 
 }  // namespace alignflow
 

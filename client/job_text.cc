@@ -153,6 +153,13 @@ std::string LeaseEndsText(const v1::Job& job) {
   return rows.size() == 1 ? "" : TableText(rows, {1});
 }
 
+// A dataset and the start of its version's digest.
+std::string VersionText(const std::string& name, const v1::DatasetVersion& version) {
+  constexpr size_t kDigits = 12;
+  if (version.digest().empty()) return name;
+  return absl::StrCat(name, ", version ", version.digest().substr(0, kDigits));
+}
+
 }  // namespace
 
 std::string PairsText(const v1::Job& job) {
@@ -167,11 +174,22 @@ std::string JobText(const v1::Job& job, absl::Time now) {
   const v1::AlignSpec& spec = job.spec();
   std::string state = StateWord(job.state());
   if (!job.waiting_reason().empty()) absl::StrAppend(&state, ": ", job.waiting_reason());
-  Rows rows = {{job.name(), state},       {"created", LocalTimeText(job.create_time())},
-               {"source", spec.source()}, {"references", absl::StrCat(spec.references_size())},
-               {"pairs", PairsText(job)}, {"preset", spec.preset()}};
+  Rows rows = {{job.name(), state},
+               {"created", LocalTimeText(job.create_time())},
+               {"source", VersionText(spec.source(), job.source_version())},
+               {"references", absl::StrCat(spec.references_size())},
+               {"pairs", PairsText(job)},
+               {"preset", spec.preset()}};
   if (std::string mix = MixText(spec); !mix.empty()) rows.push_back({"made of", std::move(mix)});
-  if (!spec.target().empty()) rows.push_back({"target", spec.target()});
+  if (!spec.target().empty()) {
+    rows.push_back({"target", VersionText(spec.target(), job.target_version())});
+  }
+  if (!job.display_name().empty()) rows.push_back({"called", job.display_name()});
+  for (const auto& [name, value] :
+       std::map<std::string, std::string>(job.labels().begin(), job.labels().end())) {
+    rows.push_back({"label", absl::StrCat(name, "=", value)});
+  }
+  if (job.priority() != 0) rows.push_back({"priority", absl::StrCat(job.priority())});
   if (job.has_start_time()) {
     const absl::Time end = job.has_end_time() ? ToAbslTime(job.end_time()) : now;
     rows.push_back({"time", DurationText(end - ToAbslTime(job.start_time()))});

@@ -29,14 +29,23 @@ std::string Quoted(const std::string& word) {
   return absl::StrCat("'", absl::StrReplaceAll(word, {{"'", R"('\'')"}}), "'");
 }
 
-// The dataset, or null if it has gone.
-absl::StatusOr<Json> FetchDataset(v1::Datasets::StubInterface& datasets, const std::string& name) {
+// The dataset as it was when the job was made with it, or null if that is not known: the job itself
+// knows, unless an older coordinator made it; then the dataset is asked for, which may have gone or
+// be another by now.
+absl::StatusOr<Json> FetchDataset(v1::Datasets::StubInterface& datasets, const std::string& name,
+                                  const v1::DatasetVersion& version) {
   if (name.empty()) return Json();
+  if (version.item_count() > 0) {
+    Json known = ToJson(version);
+    known["name"] = name;
+    return known;
+  }
   v1::GetDatasetRequest request;
   request.set_name(name);
   auto dataset = Call(datasets, &v1::Datasets::StubInterface::GetDataset, request);
   if (absl::IsNotFound(dataset.status())) return Json();
   if (!dataset.ok()) return dataset.status();
+  if (!version.digest().empty() && dataset->digest() != version.digest()) return Json();
   return ToJson(*dataset);
 }
 
@@ -84,12 +93,12 @@ absl::StatusOr<Json> FetchReportData(Stubs& stubs, const std::string& name) {
   Json data;
   data["job"] = ToJson(*job);
   data["report"] = ReportJson(**report);
-  for (const auto& [key, dataset] :
-       {std::pair("source", job->spec().source()), std::pair("target", job->spec().target())}) {
-    auto fetched = FetchDataset(*stubs.datasets, dataset);
-    if (!fetched.ok()) return fetched.status();
-    data[key] = *std::move(fetched);
-  }
+  auto source = FetchDataset(*stubs.datasets, job->spec().source(), job->source_version());
+  if (!source.ok()) return source.status();
+  data["source"] = *std::move(source);
+  auto target = FetchDataset(*stubs.datasets, job->spec().target(), job->target_version());
+  if (!target.ok()) return target.status();
+  data["target"] = *std::move(target);
   data["samples"] = Json::array();
   data["embedding"] = Json::array();
   data["curves"] = Json::array();

@@ -10,7 +10,7 @@ namespace alignflow {
 namespace {
 
 // Fields at the beginning of a message.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kFields = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kFields = {{
     {"spec.source", "--source"},
     {"spec.target", "--target"},
     {"spec.references", "--references"},
@@ -19,7 +19,12 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kFields =
     {"spec.settings", "--set"},
     {"manifest.labels", "--labels"},
     {"manifest.items", "the folder's file"},
+    {"manifest.sample_bits", "the folder's images"},
+    {"spec.reference_sample_bits", "--references"},
     {"dataset_id", "the dataset's name"},
+    {"display_name", "--name"},
+    {"labels", "--label"},
+    {"priority", "--priority"},
 }};
 
 // What follows the name of a field that lists files: "[3] 'stem', image: ..." and
@@ -42,7 +47,8 @@ std::string FieldWords(std::string_view message) {
 
 // Methods that list resources, as the commands that call them.
 std::string CommandWords(const std::string& message) {
-  return absl::StrReplaceAll(message, {{"ListDatasets names", "`afctl dataset list` names"},
+  return absl::StrReplaceAll(message, {{"is no resource name; give", "is no name; give"},
+                                       {"ListDatasets names", "`afctl dataset list` names"},
                                        {"ListJobs names", "`afctl job list` names"},
                                        {"ListModels names", "`afctl model list` names"},
                                        {"ListWorkers names", "`afctl worker list` names"},

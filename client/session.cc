@@ -20,6 +20,7 @@ Stubs Stubs::On(const std::shared_ptr<grpc::ChannelInterface>& channel) {
                .fleet = v1::Fleet::NewStub(channel),
                .jobs = v1::Jobs::NewStub(channel),
                .models = v1::Models::NewStub(channel),
+               .server = v1::Server::NewStub(channel),
                .blobs = std::make_unique<BlobClient>(channel, std::move(options)),
                .upload_id = upload_id};
 }

@@ -12,6 +12,7 @@
 #include "alignflow/v1/fleet.grpc.pb.h"
 #include "alignflow/v1/jobs.grpc.pb.h"
 #include "alignflow/v1/models.grpc.pb.h"
+#include "alignflow/v1/server.grpc.pb.h"
 #include "client/console.h"
 #include "client/message_json.h"
 #include "common/blob_client.h"
@@ -25,6 +26,7 @@ struct Stubs {
   std::unique_ptr<v1::Fleet::StubInterface> fleet;
   std::unique_ptr<v1::Jobs::StubInterface> jobs;
   std::unique_ptr<v1::Models::StubInterface> models;
+  std::unique_ptr<v1::Server::StubInterface> server;
   // Sends blobs as one upload.
   std::unique_ptr<BlobClient> blobs;
   std::string upload_id;

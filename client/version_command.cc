@@ -1,20 +1,39 @@
 #include <CLI/CLI.hpp>
+#include <string>
 
 #include "absl/strings/str_cat.h"
+#include "client/call.h"
 #include "client/commands.h"
 #include "common/settings/settings.h"
 #include "common/version.h"
 
 namespace alignflow {
+namespace {
+
+// Of this program, and of the coordinator where one is named.
+absl::StatusOr<Result> ShowVersion(Session& session) {
+  Result result{.document = {{"version", Version()}, {"result_version", kResultVersion}},
+                .text = absl::StrCat("afctl ", std::string(Version()), "\n")};
+  if (session.server.empty()) return result;
+  auto stubs = session.Connect();
+  if (!stubs.ok()) return stubs.status();
+  auto info =
+      Call(*stubs->server, &v1::Server::StubInterface::GetServerInfo, v1::GetServerInfoRequest());
+  if (!info.ok()) return info.status();
+  result.document["server"] = ToJson(*info);
+  absl::StrAppend(
+      &result.text, "coordinator ", info->version(), " at ", session.server,
+      info->result_version() == kResultVersion ? "" : ", whose results are of another version",
+      "\n");
+  return result;
+}
+
+}  // namespace
 
 void AddVersionCommand(CLI::App& app, Action& chosen) {
-  CLI::App* command = app.add_subcommand("version", "print the version of this program");
-  command->callback([&chosen] {
-    chosen = [](Session&) -> absl::StatusOr<Result> {
-      return Result{.document = {{"version", Version()}, {"result_version", kResultVersion}},
-                    .text = absl::StrCat("afctl ", std::string(Version()), "\n")};
-    };
-  });
+  CLI::App* command = app.add_subcommand(
+      "version", "print the version of this program, and of the coordinator if one is named");
+  command->callback([&chosen] { chosen = ShowVersion; });
 }
 
 }  // namespace alignflow

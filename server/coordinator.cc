@@ -1,12 +1,6 @@
 #include "server/coordinator.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -26,6 +20,7 @@
 #include "server/services/jobs_service.h"
 #include "server/services/models_service.h"
 #include "server/services/rpc_metrics.h"
+#include "server/services/server_service.h"
 #include "server/services/workers_service.h"
 #include "spdlog/spdlog.h"
 
@@ -48,31 +43,6 @@ void LogError(const char* what, const absl::Status& status) {
 
 }  // namespace
 
-struct Coordinator::StateLock {
-  FileHandle file;
-
-  static absl::StatusOr<std::unique_ptr<StateLock>> Take(const std::filesystem::path& folder) {
-    std::error_code error;
-    // Images of patients are nobody else's business.
-    if (std::filesystem::create_directories(folder, error)) {
-      std::filesystem::permissions(folder, std::filesystem::perms::owner_all, error);
-    }
-    const std::filesystem::path path = folder / "lock";
-    FileHandle file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (file.get() < 0) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "--state-dir ", folder.string(), ": ", std::generic_category().message(errno),
-          "; give a folder that this user may write, with space on its disk"));
-    }
-    if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("--state-dir ", folder.string(),
-                       ": another coordinator has it; stop that one, or give another folder"));
-    }
-    return std::make_unique<StateLock>(StateLock{std::move(file)});
-  }
-};
-
 struct Coordinator::Services {
   explicit Services(ServiceContext& context)
       : blobs(context),
@@ -80,6 +50,7 @@ struct Coordinator::Services {
         fleet(context),
         jobs(context),
         models(context),
+        server(context),
         workers(context) {}
 
   BlobsService blobs;
@@ -87,21 +58,24 @@ struct Coordinator::Services {
   FleetService fleet;
   JobsService jobs;
   ModelsService models;
+  ServerService server;
   WorkersService workers;
 };
 
-Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<StateLock> lock,
+Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<StateFolder> state,
                          std::unique_ptr<Catalog> catalog, std::unique_ptr<BlobStore> blobs)
     : options_(options),
-      lock_(std::move(lock)),
+      state_(std::move(state)),
       catalog_(std::move(catalog)),
       blobs_(std::move(blobs)),
       workflow_(*catalog_, *blobs_, workers_, metrics_, options.lease),
+      serving_(options.disk_reserve),
       calls_(kCallThreads),
       context_{.catalog = *catalog_,
                .blobs = *blobs_,
                .workflow = workflow_,
                .workers = workers_,
+               .serving = serving_,
                .metrics = metrics_,
                .calls = calls_,
                .heartbeat_interval = options.heartbeat_interval},
@@ -112,15 +86,14 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
     absl::StatusOr<HostPort> address = ParseLoopback(options.listen);
     if (!address.ok()) return address.status();
   }
-  absl::StatusOr<std::unique_ptr<StateLock>> lock = StateLock::Take(options.state_dir);
-  if (!lock.ok()) return lock.status();
-  absl::StatusOr<std::unique_ptr<BlobStore>> blobs = BlobStore::Open(options.state_dir / "blobs");
+  absl::StatusOr<std::unique_ptr<StateFolder>> state = StateFolder::Take(options.state_dir);
+  if (!state.ok()) return state.status();
+  absl::StatusOr<std::unique_ptr<BlobStore>> blobs = BlobStore::Open((*state)->blobs());
   if (!blobs.ok()) return blobs.status();
-  absl::StatusOr<std::unique_ptr<Catalog>> catalog =
-      Catalog::Open(options.state_dir / "catalog.sqlite");
+  absl::StatusOr<std::unique_ptr<Catalog>> catalog = Catalog::Open((*state)->catalog());
   if (!catalog.ok()) return catalog.status();
   std::unique_ptr<Coordinator> coordinator(
-      new Coordinator(options, *std::move(lock), *std::move(catalog), *std::move(blobs)));
+      new Coordinator(options, *std::move(state), *std::move(catalog), *std::move(blobs)));
   absl::Status status = coordinator->workflow_.Recover(absl::Now());
   if (status.ok()) status = coordinator->Serve();
   if (!status.ok()) return status;
@@ -152,6 +125,7 @@ absl::Status Coordinator::Serve() {
   builder.RegisterService(&services_->fleet);
   builder.RegisterService(&services_->jobs);
   builder.RegisterService(&services_->models);
+  builder.RegisterService(&services_->server);
   builder.RegisterService(&services_->workers);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(MakeRpcMetrics(metrics_));
@@ -174,7 +148,28 @@ std::shared_ptr<grpc::Channel> Coordinator::InProcessChannel() {
   return server_->InProcessChannel({});
 }
 
+void Coordinator::LookAtDisk() {
+  const int64_t free_bytes = options_.free_disk ? options_.free_disk() : state_->FreeBytes();
+  metrics_.SetDisk(free_bytes, state_->CatalogBytes());
+  const ServingState before = serving_.state();
+  serving_.SetFreeDisk(free_bytes);
+  if (serving_.state() == before) return;
+  if (serving_.state() == ServingState::kDiskLow) {
+    spdlog::error("no new work: {}", serving_.Reason());
+  } else {
+    spdlog::info("new work again: the disk has space");
+    calls_.WakeAll();  // workers that wait
+  }
+  ShowHealth();
+}
+
+void Coordinator::ShowHealth() {
+  server_->GetHealthCheckService()->SetServingStatus(serving_.state() == ServingState::kServing);
+}
+
 void Coordinator::Drain(absl::Duration patience) {
+  serving_.Drain();
+  ShowHealth();
   const auto ended = std::make_shared<WakeFlag>();
   const auto listening = workflow_.changes().OnTaskEnded([ended] { ended->Set(); });
   workflow_.Drain();
@@ -190,6 +185,7 @@ void Coordinator::Shutdown() {
     absl::MutexLock lock(&stop_mutex_);
     if (std::exchange(stop_, true)) return;
   }
+  serving_.Drain();
   workflow_.Drain();
   calls_.Close();
   if (maintenance_.joinable()) maintenance_.join();
@@ -199,6 +195,7 @@ void Coordinator::Shutdown() {
 }
 
 void Coordinator::Maintain(absl::Time now) {
+  LookAtDisk();
   calls_.Tick(now);
   // First those who have gone, so that jobs which lose their lease are told who is left.
   if (workers_.DropSilent(now, options_.lease.duration) > 0) {

@@ -2,7 +2,9 @@
 #define ALIGNFLOW_SERVER_COORDINATOR_H_
 
 #include <atomic>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -17,6 +19,8 @@
 #include "server/metrics.h"
 #include "server/scheduler/leases.h"
 #include "server/services/service_context.h"
+#include "server/state_folder.h"
+#include "server/workflow/serving.h"
 #include "server/workflow/worker_registry.h"
 #include "server/workflow/workflow.h"
 
@@ -30,6 +34,10 @@ struct CoordinatorOptions {
   absl::Duration heartbeat_interval = absl::Seconds(1);
   absl::Duration keep_jobs = absl::InfiniteDuration();  // how long after their end
   absl::Duration blob_grace = absl::Hours(1);           // how long an unreferenced blob is kept
+  // Free bytes of the state folder's disk below which no new work is taken.
+  int64_t disk_reserve = int64_t{1} << 30;
+  // Gives the free bytes; the disk itself is asked if it is empty.
+  std::function<int64_t()> free_disk;
 };
 
 // The whole coordinator: state, services, server. Thread-safe.
@@ -47,8 +55,8 @@ class Coordinator {
   std::shared_ptr<grpc::Channel> InProcessChannel();
   std::shared_ptr<prometheus::Registry> metrics() const { return metrics_.registry(); }
 
-  // Leases nothing more, asks the workers to hand back, and waits until they have, at most
-  // `patience`.
+  // Takes no more work and says so to health checks, leases nothing more, asks the workers to hand
+  // back, and waits until they have, at most `patience`.
   void Drain(absl::Duration patience);
   // Ends all calls and closes. Safe at any moment, even without Drain: nothing is lost.
   void Shutdown();
@@ -58,22 +66,23 @@ class Coordinator {
   absl::StatusOr<BlobStore::Garbage> CollectGarbage(absl::Duration grace, absl::Time now);
 
  private:
-  // The state folder, locked for this process.
-  struct StateLock;
   struct Services;
 
-  Coordinator(const CoordinatorOptions& options, std::unique_ptr<StateLock> lock,
+  Coordinator(const CoordinatorOptions& options, std::unique_ptr<StateFolder> state,
               std::unique_ptr<Catalog> catalog, std::unique_ptr<BlobStore> blobs);
   absl::Status Serve();
   void RunMaintenance();
+  void LookAtDisk();
+  void ShowHealth();
 
   const CoordinatorOptions options_;
-  const std::unique_ptr<StateLock> lock_;
+  const std::unique_ptr<StateFolder> state_;
   ServerMetrics metrics_;
   const std::unique_ptr<Catalog> catalog_;
   const std::unique_ptr<BlobStore> blobs_;
   WorkerRegistry workers_;
   Workflow workflow_;
+  Serving serving_;
   Calls calls_;
   ServiceContext context_;
   std::unique_ptr<Services> services_;

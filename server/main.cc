@@ -1,4 +1,6 @@
 // alignflow-coordinator: keeps datasets, jobs and results, and leases the jobs' tasks to workers.
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -22,8 +24,6 @@ namespace alignflow {
 namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(500);
-constexpr absl::Duration kDrainPatience = absl::Seconds(10);
-constexpr absl::Duration kWorkerGrace = absl::Seconds(5);
 constexpr int kMaxWorkers = 64;
 
 struct Flags {
@@ -31,6 +31,8 @@ struct Flags {
   std::string metrics_listen;
   int spawn_workers = 0;
   std::string models_dir;  // of the spawned workers
+  absl::Duration drain_timeout = absl::Seconds(10);
+  absl::Duration worker_grace = absl::Seconds(5);
 };
 
 int Fail(const absl::Status& status) {
@@ -81,8 +83,8 @@ absl::Status Run(const Flags& flags) {
   } while (!StopSignal::WaitFor(kTick));
 
   spdlog::info("closing: workers hand back");
-  (*coordinator)->Drain(kDrainPatience);
-  supervisor.Stop(kWorkerGrace);
+  (*coordinator)->Drain(flags.drain_timeout);
+  supervisor.Stop(flags.worker_grace);
   (*coordinator)->Shutdown();
   spdlog::info("closed");
   return absl::OkStatus();
@@ -92,11 +94,14 @@ absl::Status Run(const Flags& flags) {
 }  // namespace alignflow
 
 int main(int argc, char** argv) {
+  umask(077);  // images of patients are nobody else's business
   if (const auto exit = alignflow::RunStateCommand(argc, argv)) return *exit;
   alignflow::StopSignal::Install();
   alignflow::InitLogging("alignflow-coordinator");
   alignflow::Flags flags;
   std::string state_dir;
+  double drain_timeout = absl::ToDoubleSeconds(flags.drain_timeout);
+  double worker_grace = absl::ToDoubleSeconds(flags.worker_grace);
   double blob_grace = absl::ToDoubleSeconds(flags.options.blob_grace);
   CLI::App app("Keeps datasets, jobs and results, and leases the jobs' tasks to workers.",
                "alignflow-coordinator");
@@ -122,6 +127,22 @@ int main(int argc, char** argv) {
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str();
+  app.add_option("--disk-reserve", flags.options.disk_reserve,
+                 "Space left on the disk of the state folder below which no new work is taken")
+      ->type_name("BYTES")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--drain-timeout", drain_timeout,
+                 "Time that workers get to hand their tasks back when the coordinator closes")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  app.add_option("--worker-grace", worker_grace,
+                 "Time that the workers of --spawn-workers then get to end before they are killed")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
   double keep_days = 0;
   CLI::Option* keep_jobs =
       app.add_option("--keep-jobs", keep_days,
@@ -133,6 +154,8 @@ int main(int argc, char** argv) {
   if (keep_jobs->count() > 0) flags.options.keep_jobs = absl::Hours(24) * keep_days;
   flags.options.state_dir = state_dir;
   flags.options.blob_grace = absl::Seconds(blob_grace);
+  flags.drain_timeout = absl::Seconds(drain_timeout);
+  flags.worker_grace = absl::Seconds(worker_grace);
   const absl::Status status = alignflow::Run(flags);
   return status.ok() ? 0 : alignflow::Fail(status);
 }

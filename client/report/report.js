@@ -265,7 +265,7 @@ function showEmbedding() {
 }
 
 function showReproduction() {
-  const digests = [['Source dataset', data.source && data.source.digest], ['Target dataset', data.target && data.target.digest], ['Model of stage 1', job.stage1_model],
+  const digests = [['Source dataset', (job.source_version || data.source || {}).digest], ['Target dataset', (job.target_version || data.target || {}).digest], ['Model of stage 1', job.stage1_model],
     ['Model of stage 2', job.stage2_model], ...list(report.artifacts).map(artifact => [artifact.name, artifact.blob.sha256])].filter(entry => entry[1]);
   section('reproduce', 'How to make it again', el('p', {}, 'The same data, settings and version give the same bytes on the same kind of device. REFERENCES_FOLDER is the folder with the reference images listed below.'),
     el('pre', {}, data.command), facts([['afctl', data.afctl], ['Report made', data.made], ['Job', job.name]]),

@@ -302,6 +302,22 @@ const std::vector<Statements>& Migrations() {
       {
           R"(CREATE TABLE left_tasks (task_key TEXT PRIMARY KEY))",
           R"(CREATE INDEX jobs_by_end ON jobs (end_time))",
+      },
+      // What a job was made with and what people call it.
+      {
+          R"(ALTER TABLE jobs ADD COLUMN request_digest TEXT NOT NULL DEFAULT '')",
+          R"(ALTER TABLE jobs ADD COLUMN display_name TEXT NOT NULL DEFAULT '')",
+          R"(ALTER TABLE jobs ADD COLUMN priority BIGINT NOT NULL DEFAULT 0)",
+          R"(ALTER TABLE jobs ADD COLUMN source_facts TEXT NOT NULL DEFAULT '')",
+          R"(ALTER TABLE jobs ADD COLUMN target_facts TEXT NOT NULL DEFAULT '')",
+          R"(CREATE TABLE job_labels (
+           job_id TEXT NOT NULL REFERENCES jobs(id) ON DELETE CASCADE,
+           name TEXT NOT NULL,
+           value TEXT NOT NULL,
+           sequence BIGINT NOT NULL,
+           PRIMARY KEY (job_id, name)))",
+          R"(CREATE INDEX job_labels_by_value ON job_labels (name, value, sequence))",
+          R"(CREATE INDEX jobs_by_state_in_order ON jobs (state, sequence))",
       }};
   return *migrations;
 }

@@ -82,7 +82,7 @@ void VisitTasks(Sql& sql, const std::function<bool(TaskRecord)>& visit, const st
   select.exchange(soci::into(row.queued));
   select.exchange(soci::into(row.started));
   select.exchange(soci::into(row.ended));
-  select.exchange(soci::into(row.record.rank.job));
+  select.exchange(soci::into(row.record.rank.turn));
   select.exchange(soci::into(row.record.rank.stage));
   select.exchange(soci::into(row.record.rank.ordinal));
   select.alloc();
@@ -124,7 +124,7 @@ void InsertTask(Sql& sql, const TaskRecord& record) {
          ":model)",
       soci::use(record.key), soci::use(record.spec.kind), soci::use(row.settings),
       soci::use(row.inputs), soci::use(row.state), soci::use(row.queued),
-      soci::use(record.rank.job), soci::use(record.rank.stage), soci::use(record.rank.ordinal),
+      soci::use(record.rank.turn), soci::use(record.rank.stage), soci::use(record.rank.ordinal),
       soci::use(model);
 }
 
@@ -146,7 +146,7 @@ void UpdateTask(Sql& sql, const TaskRecord& record) {
       soci::use(record.progress.step), soci::use(record.progress.total), soci::use(row.values),
       soci::use(record.progress.note), soci::use(record.pairs), soci::use(record.pairs_left_out),
       soci::use(row.queued), soci::use(row.started), soci::use(row.ended),
-      soci::use(record.rank.job), soci::use(record.rank.stage), soci::use(record.rank.ordinal),
+      soci::use(record.rank.turn), soci::use(record.rank.stage), soci::use(record.rank.ordinal),
       soci::use(record.key);
 }
 

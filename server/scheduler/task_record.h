@@ -19,7 +19,7 @@ enum class TaskState { kQueued, kRunning, kSucceeded, kFailed, kCancelled };
 // A task's turn among those that are queued, the least first: the oldest job that wants it, and its
 // place there.
 struct TaskRank {
-  int64_t job = 0;  // its sequence
+  int64_t turn = 0;  // of the job's task (turns.h)
   int stage = 0;
   int ordinal = 0;
   auto operator<=>(const TaskRank&) const = default;

@@ -5,35 +5,20 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "common/data/label_table.h"
 #include "common/status_conversion.h"
 #include "server/catalog/datasets.h"
 #include "server/services/blob_owner.h"
 #include "server/services/dataset_check.h"
+#include "server/services/dataset_facts.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
 namespace {
 
 absl::Status Convert(const DatasetRecord& record, v1::Dataset& dataset) {
-  absl::StatusOr<LabelTable> labels = LabelTable::Parse(record.labels);
-  if (!labels.ok()) return absl::InternalError("catalog: a dataset's labels can't be read");
   dataset.set_name(absl::StrCat("datasets/", record.id));
-  dataset.set_digest(record.digest);
-  dataset.set_item_count(record.item_count);
-  dataset.set_background(labels->background());
-  if (labels->coloured()) dataset.set_background_colour(ColourText(labels->ColourOf(0)));
-  dataset.set_size_bytes(record.size_bytes);
-  dataset.set_smallest(record.smallest);
-  dataset.set_largest(record.largest);
   *dataset.mutable_create_time() = ToTimestamp(record.create_time);
-  for (const LabelTable::Label& label : labels->labels()) {
-    v1::Label* added = dataset.add_labels();
-    added->set_name(label.name);
-    added->set_value(label.value);
-    if (label.colour) added->set_colour(ColourText(*label.colour));
-  }
-  return absl::OkStatus();
+  return SetFacts(record, dataset);
 }
 
 absl::Status NoDataset(const std::string& id) {
@@ -71,6 +56,9 @@ grpc::Status DatasetsService::CreateDataset(grpc::ServerContext* call,
                                             v1::Dataset* response) {
   const CallPlace place(context_.calls.limits(), CallKind::kCreate, call->peer());
   if (!place.status().ok()) return ToGrpcStatus(place.status());
+  if (absl::Status takes = context_.serving.CheckTakesWork(); !takes.ok()) {
+    return ToGrpcStatus(takes);
+  }
   return ToGrpcStatus(alignflow::CreateDataset(context_, *call, *request, *response));
 }
 

@@ -1,18 +1,25 @@
 #include "server/services/job_check.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <optional>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/data/label_table.h"
+#include "common/digest.h"
 #include "common/settings/pair_mix.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "server/catalog/datasets.h"
 #include "server/scheduler/job_shape.h"
+#include "server/scheduler/turns.h"
 #include "server/services/dataset_check.h"
 #include "server/services/job_data_check.h"
 #include "server/services/job_images.h"
@@ -23,6 +30,9 @@ namespace {
 
 constexpr int kMaxPairs = 1000000;
 constexpr size_t kMaxRequestIdBytes = 128;
+constexpr size_t kMaxDisplayNameBytes = 200;
+constexpr int kMaxLabels = 32;
+constexpr size_t kMaxLabelBytes = 63;
 constexpr char kSingleReference[] =
     "a single reference may bias the result: what is particular to that one image is taken for the "
     "domain's style; about 10 from several patients are better";
@@ -51,6 +61,37 @@ absl::Status CheckNumbers(const v1::CreateJobRequest& request) {
   if (pairs >= 1 && pairs <= kMaxPairs) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("spec.pairs: is ", pairs, "; give 1 to 1,000,000"));
+}
+
+// A text for people, of at most `limit` bytes.
+absl::Status CheckText(const std::string& text, size_t limit, const std::string& field) {
+  const bool control = std::ranges::any_of(
+      text, [](char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); });
+  if (text.size() <= limit && !control) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": give at most ", limit, " bytes without control characters"));
+}
+
+absl::Status CheckDetails(const v1::CreateJobRequest& request, JobDetails& details) {
+  absl::Status status = CheckText(request.display_name(), kMaxDisplayNameBytes, "display_name");
+  if (!status.ok()) return status;
+  if (request.labels_size() > kMaxLabels) {
+    return absl::InvalidArgumentError("labels: give at most 32");
+  }
+  for (const auto& [name, value] : request.labels()) {
+    status = CheckId(name, "labels");
+    if (status.ok()) status = CheckText(value, kMaxLabelBytes, absl::StrCat("labels: ", name));
+    if (!status.ok()) return status;
+  }
+  if (std::abs(request.priority()) > kMaxPriority) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("priority: is ", request.priority(), "; give -100 to 100"));
+  }
+  details.request_digest = DigestOfRequest(request);
+  details.display_name = request.display_name();
+  details.labels = {request.labels().begin(), request.labels().end()};
+  details.priority = request.priority();
+  return absl::OkStatus();
 }
 
 absl::Status ResolvePreset(const v1::AlignSpec& spec, JobRecord& record) {
@@ -133,6 +174,20 @@ absl::Status CheckLabels(ServiceContext& context, const JobRecord& job) {
 
 }  // namespace
 
+std::string DigestOfRequest(const v1::CreateJobRequest& request) {
+  v1::CreateJobRequest asked = request;
+  asked.clear_request_id();
+  asked.clear_upload_id();
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);  // maps in order
+    asked.SerializeToCodedStream(&coded);
+  }
+  return Sha256OfString(bytes);
+}
+
 absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, ServiceContext& context,
                                     const BlobOwner& owner,
                                     const std::function<bool()>& cancelled) {
@@ -142,6 +197,7 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
   record.request_id = request.request_id();
   record.pairs = spec.pairs();
   absl::Status status = CheckNumbers(request);
+  if (status.ok()) status = CheckDetails(request, job.details);
   if (status.ok()) status = ResolvePreset(spec, record);
   if (status.ok()) status = CheckMethod(spec, record.settings);
   if (status.ok()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/catalog/job_details.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
@@ -145,6 +147,21 @@ int64_t EventNumber(const JobRecord& record, const Running& running, int64_t que
 
 }  // namespace
 
+JobState FromProto(v1::JobState state) {
+  switch (state) {
+    case v1::JOB_STATE_RUNNING:
+      return JobState::kRunning;
+    case v1::JOB_STATE_SUCCEEDED:
+      return JobState::kSucceeded;
+    case v1::JOB_STATE_FAILED:
+      return JobState::kFailed;
+    case v1::JOB_STATE_CANCELLED:
+      return JobState::kCancelled;
+    default:
+      return JobState::kQueued;
+  }
+}
+
 Surroundings SurroundingsOf(const ServiceContext& context) {
   const int64_t queue_moves = context.workflow.live().queue_moves();
   std::vector<std::string> names;
@@ -156,6 +173,7 @@ Surroundings SurroundingsOf(const ServiceContext& context) {
   return {.live = context.workflow.live(),
           .queue_moves = queue_moves,
           .fleet = std::move(fleet),
+          .not_serving = context.serving.Reason(),
           .waiting_reason = std::move(reason)};
 }
 
@@ -169,6 +187,11 @@ v1::Job JobProto(Sql& sql, const JobRecord& record, const Surroundings& around, 
     *job.mutable_start_time() = ToTimestamp(record.start_time);
   }
   if (record.end_time != absl::UnixEpoch()) *job.mutable_end_time() = ToTimestamp(record.end_time);
+  const JobDetails details = DetailsOfJob(sql, record);
+  job.set_display_name(details.display_name);
+  job.mutable_labels()->insert(details.labels.begin(), details.labels.end());
+  job.set_priority(details.priority);
+  SetVersions(details, job);
   job.set_error(record.error);
   job.mutable_warnings()->Add(record.warnings.begin(), record.warnings.end());
   AddModels(sql, record.id, job);
@@ -183,7 +206,9 @@ v1::Job JobProto(Sql& sql, const JobRecord& record, const Surroundings& around, 
         broken.result.reason, "; `afctl job rerun ", record.id, "` makes them again"));
   }
   if (!IsFinal(record.state) && running.empty()) {
-    job.set_waiting_reason(WhyNobodyTakes(sql, record.id, *around.fleet));
+    job.set_waiting_reason(around.not_serving.empty()
+                               ? WhyNobodyTakes(sql, record.id, *around.fleet)
+                               : around.not_serving);
   }
   if (record.state == JobState::kQueued && job.waiting_reason().empty()) {
     job.set_waiting_reason(around.waiting_reason);

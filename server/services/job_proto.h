@@ -7,18 +7,33 @@
 
 #include "alignflow/v1/jobs.pb.h"
 #include "server/catalog/catalog.h"
+#include "server/catalog/job_details.h"
 #include "server/catalog/records.h"
 #include "server/scheduler/placement.h"
+#include "server/services/dataset_facts.h"
 #include "server/services/service_context.h"
 #include "server/workflow/live_state.h"
 
 namespace alignflow {
+
+// Queued for what is no state.
+JobState FromProto(v1::JobState state);
+
+// Sets source_version and target_version, as far as there are such datasets. Labels that the
+// catalog can't tell are left away.
+template <typename Message>
+void SetVersions(const JobDetails& details, Message& message) {
+  SetFacts(details.source, *message.mutable_source_version()).IgnoreError();
+  if (details.target.digest.empty()) return;
+  SetFacts(details.target, *message.mutable_target_version()).IgnoreError();
+}
 
 // What a job's picture needs besides the catalog.
 struct Surroundings {
   const LiveState& live;
   int64_t queue_moves;                 // read before the rest: what moves later has another number
   std::shared_ptr<const Fleet> fleet;  // the workers that are connected
+  std::string not_serving;             // why no tasks are handed out; empty if they are
   std::string waiting_reason;          // of queued jobs whose tasks somebody can take
 };
 Surroundings SurroundingsOf(const ServiceContext& context);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/status_conversion.h"
+#include "server/catalog/job_details.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/tasks.h"
 #include "server/services/blob_owner.h"
@@ -23,6 +24,7 @@ constexpr size_t kMaxReasonBytes = 300;
 
 // A page of jobs with many references each stays below what clients accept in one message.
 constexpr size_t kMaxListBytes = 2 << 20;
+constexpr int kMaxLabels = 32;
 
 absl::Status NoJob(const std::string& id) {
   return absl::NotFoundError(
@@ -90,7 +92,9 @@ absl::Status FillReport(ServiceContext& context, const std::string& id, v1::Repo
   TaskOutputs outputs;
   std::vector<std::pair<std::string, std::string>> curves;  // name, blob
   absl::Status status = context.catalog.Read([&](Sql& sql) -> absl::Status {
-    if (!FindJob(sql, id)) return NoJob(id);
+    const std::optional<JobRecord> job = FindJob(sql, id);
+    if (!job) return NoJob(id);
+    SetVersions(DetailsOfJob(sql, *job), report);
     std::optional<TaskOutputs> figures = OutputsOfStage(sql, id, "figures");
     if (!figures) {
       return absl::FailedPreconditionError(
@@ -140,11 +144,15 @@ grpc::Status JobsService::CreateJob(grpc::ServerContext* call, const v1::CreateJ
                                     v1::Job* response) {
   const CallPlace place(context_.calls.limits(), CallKind::kCreate, call->peer());
   if (!place.status().ok()) return ToGrpcStatus(place.status());
+  if (absl::Status takes = context_.serving.CheckTakesWork(); !takes.ok()) {
+    return ToGrpcStatus(takes);
+  }
   std::string earlier;
   absl::Status status = context_.catalog.Read([&](Sql& sql) {
-    if (request->request_id().empty()) return absl::OkStatus();
-    if (const auto job = FindJobByRequest(sql, request->request_id())) earlier = job->id;
-    return absl::OkStatus();
+    const absl::StatusOr<std::string> found =
+        Workflow::JobOfRequest(sql, request->request_id(), DigestOfRequest(*request));
+    if (found.ok()) earlier = *found;
+    return found.status();
   });
   if (!status.ok()) return ToGrpcStatus(status);
   if (!earlier.empty()) return ToGrpcStatus(Fetch(earlier, *response));
@@ -154,8 +162,8 @@ grpc::Status JobsService::CreateJob(grpc::ServerContext* call, const v1::CreateJ
   absl::StatusOr<CheckedJob> job =
       CheckJob(*request, context_, creating.owner(), [call] { return call->IsCancelled(); });
   if (!job.ok()) return ToGrpcStatus(job.status());
-  absl::StatusOr<std::string> id =
-      context_.workflow.CreateJob(std::move(job->record), job->references, absl::Now());
+  absl::StatusOr<std::string> id = context_.workflow.CreateJob(
+      std::move(job->record), std::move(job->details), job->references, absl::Now());
   if (!id.ok()) return ToGrpcStatus(id.status());
   creating.Succeed();
   return ToGrpcStatus(Fetch(*id, *response));
@@ -173,9 +181,23 @@ grpc::Status JobsService::ListJobs(grpc::ServerContext*, const v1::ListJobsReque
   absl::StatusOr<Page> page = ParsePage(request->page_size(), request->page_token());
   if (!page.ok()) return ToGrpcStatus(page.status());
   const Surroundings around = SurroundingsOf(context_);
+  JobQuery query{.states = {},
+                 .labels = {request->labels().begin(), request->labels().end()},
+                 .oldest_first = request->oldest_first(),
+                 .beyond = page->before};
+  if (query.oldest_first && request->page_token().empty()) query.beyond = 0;
+  if (request->labels_size() > kMaxLabels) {
+    return ToGrpcStatus(absl::InvalidArgumentError("labels: give at most 32"));
+  }
+  for (const int state : request->states()) {
+    if (state == v1::JOB_STATE_UNSPECIFIED || !v1::JobState_IsValid(state)) {
+      return ToGrpcStatus(absl::InvalidArgumentError("states: give states that jobs.proto names"));
+    }
+    query.states.push_back(FromProto(static_cast<v1::JobState>(state)));
+  }
   return ToGrpcStatus(context_.catalog.Read([&](Sql& sql) {
     size_t bytes = 0;
-    for (const JobRecord& record : alignflow::ListJobs(sql, page->before, page->size)) {
+    for (const JobRecord& record : FindJobs(sql, query, page->size)) {
       v1::Job* job = response->add_jobs();
       *job = JobProto(sql, record, around);
       bytes += job->ByteSizeLong();

@@ -66,6 +66,10 @@ class LeaseCall final : public CallOf<grpc::ServerUnaryReactor> {
       response_.set_draining(true);
       return End(absl::OkStatus());
     }
+    if (context_.serving.state() != ServingState::kServing) {  // running tasks alone go on
+      if (now >= until_ || !WorkerWaits()) End(absl::OkStatus());
+      return;
+    }
     Subscribe();
     look_again_ = absl::ToUnixSeconds(now + kLookAgain);
     const absl::StatusOr<std::optional<TaskRecord>> task = context_.workflow.Lease(

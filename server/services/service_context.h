@@ -6,6 +6,7 @@
 #include "server/calls/calls.h"
 #include "server/catalog/catalog.h"
 #include "server/metrics.h"
+#include "server/workflow/serving.h"
 #include "server/workflow/worker_registry.h"
 #include "server/workflow/workflow.h"
 
@@ -17,6 +18,7 @@ struct ServiceContext {
   BlobStore& blobs;
   Workflow& workflow;
   WorkerRegistry& workers;
+  const Serving& serving;
   ServerMetrics& metrics;
   Calls& calls;
   absl::Duration heartbeat_interval;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/digest.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
@@ -99,6 +100,7 @@ absl::StatusOr<Workflow::Distrusted> Workflow::DistrustResults(const std::string
 absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std::string& stage,
                                                const std::string& request_id, absl::Time now) {
   JobRecord job;
+  JobDetails details;
   absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
     Sql& sql = change.sql;
     absl::StatusOr<JobRecord> found = FindWithStage(sql, id, stage);
@@ -107,6 +109,8 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
       return absl::FailedPreconditionError(
           absl::StrCat("jobs/", id, " is not finished; cancel it or wait for its end"));
     }
+    details = DetailsOfJob(sql, *found);
+    details.request_digest = Sha256OfString(absl::StrCat("rerun of ", id, " from ", stage));
     job.request_id = request_id;
     job.source = found->source;
     job.source_digest = found->source_digest;
@@ -126,7 +130,7 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
         SetResult(sql, key, {.state = ResultState::kBad, .reason = "it is to be made again"}, now);
       }
     }
-    return QueueJob(change, ReferencesOfJob(sql, id), job);
+    return QueueJob(change, ReferencesOfJob(sql, id), details, job);
   });
   if (!status.ok()) return status;
   return job.id;

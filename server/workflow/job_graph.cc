@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/catalog/job_details.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
@@ -15,6 +16,7 @@
 #include "server/scheduler/plan.h"
 #include "server/scheduler/state_machine.h"
 #include "server/scheduler/task_rules.h"
+#include "server/scheduler/turns.h"
 #include "server/workflow/task_results.h"
 #include "spdlog/spdlog.h"
 
@@ -100,10 +102,12 @@ bool CanReuse(Change& change, BlobStore& blobs, const TaskRecord& task) {
 
 // Puts the task at its place in the job, and sees to it that it is queued unless it runs already or
 // its result is there.
-absl::Status MakeTask(Change& change, BlobStore& blobs, const JobRecord& job, int stage_order,
-                      JobTaskRecord place, const TaskSpec& spec) {
+absl::Status MakeTask(Change& change, BlobStore& blobs, const JobRecord& job, int priority,
+                      int stage_order, JobTaskRecord place, const TaskSpec& spec) {
   place.task_key = TaskKey(spec);
-  const TaskRank rank{.job = job.sequence, .stage = stage_order, .ordinal = place.ordinal};
+  const TaskRank rank{.turn = TurnOf(priority, job.sequence, place.ordinal),
+                      .stage = stage_order,
+                      .ordinal = place.ordinal};
   std::optional<TaskRecord> task = FindTask(change.sql, place.task_key);
   if (!task) {
     task.emplace();
@@ -150,8 +154,9 @@ absl::StatusOr<int> MakeTasks(Change& change, BlobStore& blobs, JobRecord& job,
     return part.count;
   }
   JobTaskRecord place{.stage = part.stage, .ordinal = part.first, .task_key = "", .reused = false};
+  const int priority = PriorityOfJob(change.sql, job.id);
   for (const TaskSpec& task : *tasks) {
-    absl::Status made = MakeTask(change, blobs, job, stage.order, place, task);
+    absl::Status made = MakeTask(change, blobs, job, priority, stage.order, place, task);
     if (!made.ok()) return made;
     ++place.ordinal;
   }

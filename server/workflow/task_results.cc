@@ -49,9 +49,11 @@ int64_t TaskResults::pairs_left_out() const {
                                [](const PairRecord& pair) { return !pair.left_out.empty(); });
 }
 
-std::string RecordOfJob(const std::string& record_json, const std::string& job, int64_t pair) {
+std::string RecordOfJob(const std::string& record_json, const std::string& job,
+                        const std::string& source_digest, int64_t pair) {
   nlohmann::json record = nlohmann::json::parse(record_json);
   record["job"] = job;
+  record["source_digest"] = source_digest;
   record["pair"] = pair;
   return record.dump();
 }

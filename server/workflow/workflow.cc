@@ -24,10 +24,14 @@ namespace alignflow {
 namespace {
 
 // "datasets/x" of the job's source or target must be what it was when the job was checked.
-absl::Status CheckDataset(Sql& sql, const std::string& id, const std::string& digest) {
+absl::Status TakeDataset(Sql& sql, const std::string& id, const std::string& digest,
+                         DatasetRecord& taken) {
   if (id.empty()) return absl::OkStatus();
   const auto dataset = FindDataset(sql, id);
-  if (dataset && dataset->digest == digest) return absl::OkStatus();
+  if (dataset && dataset->digest == digest) {
+    taken = *dataset;
+    return absl::OkStatus();
+  }
   return absl::NotFoundError(absl::StrCat("there is no datasets/", id, " any more; push it again"));
 }
 
@@ -50,6 +54,13 @@ uint64_t StartOf(const std::string& blob) {
 }
 
 std::string ShortKey(const std::string& key) { return key.substr(0, 12); }
+
+// "task 0123456789ab (fit) of jobs/x": the oldest unfinished job that wants it.
+std::string TaskText(Sql& sql, const TaskRecord& task) {
+  const std::optional<std::string> job = UnfinishedJobWithTask(sql, task.key);
+  return absl::StrCat("task ", ShortKey(task.key), " (", task.spec.kind, ")",
+                      job ? absl::StrCat(" of jobs/", *job) : "");
+}
 
 }  // namespace
 
@@ -86,7 +97,7 @@ absl::Status Workflow::Recover(absl::Time now) {
     for (TaskRecord& task : TasksInState(change.sql, TaskState::kRunning)) {
       ReopenLease(policy_, now, task);
       change.Save(task);
-      spdlog::info("task {} was running: waiting for its worker", ShortKey(task.key));
+      spdlog::info("{} was running: waiting for its worker", TaskText(change.sql, task));
     }
     for (const std::string& id : UnfinishedJobs(change.sql)) {
       JobRecord job = FindJob(change.sql, id).value();
@@ -99,38 +110,53 @@ absl::Status Workflow::Recover(absl::Time now) {
   });
 }
 
-absl::StatusOr<std::string> Workflow::CreateJob(JobRecord job,
+absl::StatusOr<std::string> Workflow::JobOfRequest(Sql& sql, const std::string& request_id,
+                                                   const std::string& request_digest) {
+  if (request_id.empty()) return std::string();
+  const std::optional<JobRecord> earlier = FindJobByRequest(sql, request_id);
+  if (!earlier) return std::string();
+  const std::string digest = DetailsOfJob(sql, *earlier).request_digest;
+  if (digest.empty() || digest == request_digest) return earlier->id;
+  return absl::AlreadyExistsError(
+      absl::StrCat("request_id: jobs/", earlier->id,
+                   " was made from another request with this id; take a new one"));
+}
+
+absl::StatusOr<std::string> Workflow::CreateJob(JobRecord job, JobDetails details,
                                                 const std::vector<ReferenceRecord>& references,
                                                 absl::Time now) {
   absl::Status status =
-      Apply(now, [&](Change& change) { return QueueJob(change, references, job); });
+      Apply(now, [&](Change& change) { return QueueJob(change, references, details, job); });
   if (!status.ok()) return status;
   return job.id;
 }
 
 absl::Status Workflow::QueueJob(Change& change, const std::vector<ReferenceRecord>& references,
-                                JobRecord& job) {
+                                JobDetails& details, JobRecord& job) {
   Sql& sql = change.sql;
   job.create_time = change.now;
-  if (!job.request_id.empty()) {
-    if (const auto earlier = FindJobByRequest(sql, job.request_id)) {
-      job.id = earlier->id;
-      return absl::OkStatus();
-    }
+  const absl::StatusOr<std::string> earlier =
+      JobOfRequest(sql, job.request_id, details.request_digest);
+  if (!earlier.ok()) return earlier.status();
+  if (!earlier->empty()) {
+    job.id = *earlier;
+    return absl::OkStatus();
   }
-  absl::Status there = CheckDataset(sql, job.source, job.source_digest);
-  if (there.ok()) there = CheckDataset(sql, job.target, job.target_digest);
+  absl::Status there = TakeDataset(sql, job.source, job.source_digest, details.source);
+  if (there.ok()) there = TakeDataset(sql, job.target, job.target_digest, details.target);
   if (!there.ok()) return there;
   do {
     job.id = RandomId(8);
   } while (FindJob(sql, job.id));
   InsertJob(sql, job, references);
+  InsertJobDetails(sql, job, details);
   InsertJobGraph(sql, job);
   return Advance(change, blobs_, job.id);
 }
 
 absl::Status Workflow::CancelJob(const std::string& id, absl::Time now) {
-  return Apply(now, [&](Change& change) -> absl::Status {
+  bool cancelled = false;
+  absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
     std::optional<JobRecord> job = FindJob(change.sql, id);
     if (!job) return absl::NotFoundError(absl::StrCat("there is no jobs/", id));
     if (job->state == JobState::kCancelled) return absl::OkStatus();
@@ -139,14 +165,18 @@ absl::Status Workflow::CancelJob(const std::string& id, absl::Time now) {
           "jobs/", id, " has ", job->state == JobState::kFailed ? "failed" : "succeeded",
           " already; there is nothing to cancel"));
     }
+    cancelled = true;
     return CancelUnfinished(change, *job);
   });
+  if (status.ok() && cancelled) spdlog::info("jobs/{} cancelled", id);
+  return status;
 }
 
 absl::StatusOr<std::optional<TaskRecord>> Workflow::Lease(const std::string& worker,
                                                           const std::function<bool()>& still_there,
                                                           absl::Time now) {
   std::optional<TaskRecord> leased;
+  std::string text;
   absl::Duration waited;
   const std::vector<std::string> held = live_.HeldBy(worker);
   if (held.empty()) {
@@ -174,13 +204,13 @@ absl::StatusOr<std::optional<TaskRecord>> Workflow::Lease(const std::string& wor
     if (!assigned.ok()) return assigned;
     change.Save(*task);
     leased = std::move(task);
+    text = TaskText(change.sql, *leased);
     return OnTaskMoved(change, blobs_, *leased);
   });
   if (!status.ok()) return status;
   if (leased) {
     metrics_.ObserveQueueWait(waited);
-    spdlog::info("task {} ({}) leased to worker {}, attempt {}", ShortKey(leased->key),
-                 leased->spec.kind, worker, leased->attempt);
+    spdlog::info("{} leased to worker {}, attempt {}", text, worker, leased->attempt);
   }
   return leased;
 }
@@ -288,7 +318,7 @@ absl::Status Workflow::ReportSuccess(const LeaseName& lease, const TaskOutputs& 
                         .create_time = now};
       InsertModel(change.sql, model);
     }
-    spdlog::info("task {} ({}) succeeded", ShortKey(task_key), task.spec.kind);
+    spdlog::info("{} succeeded", TaskText(change.sql, task));
     return OnTaskMoved(change, blobs_, task);
   });
   if (!status.ok() || !applied) return status;
@@ -308,8 +338,7 @@ absl::Status Workflow::ReportFailure(const LeaseName& lease, const Failure& fail
     SetTrials(change.sql, task.key, trials);
     change.Save(task);
     change.EndLease(task, lease.worker, LeaseOutcome::kUnsuited, failure.message);
-    spdlog::warn("task {} ({}): worker {} cannot do it", ShortKey(task.key), task.spec.kind,
-                 lease.worker);
+    spdlog::warn("{}: worker {} cannot do it", TaskText(change.sql, task), lease.worker);
     return OnTaskMoved(change, blobs_, task);
   });
 }
@@ -349,8 +378,8 @@ absl::Status Workflow::Fail(const LeaseName& lease, LeaseOutcome outcome, const 
         const std::string at_fault = permanent && alone ? "" : lease.worker;
         change.EndLease(task, at_fault, outcome, failure.message);
         // The message is for the user and may name files; the log does without.
-        spdlog::warn("task {} ({}): {} by worker {}, failure {}{}", ShortKey(task.key),
-                     task.spec.kind, OutcomeName(outcome), lease.worker, task.failures,
+        spdlog::warn("{}: {} by worker {}, failure {}{}", TaskText(change.sql, task),
+                     OutcomeName(outcome), lease.worker, task.failures,
                      for_good ? ", for good" : "");
         return OnTaskMoved(change, blobs_, task);
       });
@@ -375,7 +404,7 @@ absl::Status Workflow::ReportHandedBack(const LeaseName& lease, const std::strin
     change.Save(task);
     // A cancelled task's lease has ended with its cancellation.
     if (!cancelled) change.EndLease(task, lease.worker, LeaseOutcome::kHandedBack, "");
-    spdlog::info("task {} ({}) handed back", ShortKey(task.key), task.spec.kind);
+    spdlog::info("{} handed back", TaskText(change.sql, task));
     return OnTaskMoved(change, blobs_, task);
   });
 }
@@ -393,8 +422,7 @@ absl::Status Workflow::ExpireLeases(absl::Time now) {
   for (const std::string& key : live_.Expired(now)) {
     absl::Status status = ChangeTask(key, now, [&](Change& change, TaskRecord& task) {
       if (!LeaseExpired(task, now)) return absl::OkStatus();
-      spdlog::warn("task {} ({}): lease of attempt {} ran out", ShortKey(task.key), task.spec.kind,
-                   task.attempt);
+      spdlog::warn("{}: lease of attempt {} ran out", TaskText(change.sql, task), task.attempt);
       return Lose(change, LeaseOutcome::kLost, task);
     });
     if (!status.ok()) return status;

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "server/blobs/blob_store.h"
 #include "server/catalog/catalog.h"
+#include "server/catalog/job_details.h"
 #include "server/catalog/records.h"
 #include "server/metrics.h"
 #include "server/scheduler/leases.h"
@@ -48,9 +49,13 @@ class Workflow {
   absl::Status DeleteDataset(const std::string& id);
   absl::Status DeleteModel(const std::string& id);
 
-  // Queues a job that has been checked, and returns its id; or the id of the job made with the same
-  // request id. NotFound if a dataset has gone meanwhile.
-  absl::StatusOr<std::string> CreateJob(JobRecord job,
+  // The id of the job that was made with the request id; empty if there is none. AlreadyExists if
+  // it was made from another request than that of the digest.
+  static absl::StatusOr<std::string> JobOfRequest(Sql& sql, const std::string& request_id,
+                                                  const std::string& request_digest);
+  // Queues a job that has been checked, and returns its id; or what JobOfRequest says. NotFound if
+  // a dataset has gone meanwhile. `details` get their datasets here.
+  absl::StatusOr<std::string> CreateJob(JobRecord job, JobDetails details,
                                         const std::vector<ReferenceRecord>& references,
                                         absl::Time now);
   // NotFound; FailedPrecondition for a job that has succeeded or failed. OK if it is cancelled
@@ -151,9 +156,9 @@ class Workflow {
   // The same on a task, which `body` saves.
   absl::Status ChangeTask(const std::string& key, absl::Time now,
                           const std::function<absl::Status(Change&, TaskRecord&)>& body);
-  // Sets the job's id: a new one, or that of the job made with the same request id.
+  // Sets the job's id: a new one, or what JobOfRequest says. `details` get their datasets.
   absl::Status QueueJob(Change& change, const std::vector<ReferenceRecord>& references,
-                        JobRecord& job);
+                        JobDetails& details, JobRecord& job);
   absl::Status Lose(Change& change, LeaseOutcome outcome, TaskRecord& task);
   // Ends the lease with a failure or a refused result.
   absl::Status Fail(const LeaseName& lease, LeaseOutcome outcome, const Failure& failure,

@@ -185,12 +185,15 @@ class FakeCoordinator {
     Console console{.out = out, .err = err};
     Outcome outcome;
     outcome.exit = RunAfctl(arguments, console, [this](std::string_view) {
-      return absl::StatusOr<std::shared_ptr<grpc::ChannelInterface>>(
-          server_->InProcessChannel(grpc::ChannelArguments()));
+      return absl::StatusOr<std::shared_ptr<grpc::ChannelInterface>>(channel());
     });
     outcome.out = out.str();
     outcome.err = err.str();
     return outcome;
+  }
+
+  std::shared_ptr<grpc::ChannelInterface> channel() {
+    return server_->InProcessChannel(grpc::ChannelArguments());
   }
 
   FakeDatasets datasets;

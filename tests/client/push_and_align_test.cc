@@ -4,6 +4,9 @@
 #include <opencv2/imgproc.hpp>
 #include <set>
 
+#include "client/dataset_push.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/util/delimited_message_util.h"
 #include "tests/client/fake_coordinator.h"
 #include "worker/data/phantom.h"
 
@@ -43,6 +46,27 @@ TEST_F(PushTest, SendsEveryFileAndTheManifestWithItsLabels) {
   EXPECT_EQ(manifest.labels(1).name(), "disc");
   EXPECT_EQ(manifest.labels(1).value(), 128);
   EXPECT_EQ(manifest.background(), 255);
+}
+
+TEST_F(PushTest, ItemsThatAreTooManyForAMessageGoAsABlob) {
+  ASSERT_EQ(Push({"--labels", "cup=0,disc=128"}).exit, 0);
+  v1::CreateDatasetRequest request;
+  *request.mutable_manifest() = coordinator_.datasets.created.manifest();
+  const auto stubs = Stubs::On(coordinator_.channel());
+  ASSERT_EQ(MoveItemsToBlob(*stubs.blobs, request.ByteSizeLong(), request), absl::OkStatus());
+  EXPECT_EQ(request.manifest().items_size(), 3) << "they fit";
+  ASSERT_EQ(MoveItemsToBlob(*stubs.blobs, request.ByteSizeLong() - 1, request), absl::OkStatus());
+  EXPECT_EQ(request.manifest().items_size(), 0);
+  EXPECT_EQ(request.manifest().labels_size(), 2);
+  const std::string bytes = coordinator_.blobs.Get(request.items().sha256());
+  EXPECT_EQ(static_cast<int64_t>(bytes.size()), request.items().size_bytes());
+  google::protobuf::io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
+  bool at_end = false;
+  for (const v1::DatasetItem& expected : coordinator_.datasets.created.manifest().items()) {
+    v1::DatasetItem item;
+    ASSERT_TRUE(google::protobuf::util::ParseDelimitedFromZeroCopyStream(&item, &stream, &at_end));
+    EXPECT_EQ(item.stem(), expected.stem());
+  }
 }
 
 TEST_F(PushTest, SendsAFingerprintOfEachPictureAndTheStructuresOfEachMask) {

@@ -23,6 +23,14 @@ TEST(ServerWords, FilesAreNamedWithoutTheirNumber) {
   EXPECT_EQ(Words("spec.references[0] 'a', image: damaged"), "--references 'a', image: damaged");
 }
 
+TEST(ServerWords, NoFieldThatAfctlFillsReachesTheUser) {
+  EXPECT_EQ(Words("display_name: give at most 200 bytes"), "--name: give at most 200 bytes");
+  EXPECT_EQ(Words("labels: Study: is no name"), "--label: Study: is no name");
+  EXPECT_EQ(Words("priority: is 101"), "--priority: is 101");
+  EXPECT_EQ(Words("spec.source: 'A' is no resource name; give datasets/ID"),
+            "--source: 'A' is no name; give datasets/ID");
+}
+
 TEST(ServerWords, MethodsBecomeCommands) {
   EXPECT_EQ(Words("there is no jobs/x; ListJobs names those there are"),
             "there is no jobs/x; `afctl job list` names those there are");

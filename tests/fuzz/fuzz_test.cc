@@ -15,7 +15,7 @@ namespace {
 
 void RunTarget(const std::string& target, const std::vector<std::string>& seeds, int runs) {
   const std::filesystem::path program = std::filesystem::path(ALIGNFLOW_BIN_DIR) / target;
-  if (!std::filesystem::exists(program)) GTEST_SKIP() << "needs clang++ and its libFuzzer";
+  ASSERT_TRUE(std::filesystem::exists(program)) << "build the target " << target;
   const TempFolder folder;
   const std::filesystem::path corpus = folder.path() / "corpus", log = folder.path() / "log";
   std::filesystem::create_directory(corpus);
@@ -90,6 +90,26 @@ TEST(FuzzTest, NoManifestIsReadThatIsNotWrittenTheSameWay) {
 TEST(FuzzTest, NoLabelTableIsReadThatItsTextDoesNotGiveBack) {
   RunTarget("fuzz_label_table",
             {"polyp=255", "cup=0,disc=128,background=255", "polyp=#ff0000,background=#000000"},
+            100000);
+}
+
+TEST(FuzzTest, NoDocumentOfAWorkerIsKeptThatIsNotWhole) {
+  const std::string digest(64, 'a');
+  const std::string pair =
+      R"(,"image":")" + digest + R"(","mask":")" + digest + R"(","record":{}})";
+  RunTarget(
+      "fuzz_result_documents",
+      {R"({"pair":1)" + pair + "\n" + R"({"pair":2,"left_out":"mask agreement","record":{}})",
+       R"({"pair":1,"mask":")" + digest + R"(","record":{}})" + "\n" + R"({"pair":2,"mask":")" +
+           digest + R"(","record":{"seed":1}})",
+       R"([{"name":"mmd","subject":"stage 2","value":0.5,"low":0.4,"high":0.6,"better":"lower",)"
+       R"("unit":"","note":"","sample_count":2}])",
+       R"([{"name":"alignment","verdict":"good","reason":"closer"}])"},
+      50000);
+}
+
+TEST(FuzzTest, NoPageTokenOrNameIsReadThatItsTextDoesNotGiveBack) {
+  RunTarget("fuzz_requests", {"9223372036854775807", "-1", "0017", "jobs/0123abcd", "jobs/"},
             100000);
 }
 

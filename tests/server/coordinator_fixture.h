@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_TESTS_SERVER_COORDINATOR_FIXTURE_H_
 #define ALIGNFLOW_TESTS_SERVER_COORDINATOR_FIXTURE_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -39,6 +40,7 @@ class CoordinatorTest : public testing::Test {
     options_.lease.duration = absl::Hours(1);
     // Nor must a test wait for a task to be leased again.
     options_.lease.backoff.initial = absl::ZeroDuration();
+    options_.free_disk = free_disk_;
     coordinator_ = Coordinator::Start(options_).value();
     channel_ = coordinator_->InProcessChannel();
     blobs_ = std::make_unique<BlobClient>(channel_);
@@ -249,6 +251,9 @@ class CoordinatorTest : public testing::Test {
     request.mutable_handed_back()->set_checkpoint_sha256(checkpoint);
     return Report(worker, lease, request);
   }
+
+  // What the disk has left, from the next start on; empty: it is asked.
+  std::function<int64_t()> free_disk_;
 
   // Pairs of stage 2 that the worker says failed the gates.
   std::set<int> left_out_;

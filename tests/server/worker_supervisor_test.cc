@@ -71,9 +71,15 @@ TEST_F(WorkerSupervisorTest, LeavesNoWorkerBehind) {
 }
 
 TEST_F(WorkerSupervisorTest, AProgramThatCannotRunIsTriedAgainLater) {
-  WorkerSupervisor supervisor({(folder_.path() / "no-such-program").string()}, 1);
-  supervisor.Tick(kStart);
+  const std::filesystem::path program = folder_.path() / "program";
+  WorkerSupervisor supervisor({program.string()}, 1);
+  supervisor.Tick(kStart);  // it is not there yet
+  WriteFile(program, "#!/bin/sh\necho $$ >> " + file_.string() + "\nexec sleep 1000\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  supervisor.Tick(kStart + absl::Milliseconds(1));
+  EXPECT_EQ(Starts(), 0) << "not at once";
   supervisor.Tick(kStart + absl::Minutes(1));
+  AwaitThat([&] { return Starts() == 1; });
   supervisor.Stop(absl::ZeroDuration());
 }
 

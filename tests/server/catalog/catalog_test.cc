@@ -192,10 +192,10 @@ TEST_F(CatalogTest, TheQueuedTaskOfTheLeastRankComesFirst) {
       task.rank = rank;
       InsertTask(sql, task);
     };
-    insert("a", {.job = 2, .stage = 0, .ordinal = 0});
-    insert("b", {.job = 1, .stage = 4, .ordinal = 0});
-    insert("c", {.job = 1, .stage = 3, .ordinal = 1});
-    insert("d", {.job = 1, .stage = 3, .ordinal = 0});
+    insert("a", {.turn = 2, .stage = 0, .ordinal = 0});
+    insert("b", {.turn = 1, .stage = 4, .ordinal = 0});
+    insert("c", {.turn = 1, .stage = 3, .ordinal = 1});
+    insert("d", {.turn = 1, .stage = 3, .ordinal = 0});
   });
   std::vector<std::string> order;
   Do([&](Sql& sql) {

@@ -92,7 +92,7 @@ TEST_F(OldCatalogTest, JobsWithAPlaceForEveryTaskAreCounted) {
     EXPECT_TRUE(JobsWaitingFor(sql, "prepare").empty());
     const TaskRecord next = NextQueuedTask(sql, {}, [](const TaskRecord&) { return true; }).value();
     EXPECT_EQ(next.key, "shard");
-    EXPECT_EQ(next.rank, (TaskRank{.job = 2, .stage = 2, .ordinal = 0}));
+    EXPECT_EQ(next.rank, (TaskRank{.turn = 2, .stage = 2, .ordinal = 0}));
     EXPECT_EQ(CountTasks(sql)[TaskState::kSucceeded], 1);
     EXPECT_EQ(CountJobs(sql)[JobState::kRunning], 1);
   });

@@ -26,7 +26,7 @@ class BackoffTest : public testing::Test {
     job.pairs = 1;
     job.preset = "unet-64";
     job.settings = PresetDefaults(job.preset).value();
-    EXPECT_TRUE(workflow_.CreateJob(job, {}, kStart).ok());
+    EXPECT_TRUE(workflow_.CreateJob(job, {}, {}, kStart).ok());
     EXPECT_TRUE(workers_.Add("w", "test", {}, WorkerMode::kOpen, kStart).ok());
   }
 

@@ -1,0 +1,23 @@
+#ifndef ALIGNFLOW_SERVER_SERVICES_SERVER_SERVICE_H_
+#define ALIGNFLOW_SERVER_SERVICES_SERVER_SERVICE_H_
+
+#include "alignflow/v1/server.grpc.pb.h"
+#include "server/services/service_context.h"
+
+namespace alignflow {
+
+// proto/alignflow/v1/server.proto. Thread-safe.
+class ServerService final : public v1::Server::Service {
+ public:
+  explicit ServerService(ServiceContext& context) : context_(context) {}
+
+  grpc::Status GetServerInfo(grpc::ServerContext* call, const v1::GetServerInfoRequest* request,
+                             v1::ServerInfo* response) override;
+
+ private:
+  ServiceContext& context_;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_SERVICES_SERVER_SERVICE_H_

@@ -1,0 +1,40 @@
+#ifndef ALIGNFLOW_SERVER_STATE_FOLDER_H_
+#define ALIGNFLOW_SERVER_STATE_FOLDER_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "server/blobs/blob_stream.h"
+
+namespace alignflow {
+
+// The folder that everything is kept in, for this process alone. What is in it belongs to its
+// owner: images of patients are nobody else's business. Thread-safe.
+class StateFolder {
+ public:
+  // Makes the folder if it is not there, locks it, and takes the rights of group and others away
+  // from it and from the folders and files in it (blobs have none from the beginning).
+  // FailedPrecondition, with the remedy, if another coordinator has it or it can't be written.
+  static absl::StatusOr<std::unique_ptr<StateFolder>> Take(const std::filesystem::path& folder);
+
+  std::filesystem::path blobs() const { return folder_ / "blobs"; }
+  std::filesystem::path catalog() const { return folder_ / "catalog.sqlite"; }
+
+  // Bytes that its disk has left for this user.
+  int64_t FreeBytes() const;
+  // Of the catalog's files.
+  int64_t CatalogBytes() const;
+
+ private:
+  StateFolder(std::filesystem::path folder, FileHandle lock)
+      : folder_(std::move(folder)), lock_(std::move(lock)) {}
+
+  const std::filesystem::path folder_;
+  const FileHandle lock_;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_STATE_FOLDER_H_

@@ -1,0 +1,45 @@
+#ifndef ALIGNFLOW_SERVER_WORKFLOW_SERVING_H_
+#define ALIGNFLOW_SERVER_WORKFLOW_SERVING_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace alignflow {
+
+enum class ServingState { kServing, kDraining, kDiskLow };
+
+// Whether the coordinator takes new work. A coordinator that does not takes no jobs and no
+// datasets, hands out no tasks, and is unhealthy to gRPC's health service. Thread-safe.
+class Serving {
+ public:
+  // Less free space than `disk_reserve` bytes is kept for what runs already.
+  explicit Serving(int64_t disk_reserve) : disk_reserve_(disk_reserve) {}
+
+  // From now on and for good.
+  void Drain() { draining_ = true; }
+  void SetFreeDisk(int64_t bytes) { free_disk_ = bytes; }
+
+  ServingState state() const {
+    if (draining_) return ServingState::kDraining;
+    return free_disk_ < disk_reserve_ ? ServingState::kDiskLow : ServingState::kServing;
+  }
+  int64_t free_disk() const { return free_disk_; }
+  int64_t disk_reserve() const { return disk_reserve_; }
+
+  // Why not, for people, with the remedy; empty while it serves.
+  std::string Reason() const;
+  // Unavailable while it closes, ResourceExhausted while the disk is low.
+  absl::Status CheckTakesWork() const;
+
+ private:
+  const int64_t disk_reserve_;
+  std::atomic<int64_t> free_disk_ = INT64_MAX;
+  std::atomic<bool> draining_ = false;
+};
+
+}  // namespace alignflow
+
+#endif  // ALIGNFLOW_SERVER_WORKFLOW_SERVING_H_
