@@ -23,18 +23,6 @@
 namespace alignflow {
 namespace {
 
-// "datasets/x" of the job's source or target must be what it was when the job was checked.
-absl::Status TakeDataset(Sql& sql, const std::string& id, const std::string& digest,
-                         DatasetRecord& taken) {
-  if (id.empty()) return absl::OkStatus();
-  const auto dataset = FindDataset(sql, id);
-  if (dataset && dataset->digest == digest) {
-    taken = *dataset;
-    return absl::OkStatus();
-  }
-  return absl::NotFoundError(absl::StrCat("there is no datasets/", id, " any more; push it again"));
-}
-
 // The digest of the manifest that a packed file was prepared from.
 std::string DatasetOf(Sql& sql, const std::string& packed) {
   const std::optional<TaskRecord> prepare = FindTaskThatMade(sql, "packed", packed);
@@ -108,50 +96,6 @@ absl::Status Workflow::Recover(absl::Time now) {
     AddEventToUnfinishedJobs(change.sql, now);
     return absl::OkStatus();
   });
-}
-
-absl::StatusOr<std::string> Workflow::JobOfRequest(Sql& sql, const std::string& request_id,
-                                                   const std::string& request_digest) {
-  if (request_id.empty()) return std::string();
-  const std::optional<JobRecord> earlier = FindJobByRequest(sql, request_id);
-  if (!earlier) return std::string();
-  const std::string digest = DetailsOfJob(sql, *earlier).request_digest;
-  if (digest.empty() || digest == request_digest) return earlier->id;
-  return absl::AlreadyExistsError(
-      absl::StrCat("request_id: jobs/", earlier->id,
-                   " was made from another request with this id; take a new one"));
-}
-
-absl::StatusOr<std::string> Workflow::CreateJob(JobRecord job, JobDetails details,
-                                                const std::vector<ReferenceRecord>& references,
-                                                absl::Time now) {
-  absl::Status status =
-      Apply(now, [&](Change& change) { return QueueJob(change, references, details, job); });
-  if (!status.ok()) return status;
-  return job.id;
-}
-
-absl::Status Workflow::QueueJob(Change& change, const std::vector<ReferenceRecord>& references,
-                                JobDetails& details, JobRecord& job) {
-  Sql& sql = change.sql;
-  job.create_time = change.now;
-  const absl::StatusOr<std::string> earlier =
-      JobOfRequest(sql, job.request_id, details.request_digest);
-  if (!earlier.ok()) return earlier.status();
-  if (!earlier->empty()) {
-    job.id = *earlier;
-    return absl::OkStatus();
-  }
-  absl::Status there = TakeDataset(sql, job.source, job.source_digest, details.source);
-  if (there.ok()) there = TakeDataset(sql, job.target, job.target_digest, details.target);
-  if (!there.ok()) return there;
-  do {
-    job.id = RandomId(8);
-  } while (FindJob(sql, job.id));
-  InsertJob(sql, job, references);
-  InsertJobDetails(sql, job, details);
-  InsertJobGraph(sql, job);
-  return Advance(change, blobs_, job.id);
 }
 
 absl::Status Workflow::CancelJob(const std::string& id, absl::Time now) {
