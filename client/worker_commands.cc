@@ -69,7 +69,7 @@ absl::StatusOr<Result> ListWorkers(Session& session) {
   WarnOfModels(*workers, session.console);
   Result result{.document = {{"workers", Json::array()}}, .text = {}};
   std::vector<std::vector<std::string>> rows = {
-      {"NAME", "HOST", "STATE", "DEVICE", "MEMORY", "MODELS", ""}};
+      {"NAME", "HOST", "STATE", "DEVICE", "MEMORY", "MODELS", "DOES"}};
   for (const v1::Worker& worker : *workers) {
     result.document["workers"].push_back(ToJson(worker));
     rows.push_back({worker.name(), worker.display_name(), StateWord(worker.state()),

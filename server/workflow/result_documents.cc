@@ -14,6 +14,23 @@ namespace {
 
 using Json = nlohmann::json;
 
+// Of objects and arrays within each other; our own documents have three. Writing one out again
+// takes stack for each level, and a worker must not be able to exhaust it.
+constexpr int kDeepest = 16;
+
+// Discarded where it is no JSON, or deeper.
+Json Parse(std::string_view text) {
+  bool too_deep = false;
+  Json document = Json::parse(
+      text,
+      [&too_deep](int depth, Json::parse_event_t, Json&) {
+        too_deep |= depth > kDeepest;
+        return !too_deep;
+      },
+      /*allow_exceptions=*/false);
+  return too_deep ? Json(Json::value_t::discarded) : document;
+}
+
 absl::StatusOr<PairRecord> ParsePair(const Json& line) {
   if (!line.is_object() || !line.contains("record") || !line["record"].is_object()) {
     return absl::InvalidArgumentError("no object with a record");
@@ -64,7 +81,7 @@ absl::StatusOr<std::vector<PairRecord>> ParseLines(
       absl::StrSplit(std::string(json_lines), '\n', absl::SkipEmpty());
   for (const std::string& line : lines) {
     const int64_t expected = range.first + static_cast<int64_t>(pairs.size());
-    absl::StatusOr<PairRecord> pair = parse(Json::parse(line, nullptr, false));
+    absl::StatusOr<PairRecord> pair = parse(Parse(line));
     if (pair.ok() && (pair->index != expected || expected > range.last)) {
       pair = absl::InvalidArgumentError(absl::StrCat("pair ", pair->index, " is not due"));
     }
@@ -103,7 +120,7 @@ FigureRecord ParseFigure(const Json& entry) {
 template <typename Record>
 absl::StatusOr<std::vector<Record>> ParseEntries(std::string_view what, std::string_view json,
                                                  const std::function<Record(const Json&)>& parse) {
-  const Json document = Json::parse(json, nullptr, false);
+  const Json document = Parse(json);
   if (!document.is_array()) {
     return absl::InvalidArgumentError(absl::StrCat(std::string(what), ": not a JSON array"));
   }

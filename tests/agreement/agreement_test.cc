@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "absl/time/clock.h"
 #include "client/dataset_push.h"
 #include "common/data/manifest.h"
 #include "server/services/dataset_check.h"
@@ -27,7 +28,7 @@ class AgreementTest : public testing::Test {
     if (!files.ok()) return files.status();
     for (const auto* list : {&files->images, &files->masks}) {
       for (const BlobFile& file : *list) {
-        auto put = blobs_->Put(ReadFile(file.file));
+        auto put = blobs_->Put(ReadFile(file.file), BlobOwner::Upload("test"), absl::Now());
         if (!put.ok()) return put.status();
       }
     }
@@ -155,8 +156,8 @@ TEST_F(AgreementTest, EveryRefusalByTheHeaderIsTheSameOnBothSides) {
     const std::string whole_image = Encode(".png", cv::Mat(kKindHeight, kKindWidth, CV_8UC3));
     SetDigest(DescribeBytes(whole_image), *item->mutable_image());
     SetDigest(DescribeBytes(mask), *item->mutable_mask());
-    ASSERT_TRUE(blobs_->Put(whole_image).ok());
-    ASSERT_TRUE(blobs_->Put(mask).ok());
+    ASSERT_TRUE(blobs_->Put(whole_image, BlobOwner::Upload("test"), absl::Now()).ok());
+    ASSERT_TRUE(blobs_->Put(mask, BlobOwner::Upload("test"), absl::Now()).ok());
     const absl::Status rule = ProbeFile(mask, FileRole::kMask).status();
     if (rule.ok()) continue;
     const auto checked = CheckDatasetManifest(request, *blobs_, [] { return false; });

@@ -21,6 +21,7 @@ import random
 import shutil
 import sys
 import tempfile
+import threading
 import time
 
 import grpc
@@ -90,7 +91,7 @@ class Round:
     def fill_disk(self, draw):
         process = self.service.coordinator.process
         faults.fill_disk(process, draw.choice((0, 1 << 14, 1 << 18)))
-        time.sleep(draw.uniform(0.1, 2))
+        threading.Event().wait(draw.uniform(0.1, 2))
         if process.poll() is None:
             faults.fill_disk(process, None)
         else:
@@ -112,7 +113,7 @@ class Round:
         begun = time.monotonic()
         kinds, weights = zip(*self.FAULTS)
         while self.kills < kills and not self.ended() and time.monotonic() - begun < LONGEST_ROUND_S:
-            time.sleep(draw.expovariate(1 / 2.0))
+            threading.Event().wait(draw.expovariate(1 / 2.0))
             fault = draw.choices(kinds, weights)[0]
             self.counts[fault.__name__.replace("_", " ")] += 1
             fault(self, draw)

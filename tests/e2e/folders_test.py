@@ -61,7 +61,7 @@ def test_ctrl_c_while_the_images_are_checked_stops_and_leaves_nothing(coordinato
     for i in range(1, 200):
         for kind in ("images", "masks"):
             os.link(folder / kind / "0.png", folder / kind / f"{i}.png")
-    push = Program([BIN / "afctl", "dataset", "push", "large", folder, "--labels", "polyp=255", "--server",
+    push = Program(["env", "--default-signal=INT", BIN / "afctl", "dataset", "push", "large", folder, "--labels", "polyp=255", "--server",
                     coordinator.address], tmp_path / "push.log")
     try:
         poll(lambda: "checking " in push.log_text(), 60, "the count of checked images")
