@@ -10,7 +10,7 @@ namespace alignflow {
 
 // Everything that a job's report page shows, as one JSON document:
 //   {"job": Job, "report": Report, "source": Dataset or null, "target": Dataset or null,
-//    "samples": [...], "embedding": [...], "curves": [...],   as in worker/tasks/task.h
+//    "samples": [...], "embedding": [...], "curves": [...],   as in common/settings/task_spec.h
 //    "defaults": {setting: value of the preset}, "command": "afctl align ...",
 //    "made_of": "64 pairs: 32 restyled (...), ...",
 //    "afctl": "0.1.0", "made": "2025-11-21 10:49:03"}

@@ -87,7 +87,8 @@ absl::Status Prepare(Sql& sql, const std::filesystem::path& file) {
   sql << "PRAGMA secure_delete=ON";  // what is deleted leaves no bytes in the file
   status = CopyBeforeMigration(sql, file);
   if (!status.ok()) return status;
-  return Migrate(sql);
+  WritingSql writing(sql);
+  return Migrate(writing);
 }
 
 absl::Status Explain(const absl::Status& status, const std::filesystem::path& file) {
@@ -132,10 +133,13 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::filesystem::pa
   }
 }
 
-absl::Status Catalog::Transact(const std::function<absl::Status(Sql&)>& body,
+absl::Status Catalog::Transact(const std::function<absl::Status(WritingSql&)>& body,
                                const std::function<void()>& committed) {
   absl::MutexLock lock(&write_mutex_);
-  absl::Status status = RunTransaction(*writer_, body);
+  absl::Status status = RunTransaction(*writer_, [&](Sql& sql) {
+    WritingSql writing(sql);
+    return body(writing);
+  });
   if (status.ok()) committed();
   return status;
 }

@@ -21,6 +21,16 @@ namespace alignflow {
 // which both catch.
 using Sql = soci::session;
 
+// The one that writes, which functions that change a table ask for. Transact alone makes one.
+class WritingSql {
+ public:
+  explicit WritingSql(Sql& sql) : sql_(sql) {}
+  operator Sql&() { return sql_; }
+
+ private:
+  Sql& sql_;
+};
+
 // How the catalog is looked at without being changed: all that services have of it. Thread-safe.
 class CatalogReader {
  public:
@@ -49,7 +59,7 @@ class Catalog final : public CatalogReader {
   // `body` must not call Transact. `committed` is called after the commit and before the next
   // transaction.
   absl::Status Transact(
-      const std::function<absl::Status(Sql&)>& body,
+      const std::function<absl::Status(WritingSql&)>& body,
       const std::function<void()>& committed = [] {});
 
   absl::Status Read(const std::function<absl::Status(Sql&)>& body) override;

@@ -31,7 +31,9 @@ std::vector<DatasetRecord> FetchDatasets(Sql& sql, const std::string& where, con
 
 }  // namespace
 
-void InsertDataset(Sql& sql, DatasetRecord& record, const std::vector<DatasetBlobs>& items) {
+void InsertDataset(WritingSql& writing, DatasetRecord& record,
+                   const std::vector<DatasetBlobs>& items) {
+  Sql& sql = writing;
   sql << "SELECT COALESCE(MAX(sequence), 0) + 1 FROM datasets", soci::into(record.sequence);
   const int64_t created = ToColumn(record.create_time);
   sql << "INSERT INTO datasets (id, sequence, digest, labels, item_count, size_bytes, smallest, "
@@ -77,7 +79,8 @@ std::vector<DatasetRecord> ListDatasets(Sql& sql, int64_t before, int limit) {
   return FetchDatasets(sql, "WHERE sequence < :before", before, limit);
 }
 
-void DeleteDataset(Sql& sql, const std::string& id) {
+void DeleteDataset(WritingSql& writing, const std::string& id) {
+  Sql& sql = writing;
   std::string digest;
   sql << "SELECT digest FROM datasets WHERE id = :id", soci::use(id), soci::into(digest);
   if (!sql.got_data()) return;

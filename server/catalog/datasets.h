@@ -12,7 +12,7 @@
 namespace alignflow {
 
 // The id must be free. Sets record.sequence.
-void InsertDataset(Sql& sql, DatasetRecord& record, const std::vector<DatasetBlobs>& items);
+void InsertDataset(WritingSql& sql, DatasetRecord& record, const std::vector<DatasetBlobs>& items);
 std::optional<DatasetRecord> FindDataset(Sql& sql, const std::string& id);
 // In the order in which they were registered.
 std::vector<DatasetBlobs> ItemsOfDataset(Sql& sql, const std::string& id);
@@ -20,7 +20,7 @@ std::vector<DatasetBlobs> ItemsOfDataset(Sql& sql, const std::string& id);
 std::vector<DatasetRecord> ListDatasets(Sql& sql, int64_t before, int limit);
 // With the outputs of the tasks that prepared and described it, unless another dataset has the same
 // content: they hold its images.
-void DeleteDataset(Sql& sql, const std::string& id);
+void DeleteDataset(WritingSql& sql, const std::string& id);
 // The oldest unfinished job that has the dataset as source or target.
 std::optional<std::string> UnfinishedJobWithDataset(Sql& sql, const std::string& id);
 

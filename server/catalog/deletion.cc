@@ -5,14 +5,16 @@
 
 namespace alignflow {
 
-void DeleteJob(Sql& sql, const std::string& id) {
+void DeleteJob(WritingSql& writing, const std::string& id) {
+  Sql& sql = writing;
   sql << "INSERT OR IGNORE INTO left_tasks (task_key) SELECT task_key FROM job_tasks WHERE job_id "
          "= :id",
       soci::use(id);
   sql << "DELETE FROM jobs WHERE id = :id", soci::use(id);
 }
 
-void SweepTasks(Sql& sql, int limit) {
+void SweepTasks(WritingSql& writing, int limit) {
+  Sql& sql = writing;
   std::vector<std::string> keys;
   std::string key;
   soci::statement select =

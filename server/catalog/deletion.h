@@ -12,11 +12,11 @@ namespace alignflow {
 
 // Deletes the job with its references. Its tasks are left to SweepTasks, because there may be very
 // many.
-void DeleteJob(Sql& sql, const std::string& id);
+void DeleteJob(WritingSql& sql, const std::string& id);
 
 // Deletes up to `limit` of the tasks that deleted jobs have left, with their outputs, pairs,
 // checkpoints and models, unless another job has them.
-void SweepTasks(Sql& sql, int limit);
+void SweepTasks(WritingSql& sql, int limit);
 // Whether there are any. Reads only.
 bool TasksAreLeft(Sql& sql);
 

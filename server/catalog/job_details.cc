@@ -74,7 +74,8 @@ std::vector<int64_t> SequencesOf(Sql& sql, const JobQuery& query, const std::str
 
 }  // namespace
 
-void InsertJobDetails(Sql& sql, const JobRecord& job, const JobDetails& details) {
+void InsertJobDetails(WritingSql& writing, const JobRecord& job, const JobDetails& details) {
+  Sql& sql = writing;
   const std::string source = FactsColumn(details.source);
   const std::string target = FactsColumn(details.target);
   sql << "UPDATE jobs SET request_digest = :request, display_name = :display, priority = :prio, "

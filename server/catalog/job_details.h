@@ -25,7 +25,7 @@ struct JobDetails {
 };
 
 // Once, right after InsertJob.
-void InsertJobDetails(Sql& sql, const JobRecord& job, const JobDetails& details);
+void InsertJobDetails(WritingSql& sql, const JobRecord& job, const JobDetails& details);
 JobDetails DetailsOfJob(Sql& sql, const JobRecord& job);
 
 int PriorityOfJob(Sql& sql, const std::string& id);

@@ -14,8 +14,9 @@ std::vector<std::string> FetchTexts(soci::statement& select, const std::string& 
 
 }  // namespace
 
-void InsertJobStage(Sql& sql, const std::string& job, const std::string& stage, int order,
-                    int tasks) {
+void InsertJobStage(WritingSql& writing, const std::string& job, const std::string& stage,
+                    int order, int tasks) {
+  Sql& sql = writing;
   sql << "INSERT INTO job_stages (job_id, stage, stage_order, tasks) VALUES (:job, :stage, "
          ":stage_order, :tasks)",
       soci::use(job), soci::use(stage), soci::use(order), soci::use(tasks);
@@ -50,7 +51,8 @@ std::vector<StageCount> CountStages(Sql& sql, const std::string& job) {
   return rows;
 }
 
-void InsertJobTask(Sql& sql, const std::string& job, const JobTaskRecord& place) {
+void InsertJobTask(WritingSql& writing, const std::string& job, const JobTaskRecord& place) {
+  Sql& sql = writing;
   const int reused = place.reused ? 1 : 0, open = 1 - reused;
   sql << "INSERT INTO job_tasks (job_id, stage, ordinal, stage_order, task_key, reused, open) "
          "SELECT job_id, stage, :ordinal, stage_order, :task, :reused, :open FROM job_stages WHERE "
@@ -119,11 +121,13 @@ std::optional<JobTaskRecord> FailedTaskOfJob(Sql& sql, const std::string& job) {
   return row;
 }
 
-void CloseTask(Sql& sql, const std::string& task_key) {
+void CloseTask(WritingSql& writing, const std::string& task_key) {
+  Sql& sql = writing;
   sql << "UPDATE job_tasks SET open = 0 WHERE task_key = :task AND open = 1", soci::use(task_key);
 }
 
-void CloseJob(Sql& sql, const std::string& job) {
+void CloseJob(WritingSql& writing, const std::string& job) {
+  Sql& sql = writing;
   sql << "UPDATE job_tasks SET open = 0 WHERE job_id = :job AND open = 1", soci::use(job);
 }
 

@@ -45,7 +45,9 @@ std::optional<JobRecord> FirstOf(const std::vector<JobRecord>& rows) {
 
 }  // namespace
 
-void InsertJob(Sql& sql, JobRecord& record, const std::vector<ReferenceRecord>& references) {
+void InsertJob(WritingSql& writing, JobRecord& record,
+               const std::vector<ReferenceRecord>& references) {
+  Sql& sql = writing;
   sql << "SELECT COALESCE(MAX(sequence), 0) + 1 FROM jobs", soci::into(record.sequence);
   const std::string state(StateName(record.state));
   const std::string settings = ToColumn(record.settings);
@@ -96,7 +98,8 @@ std::vector<ReferenceRecord> ReferencesOfJob(Sql& sql, const std::string& id) {
   return rows;
 }
 
-void UpdateJob(Sql& sql, const JobRecord& record) {
+void UpdateJob(WritingSql& writing, const JobRecord& record) {
+  Sql& sql = writing;
   const std::string state(StateName(record.state));
   const std::string warnings = ToColumn(record.warnings);
   const int64_t started = ToColumn(record.start_time);
@@ -107,19 +110,22 @@ void UpdateJob(Sql& sql, const JobRecord& record) {
       soci::use(ended), soci::use(record.id);
 }
 
-void UpdateSettings(Sql& sql, const JobRecord& record) {
+void UpdateSettings(WritingSql& writing, const JobRecord& record) {
+  Sql& sql = writing;
   const std::string settings = ToColumn(record.settings);
   sql << "UPDATE jobs SET settings = :settings WHERE id = :id", soci::use(settings),
       soci::use(record.id);
 }
 
-void AddEvent(Sql& sql, const std::string& id, absl::Time now) {
+void AddEvent(WritingSql& writing, const std::string& id, absl::Time now) {
+  Sql& sql = writing;
   const int64_t time = ToColumn(now);
   sql << "UPDATE jobs SET last_event = last_event + 1, event_time = :time WHERE id = :id",
       soci::use(time), soci::use(id);
 }
 
-void AddEventToUnfinishedJobs(Sql& sql, absl::Time now) {
+void AddEventToUnfinishedJobs(WritingSql& writing, absl::Time now) {
+  Sql& sql = writing;
   const int64_t time = ToColumn(now);
   sql << "UPDATE jobs SET last_event = last_event + 1, event_time = :time WHERE state IN "
          "('queued', 'running')",

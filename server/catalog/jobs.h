@@ -14,7 +14,7 @@
 namespace alignflow {
 
 // The id and the request id must be free. Sets record.sequence.
-void InsertJob(Sql& sql, JobRecord& record, const std::vector<ReferenceRecord>& references);
+void InsertJob(WritingSql& sql, JobRecord& record, const std::vector<ReferenceRecord>& references);
 std::optional<JobRecord> FindJob(Sql& sql, const std::string& id);
 std::optional<JobRecord> FindJobByRequest(Sql& sql, const std::string& request_id);
 // Newest first, those with a sequence below `before`.
@@ -22,22 +22,22 @@ std::vector<JobRecord> ListJobs(Sql& sql, int64_t before, int limit);
 std::vector<ReferenceRecord> ReferencesOfJob(Sql& sql, const std::string& id);
 // Writes state, warnings, error and times; the rest of a job never changes, but for settings that
 // were not there when it was created.
-void UpdateJob(Sql& sql, const JobRecord& record);
-void UpdateSettings(Sql& sql, const JobRecord& record);
+void UpdateJob(WritingSql& sql, const JobRecord& record);
+void UpdateSettings(WritingSql& sql, const JobRecord& record);
 // Gives the job's next event a number and a time.
-void AddEvent(Sql& sql, const std::string& id, absl::Time now);
+void AddEvent(WritingSql& sql, const std::string& id, absl::Time now);
 // The same for every unfinished job. For the coordinator's start.
-void AddEventToUnfinishedJobs(Sql& sql, absl::Time now);
+void AddEventToUnfinishedJobs(WritingSql& sql, absl::Time now);
 std::map<JobState, int64_t> CountJobs(Sql& sql);
 
 // A stage that the job will go through, and how many tasks it has.
-void InsertJobStage(Sql& sql, const std::string& job, const std::string& stage, int order,
+void InsertJobStage(WritingSql& sql, const std::string& job, const std::string& stage, int order,
                     int tasks);
 // In order.
 std::vector<StageCount> CountStages(Sql& sql, const std::string& job);
 
 // Puts a task at a place of the job. The job waits for it unless it is reused.
-void InsertJobTask(Sql& sql, const std::string& job, const JobTaskRecord& place);
+void InsertJobTask(WritingSql& sql, const std::string& job, const JobTaskRecord& place);
 std::optional<JobTaskRecord> FindJobTask(Sql& sql, const std::string& job, const std::string& stage,
                                          int ordinal);
 // How many of the stage's places below `end` the job waits for no longer.
@@ -51,8 +51,8 @@ std::vector<RunningTask> RunningTasksOfJob(Sql& sql, const std::string& job);
 std::optional<JobTaskRecord> FailedTaskOfJob(Sql& sql, const std::string& job);
 
 // From now on no job waits for the task; the job for no task.
-void CloseTask(Sql& sql, const std::string& task_key);
-void CloseJob(Sql& sql, const std::string& job);
+void CloseTask(WritingSql& sql, const std::string& task_key);
+void CloseJob(WritingSql& sql, const std::string& job);
 
 // Queued and running jobs, oldest first.
 std::vector<std::string> UnfinishedJobs(Sql& sql);

@@ -334,7 +334,8 @@ int SchemaVersion(Sql& sql) {
   return version;
 }
 
-absl::Status Migrate(Sql& sql, int newest) {
+absl::Status Migrate(WritingSql& writing, int newest) {
+  Sql& sql = writing;
   sql << "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";
   int version = SchemaVersion(sql);
   if (version > NewestSchemaVersion()) {

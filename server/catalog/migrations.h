@@ -14,7 +14,7 @@ int SchemaVersion(Sql& sql);
 
 // Brings the schema to a version, the newest but in tests, each step in a transaction of its own.
 // FailedPrecondition if it is newer than this program. Throws soci::soci_error.
-absl::Status Migrate(Sql& sql, int version = NewestSchemaVersion());
+absl::Status Migrate(WritingSql& sql, int version = NewestSchemaVersion());
 
 }  // namespace alignflow
 

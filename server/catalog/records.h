@@ -8,8 +8,8 @@
 
 #include "absl/time/time.h"
 #include "common/settings/settings.h"
+#include "common/settings/task_spec.h"
 #include "server/scheduler/task_record.h"
-#include "worker/tasks/task.h"
 
 // What the catalog keeps, as plain data. A time of absl::UnixEpoch() means "not yet".
 namespace alignflow {

@@ -38,7 +38,9 @@ std::optional<ResultRecord> ResultOfTask(Sql& sql, const std::string& task_key) 
   return record;
 }
 
-void SetResult(Sql& sql, const std::string& task_key, const ResultRecord& record, absl::Time now) {
+void SetResult(WritingSql& writing, const std::string& task_key, const ResultRecord& record,
+               absl::Time now) {
+  Sql& sql = writing;
   const std::string state(kNames[static_cast<size_t>(record.state)]);
   const int64_t time = ToColumn(now);
   sql << "INSERT INTO results (task_key, state, reason, time) VALUES (:task, :state, :reason, "

@@ -25,7 +25,8 @@ struct ResultRecord {
 
 // Nothing if the task never had a result.
 std::optional<ResultRecord> ResultOfTask(Sql& sql, const std::string& task_key);
-void SetResult(Sql& sql, const std::string& task_key, const ResultRecord& record, absl::Time now);
+void SetResult(WritingSql& sql, const std::string& task_key, const ResultRecord& record,
+               absl::Time now);
 
 // A stage of a job with results that are not whole.
 struct BrokenStage {

@@ -51,7 +51,9 @@ std::optional<ModelRecord> FirstOf(const std::vector<ModelRecord>& rows) {
 
 }  // namespace
 
-void SetPairs(Sql& sql, const std::string& task_key, const std::vector<PairRecord>& pairs) {
+void SetPairs(WritingSql& writing, const std::string& task_key,
+              const std::vector<PairRecord>& pairs) {
+  Sql& sql = writing;
   sql << "DELETE FROM pairs WHERE task_key = :task", soci::use(task_key);
   for (const PairRecord& pair : pairs) {
     sql << "INSERT INTO pairs (task_key, pair, image, mask, view_image, view_mask, record, "
@@ -77,7 +79,8 @@ std::vector<PairRecord> PairsOfTask(Sql& sql, const std::string& task_key) {
   return rows;
 }
 
-void InsertModel(Sql& sql, ModelRecord& record) {
+void InsertModel(WritingSql& writing, ModelRecord& record) {
+  Sql& sql = writing;
   sql << "SELECT COALESCE(MAX(sequence), 0) + 1 FROM models", soci::into(record.sequence);
   const int64_t created = ToColumn(record.create_time);
   sql << "INSERT INTO models (id, sequence, task_key, stage, preset, weights, source_digest, "
@@ -108,7 +111,8 @@ std::vector<ModelRecord> ListModels(Sql& sql, int64_t before, int limit) {
   return FetchModels(sql, "WHERE sequence < :before", before, limit);
 }
 
-void DeleteModel(Sql& sql, const std::string& id) {
+void DeleteModel(WritingSql& writing, const std::string& id) {
+  Sql& sql = writing;
   sql << "DELETE FROM models WHERE id = :id", soci::use(id);
 }
 

@@ -17,18 +17,18 @@
 namespace alignflow {
 
 // Replaces the task's pairs.
-void SetPairs(Sql& sql, const std::string& task_key, const std::vector<PairRecord>& pairs);
+void SetPairs(WritingSql& sql, const std::string& task_key, const std::vector<PairRecord>& pairs);
 // By index.
 std::vector<PairRecord> PairsOfTask(Sql& sql, const std::string& task_key);
 
 // A model that is there already gets the new weights. Sets record.sequence.
-void InsertModel(Sql& sql, ModelRecord& record);
+void InsertModel(WritingSql& sql, ModelRecord& record);
 std::optional<ModelRecord> FindModel(Sql& sql, const std::string& id);
 // The ids of the models that the job's stages fit and align have made, by stage.
 std::map<std::string, std::string> ModelsOfJob(Sql& sql, const std::string& job);
 // Newest first, those with a sequence below `before`.
 std::vector<ModelRecord> ListModels(Sql& sql, int64_t before, int limit);
-void DeleteModel(Sql& sql, const std::string& id);
+void DeleteModel(WritingSql& sql, const std::string& id);
 
 // Whether a task has the blob as its checkpoint or output.
 bool TasksReferTo(Sql& sql, const std::string& blob);

@@ -41,7 +41,8 @@ TaskTrials TrialsOfTask(Sql& sql, const std::string& task_key) {
   return trials;
 }
 
-void SetTrials(Sql& sql, const std::string& task_key, const TaskTrials& trials) {
+void SetTrials(WritingSql& writing, const std::string& task_key, const TaskTrials& trials) {
+  Sql& sql = writing;
   const int64_t not_before = ToColumn(trials.not_before);
   const std::string tried = TriedColumn(trials);
   sql << "INSERT INTO task_trials (task_key, hand_backs, not_before, tried, memory_bytes) VALUES "
@@ -52,7 +53,8 @@ void SetTrials(Sql& sql, const std::string& task_key, const TaskTrials& trials) 
       soci::use(trials.memory_bytes);
 }
 
-void DeleteTrials(Sql& sql, const std::string& task_key) {
+void DeleteTrials(WritingSql& writing, const std::string& task_key) {
+  Sql& sql = writing;
   sql << "DELETE FROM task_trials WHERE task_key = :task", soci::use(task_key);
 }
 
@@ -70,8 +72,9 @@ std::vector<std::string> TasksDue(Sql& sql, absl::Time after, absl::Time until) 
   return keys;
 }
 
-void AddLeaseEnd(Sql& sql, const std::string& task_key, LeaseOutcome outcome,
+void AddLeaseEnd(WritingSql& writing, const std::string& task_key, LeaseOutcome outcome,
                  const std::string& message, absl::Time now) {
+  Sql& sql = writing;
   const std::string name(OutcomeName(outcome));
   const int64_t time = ToColumn(now);
   sql << "INSERT INTO lease_ends (job_id, stage, outcome, ends, message, time) SELECT DISTINCT "
@@ -109,7 +112,8 @@ std::map<std::string, std::string> ClosedWorkers(Sql& sql) {
   return modes;
 }
 
-void SetWorkerMode(Sql& sql, const std::string& worker, const std::string& mode) {
+void SetWorkerMode(WritingSql& writing, const std::string& worker, const std::string& mode) {
+  Sql& sql = writing;
   sql << "DELETE FROM closed_workers WHERE worker = :worker", soci::use(worker);
   if (mode.empty()) return;
   sql << "INSERT INTO closed_workers (worker, mode) VALUES (:worker, :mode)", soci::use(worker),

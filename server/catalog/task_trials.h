@@ -15,8 +15,8 @@ namespace alignflow {
 
 // None have no row.
 TaskTrials TrialsOfTask(Sql& sql, const std::string& task_key);
-void SetTrials(Sql& sql, const std::string& task_key, const TaskTrials& trials);
-void DeleteTrials(Sql& sql, const std::string& task_key);
+void SetTrials(WritingSql& sql, const std::string& task_key, const TaskTrials& trials);
+void DeleteTrials(WritingSql& sql, const std::string& task_key);
 // Queued tasks whose time to wait has ended within (after, until].
 std::vector<std::string> TasksDue(Sql& sql, absl::Time after, absl::Time until);
 
@@ -28,7 +28,7 @@ struct LeaseEndCount {
   absl::Time time = absl::UnixEpoch();
 };
 // Counts the end of a lease for every job that waits for the task.
-void AddLeaseEnd(Sql& sql, const std::string& task_key, LeaseOutcome outcome,
+void AddLeaseEnd(WritingSql& sql, const std::string& task_key, LeaseOutcome outcome,
                  const std::string& message, absl::Time now);
 // By stage.
 std::map<std::string, std::vector<LeaseEndCount>> LeaseEndsOfJob(Sql& sql, const std::string& job);
@@ -37,7 +37,7 @@ std::map<std::string, std::vector<LeaseEndCount>> LeaseEndsOfJob(Sql& sql, const
 // restarts.
 std::map<std::string, std::string> ClosedWorkers(Sql& sql);
 // An empty mode opens the worker again.
-void SetWorkerMode(Sql& sql, const std::string& worker, const std::string& mode);
+void SetWorkerMode(WritingSql& sql, const std::string& worker, const std::string& mode);
 
 }  // namespace alignflow
 

@@ -113,7 +113,8 @@ std::optional<TaskRecord> FirstOf(const std::vector<TaskRecord>& rows) {
 
 }  // namespace
 
-void InsertTask(Sql& sql, const TaskRecord& record) {
+void InsertTask(WritingSql& writing, const TaskRecord& record) {
+  Sql& sql = writing;
   const TaskRow row(record);
   const std::string model = NeedsOf(record.spec).model;
   sql << "INSERT INTO tasks (task_key, kind, settings, inputs, state, attempt, worker, "
@@ -132,7 +133,8 @@ std::optional<TaskRecord> FindTask(Sql& sql, const std::string& key) {
   return FirstOf(FetchTasks(sql, "WHERE t.task_key = :task", key));
 }
 
-void UpdateTask(Sql& sql, const TaskRecord& record) {
+void UpdateTask(WritingSql& writing, const TaskRecord& record) {
+  Sql& sql = writing;
   const TaskRow row(record);
   sql << "UPDATE tasks SET state = :state, attempt = :attempt, worker = :worker, lease_expires = "
          ":expires, reported = :reported, failures = :failures, losses = :losses, checkpoint = "
@@ -209,7 +211,8 @@ std::optional<TaskRecord> FindTaskThatMade(Sql& sql, const std::string& role,
   return FindTask(sql, key);
 }
 
-void SetOutputs(Sql& sql, const std::string& key, const TaskOutputs& outputs) {
+void SetOutputs(WritingSql& writing, const std::string& key, const TaskOutputs& outputs) {
+  Sql& sql = writing;
   sql << "DELETE FROM task_outputs WHERE task_key = :task", soci::use(key);
   for (const auto& [role, blob] : outputs) {
     sql << "INSERT INTO task_outputs (task_key, role, blob) VALUES (:task, :role, :blob)",

@@ -14,10 +14,10 @@
 namespace alignflow {
 
 // The key must be free.
-void InsertTask(Sql& sql, const TaskRecord& record);
+void InsertTask(WritingSql& sql, const TaskRecord& record);
 std::optional<TaskRecord> FindTask(Sql& sql, const std::string& key);
 // Writes everything but key and spec, which never change.
-void UpdateTask(Sql& sql, const TaskRecord& record);
+void UpdateTask(WritingSql& sql, const TaskRecord& record);
 // The queued task of the least rank that `fits`. Tasks that load a model which is not among
 // `models` are passed over without being read.
 std::optional<TaskRecord> NextQueuedTask(Sql& sql, const std::vector<std::string>& models,
@@ -33,7 +33,7 @@ TaskOutputs OutputsOfTask(Sql& sql, const std::string& key);
 std::optional<TaskRecord> FindTaskThatMade(Sql& sql, const std::string& role,
                                            const std::string& blob);
 // Replaces what was there.
-void SetOutputs(Sql& sql, const std::string& key, const TaskOutputs& outputs);
+void SetOutputs(WritingSql& sql, const std::string& key, const TaskOutputs& outputs);
 
 }  // namespace alignflow
 

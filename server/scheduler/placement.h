@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "common/settings/task_spec.h"
 #include "server/scheduler/lease_outcome.h"
-#include "worker/tasks/task.h"
 
 // Which worker may take which task. Pure.
 namespace alignflow {

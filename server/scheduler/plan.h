@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/settings/settings.h"
-#include "worker/tasks/task.h"
+#include "common/settings/task_spec.h"
 
 // A job as a graph of tasks, stage by stage. Pure.
 //

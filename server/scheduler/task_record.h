@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/time/time.h"
-#include "worker/tasks/task.h"
+#include "common/settings/task_spec.h"
 
 // What the scheduler decides about, as plain data. The catalog keeps it. A time of
 // absl::UnixEpoch() means "not yet".

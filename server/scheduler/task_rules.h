@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "worker/tasks/task.h"
+#include "common/settings/task_spec.h"
 
 // What holds for a task whatever job it belongs to. Pure.
 namespace alignflow {

@@ -20,9 +20,10 @@ namespace alignflow {
 // told once it is committed.
 class Change {
  public:
-  Change(Sql& sql, const LiveState& live, absl::Time now) : sql(sql), now(now), live_(live) {}
+  Change(WritingSql& sql, const LiveState& live, absl::Time now)
+      : sql(sql), now(now), live_(live) {}
 
-  Sql& sql;
+  WritingSql& sql;
   const absl::Time now;
 
   // The task as it is now, a running one with what only its heartbeats have told.

@@ -11,7 +11,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "worker/tasks/task.h"
+#include "common/settings/task_spec.h"
 
 namespace alignflow {
 

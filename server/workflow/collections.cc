@@ -15,7 +15,7 @@ namespace alignflow {
 
 absl::StatusOr<DatasetRecord> Workflow::RegisterDataset(DatasetRecord record,
                                                         const std::vector<DatasetBlobs>& items) {
-  absl::Status status = catalog_.Transact([&](Sql& sql) -> absl::Status {
+  absl::Status status = catalog_.Transact([&](WritingSql& sql) -> absl::Status {
     std::optional<DatasetRecord> earlier = FindDataset(sql, record.id);
     if (!earlier) {
       InsertDataset(sql, record, items);
@@ -34,7 +34,7 @@ absl::StatusOr<DatasetRecord> Workflow::RegisterDataset(DatasetRecord record,
 }
 
 absl::Status Workflow::DeleteDataset(const std::string& id) {
-  absl::Status status = catalog_.Transact([&](Sql& sql) -> absl::Status {
+  absl::Status status = catalog_.Transact([&](WritingSql& sql) -> absl::Status {
     if (!FindDataset(sql, id)) {
       return absl::NotFoundError(
           absl::StrCat("there is no datasets/", id, "; ListDatasets names those there are"));
@@ -50,7 +50,7 @@ absl::Status Workflow::DeleteDataset(const std::string& id) {
 }
 
 absl::Status Workflow::DeleteModel(const std::string& id) {
-  return catalog_.Transact([&](Sql& sql) -> absl::Status {
+  return catalog_.Transact([&](WritingSql& sql) -> absl::Status {
     const std::optional<ModelRecord> record = FindModel(sql, id);
     if (!record) {
       return absl::NotFoundError(

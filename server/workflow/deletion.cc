@@ -58,7 +58,7 @@ absl::Status Workflow::Sweep() {
     if (!status.ok()) return status;
     if (!more) break;
     any = true;
-    status = catalog_.Transact([&](Sql& sql) {
+    status = catalog_.Transact([&](WritingSql& sql) {
       SweepTasks(sql, kTasksPerStep);
       return absl::OkStatus();
     });

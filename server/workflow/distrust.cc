@@ -70,7 +70,7 @@ absl::StatusOr<Workflow::Distrusted> Workflow::DistrustResults(const std::string
                                                                bool only_look, absl::Time now) {
   Distrusted found;
   absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
-    Sql& sql = change.sql;
+    WritingSql& sql = change.sql;
     const absl::StatusOr<JobRecord> job = FindWithStage(sql, id, stage);
     if (!job.ok()) return job.status();
     const std::set<std::string> keys = Reach(sql, id, stage, true);
@@ -102,7 +102,7 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
   JobRecord job;
   JobDetails details;
   absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
-    Sql& sql = change.sql;
+    WritingSql& sql = change.sql;
     absl::StatusOr<JobRecord> found = FindWithStage(sql, id, stage);
     if (!found.ok()) return found.status();
     if (!IsFinal(found->state)) {

@@ -52,7 +52,7 @@ absl::StatusOr<std::string> Workflow::CreateJob(JobRecord job, JobDetails detail
 
 absl::Status Workflow::QueueJob(Change& change, const std::vector<ReferenceRecord>& references,
                                 JobDetails& details, JobRecord& job) {
-  Sql& sql = change.sql;
+  WritingSql& sql = change.sql;
   job.create_time = change.now;
   const absl::StatusOr<std::string> earlier =
       JobOfRequest(sql, job.request_id, details.request_digest);

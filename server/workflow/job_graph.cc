@@ -210,7 +210,7 @@ PlanInput PlanOf(const JobRecord& job) {
           .settings = job.settings};
 }
 
-void InsertJobGraph(Sql& sql, const JobRecord& job) {
+void InsertJobGraph(WritingSql& sql, const JobRecord& job) {
   const PlanInput plan = PlanOf(job);
   int order = 0;
   for (const std::string& stage : Stages(plan)) {

@@ -17,7 +17,7 @@ namespace alignflow {
 PlanInput PlanOf(const JobRecord& job);
 
 // Writes down the job's stages; its tasks are made as it reaches them.
-void InsertJobGraph(Sql& sql, const JobRecord& job);
+void InsertJobGraph(WritingSql& sql, const JobRecord& job);
 
 // Sees to it that this program can go on with an unfinished job that an earlier version has
 // planned. The job keeps the settings that it was resolved with, and gets the preset's value of

@@ -10,8 +10,8 @@
 #include "server/catalog/records.h"
 #include "server/scheduler/task_rules.h"
 
-// The documents that workers write (worker/tasks/task.h), read with suspicion. Pure. All return
-// InvalidArgument for what is malformed, naming the line or entry.
+// The documents that workers write (common/settings/task_spec.h), read with suspicion. Pure. All
+// return InvalidArgument for what is malformed, naming the line or entry.
 namespace alignflow {
 
 // A number with a name, as in jobs.proto.

@@ -59,7 +59,7 @@ Workflow::Workflow(Catalog& catalog, BlobStore& blobs, WorkerRegistry& workers,
 absl::Status Workflow::Apply(absl::Time now, const std::function<absl::Status(Change&)>& body) {
   std::optional<Change> change;
   absl::Status status = catalog_.Transact(
-      [&](Sql& sql) {
+      [&](WritingSql& sql) {
         absl::Status done = body(change.emplace(sql, live_, now));
         if (done.ok()) change->Finish();
         return done;
@@ -422,7 +422,7 @@ void Workflow::Drain() {
 void Workflow::ReleaseCheckpoint(const std::string& blob) {
   if (blob.empty()) return;
   bool in_use = true;
-  absl::Status status = catalog_.Transact([&](Sql& sql) {
+  absl::Status status = catalog_.Transact([&](WritingSql& sql) {
     in_use = TasksReferTo(sql, blob);
     return absl::OkStatus();
   });

@@ -15,13 +15,13 @@ using testing::HasSubstr;
 class CoordinatorProcessTest : public CoordinatorTest {
  protected:
   // Changes the tables while the coordinator is down.
-  void ChangeCatalog(const std::function<void(Sql&)>& change) {
+  void ChangeCatalog(const std::function<void(WritingSql&)>& change) {
     blobs_.reset();
     channel_.reset();
     coordinator_.reset();
     {
       const auto catalog = Catalog::Open(folder_.path() / "state" / "catalog.sqlite").value();
-      EXPECT_EQ(catalog->Transact([&](Sql& sql) {
+      EXPECT_EQ(catalog->Transact([&](WritingSql& sql) {
         change(sql);
         return absl::OkStatus();
       }),

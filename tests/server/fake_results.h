@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "common/settings/task_spec.h"
 #include "tests/server/grey_png.h"
-#include "worker/tasks/task.h"
 
 // Results of the forms that tasks put out, without anything in them. They differ from task to task.
 namespace alignflow {

@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <set>
+#include <type_traits>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -28,8 +29,8 @@ class CatalogTest : public testing::Test {
     catalog_.reset();
     catalog_ = Catalog::Open(file_).value();
   }
-  void Do(const std::function<void(Sql&)>& body) {
-    ASSERT_EQ(catalog_->Transact([&](Sql& sql) {
+  void Do(const std::function<void(WritingSql&)>& body) {
+    ASSERT_EQ(catalog_->Transact([&](WritingSql& sql) {
       body(sql);
       return absl::OkStatus();
     }),
@@ -53,12 +54,12 @@ class CatalogTest : public testing::Test {
     return task;
   }
   // Puts a task at a place of the job, whose stage must be there.
-  static void Put(Sql& sql, const std::string& job, const std::string& stage, int ordinal,
+  static void Put(WritingSql& sql, const std::string& job, const std::string& stage, int ordinal,
                   const std::string& key, bool reused = false) {
     InsertJobTask(sql, job,
                   {.stage = stage, .ordinal = ordinal, .task_key = key, .reused = reused});
   }
-  static void Move(Sql& sql, const std::string& key, TaskState state) {
+  static void Move(WritingSql& sql, const std::string& key, TaskState state) {
     TaskRecord task = FindTask(sql, key).value();
     task.state = state;
     UpdateTask(sql, task);
@@ -83,14 +84,14 @@ TEST_F(CatalogTest, ATaskIsAfterReopeningWhatItWasBefore) {
   task.progress = {.step = 3, .total = 9, .values = {{"loss", 0.5}}, .note = "resized"};
   task.pairs = 32;
   task.start_time = kNow;
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     InsertTask(sql, Task("key"));
     UpdateTask(sql, task);
     SetOutputs(sql, "key", {{"model", "blob"}});
     SetPairs(sql, "key", {{1, "image", "mask", "{}", ""}});
   });
   Reopen();
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     const TaskRecord found = FindTask(sql, "key").value();
     EXPECT_EQ(found.spec.kind, "fit");
     EXPECT_EQ(found.spec.settings, task.spec.settings);
@@ -118,7 +119,7 @@ TEST_F(CatalogTest, ATaskIsAfterReopeningWhatItWasBefore) {
 }
 
 TEST_F(CatalogTest, AJobIsAfterReopeningWhatItWasBefore) {
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     JobRecord job = Job("a");
     job.request_id = "request";
     InsertJob(sql, job, {{"stem", "image", 5}});
@@ -129,7 +130,7 @@ TEST_F(CatalogTest, AJobIsAfterReopeningWhatItWasBefore) {
     AddEvent(sql, "a", kNow);
   });
   Reopen();
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     const JobRecord job = FindJobByRequest(sql, "request").value();
     EXPECT_EQ(job.id, "a");
     EXPECT_EQ(job.state, JobState::kFailed);
@@ -144,21 +145,22 @@ TEST_F(CatalogTest, AJobIsAfterReopeningWhatItWasBefore) {
 }
 
 TEST_F(CatalogTest, AFailedTransactionLeavesNothing) {
-  EXPECT_TRUE(absl::IsAborted(catalog_->Transact([&](Sql& sql) {
+  EXPECT_TRUE(absl::IsAborted(catalog_->Transact([&](WritingSql& sql) {
     InsertTask(sql, Task("key"));
     return absl::AbortedError("no");
   })));
-  EXPECT_TRUE(absl::IsInternal(catalog_->Transact([&](Sql& sql) {
+  EXPECT_TRUE(absl::IsInternal(catalog_->Transact([&](WritingSql& sql) {
     InsertTask(sql, Task("key"));
-    sql << "INSERT INTO no_such_table VALUES (1)";
+    Sql& connection = sql;
+    connection << "INSERT INTO no_such_table VALUES (1)";
     return absl::OkStatus();
   })));
-  Do([&](Sql& sql) { EXPECT_FALSE(FindTask(sql, "key").has_value()); });
+  Do([&](WritingSql& sql) { EXPECT_FALSE(FindTask(sql, "key").has_value()); });
 }
 
 TEST_F(CatalogTest, AReaderWaitsForNoWriterAndSeesWhatWasCommitted) {
-  Do([](Sql& sql) { InsertTask(sql, Task("committed")); });
-  Do([&](Sql& sql) {
+  Do([](WritingSql& sql) { InsertTask(sql, Task("committed")); });
+  Do([&](WritingSql& sql) {
     InsertTask(sql, Task("not yet"));
     ASSERT_EQ(catalog_->Read([](Sql& reader) {
       EXPECT_TRUE(FindTask(reader, "committed").has_value());
@@ -170,13 +172,18 @@ TEST_F(CatalogTest, AReaderWaitsForNoWriterAndSeesWhatWasCommitted) {
 }
 
 TEST_F(CatalogTest, AReaderCannotWrite) {
+  // What changes a table asks for a connection that a reader is never given...
+  static_assert(!std::is_invocable_v<decltype(InsertTask), Sql&, const TaskRecord&>);
+  static_assert(!std::is_invocable_v<decltype(InsertTask), const Sql&, const TaskRecord&>);
+  // ...and the connection itself refuses.
   EXPECT_FALSE(catalog_
                    ->Read([](Sql& sql) {
-                     InsertTask(sql, Task("key"));
+                     WritingSql forged(sql);
+                     InsertTask(forged, Task("key"));
                      return absl::OkStatus();
                    })
                    .ok());
-  Do([](Sql& sql) { EXPECT_FALSE(FindTask(sql, "key").has_value()); });
+  Do([](WritingSql& sql) { EXPECT_FALSE(FindTask(sql, "key").has_value()); });
 }
 
 TEST_F(CatalogTest, AReaderThatWasRefusedServesTheNext) {
@@ -186,7 +193,7 @@ TEST_F(CatalogTest, AReaderThatWasRefusedServesTheNext) {
 }
 
 TEST_F(CatalogTest, TheQueuedTaskOfTheLeastRankComesFirst) {
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     const auto insert = [&](const char* key, const TaskRank& rank) {
       TaskRecord task = Task(key);
       task.rank = rank;
@@ -198,7 +205,7 @@ TEST_F(CatalogTest, TheQueuedTaskOfTheLeastRankComesFirst) {
     insert("d", {.turn = 1, .stage = 3, .ordinal = 0});
   });
   std::vector<std::string> order;
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     while (const auto task = NextQueuedTask(sql, {}, [](const TaskRecord&) { return true; })) {
       order.push_back(task->key);
       Move(sql, task->key, TaskState::kRunning);
@@ -237,7 +244,7 @@ TEST_F(CatalogTest, NothingThatAWorkerWaitsForScansATable) {
 }
 
 TEST_F(CatalogTest, ATaskThatAnotherJobWantsIsNotUnwanted) {
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     JobRecord first = Job("first"), second = Job("second");
     InsertJob(sql, first, {});
     InsertJob(sql, second, {});
@@ -264,7 +271,7 @@ TEST_F(CatalogTest, ATaskThatAnotherJobWantsIsNotUnwanted) {
 }
 
 TEST_F(CatalogTest, WhateverIsStoredAsABlobIsReferredTo) {
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     DatasetRecord dataset;
     dataset.id = "set";
     dataset.digest = "manifest";
@@ -297,7 +304,7 @@ TEST_F(CatalogTest, WhateverIsStoredAsABlobIsReferredTo) {
 }
 
 TEST_F(CatalogTest, AStageIsCountedAsItsTasksMove) {
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     JobRecord job = Job("a");
     InsertJob(sql, job, {});
     InsertJobStage(sql, "a", "generate", 3, 4);
@@ -348,7 +355,7 @@ TEST_F(CatalogTest, AStageIsCountedAsItsTasksMove) {
 }
 
 TEST_F(CatalogTest, AReusedTaskBringsItsPairsAndNeitherTimesNorRetries) {
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     JobRecord job = Job("a");
     InsertJob(sql, job, {});
     InsertJobStage(sql, "a", "generate", 3, 1);
@@ -371,7 +378,7 @@ TEST_F(CatalogTest, AReusedTaskBringsItsPairsAndNeitherTimesNorRetries) {
 }
 
 TEST_F(CatalogTest, JobsAndTasksAreCountedByState) {
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     for (const char* id : {"a", "b", "c"}) {
       JobRecord job = Job(id);
       InsertJob(sql, job, {});
@@ -398,7 +405,7 @@ TEST_F(CatalogTest, ADamagedFileIsNamedWithTheRemedy) {
 }
 
 TEST_F(CatalogTest, APageOfRubbishInAGoodFileIsFoundAtTheStart) {
-  Do([&](Sql& sql) {
+  Do([&](WritingSql& sql) {
     for (int i = 0; i < 500; ++i) InsertTask(sql, Task("key" + std::to_string(i)));
   });
   catalog_.reset();
@@ -432,7 +439,7 @@ TEST_F(CatalogTest, AFullDiskIsSaidAndOvercome) {
     sql << "PRAGMA page_count", soci::into(pages);
     sql << "PRAGMA max_page_count=" << pages;
   });
-  const auto insert_many = [](Sql& sql) {
+  const auto insert_many = [](WritingSql& sql) {
     for (int i = 0; i < 1000; ++i) InsertTask(sql, Task("key" + std::to_string(i)));
     return absl::OkStatus();
   };
@@ -447,7 +454,7 @@ TEST_F(CatalogTest, AFullDiskIsSaidAndOvercome) {
 }
 
 TEST_F(CatalogTest, AModelMadeAgainHasItsNewWeights) {
-  Do([](Sql& sql) {
+  Do([](WritingSql& sql) {
     InsertTask(sql, Task("key"));
     ModelRecord model;
     model.id = "model";

@@ -24,7 +24,8 @@ class OldCatalogTest : public testing::Test {
  protected:
   void MakeOld(int version, const std::vector<std::string>& statements) {
     Sql sql("sqlite3", "db=\"" + file_.string() + "\"");
-    ASSERT_EQ(Migrate(sql, version), absl::OkStatus());
+    WritingSql writing(sql);
+    ASSERT_EQ(Migrate(writing, version), absl::OkStatus());
     for (const std::string& statement : statements) sql << statement;
   }
   static std::string JobRow(const std::string& id, int sequence, const std::string& state) {
