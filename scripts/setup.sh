@@ -11,6 +11,7 @@ packages=(
   libopencv-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev libgtest-dev libgmock-dev libsoci-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev libyaml-cpp-dev libutf8proc-dev
   libspdlog-dev libssl-dev zlib1g-dev libcurl4-openssl-dev
   chromium  # opens the reports in tests/e2e
+  faketime  # sets the clock in tests/e2e/campaign.py
 )
 missing=()
 for package in "${packages[@]}"; do

@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "common/channel.h"
 #include "common/listen_address.h"
+#include "common/steady_now.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
@@ -36,6 +37,7 @@ constexpr size_t kMemoryQuotaBytes = 512 << 20;
 constexpr absl::Duration kMaintenanceInterval = absl::Seconds(1);
 constexpr absl::Duration kGarbageInterval = absl::Minutes(5);
 constexpr absl::Duration kShutdownPatience = absl::Seconds(3);
+constexpr absl::Duration kClockStep = absl::Seconds(1);  // worth telling
 
 void LogError(const char* what, const absl::Status& status) {
   if (!status.ok()) spdlog::error("{}: {}", what, std::string(status.message()));
@@ -94,7 +96,7 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
   if (!catalog.ok()) return catalog.status();
   std::unique_ptr<Coordinator> coordinator(
       new Coordinator(options, *std::move(state), *std::move(catalog), *std::move(blobs)));
-  absl::Status status = coordinator->workflow_.Recover(absl::Now());
+  absl::Status status = coordinator->workflow_.Recover(SteadyNow());
   if (status.ok()) status = coordinator->Serve();
   if (!status.ok()) return status;
   coordinator->maintenance_ = std::thread([raw = coordinator.get()] { raw->RunMaintenance(); });
@@ -173,10 +175,10 @@ void Coordinator::Drain(absl::Duration patience) {
   const auto ended = std::make_shared<WakeFlag>();
   const auto listening = workflow_.changes().OnTaskEnded([ended] { ended->Set(); });
   workflow_.Drain();
-  const absl::Time deadline = absl::Now() + patience;
-  while (absl::Now() < deadline) {
+  const absl::Time deadline = SteadyNow() + patience;
+  while (SteadyNow() < deadline) {
     if (workflow_.Idle()) return;
-    ended->Wait(deadline - absl::Now());
+    ended->Wait(deadline - SteadyNow());
   }
 }
 
@@ -194,8 +196,19 @@ void Coordinator::Shutdown() {
   server_->Wait();
 }
 
+void Coordinator::LookAtClock() {
+  const absl::Duration step = ClockStep();
+  if (absl::AbsDuration(step - clock_step_) < kClockStep) return;
+  clock_step_ = step;
+  spdlog::warn(
+      "the machine's clock was set by {}: leases and the times shown go on by what it was before; "
+      "restart the coordinator to take the new time over",
+      absl::FormatDuration(absl::Trunc(step, absl::Seconds(1))));
+}
+
 void Coordinator::Maintain(absl::Time now) {
   LookAtDisk();
+  LookAtClock();
   calls_.Tick(now);
   // First those who have gone, so that jobs which lose their lease are told who is left.
   if (workers_.DropSilent(now, options_.lease.duration) > 0) {
@@ -218,7 +231,9 @@ void Coordinator::Maintain(absl::Time now) {
 
 absl::StatusOr<BlobStore::Garbage> Coordinator::CollectGarbage(absl::Duration grace,
                                                                absl::Time now) {
-  absl::StatusOr<BlobStore::Garbage> garbage = workflow_.CollectGarbage(now - grace, now);
+  // Files have the machine's time. Where that was set back, those of since then are young.
+  const absl::Time cutoff = now - grace + std::min(ClockStep(), absl::ZeroDuration());
+  absl::StatusOr<BlobStore::Garbage> garbage = workflow_.CollectGarbage(cutoff, now);
   if (!garbage.ok()) return garbage;
   if (garbage->removed > 0 || !collected_.exchange(true)) {
     spdlog::info("blobs: {} there, {} removed ({} bytes), {} orphans within their grace time",
@@ -231,9 +246,9 @@ absl::StatusOr<BlobStore::Garbage> Coordinator::CollectGarbage(absl::Duration gr
 void Coordinator::RunMaintenance() {
   const absl::Duration interval =
       std::min(kGarbageInterval, options_.blob_grace + absl::Seconds(1));
-  absl::Time next_collection = absl::Now();
+  absl::Time next_collection = SteadyNow();
   for (;;) {
-    const absl::Time now = absl::Now();
+    const absl::Time now = SteadyNow();
     Maintain(now);
     if (now >= next_collection) {
       LogError("collecting garbage", CollectGarbage(options_.blob_grace, now).status());

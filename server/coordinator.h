@@ -73,6 +73,7 @@ class Coordinator {
   absl::Status Serve();
   void RunMaintenance();
   void LookAtDisk();
+  void LookAtClock();
   void ShowHealth();
 
   const CoordinatorOptions options_;
@@ -91,6 +92,7 @@ class Coordinator {
   absl::Mutex stop_mutex_;
   bool stop_ ABSL_GUARDED_BY(stop_mutex_) = false;
   std::atomic<bool> collected_ = false;  // at least once
+  absl::Duration clock_step_;            // that the log tells of
   std::thread maintenance_;
 };
 

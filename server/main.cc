@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/command_line.h"
 #include "common/logging.h"
 #include "common/metrics_server.h"
 #include "common/process.h"
+#include "common/steady_now.h"
 #include "server/coordinator.h"
 #include "server/state_commands.h"
 #include "server/worker_supervisor.h"
@@ -79,7 +79,7 @@ absl::Status Run(const Flags& flags) {
   std::printf("listening on %s\n", (*coordinator)->address().c_str());
   std::fflush(stdout);
   do {
-    supervisor.Tick(absl::Now());
+    supervisor.Tick(SteadyNow());
   } while (!StopSignal::WaitFor(kTick));
 
   spdlog::info("closing: workers hand back");

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "common/steady_now.h"
 #include "spdlog/spdlog.h"
 
 namespace alignflow {
@@ -48,9 +49,9 @@ void WorkerSupervisor::Stop(absl::Duration grace) {
   for (Slot& slot : slots_) {
     if (slot.child) slot.child->RequestStop();
   }
-  const absl::Time deadline = absl::Now() + grace;
+  const absl::Time deadline = SteadyNow() + grace;
   for (Slot& slot : slots_) {
-    if (slot.child) slot.child->WaitOrKill(deadline - absl::Now());
+    if (slot.child) slot.child->WaitOrKill(deadline - SteadyNow());
     slot.child.reset();
   }
 }

@@ -12,7 +12,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "common/steady_now.h"
 #include "server/blobs/blob_stream.h"
 
 namespace alignflow {
@@ -164,7 +164,7 @@ OwnersCall::OwnersCall(BlobOwners& owners, std::optional<BlobOwner> owner)
 }
 
 OwnersCall::~OwnersCall() {
-  if (owner_) owners_.EndCall(*owner_, absl::Now());
+  if (owner_) owners_.EndCall(*owner_, SteadyNow());
 }
 
 }  // namespace alignflow

@@ -9,8 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/status_conversion.h"
+#include "common/steady_now.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/calls/calls.h"
@@ -85,7 +85,7 @@ class CallOf : public Reactor, public LastingCall {
   // It is the client's turn, or no longer.
   void StartWaitingForClient() {
     too_silent_ = false;
-    silent_since_ = absl::ToUnixNanos(absl::Now());
+    silent_since_ = absl::ToUnixNanos(SteadyNow());
   }
   void StopWaitingForClient() { silent_since_ = 0; }
   bool too_silent() const { return too_silent_; }

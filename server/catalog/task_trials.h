@@ -16,6 +16,8 @@ namespace alignflow {
 // None have no row.
 TaskTrials TrialsOfTask(Sql& sql, const std::string& task_key);
 void SetTrials(WritingSql& sql, const std::string& task_key, const TaskTrials& trials);
+// No task waits for longer than until then: for those written when the machine's clock was ahead.
+void ShortenWaits(WritingSql& sql, absl::Time latest);
 void DeleteTrials(WritingSql& sql, const std::string& task_key);
 // Queued tasks whose time to wait has ended within (after, until].
 std::vector<std::string> TasksDue(Sql& sql, absl::Time after, absl::Time until);

@@ -10,6 +10,14 @@ namespace {
 
 int Shards(int64_t pairs) { return static_cast<int>((pairs + kShardPairs - 1) / kShardPairs); }
 
+// At most `limit` of 0 to count - 1, in order, as far from each other as they can be.
+std::vector<int> Spread(int count, int limit) {
+  const int taken = std::min(count, limit);
+  std::vector<int> spread(taken);
+  for (int i = 0; i < taken; ++i) spread[i] = static_cast<int>(int64_t{i} * count / taken);
+  return spread;
+}
+
 }  // namespace
 
 std::string PicturesOf(const JobShape& shape) { return shape.cuts_views ? "view" : "whole"; }
@@ -46,6 +54,9 @@ JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
   shape.shards = Shards(pairs);
   shape.compared_pairs = static_cast<int>(std::min(number("figures.samples", pairs), pairs));
   shape.compared_shards = Shards(shape.compared_pairs);
+  if (shape.evaluation_runs > 0) {
+    shape.evaluated_shards = Spread(shape.shards, kMostEvaluatedShards);
+  }
   return shape;
 }
 

@@ -26,7 +26,13 @@ struct JobShape {
   int shards = 0;                      // of all pairs
   int compared_pairs = 0;              // pairs that the figures look at
   int compared_shards = 0;             // the shards that hold them
+  // The shards whose pairs segmentation models are trained on: all, or of a large job these, spread
+  // evenly. A training takes no more pairs than it has steps for, however many there are.
+  std::vector<int> evaluated_shards;
 };
+
+// Shards of pairs that one segmentation model is trained on, at most: 10,240 pairs.
+inline constexpr int kMostEvaluatedShards = 320;
 
 // What the tasks of a job work on, as tasks are told: "view" or "whole".
 std::string PicturesOf(const JobShape& shape);

@@ -217,11 +217,15 @@ std::vector<TaskSpec> EvaluateTasks(const PlanInput& job, const JobShape& shape,
     TaskSpec task = SourceTask(job, shape, "evaluate", pictures, outputs);
     task.inputs["target"] = outputs.Get(PreparedPlace(shape, true, pictures), "packed");
     std::vector<TaskSpec> baselines = ByRun(task, shape);
-    outputs.GetAll("generate", shape.shards, "pairs", "pairs", task);
+    int place = 0;
+    for (const int shard : shape.evaluated_shards) {
+      task.inputs[absl::StrFormat("pairs/%06d", place++)] =
+          outputs.Get({"generate", shard}, "pairs");
+    }
     std::ranges::copy(ByRun(task, shape), std::back_inserter(tasks));
     for (int run = 0; run < shape.evaluation_runs; ++run) {
-      const int place = static_cast<int>(i) * shape.evaluation_runs + run;
-      baselines[run].inputs["segmenter"] = outputs.Get({"baseline", place}, "segmenter");
+      const int ordinal = static_cast<int>(i) * shape.evaluation_runs + run;
+      baselines[run].inputs["segmenter"] = outputs.Get({"baseline", ordinal}, "segmenter");
       baselines[run].settings.erase("evaluate.synthetic_share");
       tasks.push_back(std::move(baselines[run]));
     }
@@ -322,6 +326,16 @@ std::vector<StagePart> Prerequisites(const PlanInput& job, std::string_view stag
 
 std::vector<StagePart> InputsOf(const PlanInput& job, const StagePart& part) {
   std::vector<StagePart> inputs = Prerequisites(job, part.stage);
+  if (part.stage == "evaluate") {
+    const JobShape shape = ShapeOfJob(job);
+    if (std::ssize(shape.evaluated_shards) < shape.shards) {
+      std::erase_if(inputs, [](const StagePart& input) { return input.stage == "generate"; });
+      for (const int shard : shape.evaluated_shards) {
+        inputs.push_back({.stage = "generate", .first = shard, .count = 1});
+      }
+    }
+    return inputs;
+  }
   if (part.stage != "generate" && part.stage != "compare") return inputs;
   for (StagePart& input : inputs) {
     if (input.stage != "masks") continue;

@@ -1,9 +1,9 @@
 #include "server/services/blob_owner.h"
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/digest.h"
 #include "common/resource_name.h"
+#include "common/steady_now.h"
 #include "server/workflow/random_id.h"
 
 namespace alignflow {
@@ -21,7 +21,7 @@ absl::StatusOr<std::optional<BlobOwner>> ParseOwner(ServiceContext& context,
     const std::string& key = owner.lease().task_key();
     if (!IsSha256Hex(key)) return absl::InvalidArgumentError("owner.lease.task_key: is no digest");
     const BlobOwner lease = BlobOwner::Lease(key, owner.lease().attempt());
-    const absl::Time now = absl::Now();
+    const absl::Time now = SteadyNow();
     const absl::StatusOr<bool> lives = context.workflow.OwnerLives(lease, now, now);
     if (!lives.ok()) return lives.status();
     if (*lives) return lease;

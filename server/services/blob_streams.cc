@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/channel.h"
 #include "common/digest.h"
+#include "common/steady_now.h"
 #include "server/calls/reactors.h"
 #include "server/services/blob_owner.h"
 
@@ -59,7 +59,7 @@ class WriteCall final : public TakingCall<v1::WriteBlobRequest> {
     if (!owner.ok()) return owner.status();
     owners_call_.emplace(context_.blobs.owners(), *owner);
     if (owner->has_value()) {
-      status = context_.blobs.owners().Pin(**owner, {digest.sha256()}, absl::Now());
+      status = context_.blobs.owners().Pin(**owner, {digest.sha256()}, SteadyNow());
       if (!status.ok()) return status;
     }
     absl::StatusOr<std::unique_ptr<BlobWriter>> writer =

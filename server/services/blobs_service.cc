@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "common/status_conversion.h"
+#include "common/steady_now.h"
 #include "server/services/blob_owner.h"
 
 namespace alignflow {
@@ -29,7 +29,7 @@ grpc::Status BlobsService::FindMissing(grpc::ServerContext*, const v1::FindMissi
   if (!owner.ok()) return ToGrpcStatus(owner.status());
   if (owner->has_value()) {
     // Before looking, so that what is found stays.
-    absl::Status status = context_.blobs.owners().Pin(**owner, asked, absl::Now());
+    absl::Status status = context_.blobs.owners().Pin(**owner, asked, SteadyNow());
     if (!status.ok()) return ToGrpcStatus(status);
   }
   for (const v1::Digest& digest : request->blobs()) {

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/status_conversion.h"
+#include "common/steady_now.h"
 #include "server/catalog/datasets.h"
 #include "server/services/blob_owner.h"
 #include "server/services/dataset_check.h"
@@ -36,12 +36,12 @@ absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
       CheckDatasetManifest(request, context.blobs, [&call] { return call.IsCancelled(); });
   if (!checked.ok()) return checked.status();
   absl::StatusOr<std::string> digest =
-      context.blobs.Put(checked->manifest, creating.owner(), absl::Now());
+      context.blobs.Put(checked->manifest, creating.owner(), SteadyNow());
   if (!digest.ok()) return digest.status();
   DatasetRecord record = checked->record;
   record.id = request.dataset_id();
   record.digest = *digest;
-  record.create_time = absl::Now();
+  record.create_time = SteadyNow();
   absl::StatusOr<DatasetRecord> registered =
       context.workflow.RegisterDataset(std::move(record), checked->items);
   if (!registered.ok()) return registered.status();

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/status_conversion.h"
+#include "common/steady_now.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -98,7 +98,7 @@ grpc::Status FleetService::ListWorkers(grpc::ServerContext*, const v1::ListWorke
   const int size =
       request->page_size() == 0 ? kDefaultPage : std::min(request->page_size(), kLargestPage);
   const std::map<std::string, Work> work = WorkOf(context_.workflow.live());
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   const std::vector<WorkerRecord> page = context_.workers.List(request->page_token(), size);
   for (const WorkerRecord& worker : page) *response->add_workers() = WorkerProto(worker, work, now);
   if (static_cast<int>(page.size()) == size) response->set_next_page_token(page.back().id);
@@ -112,7 +112,7 @@ grpc::Status FleetService::SetWorkerMode(grpc::ServerContext*,
   if (!id.ok()) return ToGrpcStatus(id.status());
   const absl::StatusOr<WorkerMode> mode = ModeOf(request->mode());
   if (!mode.ok()) return ToGrpcStatus(mode.status());
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   absl::Status status = context_.workflow.SetWorkerMode(*id, *mode, now);
   if (!status.ok()) return ToGrpcStatus(status);
   const std::map<std::string, Work> work = WorkOf(context_.workflow.live());

@@ -9,12 +9,12 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/data/label_table.h"
 #include "common/digest.h"
 #include "common/settings/pair_mix.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
+#include "common/steady_now.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "server/catalog/datasets.h"
@@ -222,7 +222,7 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
   status = CheckReferenceCount(distinct.spec.references_size(), record.settings);
   if (status.ok()) status = CheckJobData(context, distinct.spec, record);
   if (!status.ok()) return status;
-  absl::StatusOr<std::string> digest = context.blobs.Put(*manifest, owner, absl::Now());
+  absl::StatusOr<std::string> digest = context.blobs.Put(*manifest, owner, SteadyNow());
   if (!digest.ok()) return digest.status();
   record.references_digest = *digest;
   for (const v1::ReferenceImage& reference : spec.references()) {

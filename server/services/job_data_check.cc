@@ -205,6 +205,12 @@ class DataCheck {
       if (!status.ok()) return status;
     }
     if (evaluates()) WarnOfEvidence(known);
+    const int64_t trained_on = std::ssize(shape_.evaluated_shards) * kShardPairs;
+    if (evaluates() && trained_on < job_.pairs) {
+      job_.warnings.push_back(absl::StrCat("segmentation models are trained on ", trained_on,
+                                           " of the ", job_.pairs,
+                                           " pairs, spread evenly over them"));
+    }
     return absl::OkStatus();
   }
 

@@ -9,7 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "common/steady_now.h"
 #include "server/catalog/job_details.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/result_states.h"
@@ -168,7 +168,7 @@ Surroundings SurroundingsOf(const ServiceContext& context) {
   for (const std::string& job : context.workflow.live().JobsAtWork()) {
     names.push_back(absl::StrCat("jobs/", job));
   }
-  std::shared_ptr<const Fleet> fleet = context.workers.FleetAt(absl::Now());
+  std::shared_ptr<const Fleet> fleet = context.workers.FleetAt(SteadyNow());
   std::string reason = WaitingReason(static_cast<int>(fleet->size()), names);
   return {.live = context.workflow.live(),
           .queue_moves = queue_moves,

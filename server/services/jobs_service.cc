@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/status_conversion.h"
+#include "common/steady_now.h"
 #include "server/catalog/job_details.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/tasks.h"
@@ -163,7 +163,7 @@ grpc::Status JobsService::CreateJob(grpc::ServerContext* call, const v1::CreateJ
       CheckJob(*request, context_, creating.owner(), [call] { return call->IsCancelled(); });
   if (!job.ok()) return ToGrpcStatus(job.status());
   absl::StatusOr<std::string> id = context_.workflow.CreateJob(
-      std::move(job->record), std::move(job->details), job->references, absl::Now());
+      std::move(job->record), std::move(job->details), job->references, SteadyNow());
   if (!id.ok()) return ToGrpcStatus(id.status());
   creating.Succeed();
   return ToGrpcStatus(Fetch(*id, *response));
@@ -214,7 +214,7 @@ grpc::Status JobsService::CancelJob(grpc::ServerContext*, const v1::CancelJobReq
                                     v1::Job* response) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
-  absl::Status status = context_.workflow.CancelJob(*id, absl::Now());
+  absl::Status status = context_.workflow.CancelJob(*id, SteadyNow());
   if (!status.ok()) return ToGrpcStatus(status);
   return ToGrpcStatus(Fetch(*id, *response));
 }
@@ -223,7 +223,7 @@ grpc::Status JobsService::RerunJob(grpc::ServerContext*, const v1::RerunJobReque
                                    v1::Job* response) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
   if (id.ok())
-    id = context_.workflow.RerunJob(*id, request->stage(), request->request_id(), absl::Now());
+    id = context_.workflow.RerunJob(*id, request->stage(), request->request_id(), SteadyNow());
   if (!id.ok()) return ToGrpcStatus(id.status());
   return ToGrpcStatus(Fetch(*id, *response));
 }
@@ -239,7 +239,7 @@ grpc::Status JobsService::DistrustResults(grpc::ServerContext*,
         absl::InvalidArgumentError("stage, reason: give both, the reason in at most 300 bytes"));
   }
   const auto found = context_.workflow.DistrustResults(*id, request->stage(), request->reason(),
-                                                       request->validate_only(), absl::Now());
+                                                       request->validate_only(), SteadyNow());
   if (!found.ok()) return ToGrpcStatus(found.status());
   response->mutable_results()->insert(found->results.begin(), found->results.end());
   for (const std::string& job : found->jobs) response->add_jobs(absl::StrCat("jobs/", job));
@@ -253,7 +253,7 @@ grpc::Status JobsService::DeleteJob(grpc::ServerContext*, const v1::DeleteJobReq
                                     google::protobuf::Empty*) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(context_.workflow.DeleteJob(*id, absl::Now()));
+  return ToGrpcStatus(context_.workflow.DeleteJob(*id, SteadyNow()));
 }
 
 grpc::Status JobsService::GetReport(grpc::ServerContext*, const v1::GetReportRequest* request,

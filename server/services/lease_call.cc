@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/time/clock.h"
+#include "common/steady_now.h"
 #include "server/calls/reactors.h"
 #include "server/scheduler/placement.h"
 
@@ -40,7 +40,7 @@ class LeaseCall final : public CallOf<grpc::ServerUnaryReactor> {
       : CallOf(context.calls, CallKind::kLease, call),
         context_(context),
         worker_(request.worker_id()),
-        until_(absl::Now() +
+        until_(SteadyNow() +
                std::clamp(ToDuration(request.wait()), absl::ZeroDuration(), kLongestWait)),
         ticket_(context.workers.NextTicket(worker_)),
         response_(response) {}
@@ -59,7 +59,7 @@ class LeaseCall final : public CallOf<grpc::ServerUnaryReactor> {
   void Step() override {
     if (ended()) return;
     if (gone()) return End(absl::CancelledError("the worker has gone"));
-    const absl::Time now = absl::Now();
+    const absl::Time now = SteadyNow();
     absl::Status known = TouchWorker(context_.workers, worker_);
     if (!known.ok()) return End(known);
     if (context_.workflow.draining()) {
@@ -86,7 +86,7 @@ class LeaseCall final : public CallOf<grpc::ServerUnaryReactor> {
     *task_waits_ = false;
     queued_ = context_.workflow.changes().OnTaskQueued(
         [&workers = context_.workers, worker = worker_](const TaskSpec& task) {
-          return workers.CanDo(worker, task, absl::Now());
+          return workers.CanDo(worker, task, SteadyNow());
         },
         [wake = Waker(), task_waits = task_waits_] {
           *task_waits = true;
@@ -111,7 +111,7 @@ class LeaseCall final : public CallOf<grpc::ServerUnaryReactor> {
 }  // namespace
 
 absl::Status TouchWorker(WorkerRegistry& workers, const std::string& worker) {
-  if (workers.Touch(worker, absl::Now())) return absl::OkStatus();
+  if (workers.Touch(worker, SteadyNow())) return absl::OkStatus();
   return absl::UnauthenticatedError("unknown worker: register again");
 }
 

@@ -4,8 +4,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
-#include "absl/time/clock.h"
 #include "common/status_conversion.h"
+#include "common/steady_now.h"
 #include "spdlog/spdlog.h"
 
 namespace alignflow {
@@ -25,7 +25,7 @@ class RpcTimer : public Interceptor {
   void Intercept(InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
       const absl::Status status = FromGrpcStatus(methods->GetSendStatus());
-      metrics_.ObserveRpc(method_, absl::StatusCodeToString(status.code()), absl::Now() - start_);
+      metrics_.ObserveRpc(method_, absl::StatusCodeToString(status.code()), SteadyNow() - start_);
       // These are ours to look after, whatever the client makes of them. Their messages name blobs
       // and errors of the system, and nothing of a user's.
       if (absl::IsInternal(status) || absl::IsDataLoss(status) || absl::IsUnknown(status)) {
@@ -38,7 +38,7 @@ class RpcTimer : public Interceptor {
  private:
   ServerMetrics& metrics_;
   const std::string method_;
-  const absl::Time start_ = absl::Now();
+  const absl::Time start_ = SteadyNow();
 };
 
 class RpcTimerFactory : public ServerInterceptorFactoryInterface {

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
+#include "common/steady_now.h"
 #include "server/scheduler/placement.h"
 #include "server/services/requests.h"
 #include "spdlog/spdlog.h"
@@ -77,7 +77,7 @@ grpc::Status WorkersService::Register(grpc::ServerContext*, const v1::RegisterRe
   const absl::StatusOr<WorkerMode> mode = context_.workflow.ModeOf(id);
   if (!mode.ok()) return ToGrpcStatus(mode.status());
   const absl::StatusOr<std::string> added = context_.workers.Add(
-      id, Start(request->display_name(), kMaxNoteBytes), AbilitiesOf(*request), *mode, absl::Now());
+      id, Start(request->display_name(), kMaxNoteBytes), AbilitiesOf(*request), *mode, SteadyNow());
   if (!added.ok()) return ToGrpcStatus(added.status());
   response->set_worker_id(*added);
   const int64_t nanos = absl::ToInt64Nanoseconds(context_.heartbeat_interval);
@@ -99,7 +99,7 @@ grpc::Status WorkersService::Heartbeat(grpc::ServerContext*, const v1::Heartbeat
                                    .attempt = request->attempt(),
                                    .progress = ToProgress(request->progress()),
                                    .checkpoint = request->checkpoint_sha256()},
-                                  absl::Now());
+                                  SteadyNow());
   if (!cancel.ok()) return ToGrpcStatus(cancel.status());
   response->set_cancel(*cancel);
   return grpc::Status::OK;
@@ -116,7 +116,7 @@ grpc::Status WorkersService::Report(grpc::ServerContext*, const v1::ReportReques
     case v1::ReportRequest::kSuccess: {
       const auto& outputs = request->success().outputs();
       status =
-          context_.workflow.ReportSuccess(lease, {outputs.begin(), outputs.end()}, absl::Now());
+          context_.workflow.ReportSuccess(lease, {outputs.begin(), outputs.end()}, SteadyNow());
       break;
     }
     case v1::ReportRequest::kFailure:
@@ -126,11 +126,11 @@ grpc::Status WorkersService::Report(grpc::ServerContext*, const v1::ReportReques
            .permanent = request->failure().permanent(),
            .unsuited = request->failure().unsuited(),
            .out_of_memory = request->failure().out_of_memory()},
-          absl::Now());
+          SteadyNow());
       break;
     case v1::ReportRequest::kHandedBack:
       status = context_.workflow.ReportHandedBack(lease, request->handed_back().checkpoint_sha256(),
-                                                  absl::Now());
+                                                  SteadyNow());
       break;
     case v1::ReportRequest::OUTCOME_NOT_SET:
       status = absl::InvalidArgumentError("outcome: give success, failure or handed_back");

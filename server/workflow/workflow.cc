@@ -82,6 +82,7 @@ absl::Status Workflow::Apply(absl::Time now, const std::function<absl::Status(Ch
 
 absl::Status Workflow::Recover(absl::Time now) {
   return Apply(now, [&](Change& change) {
+    ShortenWaits(change.sql, now + policy_.backoff.maximum);
     for (TaskRecord& task : TasksInState(change.sql, TaskState::kRunning)) {
       ReopenLease(policy_, now, task);
       change.Save(task);

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""A kill campaign: jobs of every kind while coordinator and workers are killed, the network is cut, the disk is full and a worker
-lies, at random moments; then what must hold whatever happened.
+"""A kill campaign: jobs of every kind while coordinator and workers are killed, the network is cut, the disk is full, the clock
+is set, stored bytes change and a worker lies, at random moments; then what must hold whatever happened.
 
   tests/e2e/campaign.py OUT --kills 500 --seed 1
 
 Rounds of the same jobs on new state folders until so many processes were killed. After each round:
   - every job that was accepted has succeeded, and the commands that watched it and pulled its pairs have ended by
-    themselves;
+    themselves; where stored bytes were changed a job may fail, and then succeeds once it is run again (`afctl job rerun`);
   - each pair is there exactly once, its bytes those of an undisturbed run;
-  - every stored blob's name is the SHA-256 of its bytes;
+  - every stored blob's name is the SHA-256 of its bytes, but of blobs that were changed and that nobody has read since, and
+    `alignflow-coordinator check` names no others;
   - a collection of garbage, after the first, finds nothing that is nobody's.
-Prints one line a round, and one with the sum. The clock is not stepped: that takes root.
+Prints one line a round, and one with the sum. The coordinator's clock is set by libfaketime, forwards and back by up to two
+hours.
 """
 
 import argparse
@@ -18,7 +20,9 @@ import collections
 import hashlib
 import pathlib
 import random
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -44,24 +48,36 @@ JOBS = {
 }
 SHORT = ("alignflow", "reinhard")
 WORKERS = ("one", "two")
+# How often a job may have to be run again: each time something else that was changed may be read.
+RERUNS = 8
 # Seconds that a round's jobs may take after the last fault, and in all.
 PATIENCE_S, LONGEST_ROUND_S = 400, 3600
 
 
 class Round:
     def __init__(self, folder, data, jobs):
-        self.folder, self.counts, self.kills = folder, collections.Counter(), 0
+        self.folder, self.counts, self.kills, self.changed = folder, collections.Counter(), 0, set()
+        folder.mkdir(parents=True)
+        self.clock = faults.SteppedClock(folder / "clock")
         # A full disk sends no signal; the limit by which it is played does.
-        self.service = processes.Service(folder, prefix=("env", "--ignore-signal=XFSZ"))
+        self.service = processes.Service(folder, prefix=("env", "--ignore-signal=XFSZ", *self.clock.prefix()))
         self.service.start_coordinator()
         self.proxy = faults.CutableProxy(self.service.address)
         for name in WORKERS:
             self.start_worker(name)
         self.names = {kind: inputs.start_job(self.service, data, JOBS[kind]) for kind in jobs}
-        self.pulls = {kind: self.service.start_afctl("pairs", "pull", name, folder / "pairs" / kind, name=f"pull {kind}")
-                      for kind, name in self.names.items()}
-        self.watches = {kind: self.service.start_afctl("job", "watch", name, name=f"watch {kind}")
-                        for kind, name in self.names.items()}
+        self.pulls, self.watches = {}, {}
+        for kind in jobs:
+            self.follow(kind, self.names[kind])
+
+    def follow(self, kind, name):
+        """Waits for the kind's job, which this is now, and pulls its pairs."""
+        self.names[kind] = name
+        self.pulls[kind] = self.service.start_afctl("pairs", "pull", name, self.pairs(kind), name=f"pull {kind}")
+        self.watches[kind] = self.service.start_afctl("job", "watch", name, name=f"watch {kind}")
+
+    def pairs(self, kind):
+        return self.folder / "pairs" / f"{kind} {self.names[kind].replace('/', ' ')}"
 
     def start_worker(self, name):
         self.service.workers[name] = processes.Worker(self.folder, self.proxy.address, name)
@@ -102,7 +118,16 @@ class Round:
         if answer == grpc.StatusCode.OK:
             raise AssertionError("garbage was accepted as a result")
 
-    FAULTS = ((kill_worker, 6), (kill_coordinator, 4), (kill_both, 1), (cut_network, 2), (fill_disk, 1), (lie, 1))
+    def set_clock(self, draw):
+        self.clock.step(draw.choice((-7200, -600, -5, 5, 600, 7200)))
+
+    def change_blob(self, draw):
+        blob = faults.flip_bit(self.service.state_dir(), draw)
+        if blob:
+            self.changed.add(blob)
+
+    FAULTS = ((kill_worker, 12), (kill_coordinator, 8), (kill_both, 2), (cut_network, 4), (fill_disk, 2), (lie, 2), (set_clock, 2),
+              (change_blob, 1))
 
     def ended(self):
         """Whether every command that waits for a job has ended."""
@@ -118,18 +143,40 @@ class Round:
             self.counts[fault.__name__.replace("_", " ")] += 1
             fault(self, draw)
 
+    def repair(self, kind, expected):
+        """Runs the kind's job again for as long as changed bytes keep it from its pairs."""
+        for _ in range(RERUNS):
+            ended = {waiting: waiting.wait(PATIENCE_S) for waiting in (self.watches[kind], self.pulls[kind])}
+            if not any(ended.values()):
+                break
+            logs = "\n".join(waiting.log_text()[-1000:] for waiting in ended)
+            assert self.changed, f"{kind}: {logs}"
+            for waiting in ended:
+                waiting.close()
+            self.counts["rerun"] += 1
+            self.follow(kind, self.service.afctl("job", "rerun", self.names[kind])["name"])
+        else:
+            raise AssertionError(f"{kind}: it has failed {RERUNS} times: {logs}")
+        job = self.service.afctl("job", "get", self.names[kind])
+        assert job["state"] == "JOB_STATE_SUCCEEDED", f"{kind}: {job['error']}"
+        found = inputs.check_pulled(self.pairs(kind))
+        assert found == expected[kind], f"{kind}: {sum(found[n] != expected[kind][n] for n in found)} files differ"
+
     def check(self, expected):
-        for kind, name in self.names.items():
-            for waiting in (self.watches[kind], self.pulls[kind]):
-                assert waiting.wait(PATIENCE_S) == 0, f"{kind}: {waiting.log_text()[-2000:]}"
-            job = self.service.afctl("job", "get", name)
-            assert job["state"] == "JOB_STATE_SUCCEEDED", f"{kind}: {job['error']}"
-            found = inputs.check_pulled(self.folder / "pairs" / kind)
-            assert found == expected[kind], f"{kind}: {sum(found[n] != expected[kind][n] for n in found)} files differ"
+        for kind in self.names:
+            self.repair(kind, expected)
         expect_no_orphans(self.service)
-        for blob in (self.service.state_dir() / "blobs").rglob("*"):
-            if blob.is_file() and len(blob.name) == 64:
-                assert hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name, f"blob {blob.name} is another"
+        stored = faults.stored_blobs(self.service.state_dir())
+        assert stored
+        damaged = {digest for digest, blob in stored.items() if hashlib.sha256(blob.read_bytes()).hexdigest() != digest}
+        assert damaged <= self.changed, f"blobs that nobody changed are others: {damaged - self.changed}"
+        assert self.named_as_damaged() <= damaged
+
+    def named_as_damaged(self):
+        done = subprocess.run([processes.BIN / "alignflow-coordinator", "check", "--state-dir", self.service.state_dir()],
+                              capture_output=True, text=True, timeout=300, check=False)
+        assert not re.search("^catalog: ", done.stdout, re.MULTILINE), done.stdout
+        return set(re.findall("^damaged: blob ([0-9a-f]{64})$", done.stdout, re.MULTILINE))
 
     def close(self):
         self.proxy.close()

@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import json
+import pathlib
 import resource
 import socket
 import subprocess
@@ -77,6 +78,56 @@ def fill_disk(process, bytes_left):
     """From now on the process can make no file longer than this, as on a full disk; None: the disk has space again."""
     limit = resource.RLIM_INFINITY if bytes_left is None else bytes_left
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+
+def stored_blobs(state):
+    """The files of a state folder's blobs, by digest."""
+    files = {file.parent.name + file.name: file for file in (state / "blobs").glob("??/*")}
+    return {digest: file for digest, file in files.items() if len(digest) == 64}
+
+
+def flip_bit(state, draw):
+    """Changes one bit of a stored blob, as a failing disk does. Returns the blob's digest, or None if none is there."""
+    found = sorted(stored_blobs(state).items())
+    if not found:
+        return None
+    digest, blob = draw.choice(found)
+    try:
+        blob.chmod(0o600)
+        with open(blob, "r+b") as file:
+            at = draw.randrange(max(1, blob.stat().st_size))
+            file.seek(at)
+            byte = file.read(1)
+            if byte:
+                file.seek(at)
+                file.write(bytes([byte[0] ^ 1 << draw.randrange(8)]))
+        blob.chmod(0o400)
+    except FileNotFoundError:  # removed meanwhile
+        return None
+    return digest
+
+
+class SteppedClock:
+    """The clock that a process sees which runs under `prefix`: the machine's, but for the steps that it is set by."""
+
+    LIBRARY = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+
+    def __init__(self, file):
+        self.file, self.offset = file, 0
+        self.step(0)
+
+    def step(self, seconds):
+        self.offset += seconds
+        new = self.file.with_suffix(".new")
+        new.write_text(f"{self.offset:+d}\n")
+        new.replace(self.file)
+
+    def prefix(self):
+        """Time that passes stays what it is, as do the times of files."""
+        if not self.LIBRARY.exists():
+            return ()
+        return (f"LD_PRELOAD={self.LIBRARY}", f"FAKETIME_TIMESTAMP_FILE={self.file}", "FAKETIME_NO_CACHE=1",
+                "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1")
 
 
 def lie(address, seconds):

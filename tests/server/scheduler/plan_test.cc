@@ -1,7 +1,10 @@
 #include "server/scheduler/plan.h"
 
+#include <set>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/scheduler/job_shape.h"
 #include "server/scheduler/task_rules.h"
 
 namespace alignflow {
@@ -454,6 +457,30 @@ TEST(PlanTest, APartNeedsTheMasksOfItsOwnShardsAlone) {
     EXPECT_EQ(input.first, 500);
     EXPECT_EQ(input.count, 8);
   }
+}
+
+TEST(PlanTest, AnEvaluationReadsABoundedNumberOfShardsSpreadOverAllOfALargeJob) {
+  const auto shards_of = [](int64_t pairs) {
+    const PlanInput job = WithTarget(Job(pairs, {{"evaluate.segmenter", "unet"}}));
+    const StagePart part{.stage = "evaluate", .first = 0, .count = 1};
+    std::map<TaskPlace, TaskOutputs> needed;
+    for (const TaskPlace& place : PlacesOf(InputsOf(job, part))) {
+      for (const char* role : {"packed", "segmenter", "pairs"}) {
+        needed[place][role] = place.stage + " " + std::to_string(place.ordinal);
+      }
+    }
+    std::vector<std::string> pairs_of_task;
+    for (const auto& [role, value] : StageTasks(job, part, needed).value().front().inputs) {
+      if (role.starts_with("pairs/")) pairs_of_task.push_back(value);
+    }
+    return pairs_of_task;
+  };
+  EXPECT_THAT(shards_of(70), ElementsAre("generate 0", "generate 1", "generate 2"));
+  const std::vector<std::string> large = shards_of(1'000'000);
+  EXPECT_EQ(std::ssize(large), kMostEvaluatedShards);
+  EXPECT_EQ(large.front(), "generate 0");
+  EXPECT_EQ(large.back(), "generate 31152");  // 319 of 320 parts of 31,250
+  EXPECT_EQ(std::set(large.begin(), large.end()).size(), large.size());
 }
 
 }  // namespace

@@ -77,6 +77,15 @@ class JobDataTest : public CoordinatorTest {
 
 TEST_F(JobDataTest, GoodDataHasNoWarning) { EXPECT_TRUE(WarningsOf(Good()).empty()); }
 
+TEST_F(JobDataTest, AnEvaluationOfVeryManyPairsSaysHowManyItTrainsOn) {
+  v1::CreateJobRequest request = Good();
+  request.mutable_spec()->set_pairs(1'000'000);
+  (*request.mutable_spec()->mutable_settings())["evaluate.segmenter"] = "unet";
+  EXPECT_THAT(WarningsOf(request),
+              testing::Contains("segmentation models are trained on 10240 of the 1000000 pairs, "
+                                "spread evenly over them"));
+}
+
 TEST_F(JobDataTest, ATargetEqualToTheSourceIsRefused) {
   v1::CreateJobRequest request = Good();
   request.mutable_spec()->set_target(request.spec().source());
