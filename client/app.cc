@@ -2,11 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
+#include "client/contexts.h"
 #include "client/interrupt.h"
 #include "client/output_file.h"
 #include "client/server_words.h"
@@ -67,6 +69,25 @@ int Printed(Console& console) {
 // What the user can do about it, where the message of the library can't know.
 std::string Explain(const absl::Status& status, const std::string& server) {
   const std::string message = InUsersWords(status);
+  const auto says = [&](const char* words) { return absl::StrContains(message, words); };
+  if (says("certificate verify failed")) {
+    return absl::StrCat("the certificate of ", server,
+                        " has run out, or is signed by nobody who is trusted here; give --ca FILE "
+                        "with who has signed it");
+  }
+  if (says("SSL server name") || says("eer name") || says("ostname")) {
+    return absl::StrCat("the certificate of ", server,
+                        " is for another name; use the name that it is for");
+  }
+  if (says("wrong version number")) {
+    return absl::StrCat(server,
+                        " does not speak TLS; leave --ca out, or give the address that does");
+  }
+  if (says("Socket closed") && says("onnect")) {
+    return absl::StrCat(server,
+                        " ends every connection at once; if it speaks TLS, give --ca FILE with who "
+                        "has signed its certificate");
+  }
   if (absl::IsUnavailable(status) && !server.empty()) {
     // gRPC's own words about sockets tell a user nothing.
     const bool nobody = absl::StrContains(message, "onnect");
@@ -105,12 +126,14 @@ CommandLine::CommandLine()
           "reference images.",
           "afctl")) {
   app_->add_flag("--json", json_, "print the result as one JSON document on stdout");
-  app_->add_option("--server", server_, "the coordinator's address")
-      ->type_name("HOST:PORT")
-      ->envname("AFCTL_SERVER");
+  app_->add_option("--server", server_, "the coordinator's address")->type_name("HOST:PORT");
+  app_->add_option("--ca", ca_file_, "who signs the coordinator's certificate (PEM)")
+      ->type_name("FILE");
+  app_->add_option("--context", context_, "a coordinator that `afctl login` has kept")
+      ->type_name("NAME");
   AddVersionFlag(*app_);
   app_->require_subcommand(1);
-  // --json and --server may stand anywhere.
+  // These may stand anywhere.
   app_->fallthrough();
   AddPhantomCommand(*app_, chosen_);
   AddDatasetCommands(*app_, chosen_);
@@ -122,6 +145,7 @@ CommandLine::CommandLine()
   AddWorkerCommands(*app_, chosen_);
   AddViewCommand(*app_, chosen_);
   AddSettingsCommand(*app_, chosen_);
+  AddLoginCommands(*app_, chosen_);
   AddVersionCommand(*app_, chosen_);
   app_->footer(kExitCodes);
   RefuseEmptyValues(*app_);
@@ -131,6 +155,42 @@ CommandLine::~CommandLine() = default;
 
 void CommandLine::Parse(const std::vector<std::string>& arguments) {
   app_->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+}
+
+// Which coordinator the session is with, and how.
+absl::Status Choose(const CommandLine& line, Session& session) {
+  auto contexts = Contexts::Load(Contexts::DefaultFile());
+  if (!contexts.ok()) return contexts.status();
+  const auto first = [](const std::string& given, const char* variable) {
+    const char* value = given.empty() ? std::getenv(variable) : nullptr;
+    return value == nullptr ? given : value;
+  };
+  const std::string name = first(line.context(), "AFCTL_CONTEXT");
+  ServerContext context;
+  if (!name.empty()) {
+    auto found = contexts->Find(name);
+    if (!found.ok()) return found.status();
+    context = *std::move(found);
+  } else if (contexts->all().contains(contexts->current())) {
+    context = contexts->all().at(contexts->current());
+  }
+  const std::string of_environment = first("", "AFCTL_SERVER");
+  session.server = first(line.server(), "AFCTL_SERVER");
+  session.server_known = session.server == of_environment && !session.server.empty();
+  // What is kept for one coordinator is no other's business.
+  if (session.server.empty() || session.server == context.server) {
+    session.server = context.server;
+    session.security.ca_file = context.ca_file;
+    session.security.access_key = context.key;
+    session.server_known = line.context().empty();
+  }
+  if (const std::string ca = first(line.ca_file(), "AFCTL_CA"); !ca.empty()) {
+    session.security.ca_file = ca;
+  }
+  if (const std::string key = first("", "AFCTL_KEY"); !key.empty()) {
+    session.security.access_key = key;
+  }
+  return absl::OkStatus();
 }
 
 int RunAfctl(const std::vector<std::string>& arguments, Console& console, Connector connector) {
@@ -151,13 +211,16 @@ int RunAfctl(const std::vector<std::string>& arguments, Console& console, Connec
   Interrupt::SetJson(line.json());
   Session session{.console = console,
                   .connector = std::move(connector),
-                  .server = line.server(),
+                  .server = "",
+                  .security = {},
                   .json = line.json()};
   try {
-    return Finish(line.chosen()(session), console, line.json(), line.server());
+    absl::Status status = Choose(line, session);
+    if (!status.ok()) return Finish(status, console, line.json(), "");
+    return Finish(line.chosen()(session), console, line.json(), session.server);
   } catch (const std::exception& error) {
     // Of the standard library: no memory, a file system that fails.
-    return Finish(absl::InternalError(error.what()), console, line.json(), line.server());
+    return Finish(absl::InternalError(error.what()), console, line.json(), session.server);
   }
 }
 

@@ -33,20 +33,26 @@ class CommandLine {
 
   const CLI::App& app() const { return *app_; }
   bool json() const { return json_; }
+  // What was given on the command line: empty where nothing was.
   const std::string& server() const { return server_; }
+  const std::string& ca_file() const { return ca_file_; }
+  const std::string& context() const { return context_; }
   // What the user asked for.
   const Action& chosen() const { return chosen_; }
 
  private:
   std::unique_ptr<CLI::App> app_;
   bool json_ = false;
-  std::string server_;
+  std::string server_, ca_file_, context_;
   Action chosen_;
 };
 
 // Runs afctl with the arguments after its name. Returns the exit code.
 // With --json, stdout gets exactly one JSON document, which is {"error": {"code", "message"}} where
-// the command failed. The server comes from --server, or else from AFCTL_SERVER.
+// the command failed. Server, CA and access key come from the options, or else from AFCTL_SERVER,
+// AFCTL_CA and AFCTL_KEY, or else from the context (client/contexts.h) that --context or
+// AFCTL_CONTEXT names, or the current one. A context's key goes to the context's server and to no
+// other.
 int RunAfctl(const std::vector<std::string>& arguments, Console& console, Connector connector);
 
 }  // namespace alignflow

@@ -21,6 +21,7 @@ void AddModelCommands(CLI::App& app, Action& chosen);
 void AddWorkerCommands(CLI::App& app, Action& chosen);
 void AddViewCommand(CLI::App& app, Action& chosen);
 void AddSettingsCommand(CLI::App& app, Action& chosen);
+void AddLoginCommands(CLI::App& app, Action& chosen);
 void AddVersionCommand(CLI::App& app, Action& chosen);
 
 // --timeout, which several commands have: how long the coordinator may be silent.

@@ -1,6 +1,5 @@
 #include "client/session.h"
 
-#include <cstdlib>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -28,17 +27,17 @@ Stubs Stubs::On(const std::shared_ptr<grpc::ChannelInterface>& channel) {
 absl::StatusOr<Stubs> Session::Connect() const {
   if (server.empty()) {
     return absl::InvalidArgumentError(
-        "no coordinator was named: give --server HOST:PORT or set AFCTL_SERVER=HOST:PORT");
+        "no coordinator was named: give --server HOST:PORT, set AFCTL_SERVER=HOST:PORT, or keep "
+        "one "
+        "with `afctl login HOST:PORT`");
   }
-  auto channel = connector(server);
+  auto channel = connector(server, security);
   if (!channel.ok()) return channel.status();
   return Stubs::On(*channel);
 }
 
 std::string Session::Command(const std::string& words) const {
-  const char* of_environment = std::getenv("AFCTL_SERVER");
-  const bool known = of_environment != nullptr && server == of_environment;
-  return absl::StrCat("afctl ", words, known ? "" : absl::StrCat(" --server ", server));
+  return absl::StrCat("afctl ", words, server_known ? "" : absl::StrCat(" --server ", server));
 }
 
 absl::StatusOr<std::string> ResourceName(const std::string& collection, const std::string& name) {

@@ -16,6 +16,7 @@
 #include "client/console.h"
 #include "client/message_json.h"
 #include "common/blob_client.h"
+#include "common/channel.h"
 #include "grpcpp/channel.h"
 
 namespace alignflow {
@@ -35,18 +36,20 @@ struct Stubs {
 };
 
 // Opens a channel to HOST:PORT.
-using Connector =
-    std::function<absl::StatusOr<std::shared_ptr<grpc::ChannelInterface>>(std::string_view server)>;
+using Connector = std::function<absl::StatusOr<std::shared_ptr<grpc::ChannelInterface>>(
+    std::string_view server, const ChannelSecurity& security)>;
 
 // What a command has around it.
 struct Session {
   Console& console;
   Connector connector;
-  std::string server;  // --server or AFCTL_SERVER; empty if neither was given
-  bool json = false;   // stdout gets one JSON document and nothing else
+  std::string server;  // of --server, AFCTL_SERVER or the context; empty if there is none
+  ChannelSecurity security;
+  bool json = false;  // stdout gets one JSON document and nothing else
 
   // InvalidArgument if no server was given or the address can't be used.
   absl::StatusOr<Stubs> Connect() const;
+  bool server_known = false;  // by the environment or the context, for later commands as well
   // "afctl job watch jobs/abc", as the user can type it: with --server where only that option names
   // the coordinator.
   std::string Command(const std::string& words) const;

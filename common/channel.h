@@ -2,6 +2,7 @@
 #define ALIGNFLOW_COMMON_CHANNEL_H_
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -17,10 +18,24 @@ inline constexpr int kMaxMessageBytes = 8 << 20;
 // Largest chunk of a blob in one message (proto/alignflow/v1/blobs.proto).
 inline constexpr int kBlobChunkBytes = 1 << 20;
 
+// How a client knows its server, and makes itself known to it.
+struct ChannelSecurity {
+  std::string ca_file;  // PEM; who may sign the server's certificate. Empty: whom the system trusts
+  // The client's own, PEM; both or none. They are read again when they change.
+  std::string certificate_file, private_key_file;
+  std::string access_key;  // goes with every call; empty: none
+};
+
 // A channel to HOST:PORT with a connection of its own, so that a stream on one channel can't hold
-// up calls on another. Connects lazily: an absent server shows as UNAVAILABLE of a call, and is
-// tried again at least every 2 s. InvalidArgument for a malformed address or one beyond loopback.
-absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(std::string_view host_port);
+// up calls on another. Speaks TLS, and holds the server's certificate against its name: always
+// beyond loopback, and on it where a file is given. Connects lazily: an absent server shows as
+// UNAVAILABLE of a call, and is tried again at least every 2 s. InvalidArgument for a malformed
+// address or key, FailedPrecondition, naming it, for a file that can't be read.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(std::string_view host_port,
+                                                             const ChannelSecurity& security = {});
+
+// The access key in a file: its first line. FailedPrecondition, naming the file, if there is none.
+absl::StatusOr<std::string> ReadAccessKey(const std::string& file);
 
 // The server's half of the same limits: message sizes and how often a client may ping.
 void ApplyServerLimits(grpc::ServerBuilder& builder);

@@ -65,8 +65,8 @@ absl::StatusOr<HostPort> ParseLoopback(std::string_view text) {
   if (address.ok() && !address->IsLoopback()) {
     return absl::InvalidArgumentError(
         absl::StrCat(address->ToString(),
-                     " is beyond this machine's loopback, which is refused until TLS and keys "
-                     "exist; use 127.0.0.1:",
+                     " is beyond this machine's loopback, and this listener knows no TLS and no "
+                     "keys; use 127.0.0.1:",
                      address->port, ", and an SSH tunnel to reach it from another machine"));
   }
   return address;

@@ -24,8 +24,8 @@ struct HostPort {
 // shows the form.
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
 
-// As ParseHostPort, and InvalidArgument with the remedy for an address beyond loopback: nothing
-// protects what is sent there until TLS and keys exist.
+// As ParseHostPort, and InvalidArgument with the remedy for an address beyond loopback: for
+// listeners that know no TLS.
 absl::StatusOr<HostPort> ParseLoopback(std::string_view text);
 
 }  // namespace alignflow

@@ -21,6 +21,8 @@ spdlog::level::level_enum LevelOf(std::string_view name) {
 }  // namespace
 
 void InitLogging(std::string_view program, std::string_view fallback) {
+  // gRPC has a line for every handshake that fails, in a form of its own. Read at its first use.
+  setenv("GRPC_VERBOSITY", "NONE", 0);
   auto logger = spdlog::stderr_color_mt(std::string(program));
   logger->set_formatter(std::make_unique<spdlog::pattern_formatter>(
       "%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %n[%P] %v", spdlog::pattern_time_type::utc));

@@ -7,13 +7,16 @@
 #include "absl/time/clock.h"
 #include "common/channel.h"
 #include "common/listen_address.h"
+#include "common/partial_file.h"
 #include "common/steady_now.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
 #include "grpcpp/server_builder.h"
+#include "server/access/access_keys.h"
 #include "server/blobs/blob_stream.h"
 #include "server/catalog/jobs.h"
+#include "server/catalog/keys.h"
 #include "server/catalog/tasks.h"
 #include "server/services/blobs_service.h"
 #include "server/services/datasets_service.h"
@@ -43,6 +46,25 @@ void LogError(const char* what, const absl::Status& status) {
   if (!status.ok()) spdlog::error("{}: {}", what, std::string(status.message()));
 }
 
+// Whether nobody but this machine can reach it.
+bool IsLocal(const CoordinatorOptions& options) {
+  const absl::StatusOr<HostPort> address = ParseHostPort(options.listen);
+  return options.listen.empty() || (address.ok() && address->IsLoopback());
+}
+
+absl::Status CheckListener(const CoordinatorOptions& options) {
+  if (options.listen.empty()) return absl::OkStatus();
+  const absl::StatusOr<HostPort> address = ParseHostPort(options.listen);
+  if (!address.ok()) return address.status();
+  if (options.tls.given()) return CheckTlsFiles(options.tls, absl::Now()).status();
+  if (IsLocal(options)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--listen ", options.listen,
+                   ": beyond this machine's loopback only with TLS; give --tls-cert and --tls-key, "
+                   "or listen on 127.0.0.1:",
+                   address->port, " and reach it through an SSH tunnel"));
+}
+
 }  // namespace
 
 struct Coordinator::Services {
@@ -65,14 +87,17 @@ struct Coordinator::Services {
 };
 
 Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<StateFolder> state,
-                         std::unique_ptr<Catalog> catalog, std::unique_ptr<BlobStore> blobs)
+                         std::string secret, std::unique_ptr<Catalog> catalog,
+                         std::unique_ptr<BlobStore> blobs)
     : options_(options),
       state_(std::move(state)),
       catalog_(std::move(catalog)),
       blobs_(std::move(blobs)),
+      secret_(std::move(secret)),
+      access_(secret_, options.require_keys || !IsLocal(options)),
       workflow_(*catalog_, *blobs_, workers_, metrics_, options.lease),
       serving_(options.disk_reserve),
-      calls_(kCallThreads),
+      calls_(kCallThreads, &access_),
       context_{.catalog = *catalog_,
                .blobs = *blobs_,
                .workflow = workflow_,
@@ -84,19 +109,21 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
       services_(std::make_unique<Services>(context_)) {}
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const CoordinatorOptions& options) {
-  if (!options.listen.empty()) {
-    absl::StatusOr<HostPort> address = ParseLoopback(options.listen);
-    if (!address.ok()) return address.status();
-  }
+  absl::Status status = CheckListener(options);
+  if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<StateFolder>> state = StateFolder::Take(options.state_dir);
   if (!state.ok()) return state.status();
   absl::StatusOr<std::unique_ptr<BlobStore>> blobs = BlobStore::Open((*state)->blobs());
   if (!blobs.ok()) return blobs.status();
   absl::StatusOr<std::unique_ptr<Catalog>> catalog = Catalog::Open((*state)->catalog());
   if (!catalog.ok()) return catalog.status();
-  std::unique_ptr<Coordinator> coordinator(
-      new Coordinator(options, *std::move(state), *std::move(catalog), *std::move(blobs)));
-  absl::Status status = coordinator->workflow_.Recover(SteadyNow());
+  absl::StatusOr<std::string> secret = TakeServerSecret((*state)->secret());
+  if (!secret.ok()) return secret.status();
+  std::unique_ptr<Coordinator> coordinator(new Coordinator(
+      options, *std::move(state), *std::move(secret), *std::move(catalog), *std::move(blobs)));
+  status = coordinator->CheckWhoMayCome();
+  if (!status.ok()) return status;
+  status = coordinator->workflow_.Recover(SteadyNow());
   if (status.ok()) status = coordinator->Serve();
   if (!status.ok()) return status;
   coordinator->maintenance_ = std::thread([raw = coordinator.get()] { raw->RunMaintenance(); });
@@ -104,6 +131,42 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
 }
 
 Coordinator::~Coordinator() { Shutdown(); }
+
+absl::Status Coordinator::CheckWhoMayCome() {
+  absl::Status status = ReadKeys();
+  if (!status.ok() || IsLocal(options_) || !options_.tls.client_ca.empty()) return status;
+  if (access_.HasKey(SteadyNow())) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("--listen ", options_.listen,
+                   ": nobody has a key yet; make one with `alignflow-coordinator keys create "
+                   "--state-dir ",
+                   options_.state_dir.string(), " --role admin --name NAME`"));
+}
+
+absl::Status Coordinator::ReadKeys() {
+  int64_t change = 0;
+  std::vector<AccessKey> keys;
+  absl::Status status = catalog_->Read([&](Sql& sql) {
+    change = LastKeyChange(sql);
+    if (change != last_key_change_) keys = ListKeys(sql);
+    return absl::OkStatus();
+  });
+  if (!status.ok() || change == last_key_change_) return status;
+  access_.SetKeys(keys);
+  if (std::exchange(last_key_change_, change) >= 0) spdlog::info("access keys have changed");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::filesystem::path> Coordinator::WriteWorkerKey() {
+  const NewAccessKey made =
+      MakeAccessKey(secret_, "own workers", Role::kWorker, SteadyNow(), absl::InfiniteFuture());
+  PartialFile file(state_->worker_key());
+  absl::Status status = file.Append(made.text + "\n");
+  if (status.ok()) status = file.Rename();
+  if (!status.ok()) return status;
+  access_.AddOwnKey(made.key);
+  return state_->worker_key();
+}
 
 absl::Status Coordinator::Serve() {
   grpc::EnableDefaultHealthCheckService(true);
@@ -116,11 +179,16 @@ absl::Status Coordinator::Serve() {
   ApplyServerLimits(builder);
   builder.SetResourceQuota(
       grpc::ResourceQuota("coordinator").SetMaxThreads(kMaxThreads).Resize(kMemoryQuotaBytes));
-  HostPort address;
+  HostPort address, local{.host = "127.0.0.1", .port = 0};
   int port = 0;
   if (!options_.listen.empty()) {
-    address = ParseLoopback(options_.listen).value();
-    builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+    address = ParseHostPort(options_.listen).value();
+    builder.AddListeningPort(address.ToString(),
+                             GuardedCredentials(options_.tls, access_, metrics_), &port);
+    if (options_.tls.given()) {
+      builder.AddListeningPort(local.ToString(), GuardedCredentials({}, access_, metrics_),
+                               &local.port);
+    }
   }
   builder.RegisterService(&services_->blobs);
   builder.RegisterService(&services_->datasets);
@@ -142,6 +210,7 @@ absl::Status Coordinator::Serve() {
   if (!options_.listen.empty()) {
     address.port = port;
     address_ = address.ToString();
+    worker_address_ = options_.tls.given() ? local.ToString() : address_;
   }
   return absl::OkStatus();
 }
@@ -209,6 +278,7 @@ void Coordinator::LookAtClock() {
 void Coordinator::Maintain(absl::Time now) {
   LookAtDisk();
   LookAtClock();
+  LogError("reading access keys", ReadKeys());
   calls_.Tick(now);
   // First those who have gone, so that jobs which lose their lease are told who is left.
   if (workers_.DropSilent(now, options_.lease.duration) > 0) {

@@ -13,6 +13,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grpcpp/server.h"
+#include "server/access/access.h"
+#include "server/access/listener.h"
 #include "server/blobs/blob_store.h"
 #include "server/calls/calls.h"
 #include "server/catalog/catalog.h"
@@ -28,8 +30,11 @@ namespace alignflow {
 
 struct CoordinatorOptions {
   std::filesystem::path state_dir;  // made if it does not exist; everything is kept there
-  // HOST:PORT on loopback; port 0 takes a free one; empty: channels within the process only.
+  // HOST:PORT; port 0 takes a free one; empty: channels within the process only. Beyond loopback
+  // with `tls` alone.
   std::string listen;
+  TlsFiles tls;
+  bool require_keys = false;  // also on loopback, also before there is any
   LeasePolicy lease;
   absl::Duration heartbeat_interval = absl::Seconds(1);
   absl::Duration keep_jobs = absl::InfiniteDuration();  // how long after their end
@@ -43,15 +48,21 @@ struct CoordinatorOptions {
 // The whole coordinator: state, services, server. Thread-safe.
 class Coordinator {
  public:
-  // Opens the state and serves. InvalidArgument for an address that is malformed or beyond
-  // loopback, FailedPrecondition for a state folder that another coordinator has or that can't be
-  // written, Unavailable for a port in use, DataLoss for a damaged catalog; each with the remedy.
+  // Opens the state and serves. InvalidArgument for an address that is malformed, or beyond
+  // loopback without TLS, FailedPrecondition for one that nobody has a key or certificate for, or
+  // for a state folder that another coordinator has or that can't be written, Unavailable for a
+  // port in use, DataLoss for a damaged catalog; each with the remedy.
   static absl::StatusOr<std::unique_ptr<Coordinator>> Start(const CoordinatorOptions& options);
   // Shuts down if Shutdown was not called.
   ~Coordinator();
 
   // HOST:PORT with the port that was taken; empty if the server does not listen.
   const std::string& address() const { return address_; }
+  // Where workers that run beside this process reach it without TLS.
+  const std::string& worker_address() const { return worker_address_; }
+  // Makes an access key for them, which lives as long as the process, and writes it to a file of
+  // the state folder, of which only this user may read. Returns the file.
+  absl::StatusOr<std::filesystem::path> WriteWorkerKey();
   std::shared_ptr<grpc::Channel> InProcessChannel();
   std::shared_ptr<prometheus::Registry> metrics() const { return metrics_.registry(); }
 
@@ -69,8 +80,12 @@ class Coordinator {
   struct Services;
 
   Coordinator(const CoordinatorOptions& options, std::unique_ptr<StateFolder> state,
-              std::unique_ptr<Catalog> catalog, std::unique_ptr<BlobStore> blobs);
+              std::string secret, std::unique_ptr<Catalog> catalog,
+              std::unique_ptr<BlobStore> blobs);
+  absl::Status CheckWhoMayCome();
   absl::Status Serve();
+  // Follows the catalog, in which other processes make and revoke keys.
+  absl::Status ReadKeys();
   void RunMaintenance();
   void LookAtDisk();
   void LookAtClock();
@@ -81,6 +96,9 @@ class Coordinator {
   ServerMetrics metrics_;
   const std::unique_ptr<Catalog> catalog_;
   const std::unique_ptr<BlobStore> blobs_;
+  const std::string secret_;
+  Access access_;
+  int64_t last_key_change_ = -1;
   WorkerRegistry workers_;
   Workflow workflow_;
   Serving serving_;
@@ -88,7 +106,7 @@ class Coordinator {
   ServiceContext context_;
   std::unique_ptr<Services> services_;
   std::unique_ptr<grpc::Server> server_;
-  std::string address_;
+  std::string address_, worker_address_;
   absl::Mutex stop_mutex_;
   bool stop_ ABSL_GUARDED_BY(stop_mutex_) = false;
   std::atomic<bool> collected_ = false;  // at least once

@@ -41,7 +41,8 @@ int Fail(const absl::Status& status) {
 }
 
 // The workers share the cores: two of one thread do more than two that get in each other's way.
-absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordinator, int workers,
+absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordinator,
+                                                       const std::string& key_file, int workers,
                                                        const std::string& models_dir) {
   absl::StatusOr<std::filesystem::path> folder = ExecutableDirectory();
   if (!folder.ok()) return folder.status();
@@ -51,8 +52,9 @@ absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordi
                                             "; build or install it beside this one"));
   }
   const int cores = static_cast<int>(std::thread::hardware_concurrency());
-  std::vector<std::string> command = {worker.string(), "--coordinator", coordinator,
-                                      absl::StrCat("--threads=", std::max(1, cores / workers))};
+  std::vector<std::string> command = {
+      worker.string(), "--coordinator", coordinator,
+      "--key-file",    key_file,        absl::StrCat("--threads=", std::max(1, cores / workers))};
   if (!models_dir.empty()) command.insert(command.end(), {"--models-dir", models_dir});
   return command;
 }
@@ -70,8 +72,10 @@ absl::Status Run(const Flags& flags) {
   }
   std::vector<std::string> command;
   if (flags.spawn_workers > 0) {
-    absl::StatusOr<std::vector<std::string>> found =
-        WorkerCommand((*coordinator)->address(), flags.spawn_workers, flags.models_dir);
+    const absl::StatusOr<std::filesystem::path> key = (*coordinator)->WriteWorkerKey();
+    if (!key.ok()) return key.status();
+    absl::StatusOr<std::vector<std::string>> found = WorkerCommand(
+        (*coordinator)->worker_address(), key->string(), flags.spawn_workers, flags.models_dir);
     if (!found.ok()) return found.status();
     command = *std::move(found);
   }
@@ -106,10 +110,27 @@ int main(int argc, char** argv) {
   CLI::App app("Keeps datasets, jobs and results, and leases the jobs' tasks to workers.",
                "alignflow-coordinator");
   app.footer(
-      "`alignflow-coordinator backup`, `restore` and `check` copy and check a state folder.");
-  app.add_option("--listen", flags.options.listen, "Address on loopback; port 0 takes a free one")
+      "`alignflow-coordinator backup`, `restore` and `check` copy and check a state folder, `keys` "
+      "makes and revokes access keys.");
+  app.add_option("--listen", flags.options.listen,
+                 "Address; port 0 takes a free one. Beyond loopback with TLS alone")
       ->type_name("HOST:PORT")
       ->required();
+  alignflow::TlsFiles& tls = flags.options.tls;
+  CLI::Option* certificate =
+      app.add_option("--tls-cert", tls.certificate, "The server's certificate and its chain, PEM")
+          ->type_name("FILE");
+  CLI::Option* private_key =
+      app.add_option("--tls-key", tls.private_key, "The private key of --tls-cert, PEM")
+          ->type_name("FILE")
+          ->needs(certificate);
+  certificate->needs(private_key);
+  app.add_option("--tls-client-ca", tls.client_ca,
+                 "Who has a certificate of this CA (PEM) may be a worker without a key")
+      ->type_name("FILE")
+      ->needs(certificate);
+  app.add_flag("--require-keys", flags.options.require_keys,
+               "Take no call without an access key, also on loopback and before there is any");
   app.add_option("--state-dir", state_dir, "Folder that everything is kept in; made if missing")
       ->type_name("FOLDER")
       ->required();

@@ -76,6 +76,10 @@ ServerMetrics::ServerMetrics()
       free_disk_(Gauge(*registry_, "alignflow_free_disk_bytes",
                        "Free space on the disk of the state folder")),
       catalog_size_(Gauge(*registry_, "alignflow_catalog_bytes", "Size of the catalog's files")),
+      refused_calls_(BuildCounter()
+                         .Name("alignflow_refused_calls_total")
+                         .Help("Calls without a key that holds, or with one that may not")
+                         .Register(*registry_)),
       rpcs_(BuildHistogram()
                 .Name("alignflow_rpc_duration_seconds")
                 .Help("Duration of calls, long polls and streams included")
@@ -120,6 +124,21 @@ void ServerMetrics::SetDisk(int64_t free_bytes, int64_t catalog_bytes) {
   free_disk_.Set(static_cast<double>(free_bytes));
   catalog_size_.Set(static_cast<double>(catalog_bytes));
 }
+void ServerMetrics::CountRefusedCall(absl::StatusCode code) {
+  refused_calls_.Add({{"code", absl::StatusCodeToString(code)}}).Increment();
+}
+
+void ServerMetrics::SetCertificateEnd(absl::Time end) {
+  if (certificate_end_ == nullptr) {
+    certificate_end_ = &BuildGauge()
+                            .Name("alignflow_certificate_end_timestamp_seconds")
+                            .Help("When the coordinator's certificate runs out")
+                            .Register(*registry_)
+                            .Add({});
+  }
+  certificate_end_->Set(static_cast<double>(absl::ToUnixSeconds(end)));
+}
+
 void ServerMetrics::ObserveRpc(const std::string& method, const std::string& code,
                                absl::Duration duration) {
   rpcs_.Add({{"method", method}, {"code", code}}, kRpcSeconds)

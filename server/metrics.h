@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "prometheus/counter.h"
 #include "prometheus/family.h"
@@ -44,6 +45,10 @@ class ServerMetrics {
   void AddBytesOut(int64_t bytes);
   // alignflow_free_disk_bytes, of the state folder's disk; alignflow_catalog_bytes
   void SetDisk(int64_t free_bytes, int64_t catalog_bytes);
+  // alignflow_refused_calls_total{code}: without a key that holds, or with one that may not
+  void CountRefusedCall(absl::StatusCode code);
+  // alignflow_certificate_end_timestamp_seconds: when --tls-cert runs out
+  void SetCertificateEnd(absl::Time end);
   // alignflow_rpc_duration_seconds{method,code}; `method` as in "/alignflow.v1.Jobs/GetJob".
   void ObserveRpc(const std::string& method, const std::string& code, absl::Duration duration);
 
@@ -64,6 +69,8 @@ class ServerMetrics {
   prometheus::Counter& bytes_out_;
   prometheus::Gauge& free_disk_;
   prometheus::Gauge& catalog_size_;
+  prometheus::Family<prometheus::Counter>& refused_calls_;
+  prometheus::Gauge* certificate_end_ = nullptr;  // where there is one
   prometheus::Family<prometheus::Histogram>& rpcs_;
 };
 

@@ -12,6 +12,7 @@
 #include "common/status_conversion.h"
 #include "server/blobs/blob_store.h"
 #include "server/catalog/catalog_file.h"
+#include "server/state_folder.h"
 
 namespace alignflow {
 namespace {
@@ -61,6 +62,17 @@ absl::Status CopyBlob(const std::filesystem::path& from, const std::string& sha2
   return status.ok() ? (*writer)->Commit() : status;
 }
 
+// Without it the access keys in the catalog would open nothing.
+absl::Status CopySecret(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::error_code error;
+  if (!std::filesystem::exists(SecretFileOf(from), error)) return absl::OkStatus();
+  std::filesystem::copy_file(SecretFileOf(from), SecretFileOf(to),
+                             std::filesystem::copy_options::overwrite_existing, error);
+  if (!error) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(SecretFileOf(to).string(), ": ", error.message()));
+}
+
 absl::StatusOr<CopiedState> CopyState(const std::filesystem::path& from,
                                       const std::filesystem::path& to) {
   absl::Status status = CheckIsState(from);
@@ -73,6 +85,8 @@ absl::StatusOr<CopiedState> CopyState(const std::filesystem::path& from,
   if (!blobs.ok()) return blobs.status();
   // The catalog first: what it refers to stays there, unless somebody deletes it meanwhile.
   status = CopyCatalogFile(CatalogOf(from), CatalogOf(to));
+  if (!status.ok()) return status;
+  status = CopySecret(from, to);
   if (!status.ok()) return status;
   const absl::StatusOr<std::set<std::string>> referenced = BlobsOfCatalogFile(CatalogOf(to));
   if (!referenced.ok()) return referenced.status();

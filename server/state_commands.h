@@ -5,7 +5,7 @@
 
 namespace alignflow {
 
-// Runs `alignflow-coordinator backup|restore|check ...`. Returns the exit code (1: failed, or
+// Runs `alignflow-coordinator backup|restore|check|keys ...`. Returns the exit code (1: failed, or
 // something is wrong with the state); nothing if the command line is none of these.
 std::optional<int> RunStateCommand(int argc, char** argv);
 

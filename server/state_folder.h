@@ -10,6 +10,9 @@
 
 namespace alignflow {
 
+// The file in a state folder that what is kept of access keys depends on (access/access_keys.h).
+std::filesystem::path SecretFileOf(const std::filesystem::path& state);
+
 // The folder that everything is kept in, for this process alone. What is in it belongs to its
 // owner: images of patients are nobody else's business. Thread-safe.
 class StateFolder {
@@ -21,6 +24,9 @@ class StateFolder {
 
   std::filesystem::path blobs() const { return folder_ / "blobs"; }
   std::filesystem::path catalog() const { return folder_ / "catalog.sqlite"; }
+  std::filesystem::path secret() const { return SecretFileOf(folder_); }
+  // The access key of the workers that the coordinator starts itself.
+  std::filesystem::path worker_key() const { return folder_ / "worker-key"; }
 
   // Bytes that its disk has left for this user.
   int64_t FreeBytes() const;

@@ -44,6 +44,8 @@ struct Flags {
   int threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   std::string metrics_listen;
   std::string models_dir;
+  ChannelSecurity security;
+  std::string key_file;
 };
 
 std::string DisplayName() {
@@ -57,10 +59,16 @@ std::string NewInstanceId() {
   return absl::StrCat(absl::Hex(random(), absl::kZeroPad8), absl::Hex(random(), absl::kZeroPad8));
 }
 
-absl::StatusOr<WorkerSession::Channels> OpenChannels(const std::string& coordinator) {
+absl::StatusOr<WorkerSession::Channels> OpenChannels(const Flags& flags) {
+  ChannelSecurity security = flags.security;
+  if (!flags.key_file.empty()) {
+    absl::StatusOr<std::string> key = ReadAccessKey(flags.key_file);
+    if (!key.ok()) return key.status();
+    security.access_key = *std::move(key);
+  }
   WorkerSession::Channels channels;
   for (auto* channel : {&channels.control, &channels.heartbeat, &channels.blobs}) {
-    auto opened = CreateChannel(coordinator);
+    auto opened = CreateChannel(flags.coordinator, security);
     if (!opened.ok()) return opened.status();
     *channel = *std::move(opened);
   }
@@ -81,7 +89,7 @@ std::filesystem::path BundledModels() {
 }
 
 absl::Status Serve(const Flags& flags) {
-  auto channels = OpenChannels(flags.coordinator);
+  auto channels = OpenChannels(flags);
   if (!channels.ok()) return channels.status();
   auto device = ResolveDevice(flags.device);
   if (!device.ok()) return device.status();
@@ -174,6 +182,22 @@ int main(int argc, char** argv) {
                  "Folder with the folders of pretrained models, for jobs with the setting weights")
       ->type_name("FOLDER")
       ->check(CLI::ExistingDirectory);
+  app.add_option("--key-file", flags.key_file,
+                 "File with this worker's access key, where the coordinator wants one")
+      ->type_name("FILE");
+  app.add_option("--ca", flags.security.ca_file,
+                 "Who signs the coordinator's certificate, PEM; without it whom the system trusts")
+      ->type_name("FILE");
+  CLI::Option* certificate =
+      app.add_option("--tls-cert", flags.security.certificate_file,
+                     "This worker's certificate, PEM: in place of a key, of the coordinator's "
+                     "--tls-client-ca")
+          ->type_name("FILE");
+  CLI::Option* private_key =
+      app.add_option("--tls-key", flags.security.private_key_file, "Its private key, PEM")
+          ->type_name("FILE")
+          ->needs(certificate);
+  certificate->needs(private_key);
   if (const auto exit = alignflow::ParseCommandLine(app, argc, argv)) return *exit;
   alignflow::InitLogging("alignflow-worker");
   const absl::Status status = alignflow::Serve(flags);

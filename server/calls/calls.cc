@@ -27,7 +27,7 @@ std::function<void()> LastingCall::Waker() {
   };
 }
 
-Calls::Calls(int threads) {
+Calls::Calls(int threads, const Access* access) : access_(access) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 

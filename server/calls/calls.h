@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/access/access.h"
 #include "server/calls/call_limits.h"
 
 namespace alignflow {
@@ -54,7 +55,8 @@ class LastingCall : public std::enable_shared_from_this<LastingCall> {
 // The calls that last, and the threads that make their steps. Thread-safe.
 class Calls {
  public:
-  explicit Calls(int threads);
+  // access: who is admitted, and for how long; null: everybody for ever.
+  explicit Calls(int threads, const Access* access = nullptr);
   // No call may be left: the server has been shut down.
   ~Calls();
   Calls(const Calls&) = delete;
@@ -63,6 +65,9 @@ class Calls {
   void Add(LastingCall& call);
   void Remove(LastingCall& call);
   CallLimits& limits() { return limits_; }
+  bool Admits(const Admission& admission, absl::Time now) const {
+    return access_ == nullptr || access_->Holds(admission, now);
+  }
 
   void Tick(absl::Time now);
   void WakeAll();
@@ -77,6 +82,7 @@ class Calls {
   // Those that have not begun to die.
   std::vector<std::shared_ptr<LastingCall>> Live();
 
+  const Access* const access_;
   CallLimits limits_;
   std::atomic<bool> closing_ = false;
   absl::Mutex mutex_;

@@ -13,6 +13,7 @@
 #include "common/steady_now.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/server_callback.h"
+#include "server/access/listener.h"
 #include "server/calls/calls.h"
 
 // Lasting calls on gRPC's callback API. gRPC's threads do no more than note what happened and wake
@@ -27,7 +28,10 @@ template <typename Reactor>
 class CallOf : public Reactor, public LastingCall {
  public:
   CallOf(Calls& calls, CallKind kind, grpc::CallbackServerContext& call)
-      : LastingCall(calls), call_(call), place_(calls.limits(), kind, call.peer()) {
+      : LastingCall(calls),
+        call_(call),
+        admission_(AdmissionOf(call)),
+        place_(calls.limits(), kind, ClientOf(call)) {
     calls.Add(*this);
   }
   ~CallOf() override { calls_.Remove(*this); }
@@ -46,6 +50,10 @@ class CallOf : public Reactor, public LastingCall {
   }
   void OnDone() override { const std::shared_ptr<LastingCall> self = std::move(self_); }
   void Tick(absl::Time now) override {
+    if (!calls_.Admits(admission_, now)) {
+      shut_out_ = true;
+      Wake();
+    }
     const int64_t since = silent_since_;
     if (since == 0 || now - absl::FromUnixNanos(since) <= kClientSilence) return;
     too_silent_ = true;
@@ -73,6 +81,8 @@ class CallOf : public Reactor, public LastingCall {
     if (ended_) return true;
     if (gone_) {
       End(absl::CancelledError("the client has gone"));
+    } else if (shut_out_) {
+      End(absl::UnauthenticatedError("the access key has expired or was revoked"));
     } else if (calls_.closing()) {
       End(absl::UnavailableError("the coordinator is closing; ask again"));
     }
@@ -89,11 +99,15 @@ class CallOf : public Reactor, public LastingCall {
   }
   void StopWaitingForClient() { silent_since_ = 0; }
   bool too_silent() const { return too_silent_; }
+  // What the call was admitted by opens nothing any more.
+  bool shut_out() const { return shut_out_; }
 
  private:
   grpc::CallbackServerContext& call_;
+  const Admission admission_;
   CallPlace place_;
   std::shared_ptr<LastingCall> self_;
+  std::atomic<bool> shut_out_ = false;
   std::atomic<bool> gone_ = false;
   std::atomic<bool> ended_ = false;
   std::atomic<int64_t> silent_since_ = 0;  // nanoseconds since 1970; 0: it is not its turn
@@ -123,7 +137,7 @@ class SendingCall : public CallOf<grpc::ServerWriteReactor<Message>> {
   void Step() override {
     if (this->ended()) return;
     if (sending_) {
-      if (this->too_silent()) this->BreakOff();
+      if (this->too_silent() || this->shut_out()) this->BreakOff();
       return;
     }
     if (unheard_) return this->End(absl::CancelledError("the client has gone"));

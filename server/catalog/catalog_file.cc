@@ -27,6 +27,18 @@ absl::Status Look(const std::filesystem::path& file,
   }
 }
 
+absl::Status CheckVersion(Sql& sql, const std::filesystem::path& file) {
+  int version = 0;
+  sql << "SELECT COALESCE(MAX(version), 0) FROM schema_version", soci::into(version);
+  if (version != NewestSchemaVersion()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(file.string(),
+                     ": was written by another version of AlignFlow; start its "
+                     "coordinator of this version once, or use that version"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CopyCatalogFile(const std::filesystem::path& from, const std::filesystem::path& to) {
@@ -51,14 +63,8 @@ absl::Status CopyCatalogFile(const std::filesystem::path& from, const std::files
 absl::StatusOr<std::set<std::string>> BlobsOfCatalogFile(const std::filesystem::path& file) {
   std::set<std::string> blobs;
   absl::Status status = Look(file, [&](Sql& sql) -> absl::Status {
-    int version = 0;
-    sql << "SELECT COALESCE(MAX(version), 0) FROM schema_version", soci::into(version);
-    if (version != NewestSchemaVersion()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(file.string(),
-                       ": was written by another version of AlignFlow; start its "
-                       "coordinator of this version once, or use that version"));
-    }
+    absl::Status current = CheckVersion(sql, file);
+    if (!current.ok()) return current;
     ReferenceCursor cursor;
     while (VisitReferences(sql, kRowsPerStep, cursor,
                            [&](const std::string& blob) { blobs.insert(blob); })) {
@@ -91,6 +97,29 @@ absl::StatusOr<std::vector<std::string>> CheckCatalogFile(const std::filesystem:
   if (absl::IsDataLoss(status)) return std::vector<std::string>{std::string(status.message())};
   if (!status.ok()) return status;
   return problems;
+}
+
+absl::Status ChangeCatalogFile(const std::filesystem::path& file,
+                               const std::function<absl::Status(WritingSql&)>& body) {
+  try {
+    Sql sql("sqlite3", ConnectionOf(file));
+    sql << "PRAGMA busy_timeout=5000";
+    sql << "PRAGMA foreign_keys=ON";
+    absl::Status status = CheckVersion(sql, file);
+    if (!status.ok()) return status;
+    // At once as a writer: one that reads first may find that it can't write any more.
+    sql << "BEGIN IMMEDIATE";
+    WritingSql writing(sql);
+    status = body(writing);
+    if (status.ok()) {
+      sql << "COMMIT";
+    } else {
+      sql << "ROLLBACK";
+    }
+    return status;
+  } catch (const std::exception& error) {
+    return Annotate(FromSqlError(error), file.string());
+  }
 }
 
 }  // namespace alignflow

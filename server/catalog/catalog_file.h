@@ -2,15 +2,17 @@
 #define ALIGNFLOW_SERVER_CATALOG_CATALOG_FILE_H_
 
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/catalog/catalog.h"
 
 // What can be done with a catalog's file without being its coordinator, which may be at work.
-// Nothing here changes the file.
+// Nothing but ChangeCatalogFile changes the file.
 namespace alignflow {
 
 // Writes the catalog, as it is at one moment, to another file, which appears whole and replaces
@@ -23,6 +25,11 @@ absl::StatusOr<std::set<std::string>> BlobsOfCatalogFile(const std::filesystem::
 
 // What SQLite finds wrong with it: pages, indices, references between tables. None if all is well.
 absl::StatusOr<std::vector<std::string>> CheckCatalogFile(const std::filesystem::path& file);
+
+// Runs `body` in a transaction of its own beside the coordinator's: for rows that it reads again
+// and again. FailedPrecondition as above.
+absl::Status ChangeCatalogFile(const std::filesystem::path& file,
+                               const std::function<absl::Status(WritingSql&)>& body);
 
 }  // namespace alignflow
 

@@ -318,6 +318,19 @@ const std::vector<Statements>& Migrations() {
            PRIMARY KEY (job_id, name)))",
           R"(CREATE INDEX job_labels_by_value ON job_labels (name, value, sequence))",
           R"(CREATE INDEX jobs_by_state_in_order ON jobs (state, sequence))",
+      },
+      // Access keys.
+      {
+          R"(CREATE TABLE access_keys (
+           id TEXT PRIMARY KEY,
+           name TEXT NOT NULL,
+           role TEXT NOT NULL,
+           digest TEXT NOT NULL,
+           create_time BIGINT NOT NULL,
+           expire_time BIGINT NOT NULL,
+           revoke_time BIGINT NOT NULL,
+           change BIGINT NOT NULL))",
+          R"(CREATE INDEX access_keys_by_change ON access_keys (change))",
       }};
   return *migrations;
 }

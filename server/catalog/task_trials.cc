@@ -61,8 +61,8 @@ void DeleteTrials(WritingSql& writing, const std::string& task_key) {
 void ShortenWaits(WritingSql& writing, absl::Time latest) {
   Sql& sql = writing;
   const int64_t time = ToColumn(latest);
-  sql << "UPDATE task_trials SET not_before = :latest WHERE not_before > :after",
-      soci::use(time), soci::use(time);
+  sql << "UPDATE task_trials SET not_before = :latest WHERE not_before > :after", soci::use(time),
+      soci::use(time);
 }
 
 std::vector<std::string> TasksDue(Sql& sql, absl::Time after, absl::Time until) {

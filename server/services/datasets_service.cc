@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_conversion.h"
 #include "common/steady_now.h"
+#include "server/access/listener.h"
 #include "server/catalog/datasets.h"
 #include "server/services/blob_owner.h"
 #include "server/services/dataset_check.h"
@@ -54,7 +55,7 @@ absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
 grpc::Status DatasetsService::CreateDataset(grpc::ServerContext* call,
                                             const v1::CreateDatasetRequest* request,
                                             v1::Dataset* response) {
-  const CallPlace place(context_.calls.limits(), CallKind::kCreate, call->peer());
+  const CallPlace place(context_.calls.limits(), CallKind::kCreate, ClientOf(*call));
   if (!place.status().ok()) return ToGrpcStatus(place.status());
   if (absl::Status takes = context_.serving.CheckTakesWork(); !takes.ok()) {
     return ToGrpcStatus(takes);

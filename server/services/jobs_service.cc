@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_conversion.h"
 #include "common/steady_now.h"
+#include "server/access/listener.h"
 #include "server/catalog/job_details.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/tasks.h"
@@ -142,7 +143,7 @@ absl::Status JobsService::Fetch(const std::string& id, v1::Job& response) {
 
 grpc::Status JobsService::CreateJob(grpc::ServerContext* call, const v1::CreateJobRequest* request,
                                     v1::Job* response) {
-  const CallPlace place(context_.calls.limits(), CallKind::kCreate, call->peer());
+  const CallPlace place(context_.calls.limits(), CallKind::kCreate, ClientOf(*call));
   if (!place.status().ok()) return ToGrpcStatus(place.status());
   if (absl::Status takes = context_.serving.CheckTakesWork(); !takes.ok()) {
     return ToGrpcStatus(takes);

@@ -47,6 +47,7 @@ class LeaseCall final : public CallOf<grpc::ServerUnaryReactor> {
 
   void Tick(absl::Time now) override {
     if (ended()) return;  // it says nothing of its worker any more
+    CallOf::Tick(now);
     const bool lives = context_.workers.Touch(worker_, now);
     if (!lives || !WorkerWaits() || now >= until_ || absl::ToUnixSeconds(now) >= look_again_)
       Wake();
@@ -59,6 +60,7 @@ class LeaseCall final : public CallOf<grpc::ServerUnaryReactor> {
   void Step() override {
     if (ended()) return;
     if (gone()) return End(absl::CancelledError("the worker has gone"));
+    if (shut_out() && EndIfOver()) return;
     const absl::Time now = SteadyNow();
     absl::Status known = TouchWorker(context_.workers, worker_);
     if (!known.ok()) return End(known);

@@ -15,7 +15,7 @@ namespace {
 FakeCoordinator::Outcome RunAlone(const std::vector<std::string>& arguments) {
   std::ostringstream out, err;
   Console console{.out = out, .err = err};
-  const int exit = RunAfctl(arguments, console, [](std::string_view) {
+  const int exit = RunAfctl(arguments, console, [](std::string_view, const ChannelSecurity&) {
     return absl::StatusOr<std::shared_ptr<grpc::ChannelInterface>>(
         absl::InternalError("nothing may connect"));
   });

@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_TESTS_CLIENT_FAKE_COORDINATOR_H_
 #define ALIGNFLOW_TESTS_CLIENT_FAKE_COORDINATOR_H_
 
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <set>
@@ -19,6 +20,9 @@
 #include "tests/common/temp_folder.h"
 
 namespace alignflow {
+
+// What whoever runs the tests has logged in to is none of their business.
+inline const int kNoConfiguration = setenv("AFCTL_CONFIG", "/no/such/file", 1);
 
 class FakeDatasets : public v1::Datasets::Service {
  public:
@@ -184,7 +188,7 @@ class FakeCoordinator {
     std::ostringstream out, err;
     Console console{.out = out, .err = err};
     Outcome outcome;
-    outcome.exit = RunAfctl(arguments, console, [this](std::string_view) {
+    outcome.exit = RunAfctl(arguments, console, [this](std::string_view, const ChannelSecurity&) {
       return absl::StatusOr<std::shared_ptr<grpc::ChannelInterface>>(channel());
     });
     outcome.out = out.str();

@@ -46,7 +46,7 @@ class WorkerCommandsTest : public testing::Test {
     arguments.insert(arguments.end(), {"--server", "127.0.0.1:1"});
     std::ostringstream out, err;
     Console console{.out = out, .err = err};
-    const int exit = RunAfctl(arguments, console, [this](std::string_view) {
+    const int exit = RunAfctl(arguments, console, [this](std::string_view, const ChannelSecurity&) {
       return absl::StatusOr<std::shared_ptr<grpc::ChannelInterface>>(
           server_->InProcessChannel(grpc::ChannelArguments()));
     });

@@ -150,7 +150,7 @@ class Service:
         return Program(["env", "--default-signal=INT", BIN / "afctl", *arguments, "--json", "--server", self.address], self.folder / f"{name}.log")
 
     def environment(self):
-        return {**os.environ, "AFCTL_SERVER": self.address}
+        return {**os.environ, "AFCTL_SERVER": self.address, "AFCTL_CONFIG": str(self.folder / "afctl-config")}
 
     def close(self):
         for program in [*self.workers.values(), self.coordinator]:

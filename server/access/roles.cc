@@ -1,0 +1,67 @@
+#include "server/access/roles.h"
+
+#include <algorithm>
+
+namespace alignflow {
+namespace {
+
+constexpr std::array kNames = {std::string_view("viewer"), std::string_view("operator"),
+                               std::string_view("admin"), std::string_view("worker")};
+
+constexpr std::string_view kWorkersService = "/alignflow.v1.Workers/";
+constexpr std::string_view kHealthService = "/grpc.health.v1.Health/";
+constexpr std::string_view kReflectionServices = "/grpc.reflection.";
+
+constexpr MethodRule kRules[] = {
+    {"/alignflow.v1.Blobs/FindMissing", Role::kOperator, true},
+    {"/alignflow.v1.Blobs/QueryWrite", Role::kOperator, true},
+    {"/alignflow.v1.Blobs/Read", Role::kViewer, true},
+    {"/alignflow.v1.Blobs/Write", Role::kOperator, true},
+    {"/alignflow.v1.Datasets/CreateDataset", Role::kOperator},
+    {"/alignflow.v1.Datasets/DeleteDataset", Role::kOperator},
+    {"/alignflow.v1.Datasets/GetDataset", Role::kViewer},
+    {"/alignflow.v1.Datasets/ListDatasets", Role::kViewer},
+    {"/alignflow.v1.Fleet/ListWorkers", Role::kViewer},
+    {"/alignflow.v1.Fleet/SetWorkerMode", Role::kAdmin},
+    {"/alignflow.v1.Jobs/CancelJob", Role::kOperator},
+    {"/alignflow.v1.Jobs/CreateJob", Role::kOperator},
+    {"/alignflow.v1.Jobs/DeleteJob", Role::kOperator},
+    {"/alignflow.v1.Jobs/DistrustResults", Role::kOperator},
+    {"/alignflow.v1.Jobs/GetJob", Role::kViewer},
+    {"/alignflow.v1.Jobs/GetReport", Role::kViewer},
+    {"/alignflow.v1.Jobs/ListJobs", Role::kViewer},
+    {"/alignflow.v1.Jobs/RerunJob", Role::kOperator},
+    {"/alignflow.v1.Jobs/StreamPairs", Role::kViewer},
+    {"/alignflow.v1.Jobs/WatchJob", Role::kViewer},
+    {"/alignflow.v1.Models/DeleteModel", Role::kOperator},
+    {"/alignflow.v1.Models/ExportModel", Role::kViewer},
+    {"/alignflow.v1.Models/GetModel", Role::kViewer},
+    {"/alignflow.v1.Models/ListModels", Role::kViewer},
+    {"/alignflow.v1.Server/GetServerInfo", Role::kViewer, true},
+};
+
+}  // namespace
+
+std::string_view RoleName(Role role) { return kNames[static_cast<size_t>(role)]; }
+
+std::optional<Role> RoleOfName(std::string_view name) {
+  const auto found = std::ranges::find(kNames, name);
+  if (found == kNames.end()) return std::nullopt;
+  return static_cast<Role>(found - kNames.begin());
+}
+
+std::span<const MethodRule> MethodRules() { return kRules; }
+
+bool IsOpenToAll(std::string_view method) { return method.starts_with(kHealthService); }
+
+bool MayCall(Role role, std::string_view method) {
+  if (IsOpenToAll(method)) return true;
+  if (method.starts_with(kWorkersService)) return role == Role::kWorker;
+  // What the API looks like is no secret to those who may use it.
+  if (method.starts_with(kReflectionServices)) return role != Role::kWorker;
+  const auto rule = std::ranges::find(kRules, method, &MethodRule::method);
+  if (rule == std::end(kRules)) return false;
+  return role == Role::kWorker ? rule->workers : role >= rule->least;
+}
+
+}  // namespace alignflow

@@ -1,0 +1,145 @@
+#include "server/access/access.h"
+
+#include <sys/stat.h>
+
+#include <fstream>
+#include <set>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/common/temp_folder.h"
+
+namespace alignflow {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kSecret(64, 'a');
+const absl::Time kNow = absl::FromUnixSeconds(1'000'000);
+constexpr char kGetJob[] = "/alignflow.v1.Jobs/GetJob";
+constexpr char kDeleteJob[] = "/alignflow.v1.Jobs/DeleteJob";
+constexpr char kLease[] = "/alignflow.v1.Workers/Lease";
+
+NewAccessKey Made(Role role, absl::Time expires = absl::InfiniteFuture()) {
+  return MakeAccessKey(kSecret, "someone", role, kNow, expires);
+}
+
+class AccessTest : public testing::Test {
+ protected:
+  absl::StatusCode CodeOf(const std::string& authorization, const char* method,
+                          absl::Time now = kNow) {
+    return access_.Admit({.authorization = authorization}, method, now).status().code();
+  }
+
+  Access access_{kSecret, /*required=*/false};
+};
+
+TEST_F(AccessTest, WithoutAnyKeyEverybodyMayDoEverything) {
+  EXPECT_TRUE(access_.open());
+  for (const char* method : {kGetJob, kDeleteJob, kLease}) {
+    EXPECT_EQ(CodeOf("", method), absl::StatusCode::kOk) << method;
+  }
+}
+
+TEST_F(AccessTest, TheFirstKeyClosesIt) {
+  const NewAccessKey made = Made(Role::kOperator);
+  access_.SetKeys({made.key});
+  EXPECT_FALSE(access_.open());
+  EXPECT_EQ(CodeOf("", kGetJob), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kGetJob), absl::StatusCode::kOk);
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kDeleteJob), absl::StatusCode::kOk);
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kLease), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(CodeOf("", "/grpc.health.v1.Health/Check"), absl::StatusCode::kOk);
+}
+
+TEST_F(AccessTest, ItStaysClosedOnceTheLastKeyIsRevoked) {
+  NewAccessKey made = Made(Role::kAdmin);
+  made.key.revoke_time = kNow;
+  access_.SetKeys({made.key});
+  EXPECT_EQ(CodeOf("", kGetJob), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kGetJob), absl::StatusCode::kUnauthenticated);
+}
+
+TEST_F(AccessTest, NothingButTheKeyItselfOpensAnything) {
+  const NewAccessKey made = Made(Role::kAdmin);
+  access_.SetKeys({made.key});
+  std::string other = made.text;
+  other.back() = other.back() == '0' ? '1' : '0';
+  const std::string of_other_server =
+      MakeAccessKey(std::string(64, 'b'), "someone", Role::kAdmin, kNow, absl::InfiniteFuture())
+          .text;
+  for (const std::string& authorization :
+       {other, made.text, "bearer " + made.text, "Bearer " + other, "Bearer  " + made.text,
+        "Bearer " + made.text + " ", "Bearer " + made.key.digest, "Bearer " + made.key.id,
+        "Bearer ", std::string("Bearer"), "Basic " + made.text, "Bearer " + of_other_server}) {
+    EXPECT_EQ(CodeOf(authorization, kGetJob), absl::StatusCode::kUnauthenticated) << authorization;
+  }
+  const absl::Status refused =
+      access_.Admit({.authorization = "Bearer " + other}, kGetJob, kNow).status();
+  EXPECT_THAT(std::string(refused.message()), testing::Not(HasSubstr(made.key.id)));
+}
+
+TEST_F(AccessTest, AKeyThatHasExpiredOrWasRevokedOpensNothing) {
+  NewAccessKey made = Made(Role::kAdmin, kNow + absl::Hours(1));
+  access_.SetKeys({made.key});
+  const Admission admission{.key_id = made.key.id};
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kGetJob, kNow + absl::Minutes(59)),
+            absl::StatusCode::kOk);
+  EXPECT_TRUE(access_.Holds(admission, kNow));
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kGetJob, kNow + absl::Hours(1)),
+            absl::StatusCode::kUnauthenticated);
+  EXPECT_FALSE(access_.Holds(admission, kNow + absl::Hours(1)));
+  made.key.revoke_time = kNow + absl::Minutes(1);
+  access_.SetKeys({made.key});
+  EXPECT_FALSE(access_.Holds(admission, kNow + absl::Minutes(1)));
+}
+
+TEST_F(AccessTest, ACertificateOfTheClientCaIsAWorkers) {
+  Access closed(kSecret, /*required=*/true);
+  const Credentials worker{.authorization = "", .has_certificate = true};
+  EXPECT_TRUE(closed.Admit(worker, kLease, kNow).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(closed.Admit(worker, kGetJob, kNow).status()));
+  EXPECT_TRUE(absl::IsUnauthenticated(closed.Admit({}, kLease, kNow).status()));
+  EXPECT_TRUE(closed.Holds({.key_id = "", .certificate = true}, kNow));
+  EXPECT_FALSE(closed.Holds({}, kNow));
+}
+
+TEST_F(AccessTest, OwnWorkersHaveAKeyThatClosesNothing) {
+  const NewAccessKey made = Made(Role::kWorker);
+  access_.AddOwnKey(made.key);
+  EXPECT_TRUE(access_.open());
+  EXPECT_FALSE(access_.HasKey(kNow));
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kLease), absl::StatusCode::kOk);
+  access_.SetKeys({Made(Role::kAdmin).key});
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kLease), absl::StatusCode::kOk);
+}
+
+TEST(AccessKeysTest, KeysAreLongAndDifferAndNothingOfThemIsKept) {
+  std::set<std::string> texts;
+  for (int i = 0; i < 100; ++i) {
+    const NewAccessKey made = Made(Role::kViewer);
+    EXPECT_EQ(made.text.size(), std::string("alignflow_").size() + 12 + 1 + 64);
+    EXPECT_EQ(IdOfKey(made.text), made.key.id);
+    EXPECT_TRUE(IsKey(kSecret, made.text, made.key));
+    EXPECT_EQ(made.key.digest.find(made.text.substr(made.text.rfind('_') + 1)), std::string::npos);
+    texts.insert(made.text);
+  }
+  EXPECT_EQ(texts.size(), 100u);
+}
+
+TEST(AccessKeysTest, TheSecretIsMadeOnceAndNobodyElsesToRead) {
+  TempFolder folder;
+  const auto file = folder.path() / "secret";
+  const std::string secret = TakeServerSecret(file).value();
+  EXPECT_EQ(TakeServerSecret(file).value(), secret);
+  struct stat status {};
+  ASSERT_EQ(stat(file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  std::ofstream(file) << "short\n";
+  const absl::Status damaged = TakeServerSecret(file).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(damaged));
+  EXPECT_THAT(std::string(damaged.message()), HasSubstr(file.string()));
+}
+
+}  // namespace
+}  // namespace alignflow
