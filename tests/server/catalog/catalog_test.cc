@@ -9,6 +9,7 @@
 #include "server/catalog/datasets.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/migrations.h"
+#include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
 #include "server/catalog/soci.h"
 #include "server/catalog/tasks.h"
@@ -300,6 +301,48 @@ TEST_F(CatalogTest, WhateverIsStoredAsABlobIsReferredTo) {
     for (ReferenceCursor cursor; VisitReferences(sql, 100, cursor, visit);) {
     }
     EXPECT_FALSE(blobs.contains("image")) << "a dataset's items go with it";
+  });
+}
+
+TEST_F(CatalogTest, ADatasetTakesAlongTheResultsThatHoldItsImages) {
+  Do([&](WritingSql& sql) {
+    for (const char* set : {"mine", "other"}) {
+      DatasetRecord dataset;
+      dataset.id = set;
+      dataset.digest = std::string(set) + " manifest";
+      InsertDataset(sql, dataset, {});
+    }
+    const auto done = [&](const std::string& key, const std::string& kind, const std::string& input,
+                          const std::string& role) {
+      TaskRecord task = Task(key);
+      task.spec.kind = kind;
+      task.spec.inputs = {{"input", input}};
+      InsertTask(sql, task);
+      SetOutputs(sql, key, {{role, key + " blob"}});
+      SetResult(sql, key, {}, kNow);
+    };
+    done("prepare", "prepare", "mine manifest", "packed");
+    done("describe", "describe", "prepare blob", "statistics");
+    done("fit", "fit", "prepare blob", "model");
+    done("other prepare", "prepare", "other manifest", "packed");
+    done("other describe", "describe", "other prepare blob", "statistics");
+    DeleteDataset(sql, "mine");
+    for (const char* key : {"prepare", "describe"}) {
+      EXPECT_TRUE(OutputsOfTask(sql, key).empty()) << key;
+      EXPECT_FALSE(ResultOfTask(sql, key)) << key << " must not count as whole";
+    }
+    for (const char* key : {"fit", "other prepare", "other describe"}) {
+      EXPECT_FALSE(OutputsOfTask(sql, key).empty()) << key;
+      EXPECT_EQ(ResultOfTask(sql, key)->state, ResultState::kWhole) << key;
+    }
+    SetResult(sql, "other prepare", {.state = ResultState::kBad, .reason = "blurred"}, kNow);
+    DeleteDataset(sql, "other");
+    EXPECT_EQ(ResultOfTask(sql, "other prepare")->state, ResultState::kBad);
+    Sql& session = sql;
+    int64_t inputs = 0;
+    session << "DELETE FROM tasks";
+    session << "SELECT COUNT(*) FROM task_inputs", soci::into(inputs);
+    EXPECT_EQ(inputs, 0);
   });
 }
 
