@@ -346,6 +346,32 @@ TEST_F(CatalogTest, ADatasetTakesAlongTheResultsThatHoldItsImages) {
   });
 }
 
+TEST_F(CatalogTest, ATaskIsOpenAgainForUnfinishedJobsAlone) {
+  Do([&](WritingSql& sql) {
+    InsertTask(sql, Task("key"));
+    for (const char* id : {"going", "done"}) {
+      JobRecord job = Job(id);
+      InsertJob(sql, job, {});
+      InsertJobStage(sql, id, "fit", 0, 1);
+      Put(sql, id, "fit", 0, "key");
+    }
+    TaskRecord task = FindTask(sql, "key").value();
+    task.state = TaskState::kSucceeded;
+    UpdateTask(sql, task);
+    CloseTask(sql, "key");
+    JobRecord done = FindJob(sql, "done").value();
+    done.state = JobState::kSucceeded;
+    UpdateJob(sql, done);
+    ReopenTask(sql, "key");
+    EXPECT_THAT(JobsWaitingFor(sql, "key"), testing::ElementsAre("going"));
+    task.state = TaskState::kQueued;
+    UpdateTask(sql, task);
+    EXPECT_EQ(CountStages(sql, "going").front().succeeded, 0);
+    EXPECT_EQ(CountStages(sql, "going").front().queued, 1);
+    EXPECT_EQ(CountStages(sql, "done").front().succeeded, 1);
+  });
+}
+
 TEST_F(CatalogTest, AStageIsCountedAsItsTasksMove) {
   Do([&](WritingSql& sql) {
     JobRecord job = Job("a");

@@ -223,5 +223,30 @@ TEST_F(ResultsTest, ARerunOfManyShardsThatWasStoppedIsRepeated) {
   EXPECT_EQ(CountBad(), 0);
 }
 
+TEST_F(ResultsTest, AJobThatHasTakenAResultWaitsWhileItIsMadeAgainForAnother) {
+  FinishedJob();
+  // Both share what was prepared; each trains a model of its own.
+  v1::CreateJobRequest request = JobRequest(2);
+  Set(request, "seed", "1");
+  const std::string waiting = CreateJob(request).value().name();
+  const std::string worker = Register();
+  const v1::LeaseResponse fit = Lease(worker).value();
+  ASSERT_EQ(fit.task().kind(), "fit");
+  LoseFile(fit.task().inputs().at("source"));
+  Set(request, "seed", "2");
+  const std::string repairing = CreateJob(request).value().name();
+  EXPECT_EQ(StageOf(GetJob(waiting), "prepare").tasks_done(), 0);
+  EXPECT_EQ(StageOf(GetJob(waiting), "prepare").state(), v1::STAGE_STATE_QUEUED);
+
+  ASSERT_EQ(ReportSuccess(worker, fit), absl::OkStatus());
+  const v1::LeaseResponse next = Lease(worker).value();
+  EXPECT_EQ(next.task().kind(), "prepare") << "the rollout reads what it prepares";
+  ASSERT_TRUE(CancelJob(repairing).ok());
+  EXPECT_FALSE(Heartbeat(worker, next).value()) << "the other job wants it as well";
+  ASSERT_EQ(ReportSuccess(worker, next), absl::OkStatus());
+  Work(worker);
+  ExpectAllDone(waiting);
+}
+
 }  // namespace
 }  // namespace alignflow
