@@ -79,7 +79,10 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
                .metrics = metrics_,
                .calls = calls_,
                .heartbeat_interval = options.heartbeat_interval},
-      services_(std::make_unique<Services>(context_)) {}
+      services_(std::make_unique<Services>(context_)) {
+  catalog_->set_wait_observer(
+      [this](Catalog::Wait kind, absl::Duration wait) { metrics_.ObserveCatalogWait(kind, wait); });
+}
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const CoordinatorOptions& options) {
   if (!options.listen.empty()) {

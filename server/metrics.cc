@@ -12,6 +12,8 @@ using prometheus::BuildGauge;
 using prometheus::BuildHistogram;
 
 const prometheus::Histogram::BucketBoundaries kWaitSeconds = {0.1, 1, 10, 60, 600, 3600, 21600};
+const prometheus::Histogram::BucketBoundaries kCatalogWaitSeconds = {0.0001, 0.001, 0.01,
+                                                                     0.1,    1,     10};
 const prometheus::Histogram::BucketBoundaries kRpcSeconds = {0.001, 0.01, 0.1, 1, 10, 60};
 
 prometheus::Gauge& Gauge(prometheus::Registry& registry, const char* name, const char* help) {
@@ -76,6 +78,12 @@ ServerMetrics::ServerMetrics()
       free_disk_(Gauge(*registry_, "alignflow_free_disk_bytes",
                        "Free space on the disk of the state folder")),
       catalog_size_(Gauge(*registry_, "alignflow_catalog_bytes", "Size of the catalog's files")),
+      catalog_waits_(BuildHistogram()
+                         .Name("alignflow_catalog_wait_seconds")
+                         .Help("Time that calls waited for their turn at the catalog")
+                         .Register(*registry_)),
+      write_wait_(catalog_waits_.Add({{"kind", "write"}}, kCatalogWaitSeconds)),
+      read_wait_(catalog_waits_.Add({{"kind", "read"}}, kCatalogWaitSeconds)),
       rpcs_(BuildHistogram()
                 .Name("alignflow_rpc_duration_seconds")
                 .Help("Duration of calls, long polls and streams included")
@@ -119,6 +127,9 @@ void ServerMetrics::AddBytesOut(int64_t bytes) { bytes_out_.Increment(static_cas
 void ServerMetrics::SetDisk(int64_t free_bytes, int64_t catalog_bytes) {
   free_disk_.Set(static_cast<double>(free_bytes));
   catalog_size_.Set(static_cast<double>(catalog_bytes));
+}
+void ServerMetrics::ObserveCatalogWait(Catalog::Wait kind, absl::Duration wait) {
+  (kind == Catalog::Wait::kWrite ? write_wait_ : read_wait_).Observe(absl::ToDoubleSeconds(wait));
 }
 void ServerMetrics::ObserveRpc(const std::string& method, const std::string& code,
                                absl::Duration duration) {

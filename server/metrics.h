@@ -14,6 +14,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "server/calls/call_limits.h"
+#include "server/catalog/catalog.h"
 #include "server/scheduler/lease_outcome.h"
 #include "server/scheduler/task_record.h"
 
@@ -44,6 +45,8 @@ class ServerMetrics {
   void AddBytesOut(int64_t bytes);
   // alignflow_free_disk_bytes, of the state folder's disk; alignflow_catalog_bytes
   void SetDisk(int64_t free_bytes, int64_t catalog_bytes);
+  // alignflow_catalog_wait_seconds{kind}: write, read
+  void ObserveCatalogWait(Catalog::Wait kind, absl::Duration wait);
   // alignflow_rpc_duration_seconds{method,code}; `method` as in "/alignflow.v1.Jobs/GetJob".
   void ObserveRpc(const std::string& method, const std::string& code, absl::Duration duration);
 
@@ -64,6 +67,9 @@ class ServerMetrics {
   prometheus::Counter& bytes_out_;
   prometheus::Gauge& free_disk_;
   prometheus::Gauge& catalog_size_;
+  prometheus::Family<prometheus::Histogram>& catalog_waits_;
+  prometheus::Histogram& write_wait_;
+  prometheus::Histogram& read_wait_;
   prometheus::Family<prometheus::Histogram>& rpcs_;
 };
 

@@ -1,6 +1,7 @@
 #include "server/catalog/catalog.h"
 
 #include <fstream>
+#include <map>
 #include <set>
 #include <type_traits>
 
@@ -344,6 +345,19 @@ TEST_F(CatalogTest, ADatasetTakesAlongTheResultsThatHoldItsImages) {
     session << "SELECT COUNT(*) FROM task_inputs", soci::into(inputs);
     EXPECT_EQ(inputs, 0);
   });
+}
+
+TEST_F(CatalogTest, WhoWaitsForItsTurnIsObserved) {
+  std::map<Catalog::Wait, int> waits;
+  catalog_->set_wait_observer([&](Catalog::Wait kind, absl::Duration wait) {
+    EXPECT_GE(wait, absl::ZeroDuration());
+    ++waits[kind];
+  });
+  EXPECT_EQ(catalog_->Transact([](WritingSql&) { return absl::OkStatus(); }), absl::OkStatus());
+  EXPECT_FALSE(catalog_->Transact([](WritingSql&) { return absl::CancelledError("no"); }).ok());
+  EXPECT_EQ(catalog_->Read([](Sql&) { return absl::OkStatus(); }), absl::OkStatus());
+  EXPECT_EQ(waits[Catalog::Wait::kWrite], 2);
+  EXPECT_EQ(waits[Catalog::Wait::kRead], 1);
 }
 
 TEST_F(CatalogTest, ATaskIsOpenAgainForUnfinishedJobsAlone) {
