@@ -40,6 +40,7 @@ constexpr size_t kMemoryQuotaBytes = 512 << 20;
 constexpr absl::Duration kMaintenanceInterval = absl::Seconds(1);
 constexpr absl::Duration kGarbageInterval = absl::Minutes(5);
 constexpr absl::Duration kShutdownPatience = absl::Seconds(3);
+constexpr absl::Duration kCertificateInterval = absl::Minutes(1);
 constexpr absl::Duration kClockStep = absl::Seconds(1);  // worth telling
 
 void LogError(const char* what, const absl::Status& status) {
@@ -106,7 +107,10 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
                .metrics = metrics_,
                .calls = calls_,
                .heartbeat_interval = options.heartbeat_interval},
-      services_(std::make_unique<Services>(context_)) {}
+      services_(std::make_unique<Services>(context_)) {
+  catalog_->set_wait_observer(
+      [this](Catalog::Wait kind, absl::Duration wait) { metrics_.ObserveCatalogWait(kind, wait); });
+}
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const CoordinatorOptions& options) {
   absl::Status status = CheckListener(options);
@@ -275,9 +279,18 @@ void Coordinator::LookAtClock() {
       absl::FormatDuration(absl::Trunc(step, absl::Seconds(1))));
 }
 
+void Coordinator::LookAtCertificate(absl::Time now) {
+  if (!options_.tls.given() || now < certificate_due_) return;
+  certificate_due_ = now + kCertificateInterval;
+  const absl::StatusOr<absl::Time> end = CheckTlsFiles(options_.tls, absl::Now());
+  LogError("the certificate", end.status());
+  if (end.ok()) metrics_.SetCertificateEnd(*end);
+}
+
 void Coordinator::Maintain(absl::Time now) {
   LookAtDisk();
   LookAtClock();
+  LookAtCertificate(now);
   LogError("reading access keys", ReadKeys());
   calls_.Tick(now);
   // First those who have gone, so that jobs which lose their lease are told who is left.

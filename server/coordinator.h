@@ -89,6 +89,7 @@ class Coordinator {
   void RunMaintenance();
   void LookAtDisk();
   void LookAtClock();
+  void LookAtCertificate(absl::Time now);
   void ShowHealth();
 
   const CoordinatorOptions options_;
@@ -109,8 +110,9 @@ class Coordinator {
   std::string address_, worker_address_;
   absl::Mutex stop_mutex_;
   bool stop_ ABSL_GUARDED_BY(stop_mutex_) = false;
-  std::atomic<bool> collected_ = false;  // at least once
-  absl::Duration clock_step_;            // that the log tells of
+  std::atomic<bool> collected_ = false;                // at least once
+  absl::Duration clock_step_;                          // that the log tells of
+  absl::Time certificate_due_ = absl::InfinitePast();  // when it is looked at again
   std::thread maintenance_;
 };
 

@@ -12,6 +12,8 @@ using prometheus::BuildGauge;
 using prometheus::BuildHistogram;
 
 const prometheus::Histogram::BucketBoundaries kWaitSeconds = {0.1, 1, 10, 60, 600, 3600, 21600};
+const prometheus::Histogram::BucketBoundaries kCatalogWaitSeconds = {0.0001, 0.001, 0.01,
+                                                                     0.1,    1,     10};
 const prometheus::Histogram::BucketBoundaries kRpcSeconds = {0.001, 0.01, 0.1, 1, 10, 60};
 
 prometheus::Gauge& Gauge(prometheus::Registry& registry, const char* name, const char* help) {
@@ -80,6 +82,12 @@ ServerMetrics::ServerMetrics()
                          .Name("alignflow_refused_calls_total")
                          .Help("Calls without a key that holds, or with one that may not")
                          .Register(*registry_)),
+      catalog_waits_(BuildHistogram()
+                         .Name("alignflow_catalog_wait_seconds")
+                         .Help("Time that calls waited for their turn at the catalog")
+                         .Register(*registry_)),
+      write_wait_(catalog_waits_.Add({{"kind", "write"}}, kCatalogWaitSeconds)),
+      read_wait_(catalog_waits_.Add({{"kind", "read"}}, kCatalogWaitSeconds)),
       rpcs_(BuildHistogram()
                 .Name("alignflow_rpc_duration_seconds")
                 .Help("Duration of calls, long polls and streams included")
@@ -139,6 +147,9 @@ void ServerMetrics::SetCertificateEnd(absl::Time end) {
   certificate_end_->Set(static_cast<double>(absl::ToUnixSeconds(end)));
 }
 
+void ServerMetrics::ObserveCatalogWait(Catalog::Wait kind, absl::Duration wait) {
+  (kind == Catalog::Wait::kWrite ? write_wait_ : read_wait_).Observe(absl::ToDoubleSeconds(wait));
+}
 void ServerMetrics::ObserveRpc(const std::string& method, const std::string& code,
                                absl::Duration duration) {
   rpcs_.Add({{"method", method}, {"code", code}}, kRpcSeconds)

@@ -15,6 +15,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "server/calls/call_limits.h"
+#include "server/catalog/catalog.h"
 #include "server/scheduler/lease_outcome.h"
 #include "server/scheduler/task_record.h"
 
@@ -49,6 +50,8 @@ class ServerMetrics {
   void CountRefusedCall(absl::StatusCode code);
   // alignflow_certificate_end_timestamp_seconds: when --tls-cert runs out
   void SetCertificateEnd(absl::Time end);
+  // alignflow_catalog_wait_seconds{kind}: write, read
+  void ObserveCatalogWait(Catalog::Wait kind, absl::Duration wait);
   // alignflow_rpc_duration_seconds{method,code}; `method` as in "/alignflow.v1.Jobs/GetJob".
   void ObserveRpc(const std::string& method, const std::string& code, absl::Duration duration);
 
@@ -71,6 +74,9 @@ class ServerMetrics {
   prometheus::Gauge& catalog_size_;
   prometheus::Family<prometheus::Counter>& refused_calls_;
   prometheus::Gauge* certificate_end_ = nullptr;  // where there is one
+  prometheus::Family<prometheus::Histogram>& catalog_waits_;
+  prometheus::Histogram& write_wait_;
+  prometheus::Histogram& read_wait_;
   prometheus::Family<prometheus::Histogram>& rpcs_;
 };
 

@@ -38,7 +38,7 @@ void Copy(Sql& sql, const std::string& table, const std::string& where, int copi
       << absl::StrJoin(values, ", ") << " FROM " << table << ", numbers WHERE " << where;
 }
 
-void InsertDone(Sql& sql, const std::string& key, const std::string& kind,
+void InsertDone(WritingSql& sql, const std::string& key, const std::string& kind,
                 const SettingMap& settings) {
   TaskRecord task;
   task.key = key;
@@ -50,7 +50,7 @@ void InsertDone(Sql& sql, const std::string& key, const std::string& kind,
   UpdateTask(sql, task);
 }
 
-void InsertFinished(Sql& sql, int number, const SettingMap& settings) {
+void InsertFinished(WritingSql& sql, int number, const SettingMap& settings) {
   const std::vector<std::string> stages = {"prepare", "describe", "fit",     "rollout",
                                            "align",   "generate", "compare", "figures"};
   JobRecord job;
@@ -83,7 +83,7 @@ absl::Status WriteFinishedJobs(const std::filesystem::path& catalog, int jobs) {
   absl::StatusOr<std::unique_ptr<Catalog>> opened = Catalog::Open(catalog);
   if (!opened.ok()) return opened.status();
   const SettingMap settings = PresetDefaults(PresetNames().front()).value();
-  return (*opened)->Transact([&](Sql& sql) {
+  return (*opened)->Transact([&](WritingSql& sql) {
     InsertFinished(sql, 0, settings);
     if (jobs < 2) return absl::OkStatus();
     const std::string first = "job_id = '00000000'", job = "printf('%08x', n)";

@@ -81,7 +81,7 @@ double ShareOf(Service& service, absl::Duration interval) {
 
 // One job of very many pairs, of which only shards are made: created, looked at and cancelled.
 void MeasureLargeJob(Service& service, const Size& size, Samples& samples) {
-  PlayedWorkers workers(service, samples);
+  PlayedWorkers workers(service, samples, ", pairs");
   v1::CreateJobRequest request = service.JobOn(service.PushDataset(100000), size.pairs, 0);
   (*request.mutable_spec()->mutable_settings())["method"] = "reinhard";
   const std::string job = CreateJob(service, request, samples, "CreateJob, pairs").name();
@@ -136,7 +136,8 @@ void Measure(const Size& size, Measured& measured) {
     }
     measured.busy_share =
         absl::FDivDuration(service.processor_time() - before, absl::Now() - start);
-    workers.Work(std::max(size.busy / 4, 20));
+    // Reports of tasks that some fourteen jobs wait for.
+    workers.Work(std::min(size.busy, std::max(size.busy / 4, 20)));
     measured.resident_mib = service.resident_mib();
     measured.refused = workers.refused();
     workers.Stop();
@@ -150,8 +151,9 @@ void Print(const Size& small_size, Measured& small, const Size& large_size, Meas
       "finished, %d pairs |\n| --- | --- | --- |\n",
       small_size.busy + small_size.idle, small_size.jobs, small_size.finished, small_size.pairs,
       large_size.busy + large_size.idle, large_size.jobs, large_size.finished, large_size.pairs);
-  for (const char* name : {"Heartbeat", "Lease", "Report", "GetJob", "ListJobs, 100", "CreateJob",
-                           "CreateJob, pairs", "GetJob, pairs", "CancelJob, pairs"}) {
+  for (const char* name :
+       {"Heartbeat", "Lease", "Report", "GetJob", "ListJobs, 100", "CreateJob", "CreateJob, pairs",
+        "Lease, pairs", "Report, pairs", "GetJob, pairs", "CancelJob, pairs"}) {
     std::printf("| %s, p50 / p99 (ms) |", name);
     for (Measured* side : {&small, &large}) {
       std::printf(" %.1f / %.1f |", side->samples.Quantile(name, 0.5),

@@ -32,7 +32,7 @@ void PlayedWorkers::Lease(Worker& worker) {
   v1::LeaseRequest request;
   request.set_worker_id(worker.id);
   worker.lease.Clear();
-  const absl::Status leased = samples_.Time("Lease", [&] {
+  const absl::Status leased = samples_.Time("Lease" + suffix_, [&] {
     return Service::Call(service_.workers(), &v1::Workers::Stub::Lease, request, worker.lease);
   });
   Require(leased, "lease");
@@ -145,7 +145,7 @@ void PlayedWorkers::Work(int tasks) {
           service_.Upload(OutputOf(worker.lease.task(), role)).sha256();
     }
     v1::ReportResponse response;
-    Require(samples_.Time("Report",
+    Require(samples_.Time("Report" + suffix_,
                           [&] {
                             return Service::Call(service_.workers(), &v1::Workers::Stub::Report,
                                                  request, response);

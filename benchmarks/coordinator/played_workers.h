@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
@@ -17,7 +18,9 @@ namespace alignflow {
 // Workers that compute nothing. Not thread-safe, but for what its own threads do.
 class PlayedWorkers {
  public:
-  PlayedWorkers(Service& service, Samples& samples) : service_(service), samples_(samples) {}
+  // Calls are named with the suffix: those of different jobs cost differently.
+  PlayedWorkers(Service& service, Samples& samples, std::string suffix = "")
+      : service_(service), samples_(samples), suffix_(std::move(suffix)) {}
   ~PlayedWorkers() { Stop(); }
 
   // So many more workers take a task each. Returns how many got one.
@@ -54,6 +57,7 @@ class PlayedWorkers {
 
   Service& service_;
   Samples& samples_;
+  const std::string suffix_;
   absl::Mutex mutex_;
   std::vector<Worker> busy_ ABSL_GUARDED_BY(mutex_);
   std::list<Waiting> waiting_;

@@ -28,8 +28,11 @@ struct AccessKey {
   absl::Time expire_time = absl::InfiniteFuture();
   absl::Time revoke_time = absl::InfiniteFuture();
 
-  // Whether it opens anything at `now`.
-  bool Holds(absl::Time now) const { return now < expire_time && now < revoke_time; }
+  // Whether it opens anything at `now`. Once revoked it does not, whatever the clocks of those who
+  // revoke it and of the coordinator say.
+  bool Holds(absl::Time now) const {
+    return now < expire_time && revoke_time == absl::InfiniteFuture();
+  }
 };
 
 struct NewAccessKey {

@@ -50,6 +50,7 @@ BlobOwners::BlobOwners(std::filesystem::path folder) : folder_(std::move(folder)
     if (!owner || stat(entry.path().c_str(), &info) != 0) continue;
     owners_[*owner] = {.pins = info.st_size / static_cast<int64_t>(kDigestBytes),
                        .calls = 0,
+                       .in_folder = false,
                        .renewed = absl::TimeFromTimespec(info.st_mtim)};
   }
 }
@@ -64,6 +65,20 @@ absl::Status BlobOwners::Pin(const BlobOwner& owner, const std::vector<std::stri
   std::string bytes;
   bytes.reserve(blobs.size() * kDigestBytes);
   for (const std::string& blob : blobs) bytes += absl::HexStringToBytes(blob);
+  absl::StatusOr<Written> written = Append(owner, bytes, now);
+  if (!written.ok()) return written.status();
+  // Others need not wait for the disk.
+  if (fsync(written->file.get()) != 0) return WriteError(errno, "sync a pin");
+  if (!written->is_new) return absl::OkStatus();
+  absl::Status synced = SyncFolder(folder_);
+  absl::MutexLock lock(&mutex_);
+  const auto state = owners_.find(owner);
+  if (synced.ok() && state != owners_.end()) state->second.in_folder = true;
+  return synced;
+}
+
+absl::StatusOr<BlobOwners::Written> BlobOwners::Append(const BlobOwner& owner,
+                                                       const std::string& bytes, absl::Time now) {
   absl::MutexLock lock(&mutex_);
   const auto known = owners_.find(owner);
   if (known == owners_.end() && owners_.size() >= kMaxOwners) {
@@ -71,12 +86,12 @@ absl::Status BlobOwners::Pin(const BlobOwner& owner, const std::vector<std::stri
         "too many uploads are open at the same time; try again in an hour");
   }
   const int64_t pins = known == owners_.end() ? 0 : known->second.pins;
-  const auto added = static_cast<int64_t>(blobs.size());
+  const auto added = static_cast<int64_t>(bytes.size() / kDigestBytes);
   if (pins + added > kMaxPins) {
     return absl::ResourceExhaustedError(
         absl::StrCat("one upload may name ", kMaxPins, " blobs; begin another for the rest"));
   }
-  const FileHandle file(open(FileOf(owner).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  FileHandle file(open(FileOf(owner).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
   if (file.get() < 0) return WriteError(errno, "pin");
   // At the place of the last whole digest, whatever an earlier write left behind it.
   const ssize_t written =
@@ -91,7 +106,7 @@ absl::Status BlobOwners::Pin(const BlobOwner& owner, const std::vector<std::stri
   for (size_t at = 0; at < bytes.size(); at += kDigestBytes) {
     pinned_since_.insert(bytes.substr(at, kDigestBytes));
   }
-  return absl::OkStatus();
+  return Written{.file = std::move(file), .is_new = !state.in_folder};
 }
 
 void BlobOwners::Remove(const BlobOwner& owner) {

@@ -13,8 +13,10 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/blobs/blob_stream.h"
 
 namespace alignflow {
 
@@ -46,8 +48,9 @@ class BlobOwners {
   // Reads what is in the folder, which must exist.
   explicit BlobOwners(std::filesystem::path folder);
 
-  // Pins blobs, whether they are there already or not, and notes the call. Digests must be well
-  // formed. ResourceExhausted beyond the limits above or if the disk is full.
+  // Pins blobs, whether they are there already or not, and notes the call. Once it returns, the
+  // pins survive a power cut. Digests must be well formed. ResourceExhausted beyond the limits
+  // above or if the disk is full.
   absl::Status Pin(const BlobOwner& owner, const std::vector<std::string>& blobs, absl::Time now);
   // Lets go of all that the owner pins.
   void Release(const BlobOwner& owner);
@@ -68,8 +71,15 @@ class BlobOwners {
   struct State {
     int64_t pins = 0;
     int calls = 0;
+    bool in_folder = false;  // its file has a place in the folder on disk
     absl::Time renewed;
   };
+  struct Written {
+    FileHandle file;
+    bool is_new = false;  // it may have no place in the folder on disk
+  };
+  // Notes the raw bytes of digests, which are on disk once what is returned is synced.
+  absl::StatusOr<Written> Append(const BlobOwner& owner, const std::string& bytes, absl::Time now);
   std::filesystem::path FileOf(const BlobOwner& owner) const;
   void Remove(const BlobOwner& owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_conversion.h"
+#include "common/steady_now.h"
 #include "server/catalog/catalog_errors.h"
 #include "server/catalog/catalog_file.h"
 #include "server/catalog/migrations.h"
@@ -135,12 +136,19 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(const std::filesystem::pa
 
 absl::Status Catalog::Transact(const std::function<absl::Status(WritingSql&)>& body,
                                const std::function<void()>& committed) {
-  absl::MutexLock lock(&write_mutex_);
-  absl::Status status = RunTransaction(*writer_, [&](Sql& sql) {
-    WritingSql writing(sql);
-    return body(writing);
-  });
-  if (status.ok()) committed();
+  const absl::Time asked = SteadyNow();
+  absl::Duration waited;
+  absl::Status status;
+  {
+    absl::MutexLock lock(&write_mutex_);
+    waited = SteadyNow() - asked;
+    status = RunTransaction(*writer_, [&](Sql& sql) {
+      WritingSql writing(sql);
+      return body(writing);
+    });
+    if (status.ok()) committed();
+  }
+  observe_wait_(Wait::kWrite, waited);
   return status;
 }
 
@@ -152,6 +160,7 @@ absl::Status Catalog::ForgetDeleted() {
 }
 
 absl::Status Catalog::Read(const std::function<absl::Status(Sql&)>& body) {
+  const absl::Time asked = SteadyNow();
   Sql* reader = nullptr;
   {
     absl::MutexLock lock(&read_mutex_);
@@ -160,9 +169,13 @@ absl::Status Catalog::Read(const std::function<absl::Status(Sql&)>& body) {
     reader = free_readers_.back();
     free_readers_.pop_back();
   }
+  const absl::Duration waited = SteadyNow() - asked;
   absl::Status status = RunTransaction(*reader, body);
-  absl::MutexLock lock(&read_mutex_);
-  free_readers_.push_back(reader);
+  {
+    absl::MutexLock lock(&read_mutex_);
+    free_readers_.push_back(reader);
+  }
+  observe_wait_(Wait::kRead, waited);
   return status;
 }
 

@@ -4,11 +4,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 namespace soci {
 class session;
@@ -64,6 +66,12 @@ class Catalog final : public CatalogReader {
 
   absl::Status Read(const std::function<absl::Status(Sql&)>& body) override;
 
+  // Called after each of them with the time that it waited for its turn, also if that is none. To
+  // be set before the catalog is shared.
+  enum class Wait { kWrite, kRead };
+  using WaitObserver = std::function<void(Wait, absl::Duration)>;
+  void set_wait_observer(WaitObserver observer) { observe_wait_ = std::move(observer); }
+
   // Removes what is left of deleted rows beside the file: the journal, and the copies from before
   // upgrades. Does what it can while others read; Internal if it fails.
   absl::Status ForgetDeleted();
@@ -73,6 +81,7 @@ class Catalog final : public CatalogReader {
           std::vector<std::unique_ptr<Sql>> readers);
 
   const std::filesystem::path file_;
+  WaitObserver observe_wait_ = [](Wait, absl::Duration) {};
   absl::Mutex write_mutex_;
   const std::unique_ptr<Sql> writer_;
   const std::vector<std::unique_ptr<Sql>> readers_;

@@ -29,6 +29,29 @@ std::vector<DatasetRecord> FetchDatasets(Sql& sql, const std::string& where, con
   return rows;
 }
 
+// Tasks of the kind that read one of the blobs that `blobs`, a query about `source`, finds.
+std::vector<std::string> TasksThatRead(Sql& sql, const std::string& kind, const std::string& blobs,
+                                       const std::string& source) {
+  std::string key;
+  soci::statement select =
+      (sql.prepare << "SELECT DISTINCT t.task_key FROM task_inputs i JOIN tasks t ON t.task_key = "
+                      "i.task_key WHERE i.blob IN ("
+                   << blobs << ") AND t.kind = :kind",
+       soci::use(source), soci::use(kind), soci::into(key));
+  select.execute();
+  std::vector<std::string> keys;
+  while (select.fetch()) keys.push_back(key);
+  return keys;
+}
+
+// The task's blobs may go at any time, so it must not count as done. That its result was bad stays
+// known.
+void ForgetResult(WritingSql& writing, const std::string& task_key) {
+  Sql& sql = writing;
+  sql << "DELETE FROM task_outputs WHERE task_key = :task", soci::use(task_key);
+  sql << "DELETE FROM results WHERE task_key = :task AND state <> 'bad'", soci::use(task_key);
+}
+
 }  // namespace
 
 void InsertDataset(WritingSql& writing, DatasetRecord& record,
@@ -89,18 +112,16 @@ void DeleteDataset(WritingSql& writing, const std::string& id) {
   sql << "SELECT COUNT(*) FROM datasets WHERE digest = :digest", soci::use(digest),
       soci::into(others);
   if (others > 0) return;
-  // What was prepared from it holds its images; the statistics hold pictures of 16 x 16 pixels. As
-  // JSON, inputs name digests and nothing else that could be mistaken for one.
-  const std::string named = "%\"" + digest + "\"%";
-  sql << "DELETE FROM task_outputs WHERE task_key IN (SELECT t.task_key FROM tasks t JOIN "
-         "task_outputs packed ON packed.role = 'packed' AND t.inputs LIKE '%\"' || packed.blob || "
-         "'\"%' JOIN tasks p ON p.task_key = packed.task_key WHERE t.kind = 'describe' AND p.kind "
-         "= "
-         "'prepare' AND p.inputs LIKE :named)",
-      soci::use(named);
-  sql << "DELETE FROM task_outputs WHERE task_key IN (SELECT task_key FROM tasks WHERE kind = "
-         "'prepare' AND inputs LIKE :named)",
-      soci::use(named);
+  // What was prepared from it holds its images; the statistics hold pictures of 16 x 16 pixels.
+  for (const std::string& prepared : TasksThatRead(sql, "prepare", "SELECT :source", digest)) {
+    for (const std::string& described :
+         TasksThatRead(sql, "describe",
+                       "SELECT blob FROM task_outputs WHERE task_key = :source AND role = 'packed'",
+                       prepared)) {
+      ForgetResult(writing, described);
+    }
+    ForgetResult(writing, prepared);
+  }
 }
 
 std::optional<std::string> UnfinishedJobWithDataset(Sql& sql, const std::string& id) {

@@ -18,7 +18,7 @@ std::optional<DatasetRecord> FindDataset(Sql& sql, const std::string& id);
 std::vector<DatasetBlobs> ItemsOfDataset(Sql& sql, const std::string& id);
 // Newest first, those with a sequence below `before`.
 std::vector<DatasetRecord> ListDatasets(Sql& sql, int64_t before, int limit);
-// With the outputs of the tasks that prepared and described it, unless another dataset has the same
+// With the results of the tasks that prepared and described it, unless another dataset has the same
 // content: they hold its images.
 void DeleteDataset(WritingSql& sql, const std::string& id);
 // The oldest unfinished job that has the dataset as source or target.

@@ -121,6 +121,13 @@ std::optional<JobTaskRecord> FailedTaskOfJob(Sql& sql, const std::string& job) {
   return row;
 }
 
+void ReopenTask(WritingSql& writing, const std::string& task_key) {
+  Sql& sql = writing;
+  sql << "UPDATE job_tasks SET open = 1 WHERE task_key = :task AND open = 0 AND EXISTS (SELECT 1 "
+         "FROM jobs j WHERE j.id = job_tasks.job_id AND j.state IN ('queued', 'running'))",
+      soci::use(task_key);
+}
+
 void CloseTask(WritingSql& writing, const std::string& task_key) {
   Sql& sql = writing;
   sql << "UPDATE job_tasks SET open = 0 WHERE task_key = :task AND open = 1", soci::use(task_key);

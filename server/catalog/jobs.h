@@ -50,6 +50,9 @@ std::vector<RunningTask> RunningTasksOfJob(Sql& sql, const std::string& job);
 // A failed task that the job waits for.
 std::optional<JobTaskRecord> FailedTaskOfJob(Sql& sql, const std::string& job);
 
+// Unfinished jobs with the task wait for it again. To be called before the task is queued again, so
+// that its stages' counters follow it.
+void ReopenTask(WritingSql& sql, const std::string& task_key);
 // From now on no job waits for the task; the job for no task.
 void CloseTask(WritingSql& sql, const std::string& task_key);
 void CloseJob(WritingSql& sql, const std::string& job);

@@ -1,6 +1,8 @@
 #include "server/scheduler/placement.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 
@@ -9,10 +11,6 @@ namespace {
 
 // Figures look at a pretrained model's features where there are any, and do without elsewhere.
 bool LoadsModel(const TaskSpec& task) { return task.kind != "figures"; }
-
-bool Tried(const std::string& worker, const TaskTrials& trials) {
-  return trials.tried.contains(worker);
-}
 
 bool IsUnsuited(const std::string& worker, const TaskTrials& trials) {
   const auto tried = trials.tried.find(worker);
@@ -31,11 +29,41 @@ struct Misfit {
   auto operator<=>(const Misfit&) const = default;
 };
 
-Misfit MisfitOf(const FleetWorker& worker, const TaskNeeds& needs, const TaskTrials& trials) {
-  const int64_t memory = worker.abilities.memory_bytes;
-  return {.failed_it = Tried(worker.id, trials),
+Misfit MisfitOf(const WorkerAbilities& abilities, bool failed_it, const TaskNeeds& needs,
+                const TaskTrials& trials) {
+  const int64_t memory = abilities.memory_bytes;
+  return {.failed_it = failed_it,
           .short_of_memory = trials.memory_bytes > 0 && memory > 0 && memory <= trials.memory_bytes,
-          .slow = !needs.model.empty() && worker.abilities.device == "cpu"};
+          .slow = !needs.model.empty() && abilities.device == "cpu"};
+}
+
+// How many of these workers each group has. Those that are not connected are none's.
+std::map<const WorkerAbilities*, Fleet::Group> CountByGroup(const Fleet& fleet,
+                                                            const std::set<std::string>& workers) {
+  std::map<const WorkerAbilities*, Fleet::Group> counts;
+  for (const std::string& id : workers) {
+    const FleetWorker* worker = fleet.Find(id);
+    if (worker == nullptr) continue;
+    Fleet::Group& count = counts[&fleet.groups().find(worker->abilities)->first];
+    ++count.workers;
+    if (worker->open) ++count.open;
+  }
+  return counts;
+}
+
+// Whether a group with an open worker that has not tried the task, other than `worker`, can do it
+// and `suits`.
+template <typename Suits>
+bool HasFreshWorker(const Fleet& fleet, const std::string& worker, const TaskNeeds& needs,
+                    const TaskTrials& trials, const Suits& suits) {
+  std::set<std::string> others = {worker};
+  for (const auto& [id, outcome] : trials.tried) others.insert(id);
+  auto left_out = CountByGroup(fleet, others);
+  return std::ranges::any_of(fleet.groups(), [&](const auto& entry) {
+    const auto& [abilities, group] = entry;
+    return group.open > left_out[&abilities].open && Lacks(abilities, needs).empty() &&
+           suits(abilities);
+  });
 }
 
 }  // namespace
@@ -61,35 +89,45 @@ std::string Lacks(const WorkerAbilities& worker, const TaskNeeds& needs) {
   return "";
 }
 
-bool MayTake(const FleetWorker& worker, const TaskSpec& task, const TaskTrials& trials,
+bool MayTake(const std::string& worker, const TaskSpec& task, const TaskTrials& trials,
              const Fleet& fleet, absl::Time now) {
+  const FleetWorker* me = fleet.Find(worker);
   const TaskNeeds needs = NeedsOf(task);
-  if (trials.not_before > now || !Can(worker, needs, trials)) return false;
-  const Misfit misfit = MisfitOf(worker, needs, trials);
+  if (me == nullptr || trials.not_before > now || !Can(*me, needs, trials)) return false;
+  const Misfit misfit = MisfitOf(me->abilities, trials.tried.contains(worker), needs, trials);
   if (misfit == Misfit{}) return true;
-  return std::ranges::none_of(fleet, [&](const FleetWorker& other) {
-    return other.id != worker.id && Can(other, needs, trials) &&
-           MisfitOf(other, needs, trials) < misfit;
+  const auto suits_better = [&](const WorkerAbilities& abilities) {
+    return MisfitOf(abilities, false, needs, trials) < misfit;
+  };
+  if (HasFreshWorker(fleet, worker, needs, trials, suits_better)) return false;
+  return std::ranges::none_of(trials.tried, [&](const auto& tried) {
+    const FleetWorker* other = fleet.Find(tried.first);
+    return other != nullptr && other != me && Can(*other, needs, trials) &&
+           MisfitOf(other->abilities, true, needs, trials) < misfit;
   });
 }
 
 bool AnotherCan(const std::string& worker, const TaskSpec& task, const TaskTrials& trials,
                 const Fleet& fleet) {
-  const TaskNeeds needs = NeedsOf(task);
-  return std::ranges::any_of(fleet, [&](const FleetWorker& other) {
-    return other.id != worker && !Tried(other.id, trials) && Can(other, needs, trials);
-  });
+  return HasFreshWorker(fleet, worker, NeedsOf(task), trials,
+                        [](const WorkerAbilities&) { return true; });
 }
 
 std::string WhyNobodyCan(const TaskSpec& task, const TaskTrials& trials, const Fleet& fleet) {
-  if (fleet.empty()) return "no worker is connected";
+  if (fleet.size() == 0) return "no worker is connected";
   const TaskNeeds needs = NeedsOf(task);
+  std::set<std::string> unsuited;
+  for (const auto& [id, outcome] : trials.tried) {
+    if (IsUnsuited(id, trials)) unsuited.insert(id);
+  }
+  auto left_out = CountByGroup(fleet, unsuited);
   std::string lacks;
   bool could = false;  // were it open
-  for (const FleetWorker& worker : fleet) {
-    if (Can(worker, needs, trials)) return "";
-    lacks = Lacks(worker.abilities, needs);
-    could |= lacks.empty() && !IsUnsuited(worker.id, trials);
+  for (const auto& [abilities, group] : fleet.groups()) {
+    lacks = Lacks(abilities, needs);
+    if (!lacks.empty()) continue;
+    if (group.open > left_out[&abilities].open) return "";
+    could |= group.workers > left_out[&abilities].workers;
   }
   const std::string workers =
       fleet.size() == 1 ? "the worker" : absl::StrCat("each of the ", fleet.size(), " workers");

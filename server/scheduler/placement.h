@@ -4,37 +4,15 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "absl/time/time.h"
 #include "common/settings/task_spec.h"
+#include "server/scheduler/fleet.h"
 #include "server/scheduler/lease_outcome.h"
 
-// Which worker may take which task. Pure.
+// Which worker may take which task. Pure. What is asked of a fleet costs as much as it has groups
+// of equal abilities and as many workers as have tried the task.
 namespace alignflow {
-
-// A folder with a pretrained model, as a worker has it.
-struct ModelFolder {
-  std::string name;
-  std::string fingerprint;  // equal for equal files
-  bool operator==(const ModelFolder&) const = default;
-};
-
-// What a worker says that it can do.
-struct WorkerAbilities {
-  std::string device = "cpu";        // or "cuda"
-  int64_t memory_bytes = 0;          // of the device; 0: not known
-  std::vector<std::string> presets;  // none: all
-  std::vector<ModelFolder> models;
-};
-
-// A connected worker, as far as placement depends on it.
-struct FleetWorker {
-  std::string id;
-  WorkerAbilities abilities;
-  bool open = true;  // takes tasks: neither cordoned nor draining nor in quarantine
-};
-using Fleet = std::vector<FleetWorker>;
 
 // What workers have made of a task since it was queued.
 struct TaskTrials {
@@ -54,12 +32,12 @@ TaskNeeds NeedsOf(const TaskSpec& task);
 // What the worker lacks for such tasks, as "has no model folder 'x'"; empty if it can do them.
 std::string Lacks(const WorkerAbilities& worker, const TaskNeeds& needs);
 
-// Whether the worker, which must be one of the fleet's, may take the task now. It may not if it is
-// not open, lacks what the task needs, has said that it is unsuited or if the task has to wait; nor
-// if there is another open worker that can and that suits better: one that has not failed the task
-// where this one has, one with more memory where such as this one ran out, and an accelerator for a
-// pretrained model.
-bool MayTake(const FleetWorker& worker, const TaskSpec& task, const TaskTrials& trials,
+// Whether the worker may take the task now. It may not if it is not connected or not open, lacks
+// what the task needs, has said that it is unsuited or if the task has to wait; nor if there is
+// another open worker that can and that suits better: one that has not failed the task where this
+// one has, one with more memory where such as this one ran out, and an accelerator for a pretrained
+// model.
+bool MayTake(const std::string& worker, const TaskSpec& task, const TaskTrials& trials,
              const Fleet& fleet, absl::Time now);
 
 // Whether an open worker other than `worker` could take the task that has not tried it yet.

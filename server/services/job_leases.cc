@@ -3,18 +3,24 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "common/steady_now.h"
 #include "server/catalog/task_trials.h"
 #include "server/catalog/tasks.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
 
-std::string WhyNobodyTakes(Sql& sql, const std::string& job, const Fleet& fleet) {
+std::string WhyNobodyTakes(Sql& sql, const std::string& job, WorkerRegistry& workers) {
   const std::optional<TaskRecord> task = QueuedTaskOfJob(sql, job);
   if (!task) return "";
   const TaskTrials trials = TrialsOfTask(sql, task->key);
-  std::string why = WhyNobodyCan(task->spec, trials, fleet);
-  if (why.empty() || fleet.empty()) return why;
+  std::string why;
+  bool any = false;
+  workers.LookAtFleet(SteadyNow(), [&](const Fleet& fleet) {
+    why = WhyNobodyCan(task->spec, trials, fleet);
+    any = fleet.size() > 0;
+  });
+  if (why.empty() || !any) return why;
   return absl::StrCat(task->spec.kind, ": ", why);
 }
 

@@ -9,7 +9,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "common/steady_now.h"
 #include "server/catalog/job_details.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/result_states.h"
@@ -168,11 +167,10 @@ Surroundings SurroundingsOf(const ServiceContext& context) {
   for (const std::string& job : context.workflow.live().JobsAtWork()) {
     names.push_back(absl::StrCat("jobs/", job));
   }
-  std::shared_ptr<const Fleet> fleet = context.workers.FleetAt(SteadyNow());
-  std::string reason = WaitingReason(static_cast<int>(fleet->size()), names);
+  std::string reason = WaitingReason(context.workers.size(), names);
   return {.live = context.workflow.live(),
+          .workers = context.workers,
           .queue_moves = queue_moves,
-          .fleet = std::move(fleet),
           .not_serving = context.serving.Reason(),
           .waiting_reason = std::move(reason)};
 }
@@ -207,7 +205,7 @@ v1::Job JobProto(Sql& sql, const JobRecord& record, const Surroundings& around, 
   }
   if (!IsFinal(record.state) && running.empty()) {
     job.set_waiting_reason(around.not_serving.empty()
-                               ? WhyNobodyTakes(sql, record.id, *around.fleet)
+                               ? WhyNobodyTakes(sql, record.id, around.workers)
                                : around.not_serving);
   }
   if (record.state == JobState::kQueued && job.waiting_reason().empty()) {

@@ -2,17 +2,16 @@
 #define ALIGNFLOW_SERVER_SERVICES_JOB_PROTO_H_
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "alignflow/v1/jobs.pb.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/job_details.h"
 #include "server/catalog/records.h"
-#include "server/scheduler/placement.h"
 #include "server/services/dataset_facts.h"
 #include "server/services/service_context.h"
 #include "server/workflow/live_state.h"
+#include "server/workflow/worker_registry.h"
 
 namespace alignflow {
 
@@ -31,10 +30,10 @@ void SetVersions(const JobDetails& details, Message& message) {
 // What a job's picture needs besides the catalog.
 struct Surroundings {
   const LiveState& live;
-  int64_t queue_moves;                 // read before the rest: what moves later has another number
-  std::shared_ptr<const Fleet> fleet;  // the workers that are connected
-  std::string not_serving;             // why no tasks are handed out; empty if they are
-  std::string waiting_reason;          // of queued jobs whose tasks somebody can take
+  WorkerRegistry& workers;
+  int64_t queue_moves;         // read before the rest: what moves later has another number
+  std::string not_serving;     // why no tasks are handed out; empty if they are
+  std::string waiting_reason;  // of queued jobs whose tasks somebody can take
 };
 Surroundings SurroundingsOf(const ServiceContext& context);
 

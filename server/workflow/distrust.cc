@@ -1,10 +1,15 @@
 #include <algorithm>
-#include <deque>
+#include <cstddef>
+#include <functional>
+#include <optional>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/digest.h"
+#include "common/status_conversion.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
@@ -20,6 +25,9 @@ namespace alignflow {
 namespace {
 
 constexpr int kMostJobsNamed = 100;
+// In one transaction.
+constexpr size_t kResultsPerStep = 50;
+constexpr size_t kReadsPerStep = 500;
 constexpr size_t kModelIdDigits = 12;  // the beginning of its task's key
 
 absl::StatusOr<JobRecord> FindWithStage(Sql& sql, const std::string& id, const std::string& stage) {
@@ -34,66 +42,129 @@ absl::StatusOr<JobRecord> FindWithStage(Sql& sql, const std::string& id, const s
                                                  "'; the nearest is ", Nearest(stage, stages)));
 }
 
+using Keys = std::vector<std::string>;
+
+// Calls `step` with one part of the keys after another, each to be a transaction of its own.
+absl::Status InSteps(const Keys& keys, size_t most,
+                     const std::function<absl::Status(const Keys&)>& step) {
+  absl::Status status;
+  for (size_t at = 0; at < keys.size() && status.ok(); at += most) {
+    const auto first = keys.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto count = static_cast<std::ptrdiff_t>(std::min(most, keys.size() - at));
+    status = step(Keys(first, first + count));
+  }
+  return status;
+}
+
 // The results of a stage, and with `derived` all that was made from them, one from another.
-std::set<std::string> Reach(Sql& sql, const std::string& job, const std::string& stage,
-                            bool derived) {
-  std::set<std::string> reached;
-  std::deque<std::string> next;
-  for (const std::string& key : ResultsOfStage(sql, job, stage)) {
-    reached.insert(key);
-    next.push_back(key);
+absl::StatusOr<Keys> Reach(CatalogReader& catalog, const std::string& job, const std::string& stage,
+                           bool derived) {
+  Keys reached;
+  absl::Status status = catalog.Read([&](Sql& sql) {
+    reached = ResultsOfStage(sql, job, stage);
+    return absl::OkStatus();
+  });
+  std::set<std::string> known(reached.begin(), reached.end());
+  for (size_t next = 0; derived && status.ok() && next < reached.size();) {
+    status = catalog.Read([&](Sql& sql) {
+      for (const size_t end = next + kReadsPerStep; next < std::min(end, reached.size()); ++next) {
+        for (const std::string& key : ResultsMadeFrom(sql, reached[next])) {
+          if (known.insert(key).second) reached.push_back(key);
+        }
+      }
+      return absl::OkStatus();
+    });
   }
-  for (; derived && !next.empty(); next.pop_front()) {
-    for (const std::string& key : ResultsMadeFrom(sql, next.front())) {
-      if (reached.insert(key).second) next.push_back(key);
-    }
-  }
+  if (!status.ok()) return status;
   return reached;
 }
 
 // An unfinished job would go on with what it has taken already.
-absl::Status CheckUnused(Sql& sql, const std::set<std::string>& keys) {
-  for (const std::string& key : keys) {
-    const auto job = UnfinishedJobWithTask(sql, key);
-    if (!job) continue;
-    return absl::FailedPreconditionError(absl::StrCat(
-        "jobs/", *job, " uses these results and is not finished; cancel it or wait for its end"));
-  }
-  return absl::OkStatus();
+absl::Status CheckUnused(Sql& sql, const std::string& key) {
+  const auto job = UnfinishedJobWithTask(sql, key);
+  if (!job) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "jobs/", *job, " uses these results and is not finished; cancel it or wait for its end"));
+}
+
+absl::Status CheckUnused(CatalogReader& catalog, const Keys& keys) {
+  return InSteps(keys, kReadsPerStep, [&](const Keys& part) {
+    return catalog.Read([&](Sql& sql) {
+      absl::Status status;
+      for (const std::string& key : part) status.Update(CheckUnused(sql, key));
+      return status;
+    });
+  });
+}
+
+// What the results are, and the jobs that have them.
+absl::Status Describe(CatalogReader& catalog, const Keys& keys, Workflow::Distrusted& found,
+                      std::set<std::string>& jobs) {
+  return InSteps(keys, kReadsPerStep, [&](const Keys& part) {
+    return catalog.Read([&](Sql& sql) {
+      for (const std::string& key : part) {
+        const std::optional<TaskRecord> task = FindTask(sql, key);
+        if (!task) continue;  // deleted meanwhile
+        ++found.results[task->spec.kind];
+        for (std::string& job : JobsWithTask(sql, key, kMostJobsNamed)) jobs.insert(std::move(job));
+        const auto model = FindModel(sql, key.substr(0, kModelIdDigits));
+        if (model && model->task_key == key) found.models.push_back(model->id);
+      }
+      return absl::OkStatus();
+    });
+  });
 }
 
 }  // namespace
+
+absl::Status Workflow::DeclareBad(const std::vector<std::string>& keys, const std::string& reason,
+                                  absl::Time now) {
+  absl::Status status = CheckUnused(catalog_, keys);  // before the first is bad
+  if (!status.ok()) return status;
+  return InSteps(keys, kResultsPerStep, [&](const Keys& part) {
+    return Apply(now, [&](Change& change) {
+      std::set<std::string> jobs;
+      for (const std::string& key : part) {
+        absl::Status unused = CheckUnused(change.sql, key);
+        if (!unused.ok()) {
+          return Annotate(unused, "some results are declared bad already, repeat it for the rest");
+        }
+        if (!ResultOfTask(change.sql, key)) continue;  // deleted meanwhile
+        SetResult(change.sql, key, {.state = ResultState::kBad, .reason = reason}, now);
+        for (std::string& job : JobsWithTask(change.sql, key, kMostJobsNamed)) {
+          jobs.insert(std::move(job));
+        }
+      }
+      for (const std::string& job : jobs) change.AddEvent(job);
+      return absl::OkStatus();
+    });
+  });
+}
 
 absl::StatusOr<Workflow::Distrusted> Workflow::DistrustResults(const std::string& id,
                                                                const std::string& stage,
                                                                const std::string& reason,
                                                                bool only_look, absl::Time now) {
-  Distrusted found;
-  absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
-    WritingSql& sql = change.sql;
-    const absl::StatusOr<JobRecord> job = FindWithStage(sql, id, stage);
-    if (!job.ok()) return job.status();
-    const std::set<std::string> keys = Reach(sql, id, stage, true);
-    absl::Status unused = only_look ? absl::OkStatus() : CheckUnused(sql, keys);
-    if (!unused.ok()) return unused;
-    std::set<std::string> jobs;
-    for (const std::string& key : keys) {
-      ++found.results[FindTask(sql, key)->spec.kind];
-      for (std::string& with : JobsWithTask(sql, key, kMostJobsNamed)) jobs.insert(std::move(with));
-      const auto model = FindModel(sql, key.substr(0, kModelIdDigits));
-      if (model && model->task_key == key) found.models.push_back(model->id);
-      if (!only_look) {
-        SetResult(sql, key, {.state = ResultState::kBad, .reason = reason}, now);
-      }
-    }
-    found.jobs.assign(jobs.begin(), jobs.end());
-    if (only_look) return absl::OkStatus();
-    for (const std::string& with : found.jobs) change.AddEvent(with);
-    spdlog::warn("jobs/{}: {} results of and from stage {} are declared bad", id, keys.size(),
-                 stage);
-    return absl::OkStatus();
-  });
+  absl::Status status =
+      catalog_.Read([&](Sql& sql) { return FindWithStage(sql, id, stage).status(); });
   if (!status.ok()) return status;
+  Distrusted found;
+  std::set<std::string> jobs, seen;
+  for (bool more = true; more && status.ok();) {
+    absl::StatusOr<Keys> keys = Reach(catalog_, id, stage, true);
+    if (!keys.ok()) return keys.status();
+    std::erase_if(*keys, [&](const std::string& key) { return !seen.insert(key).second; });
+    status = Describe(catalog_, *keys, found, jobs);
+    if (status.ok() && !only_look) status = DeclareBad(*keys, reason, now);
+    // Meanwhile more may have been made from them.
+    more = !only_look && !keys->empty();
+  }
+  if (!status.ok()) return status;
+  found.jobs.assign(jobs.begin(), jobs.end());
+  if (!only_look) {
+    spdlog::warn("jobs/{}: {} results of and from stage {} are declared bad", id, seen.size(),
+                 stage);
+  }
   return found;
 }
 
@@ -101,8 +172,12 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
                                                const std::string& request_id, absl::Time now) {
   JobRecord job;
   JobDetails details;
-  absl::Status status = Apply(now, [&](Change& change) -> absl::Status {
-    WritingSql& sql = change.sql;
+  std::vector<ReferenceRecord> references;
+  const auto is_repeated = [&](Sql& sql) {
+    return !request_id.empty() && FindJobByRequest(sql, request_id).has_value();
+  };
+  bool repeated = false;
+  absl::Status status = catalog_.Read([&](Sql& sql) -> absl::Status {
     absl::StatusOr<JobRecord> found = FindWithStage(sql, id, stage);
     if (!found.ok()) return found.status();
     if (!IsFinal(found->state)) {
@@ -111,6 +186,7 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
     }
     details = DetailsOfJob(sql, *found);
     details.request_digest = Sha256OfString(absl::StrCat("rerun of ", id, " from ", stage));
+    references = ReferencesOfJob(sql, id);
     job.request_id = request_id;
     job.source = found->source;
     job.source_digest = found->source_digest;
@@ -121,18 +197,22 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
     job.preset = found->preset;
     job.settings = found->settings;
     job.warnings = found->warnings;
-    const bool repeated = !request_id.empty() && FindJobByRequest(sql, request_id);
-    if (!stage.empty() && !repeated) {
-      const std::set<std::string> keys = Reach(sql, id, stage, false);
-      absl::Status unused = CheckUnused(sql, keys);
-      if (!unused.ok()) return unused;
-      for (const std::string& key : keys) {
-        SetResult(sql, key, {.state = ResultState::kBad, .reason = "it is to be made again"}, now);
-      }
-    }
-    return QueueJob(change, ReferencesOfJob(sql, id), details, job);
+    repeated = is_repeated(sql);
+    // Before results are declared bad in vain.
+    return repeated ? absl::OkStatus() : TakeDatasets(sql, job, details);
   });
   if (!status.ok()) return status;
+  if (!stage.empty() && !repeated) {
+    const absl::StatusOr<Keys> keys = Reach(catalog_, id, stage, false);
+    if (!keys.ok()) return keys.status();
+    status = DeclareBad(*keys, "it is to be made again", now);
+  }
+  absl::Status queued = Apply(now, [&](Change& change) {
+    // What uses the results now may be the job that the same request has made meanwhile.
+    if (!status.ok() && !is_repeated(change.sql)) return status;
+    return QueueJob(change, references, details, job);
+  });
+  if (!queued.ok()) return queued;
   return job.id;
 }
 

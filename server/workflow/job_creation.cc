@@ -50,6 +50,11 @@ absl::StatusOr<std::string> Workflow::CreateJob(JobRecord job, JobDetails detail
   return job.id;
 }
 
+absl::Status Workflow::TakeDatasets(Sql& sql, const JobRecord& job, JobDetails& details) {
+  absl::Status there = TakeDataset(sql, job.source, job.source_digest, details.source);
+  return there.ok() ? TakeDataset(sql, job.target, job.target_digest, details.target) : there;
+}
+
 absl::Status Workflow::QueueJob(Change& change, const std::vector<ReferenceRecord>& references,
                                 JobDetails& details, JobRecord& job) {
   WritingSql& sql = change.sql;
@@ -61,8 +66,7 @@ absl::Status Workflow::QueueJob(Change& change, const std::vector<ReferenceRecor
     job.id = *earlier;
     return absl::OkStatus();
   }
-  absl::Status there = TakeDataset(sql, job.source, job.source_digest, details.source);
-  if (there.ok()) there = TakeDataset(sql, job.target, job.target_digest, details.target);
+  absl::Status there = TakeDatasets(sql, job, details);
   if (!there.ok()) return there;
   do {
     job.id = RandomId(8);

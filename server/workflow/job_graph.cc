@@ -126,6 +126,9 @@ absl::Status MakeTask(Change& change, BlobStore& blobs, const JobRecord& job, in
   } else {
     place.reused = CanReuse(change, blobs, *task);
     if (!place.reused) {
+      // Others that have taken its result wait for the new one, and go on with it.
+      ReopenTask(change.sql, task->key);
+      for (const std::string& other : JobsWaitingFor(change.sql, task->key)) change.Later(other);
       absl::Status queued = QueueAgain(change.now, *task);
       if (!queued.ok()) return queued;
       task->rank = rank;

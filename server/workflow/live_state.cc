@@ -5,10 +5,22 @@
 
 namespace alignflow {
 
+void LiveState::GiveTo(const std::string& worker, const std::string& key,
+                       const std::string& before) {
+  if (worker == before) return;
+  const auto held = held_.find(before);
+  if (held != held_.end()) {
+    held->second.erase(key);
+    if (held->second.empty()) held_.erase(held);
+  }
+  if (!worker.empty()) held_[worker].insert(key);
+}
+
 void LiveState::Put(const TaskRecord& task) {
   absl::MutexLock lock(&mutex_);
   Entry& entry = tasks_[task.key];
   if (entry.task.attempt != task.attempt) entry.beats = 0;
+  GiveTo(task.worker, task.key, entry.task.worker);
   entry.task = task;
 }
 
@@ -21,7 +33,10 @@ void LiveState::SetJobs(const std::string& key, std::vector<std::string> jobs) {
 
 void LiveState::Erase(const std::string& key) {
   absl::MutexLock lock(&mutex_);
-  tasks_.erase(key);
+  const auto found = tasks_.find(key);
+  if (found == tasks_.end()) return;
+  GiveTo("", key, found->second.task.worker);
+  tasks_.erase(found);
 }
 
 std::optional<LiveState::Jobs> LiveState::Renew(const LeasePolicy& policy,
@@ -32,7 +47,9 @@ std::optional<LiveState::Jobs> LiveState::Renew(const LeasePolicy& policy,
   const auto found = tasks_.find(key);
   if (found == tasks_.end()) return std::nullopt;
   Entry& entry = found->second;
+  const std::string before = entry.task.worker;
   if (!RenewLease(policy, worker, attempt, now, entry.task).ok()) return std::nullopt;
+  GiveTo(worker, key, before);
   std::string note = std::move(entry.task.progress.note);
   entry.task.progress = progress;
   if (progress.note.empty()) entry.task.progress.note = std::move(note);
@@ -60,11 +77,9 @@ std::optional<LiveState::Running> LiveState::Find(const std::string& key) const 
 
 std::vector<std::string> LiveState::HeldBy(const std::string& worker) const {
   absl::MutexLock lock(&mutex_);
-  std::vector<std::string> keys;
-  for (const auto& [key, entry] : tasks_) {
-    if (entry.task.worker == worker) keys.push_back(key);
-  }
-  return keys;
+  const auto held = held_.find(worker);
+  if (held == held_.end()) return {};
+  return {held->second.begin(), held->second.end()};
 }
 
 std::vector<std::string> LiveState::Expired(absl::Time now) const {

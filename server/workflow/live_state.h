@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -67,8 +68,13 @@ class LiveState {
     int64_t beats = 0;
   };
 
+  // From now on the worker holds the task; an empty one: nobody known does.
+  void GiveTo(const std::string& worker, const std::string& key, const std::string& before)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   mutable absl::Mutex mutex_;
   std::map<std::string, Entry> tasks_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::set<std::string>> held_ ABSL_GUARDED_BY(mutex_);  // by worker
   int64_t queue_moves_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

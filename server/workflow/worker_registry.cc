@@ -1,6 +1,5 @@
 #include "server/workflow/worker_registry.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "server/workflow/random_id.h"
@@ -25,7 +24,7 @@ absl::StatusOr<std::string> WorkerRegistry::Add(std::string id, std::string disp
     record.mode = mode;
     record.registered = now;
   }
-  fleet_ = nullptr;
+  fleet_.Put({.id = id, .abilities = record.abilities, .open = IsOpen(record)});
   return id;
 }
 
@@ -39,9 +38,18 @@ bool WorkerRegistry::Touch(const std::string& id, absl::Time now) {
 
 int WorkerRegistry::DropSilent(absl::Time now, absl::Duration patience) {
   absl::MutexLock lock(&mutex_);
-  const auto dropped = static_cast<int>(std::erase_if(
-      workers_, [&](const auto& worker) { return now - worker.second.record.seen > patience; }));
-  if (dropped > 0) fleet_ = nullptr;
+  int dropped = 0;
+  for (auto worker = workers_.begin(); worker != workers_.end();) {
+    WorkerRecord& record = worker->second.record;
+    if (now - record.seen <= patience) {
+      ++worker;
+      continue;
+    }
+    SetHealth({}, record);
+    fleet_.Remove(record.id);
+    worker = workers_.erase(worker);
+    ++dropped;
+  }
   return dropped;
 }
 
@@ -71,8 +79,9 @@ bool WorkerRegistry::SetMode(const std::string& id, WorkerMode mode) {
   absl::MutexLock lock(&mutex_);
   const auto worker = workers_.find(id);
   if (worker == workers_.end()) return false;
-  worker->second.record.mode = mode;
-  fleet_ = nullptr;
+  WorkerRecord& record = worker->second.record;
+  record.mode = mode;
+  fleet_.SetOpen(id, IsOpen(record));
   return true;
 }
 
@@ -80,8 +89,7 @@ void WorkerRegistry::Pardon(const std::string& id) {
   absl::MutexLock lock(&mutex_);
   const auto worker = workers_.find(id);
   if (worker == workers_.end()) return;
-  worker->second.record.health = {};
-  fleet_ = nullptr;
+  SetHealth({}, worker->second.record);
 }
 
 bool WorkerRegistry::Drains(const std::string& id) const {
@@ -119,33 +127,52 @@ std::optional<WorkerRecord> WorkerRegistry::NoteLeaseEnd(const std::string& id,
   if (worker == workers_.end()) return std::nullopt;
   WorkerRecord& record = worker->second.record;
   ++record.lease_ends[outcome];
-  if (!alignflow::NoteLeaseEnd(health_policy_, task, outcome, message, now, record.health)) {
-    return std::nullopt;
-  }
-  fleet_ = nullptr;
+  WorkerHealth health = record.health;
+  const bool quarantined =
+      alignflow::NoteLeaseEnd(health_policy_, task, outcome, message, now, health);
+  SetHealth(std::move(health), record);
+  if (!quarantined) return std::nullopt;
   return record;
 }
 
 void WorkerRegistry::Exonerate(const std::string& task) {
   absl::MutexLock lock(&mutex_);
-  for (auto& [id, worker] : workers_) alignflow::Exonerate(task, worker.record.health);
+  const auto failed_on = failed_on_.extract(task);
+  if (failed_on.empty()) return;
+  for (const std::string& id : failed_on.mapped()) {
+    alignflow::Exonerate(task, workers_.at(id).record.health);
+  }
 }
 
-std::shared_ptr<const Fleet> WorkerRegistry::FleetAt(absl::Time now) const {
-  absl::MutexLock lock(&mutex_);
-  if (fleet_ != nullptr && now < fleet_until_) return fleet_;
-  auto fleet = std::make_shared<Fleet>();
-  fleet_until_ = absl::InfiniteFuture();
-  for (const auto& [id, worker] : workers_) {
-    const WorkerRecord& record = worker.record;
-    const bool quarantine = InQuarantine(record.health, now);
-    if (quarantine) fleet_until_ = std::min(fleet_until_, record.health.quarantine_end);
-    fleet->push_back({.id = id,
-                      .abilities = record.abilities,
-                      .open = record.mode == WorkerMode::kOpen && !quarantine});
+bool WorkerRegistry::IsOpen(const WorkerRecord& record) const {
+  return record.mode == WorkerMode::kOpen &&
+         !quarantines_.contains({record.health.quarantine_end, record.id});
+}
+
+void WorkerRegistry::SetHealth(WorkerHealth health, WorkerRecord& record) {
+  for (const std::string& task : record.health.failed) {
+    const auto failed_on = failed_on_.find(task);
+    failed_on->second.erase(record.id);
+    if (failed_on->second.empty()) failed_on_.erase(failed_on);
   }
-  fleet_ = std::move(fleet);
-  return fleet_;
+  for (const std::string& task : health.failed) failed_on_[task].insert(record.id);
+  if (health.quarantine_end != record.health.quarantine_end) {
+    quarantines_.erase({record.health.quarantine_end, record.id});
+    if (health.quarantine_end != absl::InfinitePast()) {
+      quarantines_.emplace(health.quarantine_end, record.id);
+    }
+  }
+  record.health = std::move(health);
+  fleet_.SetOpen(record.id, IsOpen(record));
+}
+
+void WorkerRegistry::LookAtFleet(absl::Time now, absl::FunctionRef<void(const Fleet&)> look) {
+  absl::MutexLock lock(&mutex_);
+  while (!quarantines_.empty() && quarantines_.begin()->first <= now) {
+    const std::string id = quarantines_.extract(quarantines_.begin()).value().second;
+    fleet_.SetOpen(id, IsOpen(workers_.at(id).record));
+  }
+  look(fleet_);
 }
 
 int64_t WorkerRegistry::NextTicket(const std::string& id) {

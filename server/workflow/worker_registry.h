@@ -3,15 +3,18 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/scheduler/fleet.h"
 #include "server/scheduler/placement.h"
 #include "server/scheduler/worker_health.h"
 
@@ -32,7 +35,8 @@ struct WorkerRecord {
   absl::Time seen = absl::UnixEpoch();
 };
 
-// The workers that are connected. In memory only: after a restart they register again. Thread-safe.
+// The workers that are connected. In memory only: after a restart they register again. What is
+// asked for a lease or a report costs the same however many they are. Thread-safe.
 class WorkerRegistry {
  public:
   // At most so many are known at a time.
@@ -70,8 +74,8 @@ class WorkerRegistry {
   // The task is at fault, and not those that failed it.
   void Exonerate(const std::string& task);
 
-  // What placement looks at, as of `now`.
-  std::shared_ptr<const Fleet> FleetAt(absl::Time now) const;
+  // Shows `look` what placement looks at, as of `now`. It must not call the registry.
+  void LookAtFleet(absl::Time now, absl::FunctionRef<void(const Fleet&)> look);
 
   // A worker waits in one call at a time: a ticket is current until the worker's next.
   int64_t NextTicket(const std::string& id);
@@ -83,12 +87,20 @@ class WorkerRegistry {
     int64_t ticket = 0;
   };
 
+  // Keeps in step what is kept of all workers' health.
+  void SetHealth(WorkerHealth health, WorkerRecord& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether the worker takes tasks, as of the latest look at the fleet.
+  bool IsOpen(const WorkerRecord& record) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const HealthPolicy health_policy_;
   mutable absl::Mutex mutex_;
   std::map<std::string, Worker> workers_ ABSL_GUARDED_BY(mutex_);
-  // Kept while nothing in it changes.
-  mutable std::shared_ptr<const Fleet> fleet_ ABSL_GUARDED_BY(mutex_);
-  mutable absl::Time fleet_until_ ABSL_GUARDED_BY(mutex_);  // when a quarantine ends
+  // As of the latest look at it: workers whose quarantine has ended since are not open yet.
+  Fleet fleet_ ABSL_GUARDED_BY(mutex_);
+  // When quarantines end that had not ended then, and whose.
+  std::set<std::pair<absl::Time, std::string>> quarantines_ ABSL_GUARDED_BY(mutex_);
+  // Which workers a task counts against.
+  std::map<std::string, std::set<std::string>> failed_on_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace alignflow

@@ -162,13 +162,21 @@ absl::StatusOr<std::optional<TaskRecord>> Workflow::Lease(const std::string& wor
 
 std::optional<TaskRecord> Workflow::NextTaskFor(Sql& sql, const std::string& worker,
                                                 absl::Time now) {
-  const std::shared_ptr<const Fleet> fleet = workers_.FleetAt(now);
-  const auto me = std::ranges::find(*fleet, worker, &FleetWorker::id);
-  if (me == fleet->end() || !me->open) return std::nullopt;
   std::vector<std::string> models;
-  for (const ModelFolder& model : me->abilities.models) models.push_back(model.name);
+  bool open = false;
+  workers_.LookAtFleet(now, [&](const Fleet& fleet) {
+    const FleetWorker* me = fleet.Find(worker);
+    open = me != nullptr && me->open;
+    if (!open) return;
+    for (const ModelFolder& model : me->abilities.models) models.push_back(model.name);
+  });
+  if (!open) return std::nullopt;
   return NextQueuedTask(sql, models, [&](const TaskRecord& task) {
-    return MayTake(*me, task.spec, TrialsOfTask(sql, task.key), *fleet, now);
+    const TaskTrials trials = TrialsOfTask(sql, task.key);
+    bool may = false;
+    workers_.LookAtFleet(
+        now, [&](const Fleet& fleet) { may = MayTake(worker, task.spec, trials, fleet, now); });
+    return may;
   });
 }
 
@@ -295,18 +303,18 @@ absl::Status Workflow::Fail(const LeaseName& lease, LeaseOutcome outcome, const 
       ChangeTask(lease.task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
         task.worker = lease.worker;
         TaskTrials trials = TrialsOfTask(change.sql, task.key);
-        const std::shared_ptr<const Fleet> fleet = workers_.FleetAt(now);
         // A broken worker may call any input bad. One that has shown nothing yet, or has failed
         // another task, is believed once another says the same, if there is another.
-        const bool alone = !AnotherCan(lease.worker, task.spec, trials, *fleet);
-        const bool believed = alone || task.failures > 0 || workers_.IsTrusted(lease.worker);
-        const bool permanent = failure.permanent && believed;
-        if (failure.out_of_memory) {
-          const auto me = std::ranges::find(*fleet, lease.worker, &FleetWorker::id);
-          if (me != fleet->end()) {
+        bool alone = true;
+        workers_.LookAtFleet(now, [&](const Fleet& fleet) {
+          alone = !AnotherCan(lease.worker, task.spec, trials, fleet);
+          const FleetWorker* me = fleet.Find(lease.worker);
+          if (failure.out_of_memory && me != nullptr) {
             trials.memory_bytes = std::max(trials.memory_bytes, me->abilities.memory_bytes);
           }
-        }
+        });
+        const bool believed = alone || task.failures > 0 || workers_.IsTrusted(lease.worker);
+        const bool permanent = failure.permanent && believed;
         absl::StatusOr<ReportEffect> effect = EndWithFailure(
             policy_, lease.attempt, outcome, failure.message, permanent, now, task, trials);
         if (!effect.ok()) return effect.status();

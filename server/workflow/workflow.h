@@ -111,8 +111,10 @@ class Workflow {
     std::vector<std::string> jobs, models;   // ids
   };
   // Declares the results of a job's stage bad, and all that was made from them in whatever job:
-  // they are not reused any more. With `only_look` it only finds them. NotFound; InvalidArgument
-  // for a stage that the job does not have; FailedPrecondition while an unfinished job uses one.
+  // they are not reused any more. With `only_look` it only finds them. In small steps, beside which
+  // others get their turn: after a kill, calling it again does what is left. NotFound;
+  // InvalidArgument for a stage that the job does not have; FailedPrecondition while an unfinished
+  // job uses one.
   absl::StatusOr<Distrusted> DistrustResults(const std::string& job, const std::string& stage,
                                              const std::string& reason, bool only_look,
                                              absl::Time now);
@@ -159,6 +161,11 @@ class Workflow {
   // Sets the job's id: a new one, or what JobOfRequest says. `details` get their datasets.
   absl::Status QueueJob(Change& change, const std::vector<ReferenceRecord>& references,
                         JobDetails& details, JobRecord& job);
+  // The job's datasets, which must be what they were when it was checked.
+  static absl::Status TakeDatasets(Sql& sql, const JobRecord& job, JobDetails& details);
+  // Declares results bad in small steps. FailedPrecondition once an unfinished job uses one.
+  absl::Status DeclareBad(const std::vector<std::string>& keys, const std::string& reason,
+                          absl::Time now);
   absl::Status Lose(Change& change, LeaseOutcome outcome, TaskRecord& task);
   // Ends the lease with a failure or a refused result.
   absl::Status Fail(const LeaseName& lease, LeaseOutcome outcome, const Failure& failure,

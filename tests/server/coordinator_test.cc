@@ -1,5 +1,6 @@
 #include "server/coordinator.h"
 
+#include "absl/strings/str_cat.h"
 #include "common/listen_address.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -276,6 +277,12 @@ TEST_F(CoordinatorProcessTest, MetricsCountJobsTasksBytesAndCalls) {
   EXPECT_THAT(text, HasSubstr("alignflow_blob_bytes_total{direction=\"sent\"} "));
   EXPECT_THAT(text, HasSubstr("alignflow_free_disk_bytes "));
   EXPECT_THAT(text, HasSubstr("alignflow_catalog_bytes "));
+  for (const char* kind : {"write", "read"}) {
+    const std::string count =
+        absl::StrCat("alignflow_catalog_wait_seconds_count{kind=\"", kind, "\"} ");
+    EXPECT_THAT(text, HasSubstr(count));
+    EXPECT_THAT(text, testing::Not(HasSubstr(count + "0\n"))) << "there were some";
+  }
   EXPECT_THAT(text, HasSubstr("alignflow_build_info{"));
   EXPECT_THAT(text, HasSubstr("alignflow_rpc_duration_seconds_count{"));
   EXPECT_THAT(text, HasSubstr("/alignflow.v1.Jobs/CreateJob"));

@@ -1,6 +1,7 @@
 #include "server/catalog/catalog.h"
 
 #include <fstream>
+#include <map>
 #include <set>
 #include <type_traits>
 
@@ -9,6 +10,7 @@
 #include "server/catalog/datasets.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/migrations.h"
+#include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
 #include "server/catalog/soci.h"
 #include "server/catalog/tasks.h"
@@ -300,6 +302,87 @@ TEST_F(CatalogTest, WhateverIsStoredAsABlobIsReferredTo) {
     for (ReferenceCursor cursor; VisitReferences(sql, 100, cursor, visit);) {
     }
     EXPECT_FALSE(blobs.contains("image")) << "a dataset's items go with it";
+  });
+}
+
+TEST_F(CatalogTest, ADatasetTakesAlongTheResultsThatHoldItsImages) {
+  Do([&](WritingSql& sql) {
+    for (const char* set : {"mine", "other"}) {
+      DatasetRecord dataset;
+      dataset.id = set;
+      dataset.digest = std::string(set) + " manifest";
+      InsertDataset(sql, dataset, {});
+    }
+    const auto done = [&](const std::string& key, const std::string& kind, const std::string& input,
+                          const std::string& role) {
+      TaskRecord task = Task(key);
+      task.spec.kind = kind;
+      task.spec.inputs = {{"input", input}};
+      InsertTask(sql, task);
+      SetOutputs(sql, key, {{role, key + " blob"}});
+      SetResult(sql, key, {}, kNow);
+    };
+    done("prepare", "prepare", "mine manifest", "packed");
+    done("describe", "describe", "prepare blob", "statistics");
+    done("fit", "fit", "prepare blob", "model");
+    done("other prepare", "prepare", "other manifest", "packed");
+    done("other describe", "describe", "other prepare blob", "statistics");
+    DeleteDataset(sql, "mine");
+    for (const char* key : {"prepare", "describe"}) {
+      EXPECT_TRUE(OutputsOfTask(sql, key).empty()) << key;
+      EXPECT_FALSE(ResultOfTask(sql, key)) << key << " must not count as whole";
+    }
+    for (const char* key : {"fit", "other prepare", "other describe"}) {
+      EXPECT_FALSE(OutputsOfTask(sql, key).empty()) << key;
+      EXPECT_EQ(ResultOfTask(sql, key)->state, ResultState::kWhole) << key;
+    }
+    SetResult(sql, "other prepare", {.state = ResultState::kBad, .reason = "blurred"}, kNow);
+    DeleteDataset(sql, "other");
+    EXPECT_EQ(ResultOfTask(sql, "other prepare")->state, ResultState::kBad);
+    Sql& session = sql;
+    int64_t inputs = 0;
+    session << "DELETE FROM tasks";
+    session << "SELECT COUNT(*) FROM task_inputs", soci::into(inputs);
+    EXPECT_EQ(inputs, 0);
+  });
+}
+
+TEST_F(CatalogTest, WhoWaitsForItsTurnIsObserved) {
+  std::map<Catalog::Wait, int> waits;
+  catalog_->set_wait_observer([&](Catalog::Wait kind, absl::Duration wait) {
+    EXPECT_GE(wait, absl::ZeroDuration());
+    ++waits[kind];
+  });
+  EXPECT_EQ(catalog_->Transact([](WritingSql&) { return absl::OkStatus(); }), absl::OkStatus());
+  EXPECT_FALSE(catalog_->Transact([](WritingSql&) { return absl::CancelledError("no"); }).ok());
+  EXPECT_EQ(catalog_->Read([](Sql&) { return absl::OkStatus(); }), absl::OkStatus());
+  EXPECT_EQ(waits[Catalog::Wait::kWrite], 2);
+  EXPECT_EQ(waits[Catalog::Wait::kRead], 1);
+}
+
+TEST_F(CatalogTest, ATaskIsOpenAgainForUnfinishedJobsAlone) {
+  Do([&](WritingSql& sql) {
+    InsertTask(sql, Task("key"));
+    for (const char* id : {"going", "done"}) {
+      JobRecord job = Job(id);
+      InsertJob(sql, job, {});
+      InsertJobStage(sql, id, "fit", 0, 1);
+      Put(sql, id, "fit", 0, "key");
+    }
+    TaskRecord task = FindTask(sql, "key").value();
+    task.state = TaskState::kSucceeded;
+    UpdateTask(sql, task);
+    CloseTask(sql, "key");
+    JobRecord done = FindJob(sql, "done").value();
+    done.state = JobState::kSucceeded;
+    UpdateJob(sql, done);
+    ReopenTask(sql, "key");
+    EXPECT_THAT(JobsWaitingFor(sql, "key"), testing::ElementsAre("going"));
+    task.state = TaskState::kQueued;
+    UpdateTask(sql, task);
+    EXPECT_EQ(CountStages(sql, "going").front().succeeded, 0);
+    EXPECT_EQ(CountStages(sql, "going").front().queued, 1);
+    EXPECT_EQ(CountStages(sql, "done").front().succeeded, 1);
   });
 }
 

@@ -8,7 +8,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/catalog/catalog.h"
+#include "server/catalog/datasets.h"
 #include "server/catalog/jobs.h"
+#include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
 #include "server/catalog/soci.h"
 #include "server/catalog/tasks.h"
@@ -70,6 +72,30 @@ TEST_F(OldCatalogTest, TheFirstVersionsPairsAreKept) {
     EXPECT_EQ(pairs[0].left_out, "");
     EXPECT_EQ(FindTask(sql, "key")->pairs_left_out, 0);
   });
+}
+
+TEST_F(OldCatalogTest, TasksOfEarlierVersionsAreFoundByWhatTheyRead) {
+  MakeOld(6,
+          {TaskRow("prepare", "prepare", "succeeded"), TaskRow("fit", "fit", "queued"),
+           R"(UPDATE tasks SET inputs = '{"dataset":"manifest"}' WHERE task_key = 'prepare')",
+           R"(UPDATE tasks SET inputs = '{"a":"packed","b":"packed"}' WHERE task_key = 'fit')",
+           "INSERT INTO task_outputs VALUES ('prepare', 'packed', 'packed')",
+           "INSERT INTO datasets (id, sequence, digest, labels, item_count, size_bytes, "
+           "smallest, largest, create_time) VALUES ('set', 1, 'manifest', '', 0, 0, '', '', 1)"});
+  const auto catalog = Catalog::Open(file_);
+  ASSERT_TRUE(catalog.ok()) << catalog.status();
+  ASSERT_EQ((*catalog)->Transact([](WritingSql& sql) {
+    std::string reads_packed;
+    static_cast<Sql&>(sql) << "SELECT task_key FROM task_inputs WHERE blob = 'packed'",
+        soci::into(reads_packed);
+    EXPECT_EQ(reads_packed, "fit");
+    EXPECT_EQ(ResultOfTask(sql, "prepare")->state, ResultState::kWhole);
+    DeleteDataset(sql, "set");
+    EXPECT_FALSE(ResultOfTask(sql, "prepare"));
+    EXPECT_TRUE(OutputsOfTask(sql, "prepare").empty());
+    return absl::OkStatus();
+  }),
+            absl::OkStatus());
 }
 
 TEST_F(OldCatalogTest, JobsWithAPlaceForEveryTaskAreCounted) {

@@ -1,3 +1,4 @@
+#include "server/catalog/soci.h"
 #include "tests/server/coordinator_fixture.h"
 
 namespace alignflow {
@@ -42,6 +43,36 @@ class ResultsTest : public CoordinatorTest {
     absl::Status status = Call(*jobs_, &v1::Jobs::Stub::DistrustResults, request, &response);
     if (!status.ok()) return status;
     return response;
+  }
+  void Execute(const std::string& statement) {
+    soci::session sql("sqlite3",
+                      "db=\"" + (folder_.path() / "state" / "catalog.sqlite").string() + "\"");
+    sql << "PRAGMA busy_timeout=5000";
+    sql << statement;
+  }
+  int64_t CountBad() {
+    soci::session sql("sqlite3",
+                      "db=\"" + (folder_.path() / "state" / "catalog.sqlite").string() + "\"");
+    int64_t bad = 0;
+    sql << "SELECT COUNT(*) FROM results WHERE state = 'bad'", soci::into(bad);
+    return bad;
+  }
+  // A job with 72 shards, whose colours are transferred.
+  std::string LargeJob() {
+    v1::CreateJobRequest request = JobRequest(2300);
+    Set(request, "method", "reinhard");
+    const std::string name = CreateJob(request).value().name();
+    Work(Register());
+    EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_SUCCEEDED);
+    return name;
+  }
+  // No result is declared bad any more once there are so many: as if the coordinator were killed
+  // between two steps.
+  void StopAfter(int bad) {
+    Execute(
+        "CREATE TRIGGER stop BEFORE UPDATE ON results WHEN (SELECT COUNT(*) FROM results WHERE "
+        "state = 'bad') >= " +
+        std::to_string(bad) + " BEGIN SELECT RAISE(ABORT, 'stopped'); END");
   }
   void ExpectAllDone(const std::string& name) {
     const v1::Job job = GetJob(name);
@@ -161,6 +192,60 @@ TEST_F(ResultsTest, DistrustFindsWhatWasDerivedInEveryJob) {
   Work(Register());
   ExpectAllDone(again);
   EXPECT_EQ(Pairs(first).size(), 2u) << "the same tasks, made again";
+}
+
+TEST_F(ResultsTest, ManyResultsAreDeclaredBadInStepsAndTheCommandRepeatedDoesTheRest) {
+  const std::string name = LargeJob();
+  StopAfter(60);
+  EXPECT_FALSE(Distrust(name, "generate").ok());
+  EXPECT_EQ(CountBad(), 50) << "the first step";
+  Restart();
+  Execute("DROP TRIGGER stop");
+  const auto repeated = Distrust(name, "generate");
+  ASSERT_TRUE(repeated.ok()) << repeated.status();
+  EXPECT_EQ(repeated->results().at("transfer"), 72);
+  EXPECT_GE(CountBad(), 72);
+  EXPECT_THAT(GetJob(name).warnings(), testing::Contains(HasSubstr("were declared bad")));
+}
+
+TEST_F(ResultsTest, ARerunOfManyShardsThatWasStoppedIsRepeated) {
+  const std::string name = LargeJob();
+  StopAfter(60);
+  EXPECT_FALSE(Rerun(name, "generate").ok());
+  EXPECT_EQ(CountBad(), 50) << "the first step";
+  Restart();
+  Execute("DROP TRIGGER stop");
+  const absl::StatusOr<std::string> again = Rerun(name, "generate");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(Work(Register()).size(), 72u);
+  coordinator_->Maintain(absl::Now());
+  ExpectAllDone(*again);
+  EXPECT_EQ(CountBad(), 0);
+}
+
+TEST_F(ResultsTest, AJobThatHasTakenAResultWaitsWhileItIsMadeAgainForAnother) {
+  FinishedJob();
+  // Both share what was prepared; each trains a model of its own.
+  v1::CreateJobRequest request = JobRequest(2);
+  Set(request, "seed", "1");
+  const std::string waiting = CreateJob(request).value().name();
+  const std::string worker = Register();
+  const v1::LeaseResponse fit = Lease(worker).value();
+  ASSERT_EQ(fit.task().kind(), "fit");
+  LoseFile(fit.task().inputs().at("source"));
+  Set(request, "seed", "2");
+  const std::string repairing = CreateJob(request).value().name();
+  EXPECT_EQ(StageOf(GetJob(waiting), "prepare").tasks_done(), 0);
+  EXPECT_EQ(StageOf(GetJob(waiting), "prepare").state(), v1::STAGE_STATE_QUEUED);
+
+  ASSERT_EQ(ReportSuccess(worker, fit), absl::OkStatus());
+  const v1::LeaseResponse next = Lease(worker).value();
+  EXPECT_EQ(next.task().kind(), "prepare") << "the rollout reads what it prepares";
+  ASSERT_TRUE(CancelJob(repairing).ok());
+  EXPECT_FALSE(Heartbeat(worker, next).value()) << "the other job wants it as well";
+  ASSERT_EQ(ReportSuccess(worker, next), absl::OkStatus());
+  Work(worker);
+  ExpectAllDone(waiting);
 }
 
 }  // namespace

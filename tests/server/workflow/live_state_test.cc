@@ -1,0 +1,48 @@
+#include "server/workflow/live_state.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace alignflow {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const absl::Time kNow = absl::FromUnixSeconds(1000000);
+
+TaskRecord RunningTask(const std::string& key, const std::string& worker) {
+  TaskRecord task;
+  task.key = key;
+  task.state = TaskState::kRunning;
+  task.attempt = 1;
+  task.worker = worker;
+  return task;
+}
+
+TEST(LiveStateTest, KnowsWhatEachWorkerHolds) {
+  LiveState live;
+  live.Put(RunningTask("1", "a"));
+  live.Put(RunningTask("2", "b"));
+  EXPECT_THAT(live.HeldBy("a"), ElementsAre("1"));
+  live.Put(RunningTask("1", "b"));
+  EXPECT_THAT(live.HeldBy("a"), IsEmpty());
+  EXPECT_THAT(live.HeldBy("b"), ElementsAre("1", "2"));
+  live.Erase("1");
+  live.Erase("1");
+  EXPECT_THAT(live.HeldBy("b"), ElementsAre("2"));
+}
+
+TEST(LiveStateTest, AHeartbeatUnderAnotherNameTakesTheLeaseAlong) {
+  LiveState live;
+  live.Put(RunningTask("1", ""));  // as after a restart
+  ASSERT_TRUE(live.Renew({}, "new", "1", 1, {}, kNow));
+  EXPECT_THAT(live.HeldBy("new"), ElementsAre("1"));
+  EXPECT_FALSE(live.Renew({}, "late", "1", 7, {}, kNow));
+  EXPECT_THAT(live.HeldBy("late"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace alignflow
