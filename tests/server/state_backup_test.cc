@@ -1,9 +1,13 @@
 #include "server/state_backup.h"
 
+#include <sys/stat.h>
+
 #include <filesystem>
 #include <fstream>
 
 #include "gmock/gmock.h"
+#include "server/access/access_keys.h"
+#include "server/state_folder.h"
 #include "tests/server/coordinator_fixture.h"
 
 namespace alignflow {
@@ -85,6 +89,16 @@ TEST_F(StateBackupTest, AFolderThatIsNoStateIsSaidSo) {
   const absl::Status status = BackUpState(folder_.path(), Backup()).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("no state folder"));
+}
+
+TEST_F(StateBackupTest, ACopyOpensToTheSameKeys) {
+  DoneJob();
+  ASSERT_TRUE(BackUpState(State(), Backup()).ok());
+  const std::string secret = TakeServerSecret(SecretFileOf(State())).value();
+  EXPECT_EQ(TakeServerSecret(SecretFileOf(Backup())).value(), secret);
+  struct stat status {};
+  ASSERT_EQ(stat(SecretFileOf(Backup()).c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0077, 0u);
 }
 
 }  // namespace
