@@ -121,6 +121,7 @@ CommandLine::CommandLine()
   AddModelCommands(*app_, chosen_);
   AddWorkerCommands(*app_, chosen_);
   AddViewCommand(*app_, chosen_);
+  AddSpaceCommand(*app_, chosen_);
   AddSettingsCommand(*app_, chosen_);
   AddVersionCommand(*app_, chosen_);
   app_->footer(kExitCodes);

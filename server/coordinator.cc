@@ -78,6 +78,7 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
                .serving = serving_,
                .metrics = metrics_,
                .calls = calls_,
+               .state = *state_,
                .heartbeat_interval = options.heartbeat_interval},
       services_(std::make_unique<Services>(context_)) {}
 

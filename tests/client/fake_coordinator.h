@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_TESTS_CLIENT_FAKE_COORDINATOR_H_
 #define ALIGNFLOW_TESTS_CLIENT_FAKE_COORDINATOR_H_
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -13,6 +14,7 @@
 #include "alignflow/v1/datasets.grpc.pb.h"
 #include "alignflow/v1/jobs.grpc.pb.h"
 #include "alignflow/v1/models.grpc.pb.h"
+#include "alignflow/v1/server.grpc.pb.h"
 #include "client/app.h"
 #include "grpcpp/server_builder.h"
 #include "tests/common/fake_blobs.h"
@@ -159,6 +161,30 @@ class FakeModels : public v1::Models::Service {
   v1::Model model;
 };
 
+class FakeServer : public v1::Server::Service {
+ public:
+  grpc::Status GetServerInfo(grpc::ServerContext*, const v1::GetServerInfoRequest*,
+                             v1::ServerInfo* response) override {
+    *response = info;
+    return refusal;
+  }
+  // `space` in pages of two at most.
+  grpc::Status ListSpaceUses(grpc::ServerContext*, const v1::ListSpaceUsesRequest* request,
+                             v1::ListSpaceUsesResponse* response) override {
+    const int first = request->page_token().empty() ? 0 : std::stoi(request->page_token());
+    const int end = std::min({first + 2, first + request->page_size(), space.uses_size()});
+    *response = space;
+    response->clear_uses();
+    for (int i = first; i < end; ++i) *response->add_uses() = space.uses(i);
+    if (end < space.uses_size()) response->set_next_page_token(absl::StrCat(end));
+    return refusal;
+  }
+
+  v1::ServerInfo info;
+  v1::ListSpaceUsesResponse space;
+  grpc::Status refusal;  // what every method answers
+};
+
 // A coordinator in this process, without a port, and afctl run against it.
 class FakeCoordinator {
  public:
@@ -167,6 +193,7 @@ class FakeCoordinator {
     builder.RegisterService(&datasets);
     builder.RegisterService(&jobs);
     builder.RegisterService(&models);
+    builder.RegisterService(&server);
     builder.RegisterService(&blobs);
     server_ = builder.BuildAndStart();
   }
@@ -199,6 +226,7 @@ class FakeCoordinator {
   FakeDatasets datasets;
   FakeJobs jobs;
   FakeModels models;
+  FakeServer server;
   FakeBlobs blobs;
 
  private:

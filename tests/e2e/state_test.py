@@ -42,6 +42,17 @@ def test_jobs_are_deleted_by_name(new_service, data):
     assert service.afctl("job", "get", job, expect=1)["error"]["code"] == "NOT_FOUND"
 
 
+def test_what_takes_the_space_is_shown(new_service, data):
+    service = new_service().start_coordinator()
+    job = cancelled_job(service, data)
+    space = service.afctl("space")
+    uses = {use["name"]: {part["name"]: part["blobs"] for part in use["parts"]} for use in space["uses"]}
+    assert uses == {"datasets/source": {"images": "12", "masks": "12", "manifest": "1"}, job: {"references": "4"}}
+    files = [path for path in (service.state_dir() / "blobs").rglob("*") if path.is_file() and path.parent.name != "owners"]
+    assert int(space["bytes"]) == sum(path.stat().st_size for path in files) and int(space["blobs"]) == len(files)
+    assert len(service.afctl("space", "--limit", "1")["uses"]) == 1
+
+
 def test_a_state_is_copied_checked_and_restored(new_service, data, tmp_path):
     service = new_service().start_coordinator()
     job = cancelled_job(service, data)
