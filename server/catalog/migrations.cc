@@ -318,6 +318,11 @@ const std::vector<Statements>& Migrations() {
            PRIMARY KEY (job_id, name)))",
           R"(CREATE INDEX job_labels_by_value ON job_labels (name, value, sequence))",
           R"(CREATE INDEX jobs_by_state_in_order ON jobs (state, sequence))",
+      },
+      // How long jobs of a dataset are kept (server/catalog/retention.h).
+      {
+          R"(ALTER TABLE datasets ADD COLUMN keep_jobs BIGINT NOT NULL DEFAULT -1)",
+          R"(CREATE INDEX jobs_by_source_and_end ON jobs (source, end_time))",
       }};
   return *migrations;
 }

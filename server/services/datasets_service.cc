@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/age.h"
 #include "common/status_conversion.h"
 #include "server/catalog/datasets.h"
 #include "server/services/blob_owner.h"
@@ -15,9 +16,30 @@
 namespace alignflow {
 namespace {
 
+void SetRetention(absl::Duration age, v1::JobRetention& retention) {
+  if (age == absl::InfiniteDuration()) {
+    retention.set_forever(true);
+    return;
+  }
+  retention.mutable_age()->set_seconds(absl::IDivDuration(age, absl::Seconds(1), &age));
+  retention.mutable_age()->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(age)));
+}
+
+absl::StatusOr<std::optional<absl::Duration>> ParseRetention(
+    const v1::UpdateDatasetRequest& request) {
+  if (!request.has_keep_jobs()) return std::nullopt;
+  const v1::JobRetention& retention = request.keep_jobs();
+  if (retention.forever()) return absl::InfiniteDuration();
+  const absl::Duration age =
+      absl::Seconds(retention.age().seconds()) + absl::Nanoseconds(retention.age().nanos());
+  if (retention.has_age() && age >= absl::ZeroDuration() && age <= kMaxAge) return age;
+  return absl::InvalidArgumentError("keep_jobs: give an age of 0 to 100,000 days, or forever");
+}
+
 absl::Status Convert(const DatasetRecord& record, v1::Dataset& dataset) {
   dataset.set_name(absl::StrCat("datasets/", record.id));
   *dataset.mutable_create_time() = ToTimestamp(record.create_time);
+  if (record.keep_jobs) SetRetention(*record.keep_jobs, *dataset.mutable_keep_jobs());
   return SetFacts(record, dataset);
 }
 
@@ -97,6 +119,18 @@ grpc::Status DatasetsService::DeleteDataset(grpc::ServerContext*,
   absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
   return ToGrpcStatus(context_.workflow.DeleteDataset(*id));
+}
+
+grpc::Status DatasetsService::UpdateDataset(grpc::ServerContext*,
+                                            const v1::UpdateDatasetRequest* request,
+                                            v1::Dataset* response) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  const absl::StatusOr<std::optional<absl::Duration>> age = ParseRetention(*request);
+  if (!age.ok()) return ToGrpcStatus(age.status());
+  const absl::StatusOr<DatasetRecord> record = context_.workflow.SetRetention(*id, *age);
+  if (!record.ok()) return ToGrpcStatus(record.status());
+  return ToGrpcStatus(Convert(*record, *response));
 }
 
 }  // namespace alignflow

@@ -17,6 +17,8 @@ class DatasetsService final : public v1::Datasets::Service {
                           v1::Dataset* response) override;
   grpc::Status ListDatasets(grpc::ServerContext* call, const v1::ListDatasetsRequest* request,
                             v1::ListDatasetsResponse* response) override;
+  grpc::Status UpdateDataset(grpc::ServerContext* call, const v1::UpdateDatasetRequest* request,
+                             v1::Dataset* response) override;
   grpc::Status DeleteDataset(grpc::ServerContext* call, const v1::DeleteDatasetRequest* request,
                              google::protobuf::Empty* response) override;
 

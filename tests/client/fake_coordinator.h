@@ -35,6 +35,13 @@ class FakeDatasets : public v1::Datasets::Service {
     *response->mutable_labels() = request->manifest().labels();
     return grpc::Status::OK;
   }
+  grpc::Status UpdateDataset(grpc::ServerContext*, const v1::UpdateDatasetRequest* request,
+                             v1::Dataset* response) override {
+    updated = *request;
+    response->set_name(request->name());
+    if (request->has_keep_jobs()) *response->mutable_keep_jobs() = request->keep_jobs();
+    return grpc::Status::OK;
+  }
   // `stored` in pages of one.
   grpc::Status ListDatasets(grpc::ServerContext*, const v1::ListDatasetsRequest* request,
                             v1::ListDatasetsResponse* response) override {
@@ -56,6 +63,7 @@ class FakeDatasets : public v1::Datasets::Service {
   }
 
   v1::CreateDatasetRequest created;
+  v1::UpdateDatasetRequest updated;
   grpc::Status refusal;  // what CreateDataset answers
   v1::Dataset dataset;   // the content of every one that is not absent
   std::set<std::string> absent = {"datasets/nope", "datasets/gone"};

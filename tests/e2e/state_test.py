@@ -3,7 +3,7 @@
 import subprocess
 
 from inputs import PAIRS, set_options
-from processes import BIN
+from processes import BIN, poll
 
 
 def coordinator(*arguments):
@@ -40,6 +40,18 @@ def test_jobs_are_deleted_by_name(new_service, data):
     job = cancelled_job(service, data)
     assert service.afctl("job", "delete", job) == {"deleted": [job]}
     assert service.afctl("job", "get", job, expect=1)["error"]["code"] == "NOT_FOUND"
+
+
+def test_a_datasets_jobs_are_kept_as_long_as_it_says(new_service, data):
+    service = new_service().start_coordinator("--keep-jobs", "never")
+    first, kept = cancelled_job(service, data), "30d"
+    assert "keep_jobs" not in service.afctl("dataset", "get", "source")
+    assert service.afctl("dataset", "set-retention", "source", "--keep-jobs", kept)["keep_jobs"] == {"age": "2592000s"}
+    service.restart_coordinator("--keep-jobs", "0")
+    assert [job["name"] for job in service.afctl("job", "list")["jobs"]] == [first]
+    service.afctl("dataset", "set-retention", "source", "--keep-jobs", "default")
+    poll(lambda: service.afctl("job", "list")["jobs"] == [], 60, "the deletion")
+    assert coordinator("--listen", "127.0.0.1:0", "--state-dir", service.folder / "other", "--keep-jobs", "soon").returncode == 1
 
 
 def test_what_takes_the_space_is_shown(new_service, data):
