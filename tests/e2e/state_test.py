@@ -65,6 +65,15 @@ def test_what_takes_the_space_is_shown(new_service, data):
     assert len(service.afctl("space", "--limit", "1")["uses"]) == 1
 
 
+def test_the_version_is_told_without_a_coordinator(new_service):
+    service = new_service().start_coordinator()
+    version = service.afctl("version")
+    service.coordinator.kill()
+    alone = service.afctl("version", expect=3)
+    assert alone["version"] == version["version"] and "server" not in alone
+    assert f"no answer from the coordinator at {service.address}" in service.stderr
+
+
 def test_a_state_is_copied_checked_and_restored(new_service, data, tmp_path):
     service = new_service().start_coordinator()
     job = cancelled_job(service, data)
