@@ -87,6 +87,7 @@ class FakeJobs : public v1::Jobs::Service {
     request_ids.push_back(request->request_id());
     if (lose_creations-- > 0) return {grpc::StatusCode::UNAVAILABLE, "lost on purpose"};
     if (!refusal.ok()) return refusal;
+    created = *request;
     *job.mutable_spec() = request->spec();
     *response = job;
     return grpc::Status::OK;
@@ -146,6 +147,7 @@ class FakeJobs : public v1::Jobs::Service {
   }
 
   v1::Job job;
+  v1::CreateJobRequest created;
   std::vector<v1::JobEvent> events;
   std::vector<v1::Pair> pairs;
   grpc::Status end_of_pairs;

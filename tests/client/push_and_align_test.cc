@@ -197,6 +197,25 @@ TEST_F(AlignTest, JobFileIsOverriddenByFlags) {
   EXPECT_EQ(spec().references_size(), 3);
 }
 
+TEST_F(AlignTest, NameLabelsAndPriorityMayStandInTheJobFile) {
+  WriteFile(folder_.path() / "job.yaml",
+            "source: src\nreferences: fundus/images\npairs: 7\nname: first\n"
+            "labels:\n  study: a\n  site: b\npriority: 10\n");
+  const auto& created = coordinator_.jobs.created;
+  ASSERT_EQ(Align({"-f", folder_.path() / "job.yaml"}).exit, 0);
+  EXPECT_EQ(created.display_name(), "first");
+  EXPECT_EQ(created.labels().at("study"), "a");
+  EXPECT_EQ(created.priority(), 10);
+  ASSERT_EQ(Align({"-f", folder_.path() / "job.yaml", "--name", "second", "--label", "study=c",
+                   "--priority", "0"})
+                .exit,
+            0);
+  EXPECT_EQ(created.display_name(), "second");
+  EXPECT_EQ(created.labels().at("study"), "c");
+  EXPECT_EQ(created.labels().at("site"), "b");
+  EXPECT_EQ(created.priority(), 0);
+}
+
 TEST_F(AlignTest, MistakesAreRefusedBeforeAnythingIsSent) {
   const std::string refs = dir_;
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
