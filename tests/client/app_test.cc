@@ -156,7 +156,7 @@ TEST(App, ErrorOfTheServerBecomesExitCodeAndDocument) {
   EXPECT_EQ(outcome.exit, kExitFailure);
   EXPECT_EQ(outcome.json()["error"]["code"], "NOT_FOUND");
   EXPECT_EQ(outcome.json()["error"]["message"],
-            "there is no datasets/nope; `afctl dataset list` names those there are");
+            "there is no dataset nope; `afctl dataset list` names those there are");
 }
 
 TEST(App, ListsEveryPage) {

@@ -31,7 +31,7 @@ def test_an_unfinished_job_keeps_its_dataset(new_service, data):
     cancelled_job(service, data)
     going = service.afctl("align", "--source", "source", "--references", data / "references", "--pairs", PAIRS, *set_options())["name"]
     error = service.afctl("dataset", "delete", "source", "--cascade", expect=1)["error"]
-    assert going in error["message"] and "afctl job cancel" in error["message"]
+    assert going.replace("jobs/", "job ") in error["message"] and "afctl job cancel" in error["message"]
     assert len(service.afctl("job", "list")["jobs"]) == 2
 
 
