@@ -1,6 +1,8 @@
 #include "server/services/datasets_service.h"
 
+#include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +17,8 @@
 
 namespace alignflow {
 namespace {
+
+constexpr absl::Duration kProgressInterval = absl::Seconds(1);
 
 void SetRetention(absl::Duration age, v1::JobRetention& retention) {
   if (age == absl::InfiniteDuration()) {
@@ -48,14 +52,24 @@ absl::Status NoDataset(const std::string& id) {
       absl::StrCat("there is no datasets/", id, "; ListDatasets names those there are"));
 }
 
+// Told how many items have been checked.
+using Progress = std::function<void(int64_t checked)>;
+
 absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
-                           const v1::CreateDatasetRequest& request, v1::Dataset& response) {
+                           const v1::CreateDatasetRequest& request, const Progress& progress,
+                           v1::Dataset& response) {
+  const CallPlace place(context.calls.limits(), CallKind::kCreate, call.peer());
+  if (!place.status().ok()) return place.status();
+  if (absl::Status takes = context.serving.CheckTakesWork(); !takes.ok()) return takes;
   absl::Status status = CheckId(request.dataset_id(), "dataset_id");
   if (status.ok()) status = CheckUploadId(request.upload_id());
   if (!status.ok()) return status;
   CreatingCall creating(context, request.upload_id());
   absl::StatusOr<CheckedDataset> checked =
-      CheckDatasetManifest(request, context.blobs, [&call] { return call.IsCancelled(); });
+      CheckDatasetManifest(request, context.blobs, [&](int64_t checked) {
+        progress(checked);
+        return !call.IsCancelled();
+      });
   if (!checked.ok()) return checked.status();
   absl::StatusOr<std::string> digest =
       context.blobs.Put(checked->manifest, creating.owner(), absl::Now());
@@ -76,12 +90,29 @@ absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
 grpc::Status DatasetsService::CreateDataset(grpc::ServerContext* call,
                                             const v1::CreateDatasetRequest* request,
                                             v1::Dataset* response) {
-  const CallPlace place(context_.calls.limits(), CallKind::kCreate, call->peer());
-  if (!place.status().ok()) return ToGrpcStatus(place.status());
-  if (absl::Status takes = context_.serving.CheckTakesWork(); !takes.ok()) {
-    return ToGrpcStatus(takes);
-  }
-  return ToGrpcStatus(alignflow::CreateDataset(context_, *call, *request, *response));
+  return ToGrpcStatus(alignflow::CreateDataset(
+      context_, *call, *request, [](int64_t) {}, *response));
+}
+
+grpc::Status DatasetsService::CreateDatasetWithProgress(
+    grpc::ServerContext* call, const v1::CreateDatasetRequest* request,
+    grpc::ServerWriter<v1::DatasetCreation>* writer) {
+  v1::DatasetCreation creation;
+  absl::Time told = absl::InfinitePast();
+  // A message a second, which all fit into the stream's window, is never waited for.
+  const auto tell = [&](int64_t checked) {
+    creation.set_checked_items(checked);
+    const absl::Time now = absl::Now();
+    if (now - told < kProgressInterval) return;
+    told = now;
+    writer->Write(creation);
+  };
+  v1::Dataset dataset;
+  absl::Status status = alignflow::CreateDataset(context_, *call, *request, tell, dataset);
+  if (!status.ok()) return ToGrpcStatus(status);
+  *creation.mutable_dataset() = std::move(dataset);
+  writer->WriteLast(creation, grpc::WriteOptions());
+  return grpc::Status::OK;
 }
 
 grpc::Status DatasetsService::GetDataset(grpc::ServerContext*, const v1::GetDatasetRequest* request,

@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "alignflow/v1/datasets.grpc.pb.h"
 #include "alignflow/v1/jobs.grpc.pb.h"
 #include "alignflow/v1/models.grpc.pb.h"
@@ -34,6 +35,20 @@ class FakeDatasets : public v1::Datasets::Service {
     response->set_largest("16x16");
     *response->mutable_labels() = request->manifest().labels();
     return grpc::Status::OK;
+  }
+  grpc::Status CreateDatasetWithProgress(grpc::ServerContext* context,
+                                         const v1::CreateDatasetRequest* request,
+                                         grpc::ServerWriter<v1::DatasetCreation>* writer) override {
+    v1::DatasetCreation creation;
+    for (const int checked : progress) {
+      creation.set_checked_items(checked);
+      writer->Write(creation);
+      absl::SleepFor(between_progress);
+    }
+    if (no_answer) return grpc::Status::OK;
+    grpc::Status status = CreateDataset(context, request, creation.mutable_dataset());
+    if (status.ok()) writer->Write(creation);
+    return status;
   }
   grpc::Status UpdateDataset(grpc::ServerContext*, const v1::UpdateDatasetRequest* request,
                              v1::Dataset* response) override {
@@ -64,8 +79,11 @@ class FakeDatasets : public v1::Datasets::Service {
 
   v1::CreateDatasetRequest created;
   v1::UpdateDatasetRequest updated;
-  grpc::Status refusal;  // what CreateDataset answers
-  v1::Dataset dataset;   // the content of every one that is not absent
+  std::vector<int> progress;  // what is told before a dataset is created
+  absl::Duration between_progress = absl::ZeroDuration();
+  bool no_answer = false;  // the stream of a creation ends without the dataset
+  grpc::Status refusal;    // what CreateDataset answers
+  v1::Dataset dataset;     // the content of every one that is not absent
   std::set<std::string> absent = {"datasets/nope", "datasets/gone"};
   std::vector<std::string> stored;
   bool repeat_page = false;

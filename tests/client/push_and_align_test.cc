@@ -107,6 +107,21 @@ TEST_F(PushTest, WarnsOfStructuresThatVanishAtTheDefaultPresetsSize) {
       << outcome.err;
 }
 
+TEST_F(PushTest, TellsHowFarTheServerHasCome) {
+  coordinator_.datasets.progress = {0, 1, 2};
+  coordinator_.datasets.between_progress = absl::Milliseconds(600);
+  const auto outcome = Push();
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("the coordinator checks 1/3 pairs"), std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.json()["item_count"], "3");
+}
+
+TEST_F(PushTest, AStreamThatEndsWithoutTheDatasetIsAnError) {
+  coordinator_.datasets.progress = {0};
+  coordinator_.datasets.no_answer = true;
+  EXPECT_EQ(Push().exit, kExitFault);
+}
+
 TEST_F(PushTest, SendsNothingThatTheServerHas) {
   ASSERT_EQ(Push().exit, 0);
   const auto again = Push();
