@@ -27,9 +27,7 @@ struct AlignArguments {
   std::vector<std::string> settings;     // "key=value"
   std::string method, masks, segmenter;  // settings with options of their own; empty: not given
   bool no_gates = false;
-  std::string display_name;
   std::vector<std::string> labels;  // "name=value"
-  int priority = 0;
   bool wait = false;
   double timeout_s = kDefaultTimeoutSeconds;
 };
@@ -53,6 +51,9 @@ absl::StatusOr<JobRequest> Gather(const AlignArguments& arguments) {
     absl::Status added = AddSetting(absl::StrCat(setting, "=", value), flags.settings);
     if (!added.ok()) return added;
   }
+  auto labels = ParseJobLabels(arguments.labels);
+  if (!labels.ok()) return labels.status();
+  flags.labels = *std::move(labels);
   JobRequest request = flags;
   if (!arguments.file.empty()) {
     auto file = ReadJobFile(arguments.file);
@@ -176,11 +177,9 @@ absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) 
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   v1::CreateJobRequest creation;
-  creation.set_display_name(arguments.display_name);
-  auto labels = ParseJobLabels(arguments.labels);
-  if (!labels.ok()) return labels.status();
-  creation.mutable_labels()->insert(labels->begin(), labels->end());
-  creation.set_priority(arguments.priority);
+  creation.set_display_name(request->name.value_or(""));
+  creation.mutable_labels()->insert(request->labels.begin(), request->labels.end());
+  creation.set_priority(request->priority.value_or(0));
   v1::AlignSpec& spec = *creation.mutable_spec();
   auto source = FindDataset("--source", *request->source, *stubs->datasets);
   if (!source.ok()) return source.status();
@@ -254,10 +253,10 @@ void AddAlignCommand(CLI::App& app, Action& chosen) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       ->add_option("-f", arguments->file,
-                   "job file with source, references, target, pairs, preset, settings; options "
-                   "override it")
+                   "job file with source, references, target, pairs, preset, settings, name, "
+                   "labels, priority; options override it")
       ->type_name("job.yaml");
-  command->add_option("--name", arguments->display_name, "what the job is called, for people")
+  command->add_option("--name", flags.name, "what the job is called, for people")
       ->type_name("TEXT");
   command
       ->add_option("--label", arguments->labels,
@@ -266,11 +265,10 @@ void AddAlignCommand(CLI::App& app, Action& chosen) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
-      ->add_option("--priority", arguments->priority,
-                   "-100 to 100: the work of jobs with a higher one is done first")
+      ->add_option("--priority", flags.priority,
+                   "-100 to 100, 0 if not given: the work of jobs with a higher one is done first")
       ->type_name("N")
-      ->check(CLI::Range(-100, 100))
-      ->capture_default_str();
+      ->check(CLI::Range(-kMaxJobPriority, kMaxJobPriority));
   command->add_flag("--wait", arguments->wait, "show progress until the job has ended");
   AddTimeoutOption(*command, arguments->timeout_s);
   command->footer(SettingsHelp);

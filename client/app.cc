@@ -48,11 +48,15 @@ void PrintLine(Console& console, const absl::Status& status) {
   console.err << "afctl: " << Printable(std::string(status.message())) << std::endl;
 }
 
+Json ErrorJson(std::string_view code, std::string_view message) {
+  return {{"code", code}, {"message", message}};
+}
+
 void PrintError(Console& console, bool json, std::string_view code, std::string_view message) {
   // What is wrong with a command line begins with the command.
   console.err << (code == kUsageCode ? "" : "afctl: ") << message << std::endl;
   if (!json) return;
-  const Json document = {{"error", {{"code", code}, {"message", message}}}};
+  const Json document = {{"error", ErrorJson(code, message)}};
   console.out << document.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
   absl::Status printed = FlushStandardOutput(console.out);
   if (!printed.ok()) PrintLine(console, printed);
@@ -110,12 +114,21 @@ int Finish(const absl::StatusOr<Result>& result, Console& console, bool json,
                Explain(result.status(), server));
     return ExitCodeOf(result.status().code());
   }
+  const absl::Status& failure = result->failure;
+  const std::string failed = failure.ok() ? "" : Explain(failure, server);
   if (json) {
-    console.out << result->document.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+    Json document = result->document;
+    if (!failure.ok()) {
+      document["error"] = ErrorJson(absl::StatusCodeToString(failure.code()), failed);
+    }
+    console.out << document.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
   } else {
     console.out << result->text;
   }
-  return Printed(console);
+  const int printed = Printed(console);
+  if (failure.ok()) return printed;
+  console.err << "afctl: " << failed << std::endl;
+  return printed == 0 ? ExitCodeOf(failure.code()) : printed;
 }
 
 }  // namespace
@@ -144,6 +157,7 @@ CommandLine::CommandLine()
   AddModelCommands(*app_, chosen_);
   AddWorkerCommands(*app_, chosen_);
   AddViewCommand(*app_, chosen_);
+  AddSpaceCommand(*app_, chosen_);
   AddSettingsCommand(*app_, chosen_);
   AddLoginCommands(*app_, chosen_);
   AddVersionCommand(*app_, chosen_);

@@ -20,6 +20,7 @@ void AddReportCommand(CLI::App& app, Action& chosen);
 void AddModelCommands(CLI::App& app, Action& chosen);
 void AddWorkerCommands(CLI::App& app, Action& chosen);
 void AddViewCommand(CLI::App& app, Action& chosen);
+void AddSpaceCommand(CLI::App& app, Action& chosen);
 void AddSettingsCommand(CLI::App& app, Action& chosen);
 void AddLoginCommands(CLI::App& app, Action& chosen);
 void AddVersionCommand(CLI::App& app, Action& chosen);

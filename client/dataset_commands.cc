@@ -9,11 +9,15 @@
 #include "client/paging.h"
 #include "client/text_table.h"
 #include "client/timestamps.h"
+#include "common/age.h"
 
 namespace alignflow {
 namespace {
 
 using DatasetStub = v1::Datasets::StubInterface;
+
+// Of --keep-jobs: the coordinator's own time.
+constexpr char kCoordinators[] = "default";
 
 std::string LabelText(const v1::Dataset& dataset) {
   const std::string labels =
@@ -31,6 +35,16 @@ std::string LabelText(const v1::Dataset& dataset) {
   return absl::StrCat(labels, ",background=", dataset.background());
 }
 
+// When the coordinator deletes jobs that have this source.
+std::string RetentionText(const v1::Dataset& dataset) {
+  const v1::JobRetention& kept = dataset.keep_jobs();
+  if (kept.forever()) return "never";
+  if (!kept.has_age()) return "default";
+  const std::string age =
+      AgeText(absl::Seconds(kept.age().seconds()) + absl::Nanoseconds(kept.age().nanos()));
+  return age == "0" ? "at once" : absl::StrCat("after ", age);
+}
+
 Result Describe(const v1::Dataset& dataset) {
   return Result{.document = ToJson(dataset),
                 .text = TableText({{dataset.name(), LocalTimeText(dataset.create_time())},
@@ -38,6 +52,7 @@ Result Describe(const v1::Dataset& dataset) {
                                    {"labels", LabelText(dataset)},
                                    {"sizes", SizeRange(dataset)},
                                    {"bytes", BytesText(dataset.size_bytes())},
+                                   {"jobs deleted", RetentionText(dataset)},
                                    {"digest", dataset.digest()}})};
 }
 
@@ -50,11 +65,11 @@ absl::StatusOr<Result> ListDatasets(Session& session) {
   if (!datasets.ok()) return datasets.status();
   Result result{.document = {{"datasets", Json::array()}}, .text = {}};
   std::vector<std::vector<std::string>> rows = {
-      {"NAME", "PAIRS", "SIZES", "BYTES", "LABELS", "CREATED"}};
+      {"NAME", "PAIRS", "SIZES", "BYTES", "LABELS", "JOBS DELETED", "CREATED"}};
   for (const v1::Dataset& dataset : *datasets) {
     result.document["datasets"].push_back(ToJson(dataset));
     rows.push_back({dataset.name(), absl::StrCat(dataset.item_count()), SizeRange(dataset),
-                    BytesText(dataset.size_bytes()), LabelText(dataset),
+                    BytesText(dataset.size_bytes()), LabelText(dataset), RetentionText(dataset),
                     LocalTimeText(dataset.create_time())});
   }
   result.text = TableText(rows, {1, 3});
@@ -117,6 +132,31 @@ absl::StatusOr<Result> DeleteDataset(Session& session, const std::string& name, 
   return result;
 }
 
+absl::StatusOr<Result> SetRetention(Session& session, const std::string& name,
+                                    const std::string& keep_jobs) {
+  auto resource = ResourceName("datasets", name);
+  if (!resource.ok()) return resource.status();
+  v1::UpdateDatasetRequest request;
+  request.set_name(*resource);
+  if (keep_jobs != kCoordinators) {
+    const auto age = ParseAge(keep_jobs);
+    if (!age.ok()) return Annotate(age.status(), "--keep-jobs");
+    v1::JobRetention& kept = *request.mutable_keep_jobs();
+    if (*age == absl::InfiniteDuration()) {
+      kept.set_forever(true);
+    } else {
+      absl::Duration rest;
+      kept.mutable_age()->set_seconds(absl::IDivDuration(*age, absl::Seconds(1), &rest));
+      kept.mutable_age()->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+    }
+  }
+  auto stubs = session.Connect();
+  if (!stubs.ok()) return stubs.status();
+  auto dataset = Call(*stubs->datasets, &DatasetStub::UpdateDataset, request);
+  if (!dataset.ok()) return dataset.status();
+  return Describe(*dataset);
+}
+
 absl::StatusOr<Result> Push(Session& session, const PushArguments& arguments) {
   auto pushed = PushDataset(session, arguments);
   if (!pushed.ok()) return pushed.status();
@@ -169,6 +209,23 @@ void AddDatasetCommands(CLI::App& app, Action& chosen) {
   get->add_option("name", *name)->required();
   get->callback([&chosen, name] {
     chosen = [name](Session& session) { return GetDataset(session, *name); };
+  });
+
+  CLI::App* retention = group->add_subcommand(
+      "set-retention", "say how long jobs with this source are kept after their end");
+  retention->add_option("name", *name)->required();
+  auto keep_jobs = std::make_shared<std::string>();
+  retention
+      ->add_option("--keep-jobs", *keep_jobs,
+                   "the coordinator deletes them, with what they have made, after this time: such "
+                   "as 90d or 12h (a plain number is days), 0 for at once, never, or default for "
+                   "the coordinator's own --keep-jobs")
+      ->type_name("AGE|never|default")
+      ->required();
+  retention->callback([&chosen, name, keep_jobs] {
+    chosen = [name, keep_jobs](Session& session) {
+      return SetRetention(session, *name, *keep_jobs);
+    };
   });
 
   CLI::App* remove =

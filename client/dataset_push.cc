@@ -64,6 +64,27 @@ absl::Status CheckName(const std::string& name) {
 // What a message of the API may hold, less what is around the items.
 constexpr size_t kMaxRequestBytes = kMaxMessageBytes - (64 << 10);
 
+// Shows how far the server has come with its own checks.
+absl::StatusOr<v1::Dataset> Create(v1::Datasets::StubInterface& stub,
+                                   const v1::CreateDatasetRequest& request, size_t items,
+                                   Console& console) {
+  grpc::ClientContext context;
+  SetDeadline(context, CreateDeadline(items));
+  const auto reader = stub.CreateDatasetWithProgress(&context, request);
+  Counter counter(console);
+  v1::DatasetCreation creation;
+  while (reader->Read(&creation)) {
+    counter.Show(
+        absl::StrCat("the coordinator checks ", creation.checked_items(), "/", items, " pairs"),
+        creation.has_dataset());
+  }
+  counter.End();
+  const grpc::Status status = reader->Finish();
+  if (!status.ok()) return FromGrpcStatus(status);
+  if (creation.has_dataset()) return creation.dataset();
+  return absl::DataLossError("the server ends without its answer: report this as a bug");
+}
+
 }  // namespace
 
 v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& files) {
@@ -121,8 +142,7 @@ absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments&
   *request.mutable_manifest() = MakeManifest(*folder, *files);
   absl::Status moved = MoveItemsToBlob(*stubs->blobs, kMaxRequestBytes, request);
   if (!moved.ok()) return moved;
-  auto dataset = Call(*stubs->datasets, &v1::Datasets::StubInterface::CreateDataset, request,
-                      CreateDeadline(folder->items.size()));
+  auto dataset = Create(*stubs->datasets, request, folder->items.size(), session.console);
   if (!dataset.ok()) return WithPaths(dataset.status(), folder->items, *files);
   return PushedDataset{
       .dataset = *std::move(dataset), .totals = *totals, .labels = std::move(folder->label_rows)};

@@ -2,6 +2,8 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -43,6 +45,8 @@ class JobFileReader {
                        JobRequest& request) {
     if (!seen_.insert(key).second) return Error(at, absl::StrCat("`", key, "` is there twice"));
     if (key == "settings") return ReadSettings(value, request);
+    if (key == "labels") return ReadLabels(value, request);
+    if (key == "name") return ReadText(key, value, request.name);
     if (key == "source") return ReadText(key, value, request.source);
     if (key == "target") return ReadText(key, value, request.target);
     if (key == "preset") return ReadText(key, value, request.preset);
@@ -51,16 +55,17 @@ class JobFileReader {
       if (read.ok()) request.references = fs::path(path_).parent_path() / *request.references;
       return read;
     }
-    if (key == "pairs") {
-      int pairs = 0;
-      if (!value.IsScalar() || !absl::SimpleAtoi(value.Scalar(), &pairs)) {
-        return Error(value, "`pairs` must be a whole number");
+    if (key == "pairs") return ReadNumber(key, value, request.pairs);
+    if (key == "priority") {
+      absl::Status read = ReadNumber(key, value, request.priority);
+      if (read.ok() && std::abs(int64_t{*request.priority}) > kMaxJobPriority) {
+        return Error(value, absl::StrCat("`priority` is ", *request.priority, "; give -",
+                                         kMaxJobPriority, " to ", kMaxJobPriority));
       }
-      request.pairs = pairs;
-      return absl::OkStatus();
+      return read;
     }
-    const std::vector<std::string> keys = {"source", "references", "target",
-                                           "pairs",  "preset",     "settings"};
+    const std::vector<std::string> keys = {"source",   "references", "target", "pairs",   "preset",
+                                           "settings", "name",       "labels", "priority"};
     return Error(at,
                  absl::StrCat("unknown key `", key, "`; did you mean `", Nearest(key, keys), "`?"));
   }
@@ -71,6 +76,32 @@ class JobFileReader {
       return Error(value, absl::StrCat("`", key, "` must be one text"));
     }
     text = value.Scalar();
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadNumber(const std::string& key, const YAML::Node& value,
+                          std::optional<int>& number) const {
+    int read = 0;
+    if (!value.IsScalar() || !absl::SimpleAtoi(value.Scalar(), &read)) {
+      return Error(value, absl::StrCat("`", key, "` must be a whole number"));
+    }
+    number = read;
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadLabels(const YAML::Node& labels, JobRequest& request) const {
+    if (!labels.IsMap()) {
+      return Error(labels, "`labels` must map names to values, such as `study: colon-2026`");
+    }
+    for (const auto& entry : labels) {
+      const std::string name = entry.first.Scalar();
+      if (!entry.second.IsScalar()) {
+        return Error(entry.first, absl::StrCat("label `", name, "` must be one value"));
+      }
+      if (!request.labels.emplace(name, entry.second.Scalar()).second) {
+        return Error(entry.first, absl::StrCat("label `", name, "` is there twice"));
+      }
+    }
     return absl::OkStatus();
   }
 
@@ -135,6 +166,9 @@ JobRequest Merge(const JobRequest& file, const JobRequest& flags) {
   if (flags.target) merged.target = flags.target;
   if (flags.pairs) merged.pairs = flags.pairs;
   if (flags.preset) merged.preset = flags.preset;
+  if (flags.name) merged.name = flags.name;
+  if (flags.priority) merged.priority = flags.priority;
+  for (const auto& [name, value] : flags.labels) merged.labels[name] = value;
   for (const auto& [key, value] : flags.settings) merged.settings[key] = value;
   return merged;
 }

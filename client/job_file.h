@@ -18,7 +18,13 @@ struct JobRequest {
   std::optional<int> pairs;
   std::optional<std::string> preset;
   std::map<std::string, std::string> settings;  // by dotted name
+  std::optional<std::string> name = {};         // what people call the job
+  std::map<std::string, std::string> labels = {};
+  std::optional<int> priority = {};
 };
+
+// A priority is from -kMaxJobPriority to kMaxJobPriority.
+inline constexpr int kMaxJobPriority = 100;
 
 // Reads a job file:
 //   source: kvasir
@@ -28,11 +34,15 @@ struct JobRequest {
 //   preset: unet-64                 # optional
 //   settings:                       # optional
 //     align.iterations: 300
+//   name: clinic B, first try       # optional
+//   labels:                         # optional
+//     study: colon-2026
+//   priority: 10                    # optional
 // InvalidArgument names the line, an unknown key with the nearest valid one, and the remedy;
 // NotFound if there is no such file.
 absl::StatusOr<JobRequest> ReadJobFile(const std::string& path);
 
-// `flags` where it says something, otherwise `file`; settings are merged key by key.
+// `flags` where it says something, otherwise `file`; settings and labels are merged key by key.
 JobRequest Merge(const JobRequest& file, const JobRequest& flags);
 
 // Adds "key=value" to `settings`. InvalidArgument if it has another form or the key is there

@@ -86,7 +86,7 @@ absl::Status PairFolder::Read(const std::string& line) {
   };
   if (json.is_object() && !text("job").empty() && text("job") != job_) {
     return absl::FailedPreconditionError(absl::StrCat(
-        where, "the folder holds pairs of ", text("job"), ": pull ", job_, " into a new folder"));
+        where, "the folder holds pairs of ", text("job"), "; pull ", job_, " into a new folder"));
   }
   if (json.is_object() && json.value("frames", "references") != frames_) {
     return absl::FailedPreconditionError(absl::StrCat(

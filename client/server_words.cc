@@ -1,30 +1,52 @@
 #include "client/server_words.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_replace.h"
 
 namespace alignflow {
 namespace {
 
 // Fields at the beginning of a message.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kFields = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kFields = {{
     {"spec.source", "--source"},
     {"spec.target", "--target"},
     {"spec.references", "--references"},
     {"spec.pairs", "--pairs"},
     {"spec.preset", "--preset"},
     {"spec.settings", "--set"},
+    {"spec.reference_sample_bits", "--references"},
     {"manifest.labels", "--labels"},
     {"manifest.items", "the folder's file"},
     {"manifest.sample_bits", "the folder's images"},
-    {"spec.reference_sample_bits", "--references"},
+    {"items", "the folder's files"},
     {"dataset_id", "the dataset's name"},
     {"display_name", "--name"},
     {"labels", "--label"},
     {"priority", "--priority"},
+    {"keep_jobs", "--keep-jobs"},
+    {"stage, reason", "--stage, --reason"},
+    {"stage", "--stage"},
+    {"states", "--state"},
+    {"request_id", "the request"},
+    {"upload_id", "the upload"},
+    {"owner.upload_id", "the upload"},
+    {"after_index", "the pair to go on after"},
+    {"page_size", "the list"},
+    {"page_token", "the list"},
+    {"name", "the name"},
+}};
+
+// Kinds of resources: how the API begins their names, and what the user calls one.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kKinds = {{
+    {"datasets/", "dataset"},
+    {"jobs/", "job"},
+    {"models/", "model"},
+    {"workers/", "worker"},
 }};
 
 // What follows the name of a field that lists files: "[3] 'stem', image: ..." and
@@ -37,28 +59,78 @@ std::string_view WithoutNumber(std::string_view rest) {
   return rest;
 }
 
+// Whether a field ends where `rest` begins.
+bool EndsField(std::string_view rest) {
+  return rest.starts_with(':') || rest.starts_with('[') || rest.starts_with(" '");
+}
+
 std::string FieldWords(std::string_view message) {
   for (const auto& [field, words] : kFields) {
-    if (!message.starts_with(field)) continue;
+    if (!message.starts_with(field) || !EndsField(message.substr(field.size()))) continue;
     return std::string(words).append(WithoutNumber(message.substr(field.size())));
   }
   return std::string(message);
 }
 
-// Methods that list resources, as the commands that call them.
+bool IsOfPath(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '/'; }
+
+// The id that `text` begins with; empty if it goes on as the path of a file does.
+std::string_view IdAt(std::string_view text) {
+  size_t end = 0;
+  while (end < text.size() && (absl::ascii_isalnum(static_cast<unsigned char>(text[end])) ||
+                               text[end] == '-' || text[end] == '_')) {
+    ++end;
+  }
+  const std::string_view after = text.substr(end);
+  const bool path = after.starts_with('/') || after.starts_with(':') ||
+                    (after.size() > 1 && after[0] == '.' && IsOfPath(after[1]));
+  return path ? std::string_view() : text.substr(0, end);
+}
+
+// "datasets/x" as "dataset x", wherever it stands.
+std::string ResourceWords(std::string_view text) {
+  std::string words;
+  while (!text.empty()) {
+    const bool begins = words.empty() || !(IsOfPath(words.back()) || words.back() == '.' ||
+                                           words.back() == '_' || words.back() == '-');
+    const auto kind = std::ranges::find_if(
+        kKinds, [&](const auto& of) { return begins && text.starts_with(of.first); });
+    const std::string_view id =
+        kind == kKinds.end() ? std::string_view() : IdAt(text.substr(kind->first.size()));
+    if (id.empty()) {
+      words += text.front();
+      text.remove_prefix(1);
+      continue;
+    }
+    words.append(kind->second).append(" ").append(id);
+    text.remove_prefix(kind->first.size() + id.size());
+  }
+  return words;
+}
+
+// What the server says about names and methods of the API, as names and commands of afctl.
 std::string CommandWords(const std::string& message) {
-  return absl::StrReplaceAll(message, {{"is no resource name; give", "is no name; give"},
-                                       {"ListDatasets names", "`afctl dataset list` names"},
-                                       {"ListJobs names", "`afctl job list` names"},
-                                       {"ListModels names", "`afctl model list` names"},
-                                       {"ListWorkers names", "`afctl worker list` names"},
-                                       {"RerunJob makes", "`afctl job rerun` makes"}});
+  return absl::StrReplaceAll(
+      message, {{"is no resource name; give datasets/ID, with an ID of", "is no dataset; give"},
+                {"is no resource name; give jobs/ID, with an ID of", "is no job; give"},
+                {"is no resource name; give models/ID, with an ID of", "is no model; give"},
+                {"is no resource name; give workers/ID, with an ID of", "is no worker; give"},
+                {"ListDatasets names", "`afctl dataset list` names"},
+                {"ListJobs names", "`afctl job list` names"},
+                {"ListModels names", "`afctl model list` names"},
+                {"ListWorkers names", "`afctl worker list` names"},
+                {"RerunJob makes", "`afctl job rerun` makes"},
+                {"; ask QueryWrite", "; try again"},
+                {" that jobs.proto names", " that there is"},
+                {" that fleet.proto names", " that there is"},
+                {"the next_page_token of the answer before", "what the answer before says"},
+                {"is no DatasetItem", "is no item"}});
 }
 
 }  // namespace
 
 std::string InUsersWords(const absl::Status& status) {
-  return CommandWords(FieldWords(std::string(status.message())));
+  return ResourceWords(CommandWords(FieldWords(std::string(status.message()))));
 }
 
 }  // namespace alignflow

@@ -59,6 +59,9 @@ struct Session {
 struct Result {
   Json document;     // with --json
   std::string text;  // otherwise; whole lines
+  // What could not be found out beside it: said on stderr after it, and tells the exit code. With
+  // --json the document gets it as "error".
+  absl::Status failure = absl::OkStatus();
 };
 
 using Action = std::function<absl::StatusOr<Result>(Session& session)>;

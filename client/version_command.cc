@@ -10,16 +10,26 @@
 namespace alignflow {
 namespace {
 
-// Of this program, and of the coordinator where one is named.
+// Nothing has to be looked up for the answer.
+constexpr absl::Duration kInfoDeadline = absl::Seconds(10);
+
+absl::StatusOr<v1::ServerInfo> AskForInfo(Session& session) {
+  auto stubs = session.Connect();
+  if (!stubs.ok()) return stubs.status();
+  return Call(*stubs->server, &v1::Server::StubInterface::GetServerInfo, v1::GetServerInfoRequest(),
+              kInfoDeadline);
+}
+
+// Of this program, and of the coordinator where one is named and answers.
 absl::StatusOr<Result> ShowVersion(Session& session) {
   Result result{.document = {{"version", Version()}, {"result_version", kResultVersion}},
                 .text = absl::StrCat("afctl ", std::string(Version()), "\n")};
   if (session.server.empty()) return result;
-  auto stubs = session.Connect();
-  if (!stubs.ok()) return stubs.status();
-  auto info =
-      Call(*stubs->server, &v1::Server::StubInterface::GetServerInfo, v1::GetServerInfoRequest());
-  if (!info.ok()) return info.status();
+  auto info = AskForInfo(session);
+  if (!info.ok()) {
+    result.failure = info.status();
+    return result;
+  }
   result.document["server"] = ToJson(*info);
   absl::StrAppend(
       &result.text, "coordinator ", info->version(), " at ", session.server,

@@ -106,6 +106,7 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
                .serving = serving_,
                .metrics = metrics_,
                .calls = calls_,
+               .state = *state_,
                .heartbeat_interval = options.heartbeat_interval},
       services_(std::make_unique<Services>(context_)) {
   catalog_->set_wait_observer(
@@ -299,9 +300,7 @@ void Coordinator::Maintain(absl::Time now) {
   }
   LogError("expiring leases", workflow_.ExpireLeases(now));
   LogError("taking jobs further", workflow_.GoOn(now));
-  if (options_.keep_jobs < absl::InfiniteDuration()) {
-    LogError("deleting old jobs", workflow_.DeleteJobsEndedBefore(now - options_.keep_jobs, now));
-  }
+  LogError("deleting old jobs", workflow_.DeleteOldJobs(options_.keep_jobs, now));
   LogError("removing what deleted jobs left", workflow_.Sweep());
   metrics_.SetWorkers(workers_.size());
   metrics_.SetOpenCalls(calls_.limits().open());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/age.h"
 #include "common/command_line.h"
 #include "common/logging.h"
 #include "common/metrics_server.h"
@@ -164,15 +165,18 @@ int main(int argc, char** argv) {
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
-  double keep_days = 0;
-  CLI::Option* keep_jobs =
-      app.add_option("--keep-jobs", keep_days,
-                     "Time after its end that a job is kept; then it is deleted with its pairs, "
-                     "models and report. Without it, jobs are kept")
-          ->type_name("DAYS")
-          ->check(CLI::Range(0.0, 1e5));
+  std::string keep_jobs = alignflow::AgeText(flags.options.keep_jobs);
+  app.add_option("--keep-jobs", keep_jobs,
+                 "Time after its end that a job is kept, such as 90d or 12h (a plain number is "
+                 "days), 0 or never; then it is deleted with its pairs, models and report. `afctl "
+                 "dataset set-retention` gives the jobs of a dataset another")
+      ->type_name("AGE")
+      ->check([](const std::string& text) {
+        return std::string(alignflow::ParseAge(text).status().message());
+      })
+      ->capture_default_str();
   if (const auto exit = alignflow::ParseCommandLine(app, argc, argv)) return *exit;
-  if (keep_jobs->count() > 0) flags.options.keep_jobs = absl::Hours(24) * keep_days;
+  flags.options.keep_jobs = alignflow::ParseAge(keep_jobs).value();
   flags.options.state_dir = state_dir;
   flags.options.blob_grace = absl::Seconds(blob_grace);
   flags.drain_timeout = absl::Seconds(drain_timeout);

@@ -18,9 +18,11 @@ constexpr MethodRule kRules[] = {
     {"/alignflow.v1.Blobs/Read", Role::kViewer, true},
     {"/alignflow.v1.Blobs/Write", Role::kOperator, true},
     {"/alignflow.v1.Datasets/CreateDataset", Role::kOperator},
+    {"/alignflow.v1.Datasets/CreateDatasetWithProgress", Role::kOperator},
     {"/alignflow.v1.Datasets/DeleteDataset", Role::kOperator},
     {"/alignflow.v1.Datasets/GetDataset", Role::kViewer},
     {"/alignflow.v1.Datasets/ListDatasets", Role::kViewer},
+    {"/alignflow.v1.Datasets/UpdateDataset", Role::kOperator},
     {"/alignflow.v1.Fleet/ListWorkers", Role::kViewer},
     {"/alignflow.v1.Fleet/SetWorkerMode", Role::kAdmin},
     {"/alignflow.v1.Jobs/CancelJob", Role::kOperator},
@@ -38,6 +40,7 @@ constexpr MethodRule kRules[] = {
     {"/alignflow.v1.Models/GetModel", Role::kViewer},
     {"/alignflow.v1.Models/ListModels", Role::kViewer},
     {"/alignflow.v1.Server/GetServerInfo", Role::kViewer, true},
+    {"/alignflow.v1.Server/ListSpaceUses", Role::kViewer},
 };
 
 }  // namespace

@@ -210,4 +210,24 @@ BlobStore::Garbage BlobStore::CollectGarbage(
   return garbage;
 }
 
+bool BlobStore::VisitFiles(
+    absl::FunctionRef<bool(const std::string& sha256, int64_t bytes, bool whole)> visit) const {
+  std::error_code error;
+  for (int i = 0; i < 256; ++i) {
+    const std::string prefix = absl::StrFormat("%02x", i);
+    for (const auto& entry : std::filesystem::directory_iterator(folder_ / prefix, error)) {
+      const int64_t bytes = FileSize(entry.path());
+      if (bytes < 0) continue;  // it has just gone
+      if (!visit(prefix + entry.path().filename().string(), bytes, true)) return false;
+    }
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(folder_ / kIncoming, error)) {
+    const int64_t bytes = FileSize(entry.path());
+    if (bytes < 0) continue;
+    const std::string sha256 = entry.path().filename().string().substr(0, kDigestDigits);
+    if (!visit(sha256, bytes, false)) return false;
+  }
+  return true;
+}
+
 }  // namespace alignflow

@@ -82,6 +82,11 @@ class BlobStore {
   Garbage CollectGarbage(absl::FunctionRef<bool(const std::string&)> is_referenced,
                          absl::Time cutoff);
 
+  // Visits the blobs that are there, and what has arrived of unfinished ones, with their bytes.
+  // False once `visit` returns false, which ends it. Holds nobody up.
+  bool VisitFiles(
+      absl::FunctionRef<bool(const std::string& sha256, int64_t bytes, bool whole)> visit) const;
+
   // For whom blobs are kept that nothing refers to yet.
   BlobOwners& owners() { return owners_; }
 

@@ -18,6 +18,8 @@ std::string_view CallKindName(CallKind kind) {
       return "read";
     case CallKind::kCreate:
       return "create";
+    case CallKind::kSpace:
+      return "space";
   }
   return "";
 }

@@ -14,8 +14,8 @@
 namespace alignflow {
 
 // Calls that may last. Each kind has places of its own, so that none can take another's.
-enum class CallKind { kLease, kWatch, kPairs, kWrite, kRead, kCreate };
-inline constexpr int kCallKinds = 6;
+enum class CallKind { kLease, kWatch, kPairs, kWrite, kRead, kCreate, kSpace };
+inline constexpr int kCallKinds = 7;
 
 // "lease", "watch", ...: the label values of the metrics.
 std::string_view CallKindName(CallKind kind);
@@ -39,6 +39,8 @@ constexpr CallLimit LimitOf(CallKind kind) {
       return {.total = 256, .per_client = 64};
     case CallKind::kCreate:  // each holds a thread while it checks what was sent
       return {.total = 16, .per_client = 8};
+    case CallKind::kSpace:  // each holds a thread; one looks, the others wait for what it finds
+      return {.total = 4, .per_client = 2};
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #include "server/catalog/datasets.h"
 
 #include "server/catalog/columns.h"
+#include "server/catalog/retention.h"
 #include "server/catalog/soci.h"
 
 namespace alignflow {
@@ -8,22 +9,23 @@ namespace {
 
 constexpr char kSelect[] =
     "SELECT id, sequence, digest, labels, item_count, size_bytes, smallest, largest, mask_facts, "
-    "create_time FROM datasets ";
+    "create_time, keep_jobs FROM datasets ";
 
 std::vector<DatasetRecord> FetchDatasets(Sql& sql, const std::string& where, const auto& value,
                                          int limit) {
   DatasetRecord row;
-  int64_t created = 0;
+  int64_t created = 0, keep_jobs = 0;
   soci::statement select =
       (sql.prepare << kSelect << where << " ORDER BY sequence DESC LIMIT " << limit,
        soci::use(value), soci::into(row.id), soci::into(row.sequence), soci::into(row.digest),
        soci::into(row.labels), soci::into(row.item_count), soci::into(row.size_bytes),
        soci::into(row.smallest), soci::into(row.largest), soci::into(row.mask_facts),
-       soci::into(created));
+       soci::into(created), soci::into(keep_jobs));
   select.execute();
   std::vector<DatasetRecord> rows;
   while (select.fetch()) {
     row.create_time = TimeOf(created);
+    row.keep_jobs = RetentionOf(keep_jobs);
     rows.push_back(row);
   }
   return rows;

@@ -1,6 +1,8 @@
 #include "server/catalog/deletion.h"
 
-#include "server/catalog/columns.h"
+#include <string>
+#include <vector>
+
 #include "server/catalog/soci.h"
 
 namespace alignflow {
@@ -36,20 +38,6 @@ bool TasksAreLeft(Sql& sql) {
   int left = 0;
   sql << "SELECT 1 FROM left_tasks LIMIT 1", soci::into(left);
   return sql.got_data();
-}
-
-std::vector<std::string> JobsEndedBefore(Sql& sql, absl::Time time, int limit) {
-  const int64_t before = ToColumn(time);
-  std::string job;
-  soci::statement select =
-      (sql.prepare << "SELECT id FROM jobs WHERE end_time > 0 AND end_time < :before ORDER BY "
-                      "end_time LIMIT "
-                   << limit,
-       soci::use(before), soci::into(job));
-  select.execute();
-  std::vector<std::string> jobs;
-  while (select.fetch()) jobs.push_back(job);
-  return jobs;
 }
 
 }  // namespace alignflow

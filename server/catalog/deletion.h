@@ -2,9 +2,7 @@
 #define ALIGNFLOW_SERVER_CATALOG_DELETION_H_
 
 #include <string>
-#include <vector>
 
-#include "absl/time/time.h"
 #include "server/catalog/catalog.h"
 
 // How jobs are deleted with all that is theirs alone. Within Catalog::Transact only.
@@ -19,9 +17,6 @@ void DeleteJob(WritingSql& sql, const std::string& id);
 void SweepTasks(WritingSql& sql, int limit);
 // Whether there are any. Reads only.
 bool TasksAreLeft(Sql& sql);
-
-// Jobs that ended before `time`, those that ended first in front.
-std::vector<std::string> JobsEndedBefore(Sql& sql, absl::Time time, int limit);
 
 }  // namespace alignflow
 

@@ -331,6 +331,11 @@ const std::vector<Statements>& Migrations() {
            revoke_time BIGINT NOT NULL,
            change BIGINT NOT NULL))",
           R"(CREATE INDEX access_keys_by_change ON access_keys (change))",
+      },
+      // How long jobs of a dataset are kept (server/catalog/retention.h).
+      {
+          R"(ALTER TABLE datasets ADD COLUMN keep_jobs BIGINT NOT NULL DEFAULT -1)",
+          R"(CREATE INDEX jobs_by_source_and_end ON jobs (source, end_time))",
       }};
   return *migrations;
 }

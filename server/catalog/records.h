@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ struct DatasetRecord {
   std::string smallest, largest;  // "WxH"
   std::string mask_facts;         // common/data/structures.h's JSON; empty: unknown
   absl::Time create_time = absl::UnixEpoch();
+  // Of jobs with this source, after their end; infinite: for ever. Nothing: the coordinator's.
+  std::optional<absl::Duration> keep_jobs = {};
 };
 
 // The blobs of one item of a dataset, which garbage collection must keep, and how the image is

@@ -99,7 +99,7 @@ void DescribeSizes(const std::vector<DatasetItem>& items, DatasetRecord& record)
 
 absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::CreateDatasetRequest& request,
                                                     BlobStore& blobs,
-                                                    const std::function<bool()>& cancelled) {
+                                                    const std::function<bool(int64_t)>& goes_on) {
   const v1::Manifest& manifest = request.manifest();
   absl::StatusOr<LabelTable> labels = CheckLabels(manifest);
   if (!labels.ok()) return labels.status();
@@ -114,7 +114,9 @@ absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::CreateDatasetReque
   absl::StatusOr<DatasetItems> items = DatasetItems::Open(request, blobs);
   if (!items.ok()) return items.status();
   for (v1::DatasetItem item;;) {
-    if (cancelled()) return absl::CancelledError("the client has gone");
+    if (!goes_on(static_cast<int64_t>(document.items.size()))) {
+      return absl::CancelledError("the client has gone");
+    }
     const absl::StatusOr<bool> more = items->Next(item);
     if (!more.ok()) return more.status();
     if (!*more) break;

@@ -21,10 +21,11 @@ struct CheckedDataset {
 };
 
 // Checks everything that can be checked without decoding. Errors as in Datasets.CreateDataset, each
-// with item, field and remedy; Cancelled once `cancelled` says so.
-absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::CreateDatasetRequest& request,
-                                                    BlobStore& blobs,
-                                                    const std::function<bool()>& cancelled);
+// with item, field and remedy. `goes_on` is told how many items have been checked, before each and
+// at the end; Cancelled once it says no.
+absl::StatusOr<CheckedDataset> CheckDatasetManifest(
+    const v1::CreateDatasetRequest& request, BlobStore& blobs,
+    const std::function<bool(int64_t checked)>& goes_on);
 
 // The references of a job as a canonical manifest. Errors as in Jobs.CreateJob.
 absl::StatusOr<std::string> CheckReferences(const v1::AlignSpec& spec, BlobStore& blobs,

@@ -1,9 +1,12 @@
 #include "server/services/datasets_service.h"
 
+#include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/age.h"
 #include "common/status_conversion.h"
 #include "common/steady_now.h"
 #include "server/access/listener.h"
@@ -16,9 +19,32 @@
 namespace alignflow {
 namespace {
 
+constexpr absl::Duration kProgressInterval = absl::Seconds(1);
+
+void SetRetention(absl::Duration age, v1::JobRetention& retention) {
+  if (age == absl::InfiniteDuration()) {
+    retention.set_forever(true);
+    return;
+  }
+  retention.mutable_age()->set_seconds(absl::IDivDuration(age, absl::Seconds(1), &age));
+  retention.mutable_age()->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(age)));
+}
+
+absl::StatusOr<std::optional<absl::Duration>> ParseRetention(
+    const v1::UpdateDatasetRequest& request) {
+  if (!request.has_keep_jobs()) return std::nullopt;
+  const v1::JobRetention& retention = request.keep_jobs();
+  if (retention.forever()) return absl::InfiniteDuration();
+  const absl::Duration age =
+      absl::Seconds(retention.age().seconds()) + absl::Nanoseconds(retention.age().nanos());
+  if (retention.has_age() && age >= absl::ZeroDuration() && age <= kMaxAge) return age;
+  return absl::InvalidArgumentError("keep_jobs: give an age of 0 to 100,000 days, or forever");
+}
+
 absl::Status Convert(const DatasetRecord& record, v1::Dataset& dataset) {
   dataset.set_name(absl::StrCat("datasets/", record.id));
   *dataset.mutable_create_time() = ToTimestamp(record.create_time);
+  if (record.keep_jobs) SetRetention(*record.keep_jobs, *dataset.mutable_keep_jobs());
   return SetFacts(record, dataset);
 }
 
@@ -27,14 +53,24 @@ absl::Status NoDataset(const std::string& id) {
       absl::StrCat("there is no datasets/", id, "; ListDatasets names those there are"));
 }
 
+// Told how many items have been checked.
+using Progress = std::function<void(int64_t checked)>;
+
 absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
-                           const v1::CreateDatasetRequest& request, v1::Dataset& response) {
+                           const v1::CreateDatasetRequest& request, const Progress& progress,
+                           v1::Dataset& response) {
+  const CallPlace place(context.calls.limits(), CallKind::kCreate, ClientOf(call));
+  if (!place.status().ok()) return place.status();
+  if (absl::Status takes = context.serving.CheckTakesWork(); !takes.ok()) return takes;
   absl::Status status = CheckId(request.dataset_id(), "dataset_id");
   if (status.ok()) status = CheckUploadId(request.upload_id());
   if (!status.ok()) return status;
   CreatingCall creating(context, request.upload_id());
   absl::StatusOr<CheckedDataset> checked =
-      CheckDatasetManifest(request, context.blobs, [&call] { return call.IsCancelled(); });
+      CheckDatasetManifest(request, context.blobs, [&](int64_t checked) {
+        progress(checked);
+        return !call.IsCancelled();
+      });
   if (!checked.ok()) return checked.status();
   absl::StatusOr<std::string> digest =
       context.blobs.Put(checked->manifest, creating.owner(), SteadyNow());
@@ -55,12 +91,29 @@ absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
 grpc::Status DatasetsService::CreateDataset(grpc::ServerContext* call,
                                             const v1::CreateDatasetRequest* request,
                                             v1::Dataset* response) {
-  const CallPlace place(context_.calls.limits(), CallKind::kCreate, ClientOf(*call));
-  if (!place.status().ok()) return ToGrpcStatus(place.status());
-  if (absl::Status takes = context_.serving.CheckTakesWork(); !takes.ok()) {
-    return ToGrpcStatus(takes);
-  }
-  return ToGrpcStatus(alignflow::CreateDataset(context_, *call, *request, *response));
+  return ToGrpcStatus(alignflow::CreateDataset(
+      context_, *call, *request, [](int64_t) {}, *response));
+}
+
+grpc::Status DatasetsService::CreateDatasetWithProgress(
+    grpc::ServerContext* call, const v1::CreateDatasetRequest* request,
+    grpc::ServerWriter<v1::DatasetCreation>* writer) {
+  v1::DatasetCreation creation;
+  absl::Time told = absl::InfinitePast();
+  // A message a second, which all fit into the stream's window, is never waited for.
+  const auto tell = [&](int64_t checked) {
+    creation.set_checked_items(checked);
+    const absl::Time now = SteadyNow();
+    if (now - told < kProgressInterval) return;
+    told = now;
+    writer->Write(creation);
+  };
+  v1::Dataset dataset;
+  absl::Status status = alignflow::CreateDataset(context_, *call, *request, tell, dataset);
+  if (!status.ok()) return ToGrpcStatus(status);
+  *creation.mutable_dataset() = std::move(dataset);
+  writer->WriteLast(creation, grpc::WriteOptions());
+  return grpc::Status::OK;
 }
 
 grpc::Status DatasetsService::GetDataset(grpc::ServerContext*, const v1::GetDatasetRequest* request,
@@ -98,6 +151,18 @@ grpc::Status DatasetsService::DeleteDataset(grpc::ServerContext*,
   absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
   return ToGrpcStatus(context_.workflow.DeleteDataset(*id));
+}
+
+grpc::Status DatasetsService::UpdateDataset(grpc::ServerContext*,
+                                            const v1::UpdateDatasetRequest* request,
+                                            v1::Dataset* response) {
+  absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
+  if (!id.ok()) return ToGrpcStatus(id.status());
+  const absl::StatusOr<std::optional<absl::Duration>> age = ParseRetention(*request);
+  if (!age.ok()) return ToGrpcStatus(age.status());
+  const absl::StatusOr<DatasetRecord> record = context_.workflow.SetRetention(*id, *age);
+  if (!record.ok()) return ToGrpcStatus(record.status());
+  return ToGrpcStatus(Convert(*record, *response));
 }
 
 }  // namespace alignflow

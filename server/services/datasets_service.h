@@ -13,10 +13,15 @@ class DatasetsService final : public v1::Datasets::Service {
 
   grpc::Status CreateDataset(grpc::ServerContext* call, const v1::CreateDatasetRequest* request,
                              v1::Dataset* response) override;
+  grpc::Status CreateDatasetWithProgress(grpc::ServerContext* call,
+                                         const v1::CreateDatasetRequest* request,
+                                         grpc::ServerWriter<v1::DatasetCreation>* writer) override;
   grpc::Status GetDataset(grpc::ServerContext* call, const v1::GetDatasetRequest* request,
                           v1::Dataset* response) override;
   grpc::Status ListDatasets(grpc::ServerContext* call, const v1::ListDatasetsRequest* request,
                             v1::ListDatasetsResponse* response) override;
+  grpc::Status UpdateDataset(grpc::ServerContext* call, const v1::UpdateDatasetRequest* request,
+                             v1::Dataset* response) override;
   grpc::Status DeleteDataset(grpc::ServerContext* call, const v1::DeleteDatasetRequest* request,
                              google::protobuf::Empty* response) override;
 

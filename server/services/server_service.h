@@ -3,6 +3,7 @@
 
 #include "alignflow/v1/server.grpc.pb.h"
 #include "server/services/service_context.h"
+#include "server/services/space_look.h"
 
 namespace alignflow {
 
@@ -13,9 +14,12 @@ class ServerService final : public v1::Server::Service {
 
   grpc::Status GetServerInfo(grpc::ServerContext* call, const v1::GetServerInfoRequest* request,
                              v1::ServerInfo* response) override;
+  grpc::Status ListSpaceUses(grpc::ServerContext* call, const v1::ListSpaceUsesRequest* request,
+                             v1::ListSpaceUsesResponse* response) override;
 
  private:
   ServiceContext& context_;
+  SpaceLooks looks_;
 };
 
 }  // namespace alignflow

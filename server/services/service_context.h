@@ -6,6 +6,7 @@
 #include "server/calls/calls.h"
 #include "server/catalog/catalog.h"
 #include "server/metrics.h"
+#include "server/state_folder.h"
 #include "server/workflow/serving.h"
 #include "server/workflow/worker_registry.h"
 #include "server/workflow/workflow.h"
@@ -21,6 +22,7 @@ struct ServiceContext {
   const Serving& serving;
   ServerMetrics& metrics;
   Calls& calls;
+  const StateFolder& state;
   absl::Duration heartbeat_interval;
 };
 

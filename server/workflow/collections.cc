@@ -8,10 +8,19 @@
 #include "server/catalog/datasets.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/results.h"
+#include "server/catalog/retention.h"
 #include "server/catalog/tasks.h"
 #include "server/workflow/workflow.h"
 
 namespace alignflow {
+namespace {
+
+absl::Status NoDataset(const std::string& id) {
+  return absl::NotFoundError(
+      absl::StrCat("there is no datasets/", id, "; ListDatasets names those there are"));
+}
+
+}  // namespace
 
 absl::StatusOr<DatasetRecord> Workflow::RegisterDataset(DatasetRecord record,
                                                         const std::vector<DatasetBlobs>& items) {
@@ -35,10 +44,7 @@ absl::StatusOr<DatasetRecord> Workflow::RegisterDataset(DatasetRecord record,
 
 absl::Status Workflow::DeleteDataset(const std::string& id) {
   absl::Status status = catalog_.Transact([&](WritingSql& sql) -> absl::Status {
-    if (!FindDataset(sql, id)) {
-      return absl::NotFoundError(
-          absl::StrCat("there is no datasets/", id, "; ListDatasets names those there are"));
-    }
+    if (!FindDataset(sql, id)) return NoDataset(id);
     if (const std::optional<std::string> job = UnfinishedJobWithDataset(sql, id)) {
       return absl::FailedPreconditionError(absl::StrCat("jobs/", *job, " still uses datasets/", id,
                                                         "; cancel it or wait for its end"));
@@ -47,6 +53,18 @@ absl::Status Workflow::DeleteDataset(const std::string& id) {
     return absl::OkStatus();
   });
   return status.ok() ? catalog_.ForgetDeleted() : status;
+}
+
+absl::StatusOr<DatasetRecord> Workflow::SetRetention(const std::string& dataset,
+                                                     std::optional<absl::Duration> age) {
+  std::optional<DatasetRecord> record;
+  absl::Status status = catalog_.Transact([&](WritingSql& sql) -> absl::Status {
+    if (!alignflow::SetRetention(sql, dataset, age)) return NoDataset(dataset);
+    record = FindDataset(sql, dataset);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return *std::move(record);
 }
 
 absl::Status Workflow::DeleteModel(const std::string& id) {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/catalog/jobs.h"
+#include "server/catalog/retention.h"
 #include "server/scheduler/state_machine.h"
 #include "server/workflow/workflow.h"
 #include "spdlog/spdlog.h"
@@ -36,10 +37,10 @@ absl::Status Workflow::DeleteJob(const std::string& id, absl::Time now) {
   return status;
 }
 
-absl::Status Workflow::DeleteJobsEndedBefore(absl::Time time, absl::Time now) {
+absl::Status Workflow::DeleteOldJobs(absl::Duration age, absl::Time now) {
   std::vector<std::string> jobs;
   absl::Status status = catalog_.Read([&](Sql& sql) {
-    jobs = JobsEndedBefore(sql, time, kJobsPerStep);
+    jobs = JobsPastRetention(sql, age, now, kJobsPerStep);
     return absl::OkStatus();
   });
   for (const std::string& job : jobs) {

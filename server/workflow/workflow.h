@@ -47,6 +47,9 @@ class Workflow {
                                                 const std::vector<DatasetBlobs>& items);
   // NotFound; FailedPrecondition while an unfinished job uses it.
   absl::Status DeleteDataset(const std::string& id);
+  // How long jobs with the dataset as source are kept (DatasetRecord::keep_jobs). NotFound.
+  absl::StatusOr<DatasetRecord> SetRetention(const std::string& dataset,
+                                             std::optional<absl::Duration> age);
   absl::Status DeleteModel(const std::string& id);
 
   // The id of the job that was made with the request id; empty if there is none. AlreadyExists if
@@ -66,8 +69,9 @@ class Workflow {
   // job has; these are removed by Sweep, and their blobs by the collection of garbage. NotFound;
   // FailedPrecondition for a job that goes on.
   absl::Status DeleteJob(const std::string& id, absl::Time now);
-  // The same for some of the jobs that ended before `time`. Called every second.
-  absl::Status DeleteJobsEndedBefore(absl::Time time, absl::Time now);
+  // The same for some of the jobs that ended longer ago than they are kept: as long as their source
+  // says, or else for `age`. Called every second.
+  absl::Status DeleteOldJobs(absl::Duration age, absl::Time now);
   // Removes what deleted jobs have left, in small steps. Called every second.
   absl::Status Sweep();
 

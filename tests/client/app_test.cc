@@ -35,6 +35,32 @@ TEST(App, VersionIsAnOptionAsWell) {
   EXPECT_EQ(outcome.out, RunAlone({"version"}).out);
 }
 
+TEST(App, VersionIsPrintedWithoutAnAnswerOfTheCoordinatorAsWell) {
+  FakeCoordinator coordinator;
+  coordinator.server.info.set_version("9.9");
+  const auto both = coordinator.Run({"version"});
+  EXPECT_EQ(both.exit, 0);
+  EXPECT_NE(both.out.find("coordinator 9.9"), std::string::npos) << both.out;
+  coordinator.server.refusal = {grpc::StatusCode::UNAVAILABLE,
+                                "failed to connect to all addresses"};
+  const auto alone = coordinator.Run({"version"});
+  EXPECT_EQ(alone.exit, kExitNoAnswer);
+  EXPECT_EQ(alone.out, RunAlone({"version"}).out);
+  EXPECT_NE(alone.err.find("no answer from the coordinator at 127.0.0.1:1"), std::string::npos)
+      << alone.err;
+  const auto document = coordinator.Run({"version", "--json"});
+  EXPECT_EQ(document.exit, kExitNoAnswer);
+  EXPECT_EQ(document.json()["version"], RunAlone({"version", "--json"}).json()["version"]);
+  EXPECT_EQ(document.json()["error"]["code"], "UNAVAILABLE");
+  coordinator.server.refusal = {grpc::StatusCode::DEADLINE_EXCEEDED, "Deadline Exceeded"};
+  const auto late = coordinator.Run({"version"});
+  EXPECT_EQ(late.exit, kExitNoAnswer);
+  EXPECT_NE(late.err.find("it took too long"), std::string::npos) << late.err;
+  const auto nowhere = RunAlone({"version", "--server", "127.0.0.1:1"});
+  EXPECT_EQ(nowhere.exit, kExitFault) << "an address that can't be used tells by its own error";
+  EXPECT_EQ(nowhere.out, alone.out);
+}
+
 TEST(App, SettingsAreThePresetsButForThoseGiven) {
   const auto outcome =
       RunAlone({"settings", "--preset", "unet-128", "--set", "evaluate.seeds=8", "--json"});
@@ -130,7 +156,7 @@ TEST(App, ErrorOfTheServerBecomesExitCodeAndDocument) {
   EXPECT_EQ(outcome.exit, kExitFailure);
   EXPECT_EQ(outcome.json()["error"]["code"], "NOT_FOUND");
   EXPECT_EQ(outcome.json()["error"]["message"],
-            "there is no datasets/nope; `afctl dataset list` names those there are");
+            "there is no dataset nope; `afctl dataset list` names those there are");
 }
 
 TEST(App, ListsEveryPage) {

@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_TESTS_CLIENT_FAKE_COORDINATOR_H_
 #define ALIGNFLOW_TESTS_CLIENT_FAKE_COORDINATOR_H_
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -11,9 +12,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "alignflow/v1/datasets.grpc.pb.h"
 #include "alignflow/v1/jobs.grpc.pb.h"
 #include "alignflow/v1/models.grpc.pb.h"
+#include "alignflow/v1/server.grpc.pb.h"
 #include "client/app.h"
 #include "grpcpp/server_builder.h"
 #include "tests/common/fake_blobs.h"
@@ -37,6 +40,27 @@ class FakeDatasets : public v1::Datasets::Service {
     *response->mutable_labels() = request->manifest().labels();
     return grpc::Status::OK;
   }
+  grpc::Status CreateDatasetWithProgress(grpc::ServerContext* context,
+                                         const v1::CreateDatasetRequest* request,
+                                         grpc::ServerWriter<v1::DatasetCreation>* writer) override {
+    v1::DatasetCreation creation;
+    for (const int checked : progress) {
+      creation.set_checked_items(checked);
+      writer->Write(creation);
+      absl::SleepFor(between_progress);
+    }
+    if (no_answer) return grpc::Status::OK;
+    grpc::Status status = CreateDataset(context, request, creation.mutable_dataset());
+    if (status.ok()) writer->Write(creation);
+    return status;
+  }
+  grpc::Status UpdateDataset(grpc::ServerContext*, const v1::UpdateDatasetRequest* request,
+                             v1::Dataset* response) override {
+    updated = *request;
+    response->set_name(request->name());
+    if (request->has_keep_jobs()) *response->mutable_keep_jobs() = request->keep_jobs();
+    return grpc::Status::OK;
+  }
   // `stored` in pages of one.
   grpc::Status ListDatasets(grpc::ServerContext*, const v1::ListDatasetsRequest* request,
                             v1::ListDatasetsResponse* response) override {
@@ -58,8 +82,12 @@ class FakeDatasets : public v1::Datasets::Service {
   }
 
   v1::CreateDatasetRequest created;
-  grpc::Status refusal;  // what CreateDataset answers
-  v1::Dataset dataset;   // the content of every one that is not absent
+  v1::UpdateDatasetRequest updated;
+  std::vector<int> progress;  // what is told before a dataset is created
+  absl::Duration between_progress = absl::ZeroDuration();
+  bool no_answer = false;  // the stream of a creation ends without the dataset
+  grpc::Status refusal;    // what CreateDataset answers
+  v1::Dataset dataset;     // the content of every one that is not absent
   std::set<std::string> absent = {"datasets/nope", "datasets/gone"};
   std::vector<std::string> stored;
   bool repeat_page = false;
@@ -81,6 +109,7 @@ class FakeJobs : public v1::Jobs::Service {
     request_ids.push_back(request->request_id());
     if (lose_creations-- > 0) return {grpc::StatusCode::UNAVAILABLE, "lost on purpose"};
     if (!refusal.ok()) return refusal;
+    created = *request;
     *job.mutable_spec() = request->spec();
     *response = job;
     return grpc::Status::OK;
@@ -140,6 +169,7 @@ class FakeJobs : public v1::Jobs::Service {
   }
 
   v1::Job job;
+  v1::CreateJobRequest created;
   std::vector<v1::JobEvent> events;
   std::vector<v1::Pair> pairs;
   grpc::Status end_of_pairs;
@@ -163,6 +193,30 @@ class FakeModels : public v1::Models::Service {
   v1::Model model;
 };
 
+class FakeServer : public v1::Server::Service {
+ public:
+  grpc::Status GetServerInfo(grpc::ServerContext*, const v1::GetServerInfoRequest*,
+                             v1::ServerInfo* response) override {
+    *response = info;
+    return refusal;
+  }
+  // `space` in pages of two at most.
+  grpc::Status ListSpaceUses(grpc::ServerContext*, const v1::ListSpaceUsesRequest* request,
+                             v1::ListSpaceUsesResponse* response) override {
+    const int first = request->page_token().empty() ? 0 : std::stoi(request->page_token());
+    const int end = std::min({first + 2, first + request->page_size(), space.uses_size()});
+    *response = space;
+    response->clear_uses();
+    for (int i = first; i < end; ++i) *response->add_uses() = space.uses(i);
+    if (end < space.uses_size()) response->set_next_page_token(absl::StrCat(end));
+    return refusal;
+  }
+
+  v1::ServerInfo info;
+  v1::ListSpaceUsesResponse space;
+  grpc::Status refusal;  // what every method answers
+};
+
 // A coordinator in this process, without a port, and afctl run against it.
 class FakeCoordinator {
  public:
@@ -171,6 +225,7 @@ class FakeCoordinator {
     builder.RegisterService(&datasets);
     builder.RegisterService(&jobs);
     builder.RegisterService(&models);
+    builder.RegisterService(&server);
     builder.RegisterService(&blobs);
     server_ = builder.BuildAndStart();
   }
@@ -203,6 +258,7 @@ class FakeCoordinator {
   FakeDatasets datasets;
   FakeJobs jobs;
   FakeModels models;
+  FakeServer server;
   FakeBlobs blobs;
 
  private:

@@ -335,7 +335,7 @@ TEST_F(FolderTest, ARefusalOfAJobSpeaksOfFilesAndOptions) {
   const std::tuple<std::string, std::string> cases[] = {
       {"spec.references[1] 'r2', image: cut short", (path() / "r2.png").string() + ": cut short"},
       {"spec.source: there is no datasets/x; push it first",
-       "--source: there is no datasets/x; push it first with `afctl dataset push`"},
+       "--source: there is no dataset x; push it first with `afctl dataset push`"},
       {"spec.settings: no such", "--set: no such"}};
   for (const auto& [said, heard] : cases) {
     coordinator_.jobs.refusal = {grpc::StatusCode::INVALID_ARGUMENT, said};

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/common/temp_folder.h"
 
 namespace alignflow {
@@ -26,7 +28,8 @@ class JobFileTest : public testing::Test {
 TEST_F(JobFileTest, ReadsAllKeysAndTakesFoldersFromItsOwn) {
   const auto read = Read(
       "source: kvasir\nreferences: refs\ntarget: clinic\npairs: 70\npreset: unet-128\n"
-      "settings:\n  fit.iterations: 20\n  align.rollout: fresh\n");
+      "settings:\n  fit.iterations: 20\n  align.rollout: fresh\n"
+      "name: first try\nlabels:\n  study: colon-2026\n  site: b\npriority: -10\n");
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(*read->source, "kvasir");
   EXPECT_EQ(*read->references, (folder_.path() / "refs").string());
@@ -35,6 +38,21 @@ TEST_F(JobFileTest, ReadsAllKeysAndTakesFoldersFromItsOwn) {
   EXPECT_EQ(*read->preset, "unet-128");
   EXPECT_EQ(read->settings.at("fit.iterations"), "20");
   EXPECT_EQ(read->settings.at("align.rollout"), "fresh");
+  EXPECT_EQ(*read->name, "first try");
+  EXPECT_EQ(read->labels,
+            (std::map<std::string, std::string>{{"study", "colon-2026"}, {"site", "b"}}));
+  EXPECT_EQ(*read->priority, -10);
+}
+
+TEST_F(JobFileTest, TheDocumentedOneIsRead) {
+  const std::string readme =
+      ReadFile(std::filesystem::path(ALIGNFLOW_TEST_DATA) / ".." / ".." / "README.md");
+  const size_t begin = readme.find("```yaml\n");
+  ASSERT_NE(begin, std::string::npos);
+  const auto read = Read(readme.substr(begin + 8, readme.find("```", begin + 8) - begin - 8));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(read->name && read->priority);
+  EXPECT_EQ(read->labels.size(), 1u);
 }
 
 TEST_F(JobFileTest, UnknownKeyIsRefusedWithTheNearest) {
@@ -47,6 +65,12 @@ TEST_F(JobFileTest, MistakesAreNamedWithTheirLine) {
   ExpectRefused("settings:\n  fit:\n    iterations: 3\n", "2", "dotted");
   ExpectRefused("settings:\n  seed: 1\n  seed: 2\n", "3", "twice");
   ExpectRefused("source: a\nsource: b\n", "2", "twice");
+  ExpectRefused("source: a\npriority: high\n", "2", "whole number");
+  ExpectRefused("source: a\npriority: 101\n", "2", "-100 to 100");
+  ExpectRefused("labels: study=colon\n", "1", "map names to values");
+  ExpectRefused("labels:\n  study: [a]\n", "2", "one value");
+  ExpectRefused("labels:\n  study: a\n  study: b\n", "3", "twice");
+  ExpectRefused("name: [a]\n", "1", "one text");
   ExpectRefused("just a text\n", "1", "source: NAME");
   ExpectRefused("source: a: b\n", "1", "");
   ExpectRefused("", "", "source: NAME");
@@ -63,15 +87,26 @@ TEST(JobFileMergeTest, FlagsWinKeyByKey) {
                         .target = {},
                         .pairs = 5,
                         .preset = {},
-                        .settings = {{"seed", "1"}, {"fit.iterations", "9"}}};
+                        .settings = {{"seed", "1"}, {"fit.iterations", "9"}},
+                        .name = "of the file",
+                        .labels = {{"study", "a"}, {"site", "b"}},
+                        .priority = 5};
   JobRequest flags;
   flags.pairs = 7;
   flags.settings = {{"seed", "2"}};
+  flags.name = "of the flags";
+  flags.labels = {{"study", "c"}};
   const JobRequest merged = Merge(file, flags);
   EXPECT_EQ(*merged.source, "a");
   EXPECT_EQ(*merged.pairs, 7);
   EXPECT_EQ(merged.settings.at("seed"), "2");
   EXPECT_EQ(merged.settings.at("fit.iterations"), "9");
+  EXPECT_EQ(*merged.name, "of the flags");
+  EXPECT_EQ(merged.labels.at("study"), "c");
+  EXPECT_EQ(merged.labels.at("site"), "b");
+  EXPECT_EQ(*merged.priority, 5);
+  flags.priority = 0;
+  EXPECT_EQ(*Merge(file, flags).priority, 0) << "given, if with the usual one";
 }
 
 TEST(JobFileSettingTest, KeyAndValueAreSplitAtTheFirstEqualsSign) {

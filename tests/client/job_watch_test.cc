@@ -130,7 +130,7 @@ TEST_F(JobWatchTest, FailedAndCancelledJobsAreNoSuccess) {
   jobs_.events.back().mutable_job()->set_error("disk full: make room");
   const auto failed = coordinator_.Run({"job", "watch", "j1", "--json"});
   EXPECT_EQ(failed.exit, kExitJob);
-  EXPECT_EQ(failed.json()["error"]["message"], "jobs/j1 failed: disk full: make room");
+  EXPECT_EQ(failed.json()["error"]["message"], "job j1 failed: disk full: make room");
   EXPECT_EQ(coordinator_.Run({"job", "cancel", "jobs/j1"}).exit, 0);
   EXPECT_EQ(coordinator_.Run({"job", "watch", "j1"}).exit, kExitJob);
 }

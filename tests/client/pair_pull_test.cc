@@ -131,7 +131,7 @@ TEST_F(PairPullTest, AnotherJobsFolderIsLeftAlone) {
   WriteFile(dir_ / "manifest.jsonl", manifest);
   const auto outcome = Pull();
   EXPECT_EQ(outcome.json()["error"]["code"], "FAILED_PRECONDITION");
-  EXPECT_NE(outcome.err.find("jobs/j0"), std::string::npos);
+  EXPECT_NE(outcome.err.find("job j0"), std::string::npos);
   EXPECT_EQ(ReadFile(dir_ / "manifest.jsonl"), manifest);
 }
 

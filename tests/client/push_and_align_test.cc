@@ -107,6 +107,21 @@ TEST_F(PushTest, WarnsOfStructuresThatVanishAtTheDefaultPresetsSize) {
       << outcome.err;
 }
 
+TEST_F(PushTest, TellsHowFarTheServerHasCome) {
+  coordinator_.datasets.progress = {0, 1, 2};
+  coordinator_.datasets.between_progress = absl::Milliseconds(600);
+  const auto outcome = Push();
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("the coordinator checks 1/3 pairs"), std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.json()["item_count"], "3");
+}
+
+TEST_F(PushTest, AStreamThatEndsWithoutTheDatasetIsAnError) {
+  coordinator_.datasets.progress = {0};
+  coordinator_.datasets.no_answer = true;
+  EXPECT_EQ(Push().exit, kExitFault);
+}
+
 TEST_F(PushTest, SendsNothingThatTheServerHas) {
   ASSERT_EQ(Push().exit, 0);
   const auto again = Push();
@@ -195,6 +210,25 @@ TEST_F(AlignTest, JobFileIsOverriddenByFlags) {
   EXPECT_EQ(spec().pairs(), 9);
   EXPECT_EQ(spec().settings().at("seed"), "1");
   EXPECT_EQ(spec().references_size(), 3);
+}
+
+TEST_F(AlignTest, NameLabelsAndPriorityMayStandInTheJobFile) {
+  WriteFile(folder_.path() / "job.yaml",
+            "source: src\nreferences: fundus/images\npairs: 7\nname: first\n"
+            "labels:\n  study: a\n  site: b\npriority: 10\n");
+  const auto& created = coordinator_.jobs.created;
+  ASSERT_EQ(Align({"-f", folder_.path() / "job.yaml"}).exit, 0);
+  EXPECT_EQ(created.display_name(), "first");
+  EXPECT_EQ(created.labels().at("study"), "a");
+  EXPECT_EQ(created.priority(), 10);
+  ASSERT_EQ(Align({"-f", folder_.path() / "job.yaml", "--name", "second", "--label", "study=c",
+                   "--priority", "0"})
+                .exit,
+            0);
+  EXPECT_EQ(created.display_name(), "second");
+  EXPECT_EQ(created.labels().at("study"), "c");
+  EXPECT_EQ(created.labels().at("site"), "b");
+  EXPECT_EQ(created.priority(), 0);
 }
 
 TEST_F(AlignTest, MistakesAreRefusedBeforeAnythingIsSent) {

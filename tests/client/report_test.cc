@@ -118,7 +118,7 @@ TEST_F(ReportTest, FailedJobIsNotToBeWaitedFor) {
   coordinator_.jobs.job.set_error("no memory");
   const auto outcome = Report();
   EXPECT_EQ(outcome.exit, kExitFailure);
-  EXPECT_NE(outcome.err.find("jobs/j1 failed without figures, so it has no report: no memory"),
+  EXPECT_NE(outcome.err.find("job j1 failed without figures, so it has no report: no memory"),
             std::string::npos)
       << outcome.err;
 }

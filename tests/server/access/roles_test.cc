@@ -54,7 +54,7 @@ TEST(RolesTest, EachRoleMayDoWhatThoseBeforeItMay) {
 }
 
 TEST(RolesTest, AViewerChangesNothing) {
-  for (const char* word : {"Create", "Delete", "Cancel", "Rerun", "Distrust", "Set", "Write"}) {
+  for (const char* word : {"Create", "Update", "Delete", "Cancel", "Rerun", "Distrust", "Set", "Write"}) {
     for (const std::string& method : AllMethods()) {
       if (method.find(std::string("/") + word) == std::string::npos) continue;
       EXPECT_FALSE(MayCall(Role::kViewer, method)) << method;

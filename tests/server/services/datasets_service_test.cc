@@ -57,6 +57,32 @@ TEST_F(DatasetsServiceTest, DescribesWhatItWasGiven) {
   EXPECT_GT(dataset.create_time().seconds(), 0);
 }
 
+TEST_F(DatasetsServiceTest, ACreationTellsHowFarItIs) {
+  v1::CreateDatasetRequest request;
+  request.set_dataset_id("polyps");
+  *request.mutable_manifest() = ManifestOf(3);
+  const auto create = [&](std::vector<v1::DatasetCreation>& messages) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Minutes(2)));
+    const auto reader = datasets_->CreateDatasetWithProgress(&context, request);
+    for (v1::DatasetCreation message; reader->Read(&message);) messages.push_back(message);
+    return FromGrpcStatus(reader->Finish());
+  };
+  std::vector<v1::DatasetCreation> messages;
+  ASSERT_EQ(create(messages), absl::OkStatus());
+  ASSERT_GE(messages.size(), 2u) << "one at the beginning";
+  EXPECT_EQ(messages.front().checked_items(), 0);
+  EXPECT_FALSE(messages.front().has_dataset());
+  EXPECT_EQ(messages.back().checked_items(), 3);
+  EXPECT_EQ(messages.back().dataset().name(), "datasets/polyps");
+  EXPECT_EQ(Get("datasets/polyps").value().digest(), messages.back().dataset().digest());
+  request.mutable_manifest()->mutable_items(2)->clear_mask();
+  request.set_dataset_id("spoilt");
+  messages.clear();
+  EXPECT_TRUE(absl::IsInvalidArgument(create(messages)));
+  for (const v1::DatasetCreation& message : messages) EXPECT_FALSE(message.has_dataset());
+}
+
 TEST_F(DatasetsServiceTest, ItemsMayComeAsABlob) {
   const v1::Manifest manifest = ManifestOf(3);
   v1::CreateDatasetRequest request;
