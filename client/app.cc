@@ -93,10 +93,10 @@ std::string Explain(const absl::Status& status, const std::string& server) {
                         "has signed its certificate");
   }
   if (absl::IsUnavailable(status) && !server.empty()) {
-    // gRPC's own words about sockets tell a user nothing.
-    const bool nobody = absl::StrContains(message, "onnect");
+    // gRPC's own words about sockets tell a user nothing; what the coordinator says does.
+    const bool nobody = says("onnect") || says("ocket") || says("GOAWAY") || says("ransport");
+    if (!nobody) return absl::StrCat("the coordinator at ", server, ": ", message);
     return absl::StrCat("no answer from the coordinator at ", server,
-                        nobody ? "" : absl::StrCat(" (", message, ")"),
                         ": is it running, and is the address right?");
   }
   if (absl::IsDeadlineExceeded(status) && !server.empty()) {

@@ -22,6 +22,8 @@ constexpr size_t kKeptLooks = 4;
 constexpr int kIdsPerStep = 500;
 constexpr int kItemsPerStep = 2000;
 constexpr int kTasksPerStep = 100;
+// Asking whether the client has gone costs more than looking at a file.
+constexpr int kFilesPerStep = 1000;
 constexpr absl::Duration kGlance = absl::Milliseconds(100);
 
 absl::Status Gone() { return absl::CancelledError("the client has gone"); }
@@ -153,9 +155,10 @@ class Looking {
       : catalog_(catalog), store_(store), cancelled_(cancelled), accounts_(store) {}
 
   absl::Status Run() {
+    int64_t files = 0;
     const bool all = store_.VisitFiles([&](const std::string& sha256, int64_t bytes, bool whole) {
       accounts_.AddFile(sha256, bytes, whole);
-      return !cancelled_();
+      return ++files % kFilesPerStep != 0 || !cancelled_();
     });
     if (!all) return Gone();
     absl::Status status =
