@@ -37,8 +37,14 @@ void Require(const absl::Status& status, const char* what) {
   std::exit(1);
 }
 
-Service::Service(const std::filesystem::path& state) {
+Service::Service(const std::filesystem::path& state, std::vector<std::string> options,
+                 const ChannelSecurity& security) {
   const std::string program = (ExecutableDirectory().value() / "alignflow-coordinator").string();
+  options.insert(options.begin(),
+                 {program, "--listen", "127.0.0.1:0", "--state-dir", state.string()});
+  std::vector<char*> arguments;
+  for (std::string& option : options) arguments.push_back(option.data());
+  arguments.push_back(nullptr);
   int ends[2];
   Require(pipe(ends) == 0 ? absl::OkStatus() : absl::InternalError("pipe"), "coordinator");
   pid_ = fork();
@@ -48,13 +54,12 @@ Service::Service(const std::filesystem::path& state) {
     const int log = open("/dev/null", O_WRONLY);
     dup2(log, STDERR_FILENO);
     close(ends[0]);
-    execl(program.c_str(), program.c_str(), "--listen", "127.0.0.1:0", "--state-dir", state.c_str(),
-          nullptr);
+    execv(program.c_str(), arguments.data());
     _exit(127);
   }
   close(ends[1]);
   const std::string address = ReadAddress(fdopen(ends[0], "r"));
-  channel_ = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  channel_ = CreateChannel(address, security).value();
   blobs_ = std::make_unique<BlobClient>(channel_);
   datasets_ = v1::Datasets::NewStub(channel_);
   jobs_ = v1::Jobs::NewStub(channel_);

@@ -15,6 +15,7 @@
 #include "alignflow/v1/jobs.grpc.pb.h"
 #include "alignflow/v1/workers.grpc.pb.h"
 #include "common/blob_client.h"
+#include "common/channel.h"
 #include "common/status_conversion.h"
 #include "grpcpp/grpcpp.h"
 
@@ -24,7 +25,9 @@ namespace alignflow {
 // what a client or worker asks of it. It ends with the object. Thread-safe.
 class Service {
  public:
-  explicit Service(const std::filesystem::path& state);
+  // options: of the coordinator, besides address and state. security: how it is reached.
+  explicit Service(const std::filesystem::path& state, std::vector<std::string> options = {},
+                   const ChannelSecurity& security = {});
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -45,6 +48,7 @@ class Service {
   v1::CreateJobRequest JobOn(const std::string& dataset, int pairs, int seed);
   v1::Digest Upload(const std::string& bytes);
 
+  BlobClient& blobs() { return *blobs_; }
   v1::Jobs::Stub& jobs() { return *jobs_; }
   v1::Workers::Stub& workers() { return *workers_; }
 

@@ -43,10 +43,15 @@ METHODS = {
     "restyle and recolour": Row(BOTH),
     "restyle and recolour, half new masks": Row({**BOTH, "masks.kind": "both"}),
     "restyle and recolour, gates on": Row({**BOTH, "gates.enabled": "on"}),
+    # Structures of other sizes: the view shown from farther away.
+    "framing, Reinhard, scaled": Row({**REINHARD, "framing.least_scale": "0.35"}),
+    "restyle and recolour, scaled": Row({**BOTH, "framing.least_scale": "0.35"}),
     # Everything, also what is tested, is cut to its field of view, in which no frame differs.
     "cut to views": Row(REINHARD, REAL_VIEWS),
     "cut to views, Reinhard": Row(REINHARD, PAIRS_VIEWS),
     "cut to views, restyle and recolour": Row(BOTH, PAIRS_VIEWS),
+    "cut to views, scaled": Row({"method": "framing", "framing.least_scale": "0.35"}, PAIRS_VIEWS),
+    "cut to views, Reinhard, scaled": Row({**REINHARD, "framing.least_scale": "0.35"}, PAIRS_VIEWS),
 }
 # From images spread over the way between both looks to the references' look in all of them.
 STYLE = {f"least style {share}": Row({**RESTYLE, "restyle.least_style": share}) for share in ("0", "0.3", "0.6", "1")}

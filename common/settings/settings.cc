@@ -219,6 +219,9 @@ const std::vector<Setting>& AllSettings() {
           "Models see fields of view alone. The frame around a pair's is put on last: one of the "
           "references', the source image's own, or none: models see whole pictures, and pairs "
           "are such"),
+      Real("framing.least_scale", 0.2, 1, {"generate", "transfer"},
+           "Each pair shows its view from farther away, at a scale drawn between this and 1, with "
+           "what comes into sight mirrored: for structures as small as other hospitals' (1: off)"),
       Integer("fit.iterations", 1, 1000000, {"fit"}, "Stage-1 training steps (paper: 4000)"),
       Integer("fit.batch", 1, 1024, {"fit"}, "Images in a stage-1 step (paper: 4 per GPU)"),
       Integer("fit.accumulate", 1, 1024, {"fit"},

@@ -38,7 +38,8 @@ namespace alignflow {
 //     PNG>","view_image":"<sha256>","view_mask":"<sha256>","record":{provenance}} or, if it failed
 //     the gates in every attempt, {"pair":1,"left_out":"mask agreement 0.21", "record":{...}}. The
 //     view is the pair without its frame, and not there with framing=none; record.framing is
-//     {"of":"references","reference":"<stem>","width":64,"height":48,"view":[20,2,43,44]}.
+//     {"of":"references","reference":"<stem>","width":64,"height":48,"view":[20,2,43,44]};
+//     record.scale, where the view is shown from farther away (framing.least_scale), is 0.71.
 //     record.gates, if they ran, is
 //     {"mask_agreement":0.83,"memorization":0.61,
 //     "nearest":"<stem>","nearest_in":"source","near_copy":false,"attempts":1,"passed":true};

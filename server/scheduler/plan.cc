@@ -162,8 +162,9 @@ std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
 
 // What stage 1's images do not depend on.
 bool IsOfStage2(absl::string_view setting) {
-  return absl::StartsWith(setting, "gates.") || setting == "restyle.least_style" ||
-         setting == "align.references" || setting == "align.tune";
+  return absl::StartsWith(setting, "gates.") || setting == "framing.least_scale" ||
+         setting == "restyle.least_style" || setting == "align.references" ||
+         setting == "align.tune";
 }
 
 // Images of stage 1 for the same masks. They are for the figures only, so no gates: such settings

@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -113,13 +114,15 @@ PairNumbers PairNumbersOf(const TaskSpec& spec) {
       absl::InvalidArgumentError("first_pair and last_pair must be 1 <= first <= last"));
 }
 
-std::string StorePair(TaskContext& context, const PairFrames& frames, int64_t item,
-                      const at::Tensor& image, const at::Tensor& classes, const LabelTable& labels,
-                      nlohmann::json record) {
+std::string StorePair(TaskContext& context, const PairScale& scale, const PairFrames& frames,
+                      int64_t item, const at::Tensor& made, const at::Tensor& made_classes,
+                      const LabelTable& labels, nlohmann::json record) {
   const auto store = [&](absl::StatusOr<std::string> png) {
     return ValueOrThrow(context.Store(ValueOrThrow(std::move(png))));
   };
   const int64_t number = record.at("pair");
+  const auto [image, classes, shown] = scale.Apply(number, made, made_classes);
+  if (shown < 1) record["scale"] = std::round(shown * 1000) / 1000;
   const std::string view_image = store(EncodePng(ImageOfTensor(image)));
   const std::string view_mask = store(EncodeMask(MaskOfTensor(classes, labels), labels));
   nlohmann::json line{{"pair", number}};

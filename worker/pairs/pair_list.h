@@ -9,6 +9,7 @@
 
 #include "common/data/label_table.h"
 #include "worker/pairs/pair_frames.h"
+#include "worker/pairs/pair_scale.h"
 #include "worker/sets/dataset_decode.h"
 #include "worker/sets/image_set.h"
 #include "worker/tasks/task.h"
@@ -22,12 +23,12 @@ struct PairNumbers {
 };
 PairNumbers PairNumbersOf(const TaskSpec& spec);
 
-// Stores a pair's PNGs, in its frame and as the view that it was made as, and returns its line (see
-// task.h), ended. image: uint8 [3,S,S]; classes: uint8 [S,S]; item: of the source; the record has
-// "pair".
-std::string StorePair(TaskContext& context, const PairFrames& frames, int64_t item,
-                      const at::Tensor& image, const at::Tensor& classes, const LabelTable& labels,
-                      nlohmann::json record);
+// Stores a pair's PNGs, in its frame and as the view that it was made as, at its scale, and returns
+// its line (see common/settings/task_spec.h), ended. image: uint8 [3,S,S]; classes: uint8 [S,S];
+// item: of the source; the record has "pair".
+std::string StorePair(TaskContext& context, const PairScale& scale, const PairFrames& frames,
+                      int64_t item, const at::Tensor& image, const at::Tensor& classes,
+                      const LabelTable& labels, nlohmann::json record);
 
 // The pairs of a generate task: JSON lines, see task.h.
 struct PairLine {

@@ -239,6 +239,7 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
     colours.emplace(references, IntegerSetting(spec, "seed"));
   }
 
+  const PairScale scale(spec);
   const PairFrames frames(context, spec, source);
   PairGroup group(spec, mix, source, masks ? &*masks : nullptr);
   std::string lines;
@@ -256,8 +257,8 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
       }
       nlohmann::json record = RecordOf(spec, maker, source, references, draft);
       lines += draft.failed() ? LeftOutLine(draft, std::move(record))
-                              : StorePair(context, frames, draft.item, draft.image, draft.classes,
-                                          source.labels, std::move(record));
+                              : StorePair(context, scale, frames, draft.item, draft.image,
+                                          draft.classes, source.labels, std::move(record));
     }
     progress.Report(std::min(begin + kGroup, last) - first + 1);
   }

@@ -40,6 +40,7 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
   const at::Tensor styles = ImagesFromBytes(references.images);
   const ReferenceColours colours(references, seed);
 
+  const PairScale scale(spec);
   const PairFrames frames(context, spec, source);
   EpochOrder order(source.size(), seed, RandomUse::kPairMask);
   std::string lines;
@@ -62,7 +63,7 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
       image = method == "fda" ? TransferFourier(image, styles.narrow(0, style, 1), kBeta)
                               : colours.Recoloured(image, style);
     }
-    lines += StorePair(context, frames, item.item<int64_t>(), BytesFromImages(image)[0],
+    lines += StorePair(context, scale, frames, item.item<int64_t>(), BytesFromImages(image)[0],
                        origin.classes[0], source.labels, std::move(record));
     progress.Report(pair - first + 1);
   }

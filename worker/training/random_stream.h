@@ -32,6 +32,7 @@ enum class RandomUse : uint32_t {
   kTransfer = 20,
   kPairStyle = 21,
   kPairFrame = 22,
+  kPairScale = 23,
 };
 
 // A CPU generator that depends on nothing but (seed, use, index), so that step `index` of a run

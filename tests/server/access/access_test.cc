@@ -68,10 +68,10 @@ TEST_F(AccessTest, NothingButTheKeyItselfOpensAnything) {
   const std::string of_other_server =
       MakeAccessKey(std::string(64, 'b'), "someone", Role::kAdmin, kNow, absl::InfiniteFuture())
           .text;
-  for (const std::string& authorization :
-       {other, made.text, "bearer " + made.text, "Bearer " + other, "Bearer  " + made.text,
-        "Bearer " + made.text + " ", "Bearer " + made.key.digest, "Bearer " + made.key.id,
-        "Bearer ", std::string("Bearer"), "Basic " + made.text, "Bearer " + of_other_server}) {
+  for (const std::string& authorization : std::vector<std::string>{
+           other, made.text, "bearer " + made.text, "Bearer " + other, "Bearer  " + made.text,
+           "Bearer " + made.text + " ", "Bearer " + made.key.digest, "Bearer " + made.key.id,
+           "Bearer ", "Bearer", "Basic " + made.text, "Bearer " + of_other_server}) {
     EXPECT_EQ(CodeOf(authorization, kGetJob), absl::StatusCode::kUnauthenticated) << authorization;
   }
   const absl::Status refused =

@@ -54,7 +54,8 @@ TEST(RolesTest, EachRoleMayDoWhatThoseBeforeItMay) {
 }
 
 TEST(RolesTest, AViewerChangesNothing) {
-  for (const char* word : {"Create", "Update", "Delete", "Cancel", "Rerun", "Distrust", "Set", "Write"}) {
+  for (const char* word :
+       {"Create", "Update", "Delete", "Cancel", "Rerun", "Distrust", "Set", "Write"}) {
     for (const std::string& method : AllMethods()) {
       if (method.find(std::string("/") + word) == std::string::npos) continue;
       EXPECT_FALSE(MayCall(Role::kViewer, method)) << method;
@@ -68,7 +69,7 @@ TEST(RolesTest, AWorkerComputesAndSeesNothingElse) {
     if (MayCall(Role::kWorker, method)) allowed.insert(method);
     const bool of_workers = method.starts_with("/alignflow.v1.Workers/");
     for (const Role role : {Role::kViewer, Role::kOperator, Role::kAdmin}) {
-      if (of_workers) EXPECT_FALSE(MayCall(role, method)) << method;
+      EXPECT_FALSE(of_workers && MayCall(role, method)) << method;
     }
   }
   EXPECT_EQ(allowed, (std::set<std::string>{
