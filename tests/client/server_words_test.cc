@@ -135,6 +135,8 @@ TEST(ServerWords, NoTextOfTheServerNamesResourcesOrMethodsToTheUser) {
         const std::string said = Words(literal.ends_with('/') ? literal + "x" : literal);
         if (said != literal) ++seen;
         if (line.find("spdlog::") != std::string::npos || literal == "jobs/{}") continue;
+        if (literal.starts_with("/alignflow.v1."))
+          continue;  // gRPC's own name of a method, no text
         for (const std::string& word : words) {
           EXPECT_EQ(said.find(word), std::string::npos)
               << file.path().filename() << ": \"" << literal << "\" is told as \"" << said << '"';

@@ -224,13 +224,13 @@ TEST_F(CoordinatorProcessTest, AStateFolderThatCannotBeWrittenIsNamed) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(options.state_dir.string()));
 }
 
-TEST_F(CoordinatorProcessTest, ListensOnLoopbackOnly) {
+TEST_F(CoordinatorProcessTest, ListensBeyondLoopbackWithTlsAlone) {
   CoordinatorOptions options;
   options.state_dir = folder_.path() / "second";
   options.listen = "0.0.0.0:0";
   const absl::Status status = Coordinator::Start(options).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("until TLS and keys exist"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("--tls-cert"));
 }
 
 TEST_F(CoordinatorProcessTest, TakesAFreePortAndSaysWhenOneIsInUse) {

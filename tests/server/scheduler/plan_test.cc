@@ -469,8 +469,9 @@ TEST(PlanTest, AnEvaluationReadsABoundedNumberOfShardsSpreadOverAllOfALargeJob) 
         needed[place][role] = place.stage + " " + std::to_string(place.ordinal);
       }
     }
+    const std::vector<TaskSpec> tasks = StageTasks(job, part, needed).value();
     std::vector<std::string> pairs_of_task;
-    for (const auto& [role, value] : StageTasks(job, part, needed).value().front().inputs) {
+    for (const auto& [role, value] : tasks.front().inputs) {
       if (role.starts_with("pairs/")) pairs_of_task.push_back(value);
     }
     return pairs_of_task;
