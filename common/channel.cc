@@ -138,8 +138,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(std::string_view ho
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  // A proxy that the environment names is never the way to this machine's loopback.
-  if (address->IsLoopback()) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // Patients' images go to the coordinator and through nobody whom the environment names.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   std::vector<std::unique_ptr<ClientInterceptorFactoryInterface>> interceptors;
   if (!security.access_key.empty()) {
     interceptors.push_back(std::make_unique<KeySenders>(security.access_key));

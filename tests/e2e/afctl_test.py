@@ -1,5 +1,6 @@
 """Everything that the README shows a user, by afctl alone."""
 
+import itertools
 import json
 import os
 import re
@@ -81,8 +82,9 @@ def test_documented_options_of_the_other_programs_are_theirs():
     seen = 0
     for file in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
         for program in PROGRAMS[1:]:
-            help_text = run(BIN / program, "--help").stdout
             for line in re.findall(rf"^    .*{program} (.*)$", file.read_text(), re.MULTILINE):
+                command = itertools.takewhile(lambda word: not word.startswith("-"), line.split())
+                help_text = run(BIN / program, *command, "--help").stdout
                 for option in re.findall(r"(?<!\S)--[a-z-]+", line):
                     assert option in help_text, f"{file.name}: {program} {option}"
                     seen += 1
