@@ -17,7 +17,7 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"method", "alignflow"},
       {"seed", "0"},
       {"framing", "references"},
-      {"framing.least_scale", "0.35"},
+      {"framing.least_scale", "1"},
       {"align.weight", "1"},
       {"align.start_index", "18"},
       {"align.rollout", "pool"},
