@@ -9,8 +9,9 @@ namespace {
 
 absl::Status NoKey() {
   return absl::UnauthenticatedError(
-      "this coordinator wants an access key; `afctl login` or AFCTL_KEY gives afctl one, and "
-      "whoever runs the coordinator makes them (`alignflow-coordinator keys create`)");
+      "this coordinator wants an access key: `afctl login` or AFCTL_KEY for afctl, --key-file for "
+      "a "
+      "worker; whoever runs the coordinator makes them (`alignflow-coordinator keys create`)");
 }
 
 // The same whether a key never was, is wrong, or no longer holds.
