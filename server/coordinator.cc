@@ -257,10 +257,7 @@ void Coordinator::Drain(absl::Duration patience) {
 }
 
 void Coordinator::Shutdown() {
-  {
-    absl::MutexLock lock(&stop_mutex_);
-    if (std::exchange(stop_, true)) return;
-  }
+  if (stop_.Set()) return;
   serving_.Drain();
   workflow_.Drain();
   calls_.Close();
@@ -336,9 +333,7 @@ void Coordinator::RunMaintenance() {
       LogError("collecting garbage", CollectGarbage(options_.blob_grace, now).status());
       next_collection = now + interval;
     }
-    absl::MutexLock lock(&stop_mutex_);
-    stop_mutex_.AwaitWithTimeout(absl::Condition(&stop_), kMaintenanceInterval);
-    if (stop_) return;
+    if (stop_.Wait(kMaintenanceInterval)) return;
   }
 }
 

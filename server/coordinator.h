@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/steady_now.h"
 #include "grpcpp/server.h"
 #include "server/access/access.h"
 #include "server/access/listener.h"
@@ -108,8 +109,7 @@ class Coordinator {
   std::unique_ptr<Services> services_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_, worker_address_;
-  absl::Mutex stop_mutex_;
-  bool stop_ ABSL_GUARDED_BY(stop_mutex_) = false;
+  SteadyFlag stop_;
   std::atomic<bool> collected_ = false;                // at least once
   absl::Duration clock_step_;                          // that the log tells of
   absl::Time certificate_due_ = absl::InfinitePast();  // when it is looked at again

@@ -13,12 +13,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "common/channel.h"
 #include "common/command_line.h"
 #include "common/logging.h"
 #include "common/metrics_server.h"
 #include "common/process.h"
+#include "common/steady_now.h"
 #include "spdlog/spdlog.h"
 #include "worker/agent/blob_cache.h"
 #include "worker/agent/work_folder.h"
@@ -127,20 +127,20 @@ absl::Status Serve(const Flags& flags) {
   spdlog::info("worker {} on {} with {} threads, coordinator {}", options.display_name, *device,
                flags.threads, flags.coordinator);
 
-  absl::Notification done;
+  SteadyFlag done;
   std::jthread stopper([&session, &done] {
     while (!StopSignal::WaitFor(absl::Seconds(1))) {
-      if (done.HasBeenNotified()) return;
+      if (done.IsSet()) return;
     }
     spdlog::info("stopping");
     session.Stop();
-    if (done.WaitForNotificationWithTimeout(kStopWithin)) return;
+    if (done.Wait(kStopWithin)) return;
     spdlog::error("the task has not stopped within {}; leaving it to its lease",
                   absl::FormatDuration(kStopWithin));
     std::_Exit(EXIT_FAILURE);
   });
   const absl::Status status = session.Run();
-  done.Notify();
+  done.Set();
   return status;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/digest.h"
 #include "common/steady_now.h"
 #include "server/catalog/owned_blobs.h"
@@ -281,15 +283,18 @@ absl::StatusOr<SpaceLook> LookAtSpace(CatalogReader& catalog, const BlobStore& b
 
 absl::StatusOr<std::shared_ptr<const SpaceLook>> SpaceLooks::Make(
     const Look& look, const std::function<bool()>& cancelled) {
-  {
-    absl::MutexLock lock(&mutex_);
-    const int64_t before = made_;
-    const auto idle = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !looking_; };
-    while (!mutex_.AwaitWithTimeout(absl::Condition(&idle), kGlance)) {
-      if (cancelled()) return Gone();
+  for (std::optional<int64_t> before;;) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!before) before = made_;
+      if (!looking_) {
+        if (made_ > *before) return kept_.back();
+        looking_ = true;
+        break;
+      }
     }
-    if (made_ > before) return kept_.back();
-    looking_ = true;
+    if (cancelled()) return Gone();
+    absl::SleepFor(kGlance);
   }
   absl::StatusOr<SpaceLook> made = look();
   absl::MutexLock lock(&mutex_);

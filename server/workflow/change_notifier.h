@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/settings/task_spec.h"
+#include "common/steady_now.h"
 
 namespace alignflow {
 
@@ -89,20 +90,12 @@ class ChangeNotifier {
 // For a thread that waits itself: a callback sets it, the thread waits for it. Thread-safe.
 class WakeFlag {
  public:
-  void Set() {
-    absl::MutexLock lock(&mutex_);
-    set_ = true;
-  }
+  void Set() { flag_.Set(); }
   // Returns once it is set, and clears it; or after `timeout`.
-  void Wait(absl::Duration timeout) {
-    absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(&set_), timeout);
-    set_ = false;
-  }
+  void Wait(absl::Duration timeout) { flag_.Take(timeout); }
 
  private:
-  absl::Mutex mutex_;
-  bool set_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyFlag flag_;
 };
 
 }  // namespace alignflow

@@ -21,8 +21,8 @@ LeaseKeeper::LeaseKeeper(std::shared_ptr<grpc::ChannelInterface> channel,
       thread_([this] { Loop(); }) {}
 
 LeaseKeeper::~LeaseKeeper() {
-  absl::MutexLock lock(&mutex_);
   stopped_ = true;
+  due_.Set();
 }
 
 void LeaseKeeper::SetProgress(const TaskProgress& progress) {
@@ -38,7 +38,7 @@ void LeaseKeeper::SetProgress(const TaskProgress& progress) {
 void LeaseKeeper::AnnounceCheckpoint(const std::string& sha256) {
   absl::MutexLock lock(&mutex_);
   unannounced_ = sha256;
-  beat_now_ = true;
+  due_.Set();
 }
 
 void LeaseKeeper::Cancel() {
@@ -66,14 +66,8 @@ void LeaseKeeper::Loop() {
   std::uniform_real_distribution<double> uniform(0.0, 1.0);
   absl::Duration wait = absl::ZeroDuration();
   for (int failures = 0;;) {
-    {
-      absl::MutexLock lock(&mutex_);
-      const auto due = [this]()
-                           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopped_ || beat_now_; };
-      mutex_.AwaitWithTimeout(absl::Condition(&due), wait);
-      if (stopped_) return;
-      beat_now_ = false;
-    }
+    due_.Take(wait);
+    if (stopped_) return;
     const absl::Status status = Beat(wait);
     if (status.ok()) {
       failures = 0;

@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_WORKER_AGENT_LEASE_KEEPER_H_
 #define ALIGNFLOW_WORKER_AGENT_LEASE_KEEPER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include "absl/time/time.h"
 #include "alignflow/v1/workers.grpc.pb.h"
 #include "common/backoff.h"
+#include "common/steady_now.h"
 #include "grpcpp/channel.h"
 #include "worker/agent/registration.h"
 #include "worker/tasks/task.h"
@@ -62,8 +64,8 @@ class LeaseKeeper {
   mutable absl::Mutex mutex_;
   v1::Progress progress_ ABSL_GUARDED_BY(mutex_);
   std::string unannounced_ ABSL_GUARDED_BY(mutex_);
-  bool beat_now_ ABSL_GUARDED_BY(mutex_) = false;
-  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyFlag due_;  // a heartbeat, before its time
+  std::atomic<bool> stopped_ = false;
   bool lost_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time cancelled_at_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   std::jthread thread_;

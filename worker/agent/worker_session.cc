@@ -58,7 +58,7 @@ WorkerSession::WorkerSession(Channels channels, Options options, TaskRunner runn
       registration_(channels_.control, MakeRegisterRequest(options_), options_.rpc_deadline) {}
 
 absl::Status WorkerSession::Run() {
-  for (int failures = 0; !stop_.HasBeenNotified();) {
+  for (int failures = 0; !stop_.IsSet();) {
     const absl::StatusOr<v1::LeaseResponse> lease = Lease();
     if (lease.ok() && lease->has_task()) {
       failures = 0;
@@ -69,7 +69,7 @@ absl::Status WorkerSession::Run() {
       WaitAfter(lease->draining() ? kDrainingFailures : 1);
     } else if (absl::IsFailedPrecondition(lease.status())) {
       return Annotate(lease.status(), "the coordinator refused this worker");
-    } else if (!stop_.HasBeenNotified()) {
+    } else if (!stop_.IsSet()) {
       if (++failures == 1) spdlog::warn("{}; trying again", lease.status().ToString());
       WaitAfter(failures);
     }
@@ -79,8 +79,8 @@ absl::Status WorkerSession::Run() {
 
 void WorkerSession::Stop() {
   absl::MutexLock lock(&mutex_);
-  if (stop_.HasBeenNotified()) return;
-  stop_.Notify();
+  if (stop_.IsSet()) return;
+  stop_.Set();
   if (leasing_ != nullptr) leasing_->TryCancel();
   if (keeper_ != nullptr) keeper_->Cancel();
 }
@@ -98,7 +98,7 @@ absl::StatusOr<v1::LeaseResponse> WorkerSession::Lease() {
       absl::ToChronoTime(absl::Now() + options_.lease_wait + options_.rpc_deadline));
   {
     absl::MutexLock lock(&mutex_);
-    if (stop_.HasBeenNotified()) return absl::CancelledError("stopped");
+    if (stop_.IsSet()) return absl::CancelledError("stopped");
     leasing_ = &context;
   }
   v1::LeaseResponse response;
@@ -123,7 +123,7 @@ void WorkerSession::RunLeased(const v1::LeaseResponse& lease) {
     {
       absl::MutexLock lock(&mutex_);
       keeper_ = &keeper;
-      if (stop_.HasBeenNotified()) keeper.Cancel();
+      if (stop_.IsSet()) keeper.Cancel();
     }
     const auto forget_keeper = absl::MakeCleanup([this] {
       absl::MutexLock lock(&mutex_);
@@ -171,7 +171,7 @@ void WorkerSession::RunLeased(const v1::LeaseResponse& lease) {
 bool WorkerSession::Report(v1::ReportRequest request) {
   absl::Time give_up = absl::InfiniteFuture();
   for (int failures = 0;;) {
-    if (stop_.HasBeenNotified() && give_up == absl::InfiniteFuture()) {
+    if (stop_.IsSet() && give_up == absl::InfiniteFuture()) {
       give_up = absl::Now() + options_.hand_back_within;
     }
     const absl::StatusOr<Registration::Membership> membership = registration_.Get();
@@ -196,7 +196,7 @@ bool WorkerSession::Report(v1::ReportRequest request) {
     if (++failures == 1) {
       spdlog::warn("task {}: report: {}; trying again", request.task_key(), status.ToString());
     }
-    if (stop_.HasBeenNotified()) {
+    if (stop_.IsSet()) {
       absl::SleepFor(BackoffDelay(options_.backoff, failures, Uniform()));
     } else {
       WaitAfter(failures);
@@ -205,7 +205,7 @@ bool WorkerSession::Report(v1::ReportRequest request) {
 }
 
 void WorkerSession::WaitAfter(int failures) {
-  stop_.WaitForNotificationWithTimeout(BackoffDelay(options_.backoff, failures, Uniform()));
+  stop_.Wait(BackoffDelay(options_.backoff, failures, Uniform()));
 }
 
 }  // namespace alignflow

@@ -11,11 +11,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "alignflow/v1/workers.grpc.pb.h"
 #include "common/backoff.h"
 #include "common/blob_client.h"
+#include "common/steady_now.h"
 #include "worker/agent/blob_cache.h"
 #include "worker/agent/lease_keeper.h"
 #include "worker/agent/registration.h"
@@ -95,7 +95,7 @@ class WorkerSession {
   Registration registration_;
   int64_t tasks_run_ = 0;
 
-  absl::Notification stop_;
+  SteadyFlag stop_;
   absl::Mutex mutex_;
   // What Stop has to wake; null when there is none.
   grpc::ClientContext* leasing_ ABSL_GUARDED_BY(mutex_) = nullptr;
