@@ -9,7 +9,7 @@ packages=(
   clang clang-format clang-tidy libclang-rt-dev
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev prometheus-cpp-dev
   libopencv-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev libgtest-dev libgmock-dev libsoci-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev libyaml-cpp-dev libutf8proc-dev
-  libspdlog-dev libssl-dev zlib1g-dev libcurl4-openssl-dev
+  libspdlog-dev openssl libssl-dev zlib1g-dev libcurl4-openssl-dev
   chromium  # opens the reports in tests/e2e
   faketime  # sets the clock in tests/e2e/campaign.py
 )
