@@ -1,9 +1,11 @@
 #include "client/interrupt.h"
 
 #include <signal.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -21,6 +23,7 @@ struct State {
   std::string note;
   bool json = false;
   bool silent = false;
+  std::optional<termios> terminal;  // as it was before typing was hidden
 };
 
 State& Shared() {
@@ -41,6 +44,7 @@ void Write(int descriptor, std::string_view text) {
   State& state = Shared();
   state.mutex.lock();  // for good: no thread of the command gets past it
   PartialFile::AbandonAll();
+  if (state.terminal) tcsetattr(STDIN_FILENO, TCSANOW, &*state.terminal);
   if (!state.silent) {
     const std::string message =
         state.note.empty() ? "interrupted" : absl::StrCat("interrupted: ", state.note);
@@ -92,6 +96,23 @@ InterruptNote::InterruptNote(std::string text) {
 InterruptNote::~InterruptNote() {
   const std::lock_guard lock(Shared().mutex);
   Shared().note = std::move(outer_);
+}
+
+HiddenTyping::HiddenTyping() {
+  const std::lock_guard lock(Shared().mutex);
+  termios shown = {};
+  if (tcgetattr(STDIN_FILENO, &shown) != 0) return;
+  Shared().terminal = shown;
+  termios hidden = shown;
+  hidden.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+}
+
+HiddenTyping::~HiddenTyping() {
+  const std::lock_guard lock(Shared().mutex);
+  if (!Shared().terminal) return;
+  tcsetattr(STDIN_FILENO, TCSAFLUSH, &*Shared().terminal);
+  Shared().terminal.reset();
 }
 
 std::string InterruptNote::Current() {

@@ -36,6 +36,16 @@ class InterruptNote {
   std::string outer_;
 };
 
+// While this lives, what is typed at the terminal that stdin is, if it is one, is not shown. An
+// interrupt shows it again, too. One at a time.
+class HiddenTyping {
+ public:
+  HiddenTyping();
+  ~HiddenTyping();
+  HiddenTyping(const HiddenTyping&) = delete;
+  HiddenTyping& operator=(const HiddenTyping&) = delete;
+};
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_CLIENT_INTERRUPT_H_

@@ -1,4 +1,3 @@
-#include <termios.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -14,6 +13,7 @@
 #include "client/call.h"
 #include "client/commands.h"
 #include "client/contexts.h"
+#include "client/interrupt.h"
 #include "client/text_table.h"
 
 namespace alignflow {
@@ -21,33 +21,13 @@ namespace {
 
 constexpr size_t kMaxNameBytes = 63;
 
-// Keys typed at a terminal are not shown on it.
-class NoEcho {
- public:
-  NoEcho() : active_(tcgetattr(STDIN_FILENO, &before_) == 0) {
-    if (!active_) return;
-    termios silent = before_;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-  }
-  ~NoEcho() {
-    if (active_) tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
-  }
-  NoEcho(const NoEcho&) = delete;
-  NoEcho& operator=(const NoEcho&) = delete;
-
- private:
-  termios before_ = {};
-  const bool active_;
-};
-
 absl::StatusOr<std::string> AskForKey(Console& console, const std::string& server) {
   std::string key;
   {
     const bool terminal = isatty(STDIN_FILENO) != 0;
     if (terminal)
       console.err << "Access key for " << server << " (it is not shown): " << std::flush;
-    const NoEcho silence;
+    const HiddenTyping hidden;
     std::getline(std::cin, key);
     if (terminal) console.err << "\n";
   }

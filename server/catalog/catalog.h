@@ -23,7 +23,8 @@ namespace alignflow {
 // which both catch.
 using Sql = soci::session;
 
-// The one that writes, which functions that change a table ask for. Transact alone makes one.
+// The one that writes, which functions that change a table ask for. Those who have a transaction
+// that may write make one: Transact, and ChangeCatalogFile (catalog_file.h).
 class WritingSql {
  public:
   explicit WritingSql(Sql& sql) : sql_(sql) {}

@@ -2,9 +2,13 @@
 
 import importlib
 import json
+import os
 import pathlib
+import pty
 import re
+import signal
 import subprocess
+import termios
 
 import grpc
 import pytest
@@ -264,6 +268,20 @@ def test_login_keeps_a_key_for_one_server_alone(guarded, authority, service, tmp
     config.chmod(0o600)
     assert run("context", "delete", "lab", config=config).returncode == 0
     assert guarded.keys["viewer"] not in config.read_text()
+
+
+def test_a_key_that_is_typed_is_not_shown_and_ctrl_c_leaves_the_terminal_as_it_was(guarded, authority, tmp_path):
+    controller, terminal = pty.openpty()
+    echoes = lambda: bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+    assert echoes()
+    login = subprocess.Popen(["env", "--default-signal=INT", f"AFCTL_CONFIG={tmp_path / 'config'}", str(BIN / "afctl"), "login",
+                              guarded.address, "--ca", str(authority.ca)], stdin=terminal, stdout=terminal, stderr=terminal)
+    poll(lambda: not echoes(), 30, "the terminal to be silent")
+    login.send_signal(signal.SIGINT)
+    assert login.wait(30) == 128 + signal.SIGINT
+    assert echoes()
+    os.close(controller)
+    os.close(terminal)
 
 
 def test_no_key_is_in_a_log_or_a_process_list(guarded):
