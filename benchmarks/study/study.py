@@ -10,7 +10,7 @@ Real endoscopy, and what it is reported on besides; fundus; made-up images (afct
 
 Ten images of each target are its references, runs of neighbours from three places in the order of its names; the service leaves
 these, copies of them and all images of their groups (groups.csv, or what names tell) out of the test. Every row is compared with
-the real pairs under ordinary augmentation, run by run, and the table's p-values are corrected for their number.
+the real pairs under ordinary augmentation (or with --baseline), run by run, and the table's p-values are corrected for their number.
 
 OUT keeps the service's state, the jobs' names, NAME.md and NAME.csv. The same command again goes on where it stopped: finished
 jobs are read, and tasks that are done are not computed again. All targets share what is computed on the source alone.
@@ -53,7 +53,9 @@ def arguments():
     parser.add_argument("--tables", nargs="+", default=["methods"], choices=study_rows.TABLES, metavar="TABLE",
                         help=f"of {', '.join(study_rows.TABLES)} (methods)")
     parser.add_argument("--rows", nargs="+", metavar="ROW",
-                        help=f"only these rows of the tables, besides '{study_rows.BASELINE}'")
+                        help="only these rows of the tables, besides the baseline")
+    parser.add_argument("--baseline", default=study_rows.BASELINE, metavar="ROW",
+                        help=f"what the rows are compared with ('{study_rows.BASELINE}')")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of every row")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="(one a core)")
     parser.add_argument("--programs", default=os.path.join(os.path.dirname(__file__), "../../build/bin"))
@@ -61,9 +63,12 @@ def arguments():
     if options.references and len(options.target) > 1:
         parser.error("--references: give it with a single target")
     known = {row for table in options.tables for row in study_rows.rows_of(table)}
-    for row in options.rows or []:
+    asked = [("--rows", row) for row in options.rows or []]
+    if options.baseline != study_rows.BASELINE:  # tables of distances alone do without
+        asked.append(("--baseline", options.baseline))
+    for option, row in asked:
         if row not in known:
-            parser.error(f"--rows: there is no row '{row}' in these tables; there are {', '.join(sorted(known))}")
+            parser.error(f"{option}: there is no row '{row}' in these tables; there are {', '.join(sorted(known))}")
     return options
 
 
@@ -85,7 +90,7 @@ def wanted_rows(options):
     """(table, row, its name) of what is asked for."""
     for table in options.tables:
         for name, row in study_rows.rows_of(table).items():
-            if not options.rows or name in options.rows or name == study_rows.BASELINE:
+            if not options.rows or name in options.rows or name == options.baseline:
                 yield table, row, name
 
 
@@ -129,11 +134,11 @@ def result_of(options, service, job, row, title):
         return tables.Result(state["report"]["figures"], json.load(scores), row.side)
 
 
-def write(out, name, results):
-    text = "\n".join(tables.markdown(f"{name}: {table}", rows) for table, rows in results.items())
-    with open(os.path.join(out, name + ".md"), "w") as file:
+def write(options, name, results):
+    text = "\n".join(tables.markdown(f"{name}: {table}", rows, options.baseline) for table, rows in results.items())
+    with open(os.path.join(options.out, name + ".md"), "w") as file:
         file.write(text)
-    tables.write_csv(os.path.join(out, name + ".csv"), results)
+    tables.write_csv(os.path.join(options.out, name + ".csv"), results, options.baseline)
     return text
 
 
@@ -153,7 +158,7 @@ def main():
             say(f"{name}, {row_name}: {'failed' if result is None else 'done'} after {hours()}")
             if result is not None:
                 results.setdefault(name, {}).setdefault(table, {})[row_name] = result
-                texts[name] = write(options.out, name, results[name])
+                texts[name] = write(options, name, results[name])
     print("\n".join(texts.values()))
     say(f"{hours()} with {options.workers} workers")
 

@@ -92,19 +92,19 @@ def _verdict_cells(verdict):
             verdict.words]
 
 
-def markdown(title, rows):
+def markdown(title, rows, baseline=BASELINE):
     """rows: name -> Result, the baseline among them where the table has one."""
     made = [column for column in COLUMNS if any(find(row.figures, column[1], MADE) for row in rows.values())]
     scored = {name: row.scored() for name, row in rows.items()}
     evaluated = any(own is not None for own in scored.values())
-    found = verdicts(scored)
+    found = verdicts(scored, baseline)
     heads = ["mDice", "gain", "p", "p (Holm)", "verdict"] if evaluated else []
     heads += [column[0] for column in made]
     lines = [f"**{title}**", ""]
     if evaluated:
         some = next(own for own in scored.values() if own is not None)
         groups = len({group for group in some.groups if group}) + some.groups.count("")
-        lines += [f"{len(some.dice)} runs, {len(some.images)} images in {groups} groups; gains over \"{BASELINE}\"; "
+        lines += [f"{len(some.dice)} runs, {len(some.images)} images in {groups} groups; gains over \"{baseline}\"; "
                   f"p corrected for {len(found)} rows.", ""]
     lines += ["| | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(heads)]
     for name, row in rows.items():
@@ -123,13 +123,13 @@ def markdown(title, rows):
     return "\n".join(lines) + "\n"
 
 
-def write_csv(path, groups):
+def write_csv(path, groups, baseline=BASELINE):
     """groups: table -> row -> Result; one line a figure, and one for each gain over the baseline."""
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["table", "row", "figure", "subject", "value", "low", "high", "samples", "note"])
         for group, rows in groups.items():
-            found = verdicts({name: row.scored() for name, row in rows.items()})
+            found = verdicts({name: row.scored() for name, row in rows.items()}, baseline)
             for row, result in rows.items():
                 for figure in result.figures:
                     writer.writerow([group, row, figure["name"], figure["subject"],
@@ -137,7 +137,7 @@ def write_csv(path, groups):
                                      figure.get("sample_count"), figure.get("note", "")])
                 if row in found:
                     gain = found[row].gain
-                    writer.writerow([group, row, f"mdice gain over {BASELINE} (points)", result.side, 100 * gain.value,
+                    writer.writerow([group, row, f"mdice gain over {baseline} (points)", result.side, 100 * gain.value,
                                      100 * gain.low, 100 * gain.high, len(result.scores["images"]),
                                      f"p = {gain.p:.6g}; corrected p = {found[row].p:.6g}; {found[row].words}; "
                                      f"{gain.runs} runs, {gain.groups} groups"])
