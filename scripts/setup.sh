@@ -12,6 +12,7 @@ packages=(
   libspdlog-dev openssl libssl-dev zlib1g-dev libcurl4-openssl-dev
   chromium  # opens the reports in tests/e2e
   faketime  # sets the clock in tests/e2e/campaign.py
+  prometheus  # scrapes a run and checks rules in tests/e2e
 )
 missing=()
 for package in "${packages[@]}"; do

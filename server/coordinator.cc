@@ -17,6 +17,7 @@
 #include "server/blobs/blob_stream.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/keys.h"
+#include "server/catalog/queue.h"
 #include "server/catalog/tasks.h"
 #include "server/services/blobs_service.h"
 #include "server/services/datasets_service.h"
@@ -109,8 +110,13 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
                .state = *state_,
                .heartbeat_interval = options.heartbeat_interval},
       services_(std::make_unique<Services>(context_)) {
-  catalog_->set_wait_observer(
-      [this](Catalog::Wait kind, absl::Duration wait) { metrics_.ObserveCatalogWait(kind, wait); });
+  catalog_->set_observer([this](Catalog::Wait kind, absl::Duration wait, bool failed) {
+    metrics_.ObserveCatalog(kind, wait, failed);
+  });
+  blobs_->set_observer(
+      [this](BlobOperation operation, absl::Duration duration, const absl::Status& status) {
+        metrics_.ObserveBlob(operation, duration, status.code());
+      });
 }
 
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const CoordinatorOptions& options) {
@@ -226,7 +232,7 @@ std::shared_ptr<grpc::Channel> Coordinator::InProcessChannel() {
 
 void Coordinator::LookAtDisk() {
   const int64_t free_bytes = options_.free_disk ? options_.free_disk() : state_->FreeBytes();
-  metrics_.SetDisk(free_bytes, state_->CatalogBytes());
+  metrics_.SetDisk(free_bytes, state_->DiskBytes(), state_->CatalogBytes());
   const ServingState before = serving_.state();
   serving_.SetFreeDisk(free_bytes);
   if (serving_.state() == before) return;
@@ -299,13 +305,21 @@ void Coordinator::Maintain(absl::Time now) {
   LogError("taking jobs further", workflow_.GoOn(now));
   LogError("deleting old jobs", workflow_.DeleteOldJobs(options_.keep_jobs, now));
   LogError("removing what deleted jobs left", workflow_.Sweep());
-  metrics_.SetWorkers(workers_.size());
   metrics_.SetOpenCalls(calls_.limits().open());
-  LogError("counting", catalog_->Read([&](Sql& sql) {
+  LogError("counting", Count(now));
+}
+
+absl::Status Coordinator::Count(absl::Time now) {
+  absl::Status status = catalog_->Read([&](Sql& sql) {
     metrics_.SetJobs(CountJobs(sql));
     metrics_.SetTasks(CountTasks(sql));
+    fleet_metrics_.SetQueue(LookAtQueue(sql), now);
     return absl::OkStatus();
-  }));
+  });
+  const std::vector<LiveState::Lease> leases = workflow_.live().Leases();
+  workers_.LookAtFleet(now,
+                       [&](const Fleet& fleet) { fleet_metrics_.SetWork(leases, fleet, now); });
+  return status;
 }
 
 absl::StatusOr<BlobStore::Garbage> Coordinator::CollectGarbage(absl::Duration grace,

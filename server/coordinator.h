@@ -19,6 +19,7 @@
 #include "server/blobs/blob_store.h"
 #include "server/calls/calls.h"
 #include "server/catalog/catalog.h"
+#include "server/fleet_metrics.h"
 #include "server/metrics.h"
 #include "server/scheduler/leases.h"
 #include "server/services/service_context.h"
@@ -92,10 +93,13 @@ class Coordinator {
   void LookAtClock();
   void LookAtCertificate(absl::Time now);
   void ShowHealth();
+  // What the metrics show that is counted from time to time.
+  absl::Status Count(absl::Time now);
 
   const CoordinatorOptions options_;
   const std::unique_ptr<StateFolder> state_;
   ServerMetrics metrics_;
+  FleetMetrics fleet_metrics_{*metrics_.registry()};
   const std::unique_ptr<Catalog> catalog_;
   const std::unique_ptr<BlobStore> blobs_;
   const std::string secret_;

@@ -72,6 +72,12 @@ int64_t StateFolder::FreeBytes() const {
   return static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
 }
 
+int64_t StateFolder::DiskBytes() const {
+  struct statvfs disk = {};
+  if (statvfs(folder_.c_str(), &disk) != 0) return 0;
+  return static_cast<int64_t>(disk.f_blocks) * static_cast<int64_t>(disk.f_frsize);
+}
+
 int64_t StateFolder::CatalogBytes() const {
   int64_t bytes = 0;
   for (const char* suffix : {"", "-wal", "-shm"}) {

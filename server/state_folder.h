@@ -30,6 +30,8 @@ class StateFolder {
 
   // Bytes that its disk has left for this user.
   int64_t FreeBytes() const;
+  // Bytes that its disk has in all.
+  int64_t DiskBytes() const;
   // Of the catalog's files.
   int64_t CatalogBytes() const;
 

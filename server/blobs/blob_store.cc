@@ -85,7 +85,11 @@ absl::StatusOr<std::unique_ptr<BlobWriter>> BlobStore::Write(const std::string& 
         absl::StrCat("a blob of ", size, " bytes; the limit is ", kMaxBlobBytes));
   }
   if (Contains(sha256)) return nullptr;
-  BlobWriter::Target target{sha256, size, IncomingPath(sha256), PathOf(sha256)};
+  BlobWriter::Target target{.sha256 = sha256,
+                            .size = size,
+                            .incoming = IncomingPath(sha256),
+                            .final = PathOf(sha256),
+                            .observe = observe_};
   {
     absl::MutexLock lock(&mutex_);
     target.resumable = writing_.insert(sha256).second;
@@ -142,11 +146,13 @@ absl::StatusOr<std::unique_ptr<BlobReader>> BlobStore::Read(const std::string& s
   if (lseek(file.get(), offset, SEEK_SET) != offset) {
     return absl::InternalError(absl::StrCat("blobs: seek: error ", errno));
   }
-  return std::make_unique<BlobReader>(sha256, std::move(file), offset, info.st_size,
-                                      [this, sha256] {
-                                        spdlog::error("blob {} is damaged: removed", sha256);
-                                        Remove(sha256);
-                                      });
+  return std::make_unique<BlobReader>(
+      sha256, std::move(file), offset, info.st_size,
+      [this, sha256] {
+        spdlog::error("blob {} is damaged: removed", sha256);
+        Remove(sha256);
+      },
+      observe_);
 }
 
 absl::StatusOr<std::string> BlobStore::Get(const std::string& sha256, int64_t limit) {

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -87,6 +88,9 @@ class BlobStore {
   bool VisitFiles(
       absl::FunctionRef<bool(const std::string& sha256, int64_t bytes, bool whole)> visit) const;
 
+  // Called after each operation on a blob's file. To be set before the store is shared.
+  void set_observer(BlobObserver observer) { observe_ = std::move(observer); }
+
   // For whom blobs are kept that nothing refers to yet.
   BlobOwners& owners() { return owners_; }
 
@@ -101,6 +105,7 @@ class BlobStore {
 
   const std::filesystem::path folder_;
   BlobOwners owners_;
+  BlobObserver observe_ = [](BlobOperation, absl::Duration, const absl::Status&) {};
   mutable absl::Mutex mutex_;      // orders removal against touching
   std::set<std::string> writing_;  // digests whose resumable file has a writer
   int64_t next_private_ = 0;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/steady_now.h"
 #include "fmt/format.h"
 
 namespace alignflow {
@@ -97,6 +98,13 @@ absl::Status BlobWriter::Discard(absl::Status error) {
 }
 
 absl::Status BlobWriter::Append(std::string_view bytes) {
+  const absl::Time began = SteadyNow();
+  absl::Status status = DoAppend(bytes);
+  target_.observe(BlobOperation::kAppend, SteadyNow() - began, status);
+  return status;
+}
+
+absl::Status BlobWriter::DoAppend(std::string_view bytes) {
   if (received_ + static_cast<int64_t>(bytes.size()) > target_.size) {
     return Discard(absl::InvalidArgumentError(
         absl::StrCat("more bytes than the ", target_.size, " announced")));
@@ -113,6 +121,13 @@ absl::Status BlobWriter::Append(std::string_view bytes) {
 }
 
 absl::Status BlobWriter::Commit() {
+  const absl::Time began = SteadyNow();
+  absl::Status status = DoCommit();
+  target_.observe(BlobOperation::kCommit, SteadyNow() - began, status);
+  return status;
+}
+
+absl::Status BlobWriter::DoCommit() {
   if (received_ < target_.size) {
     return absl::FailedPreconditionError(
         absl::StrCat("only ", received_, " of ", target_.size, " bytes have come; send the rest"));
@@ -132,15 +147,23 @@ absl::Status BlobWriter::Commit() {
 }
 
 BlobReader::BlobReader(std::string sha256, FileHandle file, int64_t offset, int64_t size,
-                       std::function<void()> on_damage)
+                       std::function<void()> on_damage, BlobObserver observe)
     : sha256_(std::move(sha256)),
       file_(std::move(file)),
       offset_(offset),
       size_(size),
       whole_(offset == 0),
-      on_damage_(std::move(on_damage)) {}
+      on_damage_(std::move(on_damage)),
+      observe_(std::move(observe)) {}
 
 absl::StatusOr<std::string> BlobReader::Next(int64_t limit) {
+  const absl::Time began = SteadyNow();
+  absl::StatusOr<std::string> bytes = DoNext(limit);
+  observe_(BlobOperation::kRead, SteadyNow() - began, bytes.status());
+  return bytes;
+}
+
+absl::StatusOr<std::string> BlobReader::DoNext(int64_t limit) {
   absl::StatusOr<std::string> bytes = ReadUpTo(file_.get(), std::min(limit, size_ - offset_));
   if (!bytes.ok()) return bytes;
   offset_ += static_cast<int64_t>(bytes->size());

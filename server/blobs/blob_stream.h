@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/digest.h"
 
 namespace alignflow {
@@ -27,6 +28,11 @@ class FileHandle {
   int fd_;
 };
 
+// What is done to a blob's file: bytes are appended to it, it is made durable and appears, its
+// bytes are read.
+enum class BlobOperation { kAppend, kCommit, kRead };
+using BlobObserver = std::function<void(BlobOperation, absl::Duration, const absl::Status&)>;
+
 // Takes the bytes of one blob, in order. Destroyed before Commit it leaves what arrived where a
 // later writer goes on, unless an error has shown that this would be useless. Not thread-safe.
 class BlobWriter {
@@ -37,6 +43,7 @@ class BlobWriter {
     std::filesystem::path incoming;  // where the bytes gather
     std::filesystem::path final;     // the blob's place
     bool resumable = true;
+    BlobObserver observe = [](BlobOperation, absl::Duration, const absl::Status&) {};
   };
 
   // Goes on behind the `offset` bytes that the incoming file has. `on_end` is called once, at
@@ -60,6 +67,8 @@ class BlobWriter {
 
  private:
   BlobWriter(Target target, FileHandle file, std::function<void()> on_end);
+  absl::Status DoAppend(std::string_view bytes);
+  absl::Status DoCommit();
   absl::Status HashWhatIsThere(int64_t offset);
   // Discards what arrived and passes the error on.
   absl::Status Discard(absl::Status error);
@@ -78,7 +87,7 @@ class BlobReader {
  public:
   // `on_damage` is called once if the bytes don't match.
   BlobReader(std::string sha256, FileHandle file, int64_t offset, int64_t size,
-             std::function<void()> on_damage);
+             std::function<void()> on_damage, BlobObserver observe);
 
   // Up to `limit` further bytes; none at the end. DataLoss at the end of a blob that was read whole
   // and doesn't match; Internal if the disk fails.
@@ -87,6 +96,7 @@ class BlobReader {
   int64_t size() const { return size_; }  // of the whole blob
 
  private:
+  absl::StatusOr<std::string> DoNext(int64_t limit);
   absl::Status Damaged(std::string_view how);
 
   const std::string sha256_;
@@ -97,6 +107,7 @@ class BlobReader {
   bool checked_ = false;
   Sha256 hash_;
   std::function<void()> on_damage_;
+  const BlobObserver observe_;
 };
 
 // An error of writing a file: ResourceExhausted with the remedy if there is no space, Internal

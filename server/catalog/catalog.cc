@@ -29,14 +29,16 @@ constexpr int kReaders = 4;
 
 constexpr char kCopy[] = ".before-upgrade-from-";
 
-// Runs body in a transaction of the connection.
-absl::Status RunTransaction(Sql& sql, const std::function<absl::Status(Sql&)>& body) {
+// Runs body in a transaction of the connection. `failed` says whether the database did.
+absl::Status RunTransaction(Sql& sql, const std::function<absl::Status(Sql&)>& body, bool& failed) {
+  failed = false;
   try {
     soci::transaction transaction(sql);
     absl::Status status = body(sql);
     if (status.ok()) transaction.commit();
     return status;
   } catch (const std::exception& error) {
+    failed = true;
     return FromSqlError(error);
   }
 }
@@ -139,16 +141,18 @@ absl::Status Catalog::Transact(const std::function<absl::Status(WritingSql&)>& b
   const absl::Time asked = SteadyNow();
   absl::Duration waited;
   absl::Status status;
+  bool failed = false;
   {
     absl::MutexLock lock(&write_mutex_);
     waited = SteadyNow() - asked;
-    status = RunTransaction(*writer_, [&](Sql& sql) {
+    const auto write = [&](Sql& sql) {
       WritingSql writing(sql);
       return body(writing);
-    });
+    };
+    status = RunTransaction(*writer_, write, failed);
     if (status.ok()) committed();
   }
-  observe_wait_(Wait::kWrite, waited);
+  observe_(Wait::kWrite, waited, failed);
   return status;
 }
 
@@ -170,12 +174,13 @@ absl::Status Catalog::Read(const std::function<absl::Status(Sql&)>& body) {
     free_readers_.pop_back();
   }
   const absl::Duration waited = SteadyNow() - asked;
-  absl::Status status = RunTransaction(*reader, body);
+  bool failed = false;
+  absl::Status status = RunTransaction(*reader, body, failed);
   {
     absl::MutexLock lock(&read_mutex_);
     free_readers_.push_back(reader);
   }
-  observe_wait_(Wait::kRead, waited);
+  observe_(Wait::kRead, waited, failed);
   return status;
 }
 

@@ -67,11 +67,11 @@ class Catalog final : public CatalogReader {
 
   absl::Status Read(const std::function<absl::Status(Sql&)>& body) override;
 
-  // Called after each of them with the time that it waited for its turn, also if that is none. To
-  // be set before the catalog is shared.
+  // Called after each of them with the time that it waited for its turn, also if that is none, and
+  // whether the database failed it. To be set before the catalog is shared.
   enum class Wait { kWrite, kRead };
-  using WaitObserver = std::function<void(Wait, absl::Duration)>;
-  void set_wait_observer(WaitObserver observer) { observe_wait_ = std::move(observer); }
+  using Observer = std::function<void(Wait, absl::Duration, bool failed)>;
+  void set_observer(Observer observer) { observe_ = std::move(observer); }
 
   // Removes what is left of deleted rows beside the file: the journal, and the copies from before
   // upgrades. Does what it can while others read; Internal if it fails.
@@ -82,7 +82,7 @@ class Catalog final : public CatalogReader {
           std::vector<std::unique_ptr<Sql>> readers);
 
   const std::filesystem::path file_;
-  WaitObserver observe_wait_ = [](Wait, absl::Duration) {};
+  Observer observe_ = [](Wait, absl::Duration, bool) {};
   absl::Mutex write_mutex_;
   const std::unique_ptr<Sql> writer_;
   const std::vector<std::unique_ptr<Sql>> readers_;

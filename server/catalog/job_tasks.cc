@@ -156,6 +156,20 @@ std::vector<std::string> JobsWaitingFor(Sql& sql, const std::string& task_key) {
   return FetchTexts(select, job);
 }
 
+std::vector<PairPlace> PairPlacesOfTask(Sql& sql, const std::string& task_key) {
+  int64_t created = 0;
+  int ordinal = 0;
+  soci::statement select =
+      (sql.prepare
+           << "SELECT jt.ordinal, j.create_time FROM job_tasks jt JOIN jobs j ON j.id = jt.job_id "
+              "WHERE jt.task_key = :task AND jt.open = 1 AND jt.stage = 'generate'",
+       soci::use(task_key), soci::into(ordinal), soci::into(created));
+  select.execute();
+  std::vector<PairPlace> places;
+  while (select.fetch()) places.push_back({.ordinal = ordinal, .create_time = TimeOf(created)});
+  return places;
+}
+
 std::optional<std::string> UnfinishedJobWithTask(Sql& sql, const std::string& task_key) {
   std::string job;
   sql << "SELECT j.id FROM job_tasks jt JOIN jobs j ON j.id = jt.job_id WHERE jt.task_key = :task "

@@ -61,6 +61,12 @@ void CloseJob(WritingSql& sql, const std::string& job);
 std::vector<std::string> UnfinishedJobs(Sql& sql);
 // Unfinished jobs that wait for the task's end, oldest first.
 std::vector<std::string> JobsWaitingFor(Sql& sql, const std::string& task_key);
+// An unfinished job that waits for the task to hand its pairs out.
+struct PairPlace {
+  int ordinal = 0;  // 0: the task makes the job's first pairs
+  absl::Time create_time;
+};
+std::vector<PairPlace> PairPlacesOfTask(Sql& sql, const std::string& task_key);
 // The oldest unfinished job with the task, whether or not it is done.
 std::optional<std::string> UnfinishedJobWithTask(Sql& sql, const std::string& task_key);
 // All jobs with the task, newest first.

@@ -336,6 +336,32 @@ const std::vector<Statements>& Migrations() {
       {
           R"(ALTER TABLE datasets ADD COLUMN keep_jobs BIGINT NOT NULL DEFAULT -1)",
           R"(CREATE INDEX jobs_by_source_and_end ON jobs (source, end_time))",
+      },
+      // What waits in the queue, for the metrics (server/catalog/queue.h).
+      {
+          R"(CREATE TABLE queue_counts (
+           kind TEXT NOT NULL,
+           pretrained BIGINT NOT NULL,
+           tasks BIGINT NOT NULL,
+           PRIMARY KEY (kind, pretrained)))",
+          R"(INSERT INTO queue_counts SELECT kind, model <> '', COUNT(*) FROM tasks
+           WHERE state = 'queued' GROUP BY 1, 2)",
+          R"(CREATE INDEX tasks_queued_since ON tasks (model <> '', queue_time)
+           WHERE state = 'queued')",
+          R"(CREATE TRIGGER queue_joined AFTER INSERT ON tasks WHEN NEW.state = 'queued' BEGIN
+           INSERT INTO queue_counts VALUES (NEW.kind, NEW.model <> '', 1)
+           ON CONFLICT (kind, pretrained) DO UPDATE SET tasks = tasks + 1; END)",
+          R"(CREATE TRIGGER queue_joined_again AFTER UPDATE OF state ON tasks
+           WHEN OLD.state <> 'queued' AND NEW.state = 'queued' BEGIN
+           INSERT INTO queue_counts VALUES (NEW.kind, NEW.model <> '', 1)
+           ON CONFLICT (kind, pretrained) DO UPDATE SET tasks = tasks + 1; END)",
+          R"(CREATE TRIGGER queue_left AFTER UPDATE OF state ON tasks
+           WHEN OLD.state = 'queued' AND NEW.state <> 'queued' BEGIN
+           UPDATE queue_counts SET tasks = tasks - 1
+           WHERE kind = OLD.kind AND pretrained = (OLD.model <> ''); END)",
+          R"(CREATE TRIGGER queue_removed AFTER DELETE ON tasks WHEN OLD.state = 'queued' BEGIN
+           UPDATE queue_counts SET tasks = tasks - 1
+           WHERE kind = OLD.kind AND pretrained = (OLD.model <> ''); END)",
       }};
   return *migrations;
 }

@@ -114,8 +114,12 @@ bool AnotherCan(const std::string& worker, const TaskSpec& task, const TaskTrial
 }
 
 std::string WhyNobodyCan(const TaskSpec& task, const TaskTrials& trials, const Fleet& fleet) {
-  if (fleet.size() == 0) return "no worker is connected";
   const TaskNeeds needs = NeedsOf(task);
+  if (fleet.size() == 0) {
+    if (needs.model.empty()) return "no worker is connected";
+    return absl::StrCat("no worker is connected; it takes one with --models-dir DIR, where DIR/",
+                        needs.model, " holds the model (docs/sd35.md), best on a GPU");
+  }
   std::set<std::string> unsuited;
   for (const auto& [id, outcome] : trials.tried) {
     if (IsUnsuited(id, trials)) unsuited.insert(id);

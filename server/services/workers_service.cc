@@ -125,7 +125,8 @@ grpc::Status WorkersService::Report(grpc::ServerContext*, const v1::ReportReques
           {.message = Start(request->failure().message(), kMaxErrorBytes),
            .permanent = request->failure().permanent(),
            .unsuited = request->failure().unsuited(),
-           .out_of_memory = request->failure().out_of_memory()},
+           .out_of_memory = request->failure().out_of_memory(),
+           .diverged = request->failure().diverged()},
           SteadyNow());
       break;
     case v1::ReportRequest::kHandedBack:

@@ -47,7 +47,7 @@ void Change::Finish() {
 void Change::KeepIn(LiveState& live) const {
   for (const auto& [key, task] : tasks_) {
     if (task.state == TaskState::kRunning) {
-      live.Put(task);
+      live.Put(task, now);
     } else {
       live.Erase(key);
     }

@@ -3,7 +3,17 @@
 #include <set>
 #include <utility>
 
+#include "server/scheduler/placement.h"
+
 namespace alignflow {
+namespace {
+
+double ValueOf(const TaskProgress& progress, const char* name) {
+  const auto value = progress.values.find(name);
+  return value == progress.values.end() ? 0 : value->second;
+}
+
+}  // namespace
 
 void LiveState::GiveTo(const std::string& worker, const std::string& key,
                        const std::string& before) {
@@ -16,10 +26,12 @@ void LiveState::GiveTo(const std::string& worker, const std::string& key,
   if (!worker.empty()) held_[worker].insert(key);
 }
 
-void LiveState::Put(const TaskRecord& task) {
+void LiveState::Put(const TaskRecord& task, absl::Time now) {
   absl::MutexLock lock(&mutex_);
   Entry& entry = tasks_[task.key];
-  if (entry.task.attempt != task.attempt) entry.beats = 0;
+  const bool other = entry.task.attempt != task.attempt;
+  if (other) entry.beats = 0;
+  if (other || entry.task.checkpoint != task.checkpoint) entry.saved = now;
   GiveTo(task.worker, task.key, entry.task.worker);
   entry.task = task;
 }
@@ -97,7 +109,11 @@ std::vector<LiveState::Lease> LiveState::Leases() const {
   for (const auto& [key, entry] : tasks_) {
     leases.push_back({.worker = entry.task.worker,
                       .kind = entry.task.spec.kind,
-                      .job = entry.jobs->empty() ? "" : entry.jobs->front()});
+                      .job = entry.jobs->empty() ? "" : entry.jobs->front(),
+                      .pretrained = !NeedsOf(entry.task.spec).model.empty(),
+                      .saved = entry.saved,
+                      .steps_per_second = ValueOf(entry.task.progress, "steps_per_second"),
+                      .images_per_second = ValueOf(entry.task.progress, "images_per_second")});
   }
   return leases;
 }

@@ -25,7 +25,7 @@ class LiveState {
 
   // These are called while the transaction that changed the task is being committed, so that
   // catalog and this agree.
-  void Put(const TaskRecord& task);
+  void Put(const TaskRecord& task, absl::Time now);
   void Erase(const std::string& key);
   // The jobs that wait for a running task, the oldest first.
   void SetJobs(const std::string& key, std::vector<std::string> jobs);
@@ -48,9 +48,13 @@ class LiveState {
   // Keys of the tasks that the worker holds; whose lease has run out.
   std::vector<std::string> HeldBy(const std::string& worker) const;
   std::vector<std::string> Expired(absl::Time now) const;
-  // Who computes what, for which job first.
+  // Who computes what, for which job first, and how far what it has done is safe.
   struct Lease {
     std::string worker, kind, job;
+    bool pretrained = false;      // the task loads a pretrained model
+    absl::Time saved;             // when it was leased, or its latest checkpoint stored
+    double steps_per_second = 0;  // latest, as its worker says; 0: it says none
+    double images_per_second = 0;
   };
   std::vector<Lease> Leases() const;
   // The jobs that workers compute for, each once.
@@ -66,6 +70,7 @@ class LiveState {
     TaskRecord task;
     Jobs jobs = std::make_shared<const std::vector<std::string>>();
     int64_t beats = 0;
+    absl::Time saved;
   };
 
   // From now on the worker holds the task; an empty one: nobody known does.

@@ -23,6 +23,7 @@ absl::StatusOr<TaskResults> ReadDocuments(const TaskSpec& task, const TaskOutput
     if (!json.ok()) return json.status();
     absl::StatusOr<std::vector<VerdictRecord>> verdicts = ParseVerdicts(*json);
     if (!verdicts.ok()) return verdicts.status();
+    results.verdicts = *std::move(verdicts);
   }
   if (!MakesPairs(task.kind) && task.kind != "masks") return results;
   absl::StatusOr<PairRange> range = PairsOf(task);

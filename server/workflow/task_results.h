@@ -19,7 +19,9 @@ inline constexpr int64_t kMaxResultDocumentBytes = 64 << 20;
 struct TaskResults {
   // Of tasks that make pairs; of a masks task the masks.
   std::vector<PairRecord> pairs;
-  std::vector<FigureRecord> figures;  // of a figures task
+  // Of a figures task.
+  std::vector<FigureRecord> figures;
+  std::vector<VerdictRecord> verdicts;
 
   int64_t pairs_made() const;
   int64_t pairs_left_out() const;

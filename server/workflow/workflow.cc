@@ -15,6 +15,7 @@
 #include "server/catalog/results.h"
 #include "server/catalog/task_trials.h"
 #include "server/catalog/tasks.h"
+#include "server/scheduler/task_rules.h"
 #include "server/workflow/job_graph.h"
 #include "server/workflow/random_id.h"
 #include "server/workflow/task_results.h"
@@ -248,6 +249,7 @@ absl::Status Workflow::ReportSuccess(const LeaseName& lease, const TaskOutputs& 
     results = *std::move(checked);
   }
   bool applied = false;
+  std::vector<PairPlace> places;
   status = ChangeTask(task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
     absl::StatusOr<ReportEffect> effect = EndWithSuccess(lease.attempt, now, task);
     if (!effect.ok()) return effect.status();
@@ -257,6 +259,7 @@ absl::Status Workflow::ReportSuccess(const LeaseName& lease, const TaskOutputs& 
     task.pairs_left_out = results.pairs_left_out();
     change.Save(task);
     change.EndLease(task, lease.worker, LeaseOutcome::kSucceeded, "");
+    if (MakesPairs(task.spec.kind)) places = PairPlacesOfTask(change.sql, task_key);
     DeleteTrials(change.sql, task_key);
     SetResult(change.sql, task_key, {}, now);
     SetOutputs(change.sql, task_key, outputs);
@@ -275,7 +278,15 @@ absl::Status Workflow::ReportSuccess(const LeaseName& lease, const TaskOutputs& 
     return OnTaskMoved(change, blobs_, task);
   });
   if (!status.ok() || !applied) return status;
-  metrics_.CountLeftOutPairs(results.pairs_left_out());
+  // Not those that are made to be compared with.
+  if (!places.empty()) metrics_.CountPairs(results.pairs_made(), results.pairs_left_out());
+  for (const PairPlace& place : places) {
+    if (place.ordinal != 0 || results.pairs_made() == 0) continue;
+    metrics_.ObserveFirstPair(now - place.create_time);
+  }
+  for (const VerdictRecord& verdict : results.verdicts) {
+    metrics_.CountVerdict(verdict.name, verdict.verdict);
+  }
   return status;
 }
 
@@ -299,6 +310,7 @@ absl::Status Workflow::ReportFailure(const LeaseName& lease, const Failure& fail
 absl::Status Workflow::Fail(const LeaseName& lease, LeaseOutcome outcome, const Failure& failure,
                             absl::Time now) {
   bool task_at_fault = false;
+  std::string diverged;  // the task's kind
   absl::Status status =
       ChangeTask(lease.task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
         task.worker = lease.worker;
@@ -319,6 +331,7 @@ absl::Status Workflow::Fail(const LeaseName& lease, LeaseOutcome outcome, const 
             policy_, lease.attempt, outcome, failure.message, permanent, now, task, trials);
         if (!effect.ok()) return effect.status();
         if (*effect == ReportEffect::kRepeated) return absl::OkStatus();
+        if (failure.diverged) diverged = task.spec.kind;
         const bool for_good = task.state == TaskState::kFailed;
         task_at_fault = for_good && (alone || trials.tried.size() > 1);
         if (for_good) {
@@ -336,6 +349,7 @@ absl::Status Workflow::Fail(const LeaseName& lease, LeaseOutcome outcome, const 
                      for_good ? ", for good" : "");
         return OnTaskMoved(change, blobs_, task);
       });
+  if (status.ok() && !diverged.empty()) metrics_.CountDivergence(diverged);
   if (status.ok() && task_at_fault) workers_.Exonerate(lease.task_key);
   return status;
 }

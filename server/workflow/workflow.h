@@ -99,7 +99,7 @@ class Workflow {
   };
   struct Failure {
     std::string message;
-    bool permanent = false, unsuited = false, out_of_memory = false;
+    bool permanent = false, unsuited = false, out_of_memory = false, diverged = false;
   };
   // The ends of a lease that a worker reports; each may be repeated. FailedPrecondition if the
   // attempt does not hold the task; InvalidArgument for results that are not whole: they are

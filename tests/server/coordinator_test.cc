@@ -283,10 +283,39 @@ TEST_F(CoordinatorProcessTest, MetricsCountJobsTasksBytesAndCalls) {
     EXPECT_THAT(text, HasSubstr(count));
     EXPECT_THAT(text, testing::Not(HasSubstr(count + "0\n"))) << "there were some";
   }
+  EXPECT_THAT(text, HasSubstr("alignflow_queued_tasks{kind=\"prepare\",pretrained=\"no\"} 1"));
+  EXPECT_THAT(text, HasSubstr("alignflow_running_tasks{kind=\"prepare\",pretrained=\"no\"} 0"));
+  EXPECT_THAT(text, HasSubstr("alignflow_disk_size_bytes "));
+  EXPECT_THAT(text, HasSubstr("alignflow_blob_operation_seconds_count{operation=\"commit\"} "));
   EXPECT_THAT(text, HasSubstr("alignflow_build_info{"));
   EXPECT_THAT(text, HasSubstr("alignflow_rpc_duration_seconds_count{"));
   EXPECT_THAT(text, HasSubstr("/alignflow.v1.Jobs/CreateJob"));
   EXPECT_THAT(text, testing::Not(HasSubstr("polyps"))) << "no names of users";
+}
+
+TEST_F(CoordinatorProcessTest, MetricsTellWhatJobsHaveMade) {
+  const std::string worker = Register();
+  const std::string first = CreateJob(JobRequest(3)).value().name();
+  left_out_ = {2};
+  Work(worker);
+  ASSERT_EQ(GetJob(first).state(), v1::JOB_STATE_SUCCEEDED);
+  v1::CreateJobRequest other = JobRequest(1);
+  Set(other, "seed", "8");
+  ASSERT_TRUE(CreateJob(other).ok());
+  const v1::LeaseResponse fit = LeaseFit(worker);
+  v1::ReportRequest report;
+  report.mutable_failure()->set_message("the loss is not finite");
+  report.mutable_failure()->set_permanent(true);
+  report.mutable_failure()->set_diverged(true);
+  ASSERT_EQ(Report(worker, fit, report), absl::OkStatus());
+  const std::string text =
+      prometheus::TextSerializer().Serialize(coordinator_->metrics()->Collect());
+  EXPECT_THAT(text, HasSubstr("alignflow_pairs_made_total 2\n"));
+  EXPECT_THAT(text, HasSubstr("alignflow_pairs_left_out_total 1\n"));
+  EXPECT_THAT(text, HasSubstr("alignflow_job_first_pair_seconds_count 1\n"));
+  EXPECT_THAT(text, HasSubstr("alignflow_diverged_tasks_total{kind=\"fit\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("alignflow_diverged_tasks_total{kind=\"align\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("alignflow_verdicts_total{name=\"diversity\",verdict=\"poor\"} 0"));
 }
 
 }  // namespace

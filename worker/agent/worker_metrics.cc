@@ -1,5 +1,8 @@
 #include "worker/agent/worker_metrics.h"
 
+#include "common/settings/settings.h"
+#include "common/version.h"
+
 namespace alignflow {
 namespace {
 
@@ -37,7 +40,12 @@ WorkerMetrics::WorkerMetrics(prometheus::Registry& registry)
                             "Memory that tensors hold on the device; resident memory on a CPU.")
                          .Add({})),
       bytes_sent_(BlobBytes(registry).Add({{"direction", "sent"}})),
-      bytes_received_(BlobBytes(registry).Add({{"direction", "received"}})) {}
+      bytes_received_(BlobBytes(registry).Add({{"direction", "received"}})) {
+  Gauges(registry, "alignflow_worker_build_info", "The program's version and that of its results.")
+      .Add(
+          {{"version", std::string(Version())}, {"result_version", std::to_string(kResultVersion)}})
+      .Set(1);
+}
 
 void WorkerMetrics::ObserveProgress(const std::string& kind, const TaskProgress& progress) {
   const prometheus::Labels stage = {{"stage", kind}};

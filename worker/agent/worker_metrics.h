@@ -13,10 +13,12 @@
 namespace alignflow {
 
 // What a worker shows to Prometheus:
-//   alignflow_worker_loss{stage}, alignflow_worker_steps_per_second{stage},
-//   alignflow_worker_images_per_second   latest values alignflow_worker_tasks_total{kind,outcome}
-//   outcome: success, failure, handed_back, dropped alignflow_worker_blob_bytes_total{direction}
-//   sent, received alignflow_worker_device_memory_bytes
+// - alignflow_worker_build_info{version,result_version}: always 1
+// - alignflow_worker_loss{stage}, alignflow_worker_steps_per_second{stage},
+//   alignflow_worker_images_per_second: latest values
+// - alignflow_worker_tasks_total{kind,outcome}: success, failure, handed_back, dropped
+// - alignflow_worker_blob_bytes_total{direction}: sent, received
+// - alignflow_worker_device_memory_bytes
 // Thread-safe.
 class WorkerMetrics {
  public:

@@ -11,6 +11,7 @@
 #include "spdlog/spdlog.h"
 #include "worker/agent/agent_task_context.h"
 #include "worker/agent/found_models.h"
+#include "worker/tasks/diverged.h"
 
 namespace alignflow {
 namespace {
@@ -161,6 +162,7 @@ void WorkerSession::RunLeased(const v1::LeaseResponse& lease) {
       report.mutable_failure()->set_permanent(absl::IsInvalidArgument(outputs.status()));
       report.mutable_failure()->set_unsuited(absl::IsFailedPrecondition(outputs.status()));
       report.mutable_failure()->set_out_of_memory(absl::IsResourceExhausted(outputs.status()));
+      report.mutable_failure()->set_diverged(outputs.status().GetPayload(kDiverged).has_value());
     }
   }
   if (outcome != "dropped" && !Report(std::move(report))) outcome = "dropped";

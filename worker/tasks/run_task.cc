@@ -1,9 +1,11 @@
 #include <opencv2/core.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "worker/tasks/diverged.h"
 #include "worker/tasks/task.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
+#include "worker/training/loss_not_finite.h"
 
 namespace alignflow {
 namespace {
@@ -41,6 +43,10 @@ absl::StatusOr<TaskOutputs> RunTask(const TaskSpec& spec, TaskContext& context) 
     return function(spec, context);
   } catch (const TaskError& error) {
     return error.status();
+  } catch (const LossNotFinite& error) {
+    absl::Status status = absl::InvalidArgumentError(during(error));
+    status.SetPayload(kDiverged, {});
+    return status;
   } catch (const std::invalid_argument& error) {
     return absl::InvalidArgumentError(during(error));
   } catch (const std::bad_alloc& error) {

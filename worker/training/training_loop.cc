@@ -9,6 +9,7 @@
 
 #include "worker/training/checkpoint.h"
 #include "worker/training/ema.h"
+#include "worker/training/loss_not_finite.h"
 #include "worker/training/optimizer.h"
 
 namespace alignflow {
@@ -104,8 +105,8 @@ class Run {
     for (int64_t i = 0; i < options_.accumulate; ++i) {
       const StepLoss loss = hooks_.loss(step * options_.accumulate + i);
       if (!std::isfinite(loss.loss.item<double>())) {
-        throw std::invalid_argument("the loss is not finite at step " + std::to_string(step + 1) +
-                                    "; a lower learning rate may help");
+        throw LossNotFinite("the loss is not finite at step " + std::to_string(step + 1) +
+                            "; a lower learning rate may help");
       }
       (options_.accumulate == 1 ? loss.loss : loss.loss / options_.accumulate).backward();
       Smooth(loss.values, values_);

@@ -4,6 +4,8 @@
 
 #include <csignal>
 #include <fstream>
+#include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "common/digest.h"
@@ -196,6 +198,27 @@ TEST_F(BlobStoreTest, AnEmptiedBlobIsFound) {
   const std::string sha256 = Put("hello").value();
   Overwrite(sha256, "");
   EXPECT_TRUE(absl::IsDataLoss(store_->Get(sha256, 100).status()));
+}
+
+TEST_F(BlobStoreTest, OperationsAreObservedWithWhatBecameOfThem) {
+  std::vector<std::pair<BlobOperation, absl::StatusCode>> seen;
+  store_->set_observer(
+      [&](BlobOperation operation, absl::Duration duration, const absl::Status& status) {
+        EXPECT_GE(duration, absl::ZeroDuration());
+        seen.emplace_back(operation, status.code());
+      });
+  const std::string bytes = "some bytes";
+  auto writer = Writer(bytes);
+  ASSERT_TRUE(writer->Append(bytes).ok());
+  ASSERT_TRUE(writer->Commit().ok());
+  std::filesystem::permissions(FileOf(Sha256OfString(bytes)), std::filesystem::perms::owner_all);
+  std::ofstream(FileOf(Sha256OfString(bytes))) << "other byte";
+  EXPECT_FALSE(store_->Get(Sha256OfString(bytes), 1000).ok());
+  const std::vector<std::pair<BlobOperation, absl::StatusCode>> expected = {
+      {BlobOperation::kAppend, absl::StatusCode::kOk},
+      {BlobOperation::kCommit, absl::StatusCode::kOk},
+      {BlobOperation::kRead, absl::StatusCode::kDataLoss}};
+  EXPECT_EQ(seen, expected);
 }
 
 TEST_F(BlobStoreTest, ReadsFromAnOffset) {

@@ -10,6 +10,7 @@
 #include "server/catalog/catalog.h"
 #include "server/catalog/datasets.h"
 #include "server/catalog/jobs.h"
+#include "server/catalog/queue.h"
 #include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
 #include "server/catalog/soci.h"
@@ -121,6 +122,9 @@ TEST_F(OldCatalogTest, JobsWithAPlaceForEveryTaskAreCounted) {
     EXPECT_EQ(next.key, "shard");
     EXPECT_EQ(next.rank, (TaskRank{.turn = 2, .stage = 2, .ordinal = 0}));
     EXPECT_EQ(CountTasks(sql)[TaskState::kSucceeded], 1);
+    const QueueLook queue = LookAtQueue(sql);
+    EXPECT_THAT(queue.tasks, ElementsAre(testing::Pair(std::pair("generate", false), 1)));
+    EXPECT_EQ(absl::ToUnixMicros(queue.oldest.at(false)), 1);
     EXPECT_EQ(CountJobs(sql)[JobState::kRunning], 1);
   });
 }

@@ -104,7 +104,9 @@ TEST(PlacementTest, WhereMemoryRanOutALargerOneIsTriedNext) {
 }
 
 TEST(PlacementTest, SaysWhatIsMissing) {
-  EXPECT_EQ(WhyNobodyCan(kLarge, {}, {}), "no worker is connected");
+  EXPECT_EQ(WhyNobodyCan(kSmall, {}, {}), "no worker is connected");
+  EXPECT_THAT(WhyNobodyCan(kLarge, {}, {}), testing::AllOf(HasSubstr("no worker is connected"),
+                                                           HasSubstr("DIR/sd"), HasSubstr("GPU")));
   EXPECT_THAT(WhyNobodyCan(kLarge, {}, {Plain("a"), Plain("b")}),
               testing::AllOf(HasSubstr("no worker can do it"), HasSubstr("no model folder 'sd'"),
                              HasSubstr("--models-dir")));

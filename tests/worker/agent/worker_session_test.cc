@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "tests/common/temp_folder.h"
 #include "tests/worker/agent/fake_coordinator.h"
+#include "worker/tasks/diverged.h"
 
 namespace alignflow {
 namespace {
@@ -126,6 +127,7 @@ TEST_F(WorkerSessionTest, FailureSaysWhetherARetryIsUseless) {
   coordinator_.Queue("bad luck", 1);
   coordinator_.Queue("no such model", 1);
   coordinator_.Queue("too large", 1);
+  coordinator_.Queue("diverged", 1);
   int runs = 0;
   StartWorker(coordinator_.InProcessChannel(), [&](const TaskSpec&, TaskContext&) -> Outcome {
     switch (runs++) {
@@ -135,12 +137,19 @@ TEST_F(WorkerSessionTest, FailureSaysWhetherARetryIsUseless) {
         return absl::InternalError("out of memory");
       case 2:
         return absl::FailedPreconditionError("no models folder");
-      default:
+      case 3:
         return absl::ResourceExhaustedError("18 GiB");
+      default:
+        absl::Status diverged = absl::InvalidArgumentError("the loss is not finite");
+        diverged.SetPayload(kDiverged, {});
+        return diverged;
     }
   });
-  ASSERT_TRUE(WaitForReports(4));
+  ASSERT_TRUE(WaitForReports(5));
   Stop();
+  EXPECT_FALSE(coordinator_.reports[3].failure().diverged());
+  EXPECT_TRUE(coordinator_.reports[4].failure().diverged());
+  EXPECT_TRUE(coordinator_.reports[4].failure().permanent());
   EXPECT_TRUE(coordinator_.reports[2].failure().unsuited());
   EXPECT_FALSE(coordinator_.reports[2].failure().permanent());
   EXPECT_TRUE(coordinator_.reports[3].failure().out_of_memory());

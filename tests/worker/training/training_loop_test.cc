@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "worker/training/checkpoint.h"
+#include "worker/training/loss_not_finite.h"
 #include "worker/training/random_stream.h"
 #include "worker/training/velocity_loss.h"
 
@@ -70,6 +71,18 @@ TEST_F(TrainingLoopTest, TheLossFallsAndProgressIsReported) {
   EXPECT_EQ(run.steps, 40);
   EXPECT_LT(run.values.at("loss"), 2);  // from 4
   EXPECT_EQ(run.checkpoints, 9) << "every tenth of the run, but not at its end";
+}
+
+TEST_F(TrainingLoopTest, ALossThatIsNotFiniteEndsTheRun) {
+  Run run;
+  TrainingHooks hooks = HooksOf(run);
+  hooks.loss = [loss = hooks.loss](int64_t batch) {
+    StepLoss step = loss(batch);
+    if (batch == 7) step.loss = step.loss / 0;
+    return step;
+  };
+  EXPECT_THROW(Train(run.parameters, Options(), hooks), LossNotFinite);
+  EXPECT_EQ(run.steps, 7);
 }
 
 TEST_F(TrainingLoopTest, AccumulatedBatchesMakeTheStepOfTheirMeanGradient) {
