@@ -18,6 +18,7 @@
 #include "server/catalog/jobs.h"
 #include "server/catalog/keys.h"
 #include "server/catalog/tasks.h"
+#include "server/probe_command.h"
 #include "server/services/blobs_service.h"
 #include "server/services/datasets_service.h"
 #include "server/services/fleet_service.h"
@@ -216,6 +217,10 @@ absl::Status Coordinator::Serve() {
     address.port = port;
     address_ = address.ToString();
     worker_address_ = options_.tls.given() ? local.ToString() : address_;
+    return WriteListeningNote(
+        state_->listening(),
+        {address_,
+         options_.tls.given() ? std::filesystem::absolute(options_.tls.certificate).string() : ""});
   }
   return absl::OkStatus();
 }
@@ -265,6 +270,8 @@ void Coordinator::Shutdown() {
   if (server_ == nullptr) return;
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kShutdownPatience));
   server_->Wait();
+  std::error_code ignored;
+  std::filesystem::remove(state_->listening(), ignored);
 }
 
 void Coordinator::LookAtClock() {
