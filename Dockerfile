@@ -46,7 +46,7 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=60s \
   CMD ["/usr/bin/alignflow-coordinator", "--probe", "--state-dir", "/var/lib/alignflow/state"]
 ENTRYPOINT ["/usr/bin/alignflow-coordinator"]
 CMD ["--state-dir", "/var/lib/alignflow/state", "--listen", "0.0.0.0:7400", \
-     "--tls-cert", "/run/secrets/tls.crt", "--tls-key", "/run/secrets/tls.key"]
+     "--tls-cert", "/run/secrets/server.pem", "--tls-key", "/run/secrets/server-key.pem"]
 
 FROM base AS worker
 LABEL org.opencontainers.image.title="alignflow-worker" \
@@ -62,7 +62,7 @@ VOLUME /var/cache/alignflow
 USER 10001:10001
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["/usr/bin/alignflow-worker", "--probe"]
 ENTRYPOINT ["/usr/bin/alignflow-worker"]
-CMD ["--coordinator", "coordinator:7400", "--ca", "/run/secrets/ca.crt", "--key-file", "/run/secrets/worker-key"]
+CMD ["--coordinator", "coordinator:7400", "--ca", "/run/secrets/ca.pem", "--key-file", "/run/secrets/worker-key"]
 
 FROM worker AS worker-cuda
 LABEL org.opencontainers.image.title="alignflow-worker-cuda" \

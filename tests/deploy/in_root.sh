@@ -6,7 +6,6 @@ if [ "$1" = packages ]; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ./alignflow-*.deb >/root/apt.log || { tail -n 30 /root/apt.log; exit 1; }
 else
-  # No route but loopback, which a new network namespace has switched off.
   [ "$(tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ')" = lo ] || { echo "install_test: there is a network" >&2; exit 1; }
   ./install.sh >/root/apt.log || { tail -n 30 /root/apt.log; exit 1; }
 fi

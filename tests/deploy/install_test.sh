@@ -31,7 +31,7 @@ if [ "$what" = packages ]; then
 else
   tar -xf "$from" -C "$root/root/from" --strip-components=1
   : >"$root/etc/apt/sources.list"; rm -rf "$root"/etc/apt/sources.list.d/*
-  isolate=(unshare --net)
+  isolate=(unshare --net bash -c 'ip link set lo up && exec "$@"' isolated)
 fi
 "${isolate[@]}" chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
   bash /root/in_root.sh "$what"
