@@ -48,7 +48,7 @@ if(ALIGNFLOW_PACKAGE_CUDA)
     FILES_MATCHING PATTERN "*.so*"
     PATTERN "include" EXCLUDE PATTERN "libcudart.so.13" EXCLUDE PATTERN "libcupti.so.13" EXCLUDE)
   file(GLOB licenses RELATIVE ${wheels} ${wheels}/nvidia_*.dist-info)
-  list(TRANSFORM licenses REPLACE "-[^-]*$" "")
+  list(TRANSFORM licenses REPLACE "-[0-9].*" "")
   install_wheel_licenses(worker-cuda ${licenses})
   install(FILES ${wheels}/nvidia/cusparselt/LICENSE.txt
     DESTINATION ${doc}/alignflow-worker-cuda/licenses/nvidia_cusparselt_cu13 COMPONENT worker-cuda OPTIONAL)
