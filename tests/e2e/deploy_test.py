@@ -1,6 +1,7 @@
 """What an administrator gets: installed files, services, containers, probes. The packages themselves are tested by tests/deploy/install_test.sh."""
 
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -202,3 +203,23 @@ def test_dockerfile_runs_programs_that_are_installed_with_options_that_they_know
     for program, command in entries:
         assert_known(program, re.findall(r'"([^"]+)"', command))
     assert dockerfile.count(f"USER {UID}:{UID}") == 3
+
+
+# Without a network.
+
+def test_a_changed_bundle_is_not_installed(tmp_path):
+    if os.geteuid() != 0 or "bookworm" not in pathlib.Path("/etc/os-release").read_text():
+        pytest.skip("needs root on Debian 12")
+    shutil.copy(DEPLOY / "install.sh", tmp_path)
+    (tmp_path / "Packages").write_text("as it was made\n")
+    with open(tmp_path / "SHA256SUMS", "w") as sums:
+        subprocess.run(["sha256sum", "Packages", "install.sh"], cwd=tmp_path, stdout=sums, check=True)
+    (tmp_path / "Packages").write_text("changed on its way\n")
+    done = subprocess.run([tmp_path / "install.sh"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "copy it anew" in done.stderr
+
+
+def test_a_bundle_without_packages_says_how_to_make_them(tmp_path):
+    done = subprocess.run([DEPLOY / "bundle.sh", tmp_path / "out.tar", "--packages", tmp_path], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "cpack --config build/CPackConfig.cmake" in done.stderr
+    assert list(tmp_path.iterdir()) == []
