@@ -217,10 +217,11 @@ absl::Status Coordinator::Serve() {
     address.port = port;
     address_ = address.ToString();
     worker_address_ = options_.tls.given() ? local.ToString() : address_;
-    return WriteListeningNote(
-        state_->listening(),
-        {address_,
-         options_.tls.given() ? std::filesystem::absolute(options_.tls.certificate).string() : ""});
+    const std::string certificate =
+        options_.tls.given() ? std::filesystem::absolute(options_.tls.certificate).string() : "";
+    // On a disk that is full the coordinator works all the same, for those who delete something.
+    LogError("telling probes where it listens",
+             WriteListeningNote(state_->listening(), {address_, certificate}));
   }
   return absl::OkStatus();
 }

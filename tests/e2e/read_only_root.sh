@@ -4,7 +4,7 @@
 # or fetched elsewhere is not there. Run it in a mount namespace of its own, as root.
 set -euo pipefail
 stage=$1 state=$2 cache=$3; shift 3
-root=$(mktemp -d)
+root=/mnt
 mount -t tmpfs -o mode=0755 tmpfs "$root"
 cd "$root"
 mkdir -p usr etc proc dev tmp run var/lib/alignflow var/cache/alignflow
