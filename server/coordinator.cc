@@ -19,6 +19,7 @@
 #include "server/catalog/keys.h"
 #include "server/catalog/queue.h"
 #include "server/catalog/tasks.h"
+#include "server/probe_command.h"
 #include "server/services/blobs_service.h"
 #include "server/services/datasets_service.h"
 #include "server/services/fleet_service.h"
@@ -222,6 +223,11 @@ absl::Status Coordinator::Serve() {
     address.port = port;
     address_ = address.ToString();
     worker_address_ = options_.tls.given() ? local.ToString() : address_;
+    const std::string certificate =
+        options_.tls.given() ? std::filesystem::absolute(options_.tls.certificate).string() : "";
+    // On a disk that is full the coordinator works all the same, for those who delete something.
+    LogError("telling probes where it listens",
+             WriteListeningNote(state_->listening(), {address_, certificate}));
   }
   return absl::OkStatus();
 }
@@ -271,6 +277,8 @@ void Coordinator::Shutdown() {
   if (server_ == nullptr) return;
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kShutdownPatience));
   server_->Wait();
+  std::error_code ignored;
+  std::filesystem::remove(state_->listening(), ignored);
 }
 
 void Coordinator::LookAtClock() {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "common/command_line.h"
 #include "server/keys_commands.h"
+#include "server/probe_command.h"
 #include "server/state_backup.h"
 
 namespace alignflow {
@@ -82,6 +83,7 @@ std::optional<int> RunStateCommand(int argc, char** argv) {
   if (command == "restore") return Restore(argc - 1, argv + 1);
   if (command == "check") return Check(argc - 1, argv + 1);
   if (command == "keys") return RunKeysCommand(argc - 1, argv + 1);
+  if (command == "--probe") return RunProbeCommand(argc - 1, argv + 1);
   return std::nullopt;
 }
 

@@ -48,6 +48,10 @@ std::error_code TakeRightsOfOthersBelow(const fs::path& folder) {
 
 std::filesystem::path SecretFileOf(const std::filesystem::path& state) { return state / "secret"; }
 
+std::filesystem::path ListeningFileOf(const std::filesystem::path& state) {
+  return state / "listening";
+}
+
 absl::StatusOr<std::unique_ptr<StateFolder>> StateFolder::Take(const fs::path& folder) {
   std::error_code error;
   if (fs::create_directories(folder, error)) fs::permissions(folder, kOwnFolder, error);

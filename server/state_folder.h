@@ -12,6 +12,8 @@ namespace alignflow {
 
 // The file in a state folder that what is kept of access keys depends on (access/access_keys.h).
 std::filesystem::path SecretFileOf(const std::filesystem::path& state);
+// The file in a state folder that says where its coordinator listens (probe_command.h).
+std::filesystem::path ListeningFileOf(const std::filesystem::path& state);
 
 // The folder that everything is kept in, for this process alone. What is in it belongs to its
 // owner: images of patients are nobody else's business. Thread-safe.
@@ -27,6 +29,7 @@ class StateFolder {
   std::filesystem::path secret() const { return SecretFileOf(folder_); }
   // The access key of the workers that the coordinator starts itself.
   std::filesystem::path worker_key() const { return folder_ / "worker-key"; }
+  std::filesystem::path listening() const { return ListeningFileOf(folder_); }
 
   // Bytes that its disk has left for this user.
   int64_t FreeBytes() const;

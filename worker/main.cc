@@ -9,6 +9,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -21,6 +22,7 @@
 #include "common/steady_now.h"
 #include "spdlog/spdlog.h"
 #include "worker/agent/blob_cache.h"
+#include "worker/agent/contact_file.h"
 #include "worker/agent/work_folder.h"
 #include "worker/agent/worker_metrics.h"
 #include "worker/agent/worker_session.h"
@@ -122,6 +124,8 @@ absl::Status Serve(const Flags& flags) {
   options.bundled_models_dir = BundledModels();
   options.work_folder = (*folder)->path();
   options.blobs.retry_for = absl::Minutes(10);
+  ContactFile contact((*folder)->path());
+  options.on_answer = [&contact] { contact.Touch(); };
   options.device_memory = [device = *device] { return DeviceMemoryInUse(device); };
   WorkerSession session(*std::move(channels), options, RunTask, cache, metrics);
   spdlog::info("worker {} on {} with {} threads, coordinator {}", options.display_name, *device,
@@ -157,11 +161,15 @@ void LetThreadsSleep(char** argv) {
 }  // namespace alignflow
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "--probe") {
+    return alignflow::RunProbeCommand(argc - 1, argv + 1);
+  }
   alignflow::LetThreadsSleep(argv);
   alignflow::KeepFreedMemory();
   alignflow::StopSignal::Install();
   alignflow::Flags flags;
   CLI::App app("Leases tasks from an AlignFlow coordinator and computes them.", "alignflow-worker");
+  app.footer("`alignflow-worker --probe` says whether a worker hears from its coordinator.");
   app.add_option("--coordinator", flags.coordinator, "Address of the coordinator")
       ->type_name("HOST:PORT")
       ->required();

@@ -17,7 +17,7 @@ LeaseKeeper::LeaseKeeper(std::shared_ptr<grpc::ChannelInterface> channel,
       registration_(registration),
       task_key_(std::move(task_key)),
       attempt_(attempt),
-      options_(options),
+      options_(std::move(options)),
       thread_([this] { Loop(); }) {}
 
 LeaseKeeper::~LeaseKeeper() {
@@ -106,6 +106,7 @@ absl::Status LeaseKeeper::Beat(absl::Duration& interval) {
   const absl::Status status = FromGrpcStatus(stub_->Heartbeat(&context, request, &response));
   if (absl::IsUnauthenticated(status)) registration_.Forget(membership->worker_id);
   if (!status.ok()) return status;
+  options_.on_answer();
   absl::MutexLock lock(&mutex_);
   if (unannounced_ == request.checkpoint_sha256()) unannounced_.clear();
   if (response.cancel()) cancelled_at_ = std::min(cancelled_at_, absl::Now());

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -29,6 +30,7 @@ class LeaseKeeper {
     // How long after a cancel the task may still use the network, to leave a checkpoint.
     absl::Duration hand_back_within = absl::Seconds(10);
     BackoffPolicy backoff;
+    std::function<void()> on_answer = [] {};  // called after each heartbeat that was answered
   };
 
   // Starts the thread. `registration` must outlive the keeper.

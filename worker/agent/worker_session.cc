@@ -108,6 +108,7 @@ absl::StatusOr<v1::LeaseResponse> WorkerSession::Lease() {
   leasing_ = nullptr;
   if (absl::IsUnauthenticated(status)) registration_.Forget(membership->worker_id);
   if (!status.ok()) return status;
+  options_.on_answer();
   return response;
 }
 
@@ -119,8 +120,9 @@ void WorkerSession::RunLeased(const v1::LeaseResponse& lease) {
   report.set_attempt(lease.attempt());
   std::string outcome;
   {
-    LeaseKeeper keeper(channels_.heartbeat, registration_, task.key(), lease.attempt(),
-                       {options_.rpc_deadline, options_.hand_back_within, options_.backoff});
+    LeaseKeeper keeper(
+        channels_.heartbeat, registration_, task.key(), lease.attempt(),
+        {options_.rpc_deadline, options_.hand_back_within, options_.backoff, options_.on_answer});
     {
       absl::MutexLock lock(&mutex_);
       keeper_ = &keeper;

@@ -121,6 +121,21 @@ TEST_F(WorkerSessionTest, LeasedTaskIsRunAndReportedWithItsOutputs) {
   EXPECT_EQ(CountFiles(options_.work_folder), 0) << "the task's folder is left behind";
 }
 
+TEST_F(WorkerSessionTest, ALongTaskDoesNotKeepAnswersFromBeingNoticed) {
+  std::atomic<int> answers = 0;
+  options_.on_answer = [&answers] { ++answers; };
+  coordinator_.Start();
+  coordinator_.Queue("key", 1);
+  bool noticed = false;
+  StartWorker(coordinator_.InProcessChannel(), [&](const TaskSpec&, TaskContext&) -> Outcome {
+    noticed = Spin([&] { return answers >= 3; });  // the lease and two heartbeats
+    return TaskOutputs{};
+  });
+  ASSERT_TRUE(WaitForReports(1));
+  Stop();
+  EXPECT_TRUE(noticed);
+}
+
 TEST_F(WorkerSessionTest, FailureSaysWhetherARetryIsUseless) {
   coordinator_.Start();
   coordinator_.Queue("bad input", 1);
