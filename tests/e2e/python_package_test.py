@@ -331,19 +331,19 @@ def test_watch_and_pairs_survive_a_killed_coordinator(alignflow, new_service, da
     service = new_service().start_coordinator().start_worker()
     with alignflow.connect(service.address) as client:
         client.push_dataset("source", data / "source", labels={"polyp": 255})
-        made = client.align("source", data / "references", PAIRS, settings=LONGER)
+        made = client.align("source", data / "references", 5, settings={**FEW, "fit.iterations": 60})
         pairs = []
         reader = threading.Thread(target=lambda: pairs.extend(client.pairs(made)))
         reader.start()
         killed = False
         for state in client.watch(made):
-            running = [stage.id for stage in state.stages if stage.step > 2 and stage.id == "fit"]
+            running = [stage for stage in state.stages if stage.id == "fit" and 0 < stage.step < 60]
             if running and not killed:
                 service.restart_coordinator()
                 killed = True
         reader.join(COMMAND_TIMEOUT_S)
-        assert killed and state.pairs_ready == PAIRS
-        assert [pair.index for pair in pairs] == list(range(1, PAIRS + 1))
+        assert killed and state.pairs_ready == 5
+        assert [pair.index for pair in pairs] == [1, 2, 3, 4, 5]
 
 
 def test_silence_ends_with_an_error(alignflow, new_service):
@@ -404,8 +404,8 @@ def test_example_runs_from_the_wheel_in_a_clean_environment(wheel, service, data
     """As a user does it: a new environment, the wheel, references in and a segmenter out."""
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
     python = tmp_path / "venv" / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-index", "--find-links",
-                    ROOT / "build" / "venv" / "wheels", f"{wheel}[numpy]", "scikit-learn"], check=True, timeout=300)
+    subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile", "--no-index", "--find-links",
+                    ROOT / "build" / "venv" / "wheels", f"{wheel}[numpy]"], check=True, timeout=300)
     example = ROOT / "client" / "python" / "examples" / "segmenter.py"
     assert len(example.read_text().splitlines()) <= 40
     command = [python, example, data / "source", data / "references", tmp_path / "out", "20", "polyp=255",
@@ -415,7 +415,7 @@ def test_example_runs_from_the_wheel_in_a_clean_environment(wheel, service, data
     assert done.returncode == 0, done.stderr
     dice = float(re.search(r"^Dice on 4 other pairs: (\S+)$", done.stdout, re.M)[1])
     assert dice > 0.5, done.stdout
-    assert (tmp_path / "out" / "segmenter.joblib").stat().st_size > 0
+    assert (tmp_path / "out" / "segmenter.npz").stat().st_size > 0
     masks = sorted((tmp_path / "out").glob("*.png"))
     assert [mask.stem for mask in masks] == sorted(path.stem for path in (data / "references" / "images").iterdir())
     assert all(set(np.unique(np.asarray(Image.open(mask)))) <= {0, 255} for mask in masks)
