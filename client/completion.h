@@ -28,7 +28,7 @@ struct CommandWords {
   std::string description;
   std::vector<std::string> subcommands = {};  // their last words
   std::vector<OptionWords> options = {};      // those of the groups above among them
-  ValueWords arguments = {};             // of all its arguments together
+  ValueWords arguments = {};                  // of all its arguments together
 };
 
 // `commands`: the program first, each group before what belongs to it.

@@ -375,7 +375,12 @@ def test_key_and_ca_come_from_arguments_environment_or_afctls_contexts(alignflow
             client.delete_dataset("any")
     with alignflow.connect(service.address, ca=ca) as client, pytest.raises(alignflow.AccessError):
         client.datasets()
-    with alignflow.connect(service.address, key="alignflow_none") as client, pytest.raises(alignflow.UnavailableError):
+    with alignflow.connect(service.address, key="alignflow_none") as client, \
+            pytest.raises(alignflow.UnavailableError, match="no answer"):
+        client.datasets()
+    stranger = Authority(tmp_path, "stranger").ca
+    with alignflow.connect(service.address, key=service.keys["viewer"], ca=stranger) as client, \
+            pytest.raises(alignflow.UnavailableError, match="signed by nobody who is trusted"):
         client.datasets()
     environment = {**os.environ, "AFCTL_CONFIG": str(tmp_path / "config")}
     login = [ROOT / "build" / "bin" / "afctl", "login", service.address, "--ca", ca, "--context", "clinic"]

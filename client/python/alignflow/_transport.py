@@ -48,6 +48,26 @@ def _credentials(endpoint: Endpoint) -> Any | None:
                                 "coordinator's, in PEM") from None
 
 
+def _explained(error: AlignFlowError, server: str) -> AlignFlowError:
+    """gRPC's own words about sockets tell a user nothing; what the coordinator says does."""
+    text = str(error)
+    if error.code == "DEADLINE_EXCEEDED" and text == "Deadline Exceeded":
+        return UnavailableError(f"the coordinator at {server}: it took too long; try again", error.code)
+    if error.code != "UNAVAILABLE":
+        return error
+    if "certificate verify failed" in text or "CERTIFICATE_VERIFY_FAILED" in text:
+        return UnavailableError(f"the certificate of {server} has run out, or is signed by nobody who is trusted here; give ca= "
+                                "with who has signed it", error.code)
+    if "eer name" in text or "ostname" in text:
+        return UnavailableError(f"the certificate of {server} is for another name; use the name that it is for", error.code)
+    if "WRONG_VERSION_NUMBER" in text or "wrong version number" in text:
+        return UnavailableError(f"{server} does not speak TLS; leave ca= out, or give the address that does", error.code)
+    if any(word in text for word in ("onnect", "ocket", "GOAWAY", "ransport")):
+        return UnavailableError(f"no answer from the coordinator at {server}: is it running, is the address right, and does it "
+                                "want ca=?", error.code)
+    return error
+
+
 class Transport:
     """Make it in the event loop that it is used in."""
 
@@ -74,7 +94,7 @@ class Transport:
             answered: _T = await method(request, timeout=deadline_s, metadata=self._metadata)
             return answered
         except grpc.aio.AioRpcError as error:
-            raise of_rpc(error) from None
+            raise _explained(of_rpc(error), self.endpoint.server) from None
 
     async def stream(self, method: Any, request: Any, deadline_s: float = STREAM_S) -> AsyncGenerator[Any, None]:
         """The messages of a stream, which is cancelled where the reader stops before its end."""
@@ -83,7 +103,7 @@ class Transport:
             async for message in call:
                 yield message
         except grpc.aio.AioRpcError as error:
-            raise of_rpc(error) from None
+            raise _explained(of_rpc(error), self.endpoint.server) from None
         finally:
             call.cancel()
 

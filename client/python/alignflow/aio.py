@@ -127,10 +127,15 @@ class AsyncClient:
         request = datasets_pb2.CreateDatasetRequest(dataset_id=name.removeprefix("datasets/"), manifest=manifest,
                                                     upload_id=uploads.upload_id)
         await self._move_items(request, uploads)
-        try:
-            return await self._create_dataset(request, len(found.items), _counting(on_progress, "registering"))
-        except AlignFlowError as error:
-            raise type(error)(found.in_users_words(str(error), "manifest.items"), error.code) from None
+        patience, tell = Patience(_CREATE_S), _counting(on_progress, "registering")
+        while True:
+            try:
+                try:
+                    return await self._create_dataset(request, len(found.items), tell)
+                except AlignFlowError as error:  # a second call for the same content is answered like the first
+                    await patience.after(error)
+            except AlignFlowError as error:
+                raise type(error)(found.in_users_words(str(error), "manifest.items"), error.code) from None
 
     async def _move_items(self, request: datasets_pb2.CreateDatasetRequest, uploads: Uploads) -> None:
         """Items that do not fit into one message go as a blob."""
@@ -220,7 +225,11 @@ class AsyncClient:
                     if last is None or not is_final(last):
                         yield now
                     return
-                request = jobs_pb2.WatchJobRequest(name=name, after_event=after_event)
+            except AlignFlowError as error:
+                await patience.after(error)
+                continue
+            request = jobs_pb2.WatchJobRequest(name=name, after_event=after_event)
+            try:
                 async with contextlib.aclosing(self._transport.stream(self._transport.jobs.WatchJob, request)) as stream:
                     async for event in stream:
                         patience.answered()
