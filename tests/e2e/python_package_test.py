@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -195,6 +196,16 @@ def test_all_faults_are_told_at_once(alignflow, client, tmp_path):
         client.push_dataset("faults", tmp_path, labels={"polyp": 255})
     text = str(error.value)
     assert "30 faults" in text and "images/00.png: is empty" in text and "and 9 more" in text
+
+
+def test_refusals_of_the_coordinator_name_the_files(alignflow):
+    scan = importlib.import_module("alignflow._folder.scan")
+    folder = scan.Folder([scan.Item("a", pathlib.Path("img/a.jpg"), pathlib.Path("gt/a_gt.png"))], [], [])
+    for said, meant in (("manifest.items[0] 'a', mask: is damaged", "gt/a_gt.png: is damaged"),
+                        ("manifest.items[0].stem: is bad", "img/a.jpg: is bad"),
+                        ("manifest.items[7] 'b', image: is damaged", "manifest.items[7] 'b', image: is damaged"),
+                        ("manifest.labels: none", "manifest.labels: none")):
+        assert folder.in_users_words(said, "manifest.items") == meant
 
 
 def test_progress_is_told_and_a_broken_upload_goes_on(client, service, tmp_path):
