@@ -5,6 +5,7 @@
 #include "absl/random/random.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/call.h"
 #include "client/commands.h"
@@ -229,21 +230,17 @@ void AddAlignCommand(CLI::App& app, Action& chosen) {
                    "on")
       ->type_name("NAME");
   command->add_option("--pairs", flags.pairs, "number of pairs to make")->type_name("N");
-  command->add_option("--preset", flags.preset, "network and defaults")->type_name("NAME");
-  command
-      ->add_option(
-          "--method", arguments->method,
-          "how pairs are made: alignflow, controlnet-fm, reinhard, fda, framing (setting method)")
-      ->type_name("NAME");
-  command
-      ->add_option("--masks", arguments->masks,
-                   "masks of the pairs: real, synthetic, both (setting masks.kind)")
-      ->type_name("KIND");
+  command->add_option("--preset", flags.preset, "network and defaults")
+      ->type_name(absl::StrJoin(PresetNames(), "|"));
+  command->add_option("--method", arguments->method, "how pairs are made (setting method)")
+      ->type_name(ChoicesOf("method"));
+  command->add_option("--masks", arguments->masks, "masks of the pairs (setting masks.kind)")
+      ->type_name(ChoicesOf("masks.kind"));
   command
       ->add_option("--segmenter", arguments->segmenter,
-                   "segmentation model of the downstream evaluation on --target, or none (setting "
+                   "segmentation model of the downstream evaluation on --target (setting "
                    "evaluate.segmenter)")
-      ->type_name("NAME");
+      ->type_name(ChoicesOf("evaluate.segmenter"));
   command->add_flag("--no-gates", arguments->no_gates,
                     "hand out every pair, also those that ignore their mask or copy a real image "
                     "(setting gates.enabled=off, which the report shows)");

@@ -161,6 +161,7 @@ CommandLine::CommandLine()
   AddSettingsCommand(*app_, chosen_);
   AddLoginCommands(*app_, chosen_);
   AddVersionCommand(*app_, chosen_);
+  AddCompletionCommand(*app_, chosen_);
   app_->footer(kExitCodes);
   RefuseEmptyValues(*app_);
 }

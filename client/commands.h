@@ -24,6 +24,7 @@ void AddSpaceCommand(CLI::App& app, Action& chosen);
 void AddSettingsCommand(CLI::App& app, Action& chosen);
 void AddLoginCommands(CLI::App& app, Action& chosen);
 void AddVersionCommand(CLI::App& app, Action& chosen);
+void AddCompletionCommand(CLI::App& app, Action& chosen);
 
 // --timeout, which several commands have: how long the coordinator may be silent.
 inline constexpr double kDefaultTimeoutSeconds = 600;

@@ -191,6 +191,7 @@ void AddDatasetCommands(CLI::App& app, Action& chosen) {
                    "folder with images/ and masks/, the mask of images/a.jpg being masks/a.png (or "
                    "a_mask.png "
                    "and the like; see docs/data.md)")
+      ->type_name("DIR")
       ->required();
   push->add_option("--labels", arguments->labels,
                    "grey value of each class, such as cup=0,disc=128 (and background=255, where it "

@@ -113,6 +113,7 @@ void AddModelCommands(CLI::App& app, Action& chosen) {
   });
   CLI::App* save = add("export", "write a model's weights to a file");
   save->add_option("file", *file, "FILE.safetensors, replaced if it is there; - for stdout")
+      ->type_name("FILE")
       ->required();
   save->callback([&chosen, name, file] {
     chosen = [name, file](Session& session) { return Export(session, *name, *file); };

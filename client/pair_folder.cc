@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "common/digest.h"
 #include "common/partial_file.h"
 
@@ -11,10 +10,6 @@ namespace alignflow {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string FileName(const char* kind, int pair) {
-  return absl::StrFormat("%s/%06d.png", kind, pair);
-}
 
 bool HasDigest(const fs::path& file, const std::string& sha256) {
   const auto digest = Sha256OfFile(file);
@@ -41,34 +36,38 @@ void RemoveUnfinished(const fs::path& folder) {
 
 }  // namespace
 
-PairFolder::PairFolder(fs::path folder, std::string job, std::string frames, AppendLog manifest)
+PairFolder::PairFolder(fs::path folder, std::string job, std::string frames, PairFormat format,
+                       AppendLog manifest)
     : folder_(std::move(folder)),
       job_(std::move(job)),
       frames_(std::move(frames)),
+      format_(format),
       manifest_(std::move(manifest)) {}
 
 absl::StatusOr<PairFolder> PairFolder::Open(const fs::path& folder, const std::string& job,
-                                            const std::string& frames) {
+                                            const std::string& frames, PairFormat format) {
   const fs::path manifest = folder / "manifest.jsonl";
+  std::vector<fs::path> parts = {folder};
+  for (const std::string& part : FoldersOf(format)) parts.push_back(folder / part);
   std::error_code error;
   if (!fs::exists(manifest, error)) {
-    for (const char* kind : {"images", "masks"}) {
-      if (fs::exists(folder / kind, error) && !fs::is_empty(folder / kind, error)) {
-        return absl::FailedPreconditionError(absl::StrCat(
-            (folder / kind).string(), " holds files of something else: pull into a new folder"));
+    for (const fs::path& part : parts) {
+      if (part != folder && fs::exists(part, error) && !fs::is_empty(part, error)) {
+        return absl::FailedPreconditionError(
+            absl::StrCat(part.string(), " holds files of something else: pull into a new folder"));
       }
     }
   }
-  for (const fs::path& part : {folder, folder / "images", folder / "masks"}) {
+  for (const fs::path& part : parts) {
     absl::Status made = MakeFolder(part);
     if (!made.ok()) return made;
   }
   auto log = AppendLog::Open(manifest);
   if (!log.ok()) return log.status();
   // The log is locked: what another pull has not finished is nobody's.
-  for (const fs::path& part : {folder, folder / "images", folder / "masks"}) RemoveUnfinished(part);
+  for (const fs::path& part : parts) RemoveUnfinished(part);
   const std::vector<std::string> lines = log->lines();
-  PairFolder pairs(folder, job, frames, *std::move(log));
+  PairFolder pairs(folder, job, frames, format, *std::move(log));
   for (const std::string& line : lines) {
     absl::Status read = pairs.Read(line);
     if (!read.ok()) return read;
@@ -93,15 +92,22 @@ absl::Status PairFolder::Read(const std::string& line) {
         where, "the folder holds the pairs ", frames_ == "view" ? "in frames" : "as views",
         ": pull them ", frames_ == "view" ? "as views" : "in frames", " into a new folder"));
   }
+  if (const std::string name = PairFormatName(format_);
+      json.is_object() && json.value("format", "folder") != name) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(where, "the folder holds pairs in the format ", json.value("format", "folder"),
+                     ": pull those in the format ", name, " into a new folder"));
+  }
   Entry entry;
   if (json.is_object()) {
     const bool numbered = json.contains("pair") && json["pair"].is_number_integer();
     entry = {.pair = numbered ? json["pair"].get<int>() : 0,
              .image_sha256 = text("image_sha256"),
-             .mask_sha256 = text("mask_sha256")};
+             .mask_sha256 = text("mask_sha256"),
+             .mask_file_sha256 = text("mask_file_sha256")};
   }
   if (!IsSha256Hex(entry.image_sha256) || !IsSha256Hex(entry.mask_sha256) ||
-      entry.pair <= last_pair()) {
+      IsSha256Hex(entry.mask_file_sha256) != HoldsClasses(format_) || entry.pair <= last_pair()) {
     return absl::DataLossError(absl::StrCat(where, "not the record of a pair after pair ",
                                             last_pair(),
                                             "; was the file edited? Pull into a new folder"));
@@ -114,15 +120,23 @@ std::vector<PairFolder::Entry> PairFolder::FindDamaged() const {
   std::vector<Entry> damaged;
   for (const Entry& entry : entries_) {
     if (!HasDigest(ImagePath(entry.pair), entry.image_sha256) ||
-        !HasDigest(MaskPath(entry.pair), entry.mask_sha256)) {
+        !HasDigest(MaskPath(entry.pair),
+                   entry.mask_file_sha256.empty() ? entry.mask_sha256 : entry.mask_file_sha256)) {
       damaged.push_back(entry);
     }
   }
   return damaged;
 }
 
-fs::path PairFolder::ImagePath(int pair) const { return folder_ / FileName("images", pair); }
-fs::path PairFolder::MaskPath(int pair) const { return folder_ / FileName("masks", pair); }
+std::vector<int> PairFolder::pairs() const {
+  std::vector<int> pairs;
+  pairs.reserve(entries_.size());
+  for (const Entry& entry : entries_) pairs.push_back(entry.pair);
+  return pairs;
+}
+
+fs::path PairFolder::ImagePath(int pair) const { return folder_ / ImageName(format_, pair); }
+fs::path PairFolder::MaskPath(int pair) const { return folder_ / MaskName(format_, pair); }
 
 absl::Status PairFolder::Append(const Entry& entry, const std::string& record_json) {
   const Json record = Json::parse(record_json, nullptr, /*allow_exceptions=*/false);
@@ -130,14 +144,16 @@ absl::Status PairFolder::Append(const Entry& entry, const std::string& record_js
     return absl::DataLossError(
         absl::StrCat("the record of pair ", entry.pair, " is no JSON object"));
   }
-  const Json line = {{"job", job_},
-                     {"frames", frames_},
-                     {"pair", entry.pair},
-                     {"image", FileName("images", entry.pair)},
-                     {"image_sha256", entry.image_sha256},
-                     {"mask", FileName("masks", entry.pair)},
-                     {"mask_sha256", entry.mask_sha256},
-                     {"record", record}};
+  Json line = {{"job", job_},
+               {"frames", frames_},
+               {"pair", entry.pair},
+               {"image", ImageName(format_, entry.pair)},
+               {"image_sha256", entry.image_sha256},
+               {"mask", MaskName(format_, entry.pair)},
+               {"mask_sha256", entry.mask_sha256},
+               {"record", record}};
+  if (format_ != PairFormat::kFolder) line["format"] = PairFormatName(format_);
+  if (!entry.mask_file_sha256.empty()) line["mask_file_sha256"] = entry.mask_file_sha256;
   absl::Status written = manifest_.Append(line.dump());
   if (written.ok()) entries_.push_back(entry);
   return written;

@@ -9,17 +9,20 @@
 #include "absl/status/statusor.h"
 #include "client/append_log.h"
 #include "client/message_json.h"
+#include "client/pair_format.h"
 
 namespace alignflow {
 
 // The folder that the pairs of one job are pulled into:
 //   images/000001.png  masks/000001.png  manifest.jsonl
-// manifest.jsonl has one line a pair, in order, and is the truth about what was pulled; the numbers
-// of pairs that the gates left out are missing:
+// or as the format has it. manifest.jsonl has one line a pair, in order, and is the truth about
+// what was pulled; the numbers of pairs that the gates left out are missing:
 //   {"job":"jobs/x","frames":"references","pair":1,"image":"images/000001.png","image_sha256":"...",
 //    "mask":"masks/000001.png","mask_sha256":"...","record":{provenance}}
-// record.synthetic says what the pair is: "generated", "restyled" or "recoloured".
-// A pair's line is written after its files, so a crash at any moment leaves at most a torn last
+// record.synthetic says what the pair is: "generated", "restyled" or "recoloured". In another
+// format than kFolder the line has "format", too, and where the masks hold classes,
+// "mask_file_sha256" is the digest of the file and "mask_sha256" that of the mask as the job has
+// it. A pair's line is written after its files, so a crash at any moment leaves at most a torn last
 // line, which is dropped, and files that the disk lost, which their digests tell. One process at a
 // time: the manifest is locked. Not thread-safe.
 class PairFolder {
@@ -29,20 +32,24 @@ class PairFolder {
     int pair = 0;
     std::string image_sha256;
     std::string mask_sha256;
+    // Of the mask's file, where it is another than the job's mask; empty otherwise.
+    std::string mask_file_sha256 = {};
   };
 
   // Makes the folder if need be and reads its manifest. frames: "references" or "view", the form of
   // the pairs; lines without it are of the first. FailedPrecondition: it holds another job's pairs
-  // or those of the other form, or files without a manifest, or is in use. DataLoss: a line is
-  // damaged, which a crash can't do. All name the remedy.
+  // or those of another form or format, or files without a manifest, or is in use. DataLoss: a line
+  // is damaged, which a crash can't do. All name the remedy.
   static absl::StatusOr<PairFolder> Open(const std::filesystem::path& folder,
                                          const std::string& job,
-                                         const std::string& frames = "references");
+                                         const std::string& frames = "references",
+                                         PairFormat format = PairFormat::kFolder);
 
   // Number of pairs that are there, as far as the manifest knows.
   int size() const { return static_cast<int>(entries_.size()); }
   // The last of them; 0 if there are none.
   int last_pair() const { return entries_.empty() ? 0 : entries_.back().pair; }
+  std::vector<int> pairs() const;
   // Those whose files no longer have the manifest's digests, in order.
   std::vector<Entry> FindDamaged() const;
 
@@ -54,12 +61,14 @@ class PairFolder {
   absl::Status Append(const Entry& entry, const std::string& record_json);
 
  private:
-  PairFolder(std::filesystem::path folder, std::string job, std::string frames, AppendLog manifest);
+  PairFolder(std::filesystem::path folder, std::string job, std::string frames, PairFormat format,
+             AppendLog manifest);
   absl::Status Read(const std::string& line);
 
   std::filesystem::path folder_;
   std::string job_;
   std::string frames_;
+  PairFormat format_;
   AppendLog manifest_;
   std::vector<Entry> entries_;
 };

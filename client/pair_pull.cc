@@ -7,6 +7,7 @@
 #include "client/job_text.h"
 #include "client/output_file.h"
 #include "client/pair_folder.h"
+#include "client/pair_index.h"
 #include "client/patience.h"
 #include "client/upload.h"
 
@@ -21,11 +22,12 @@ constexpr absl::Duration kStreamDeadline = absl::Seconds(60);
 class Puller {
  public:
   Puller(Session& session, Stubs& stubs, const std::string& job, v1::PairForm form,
-         PairFolder folder, absl::Duration timeout)
+         PairFormat format, PairFolder folder, absl::Duration timeout)
       : session_(session),
         stubs_(stubs),
         job_(job),
         form_(form),
+        format_(format),
         folder_(std::move(folder)),
         patience_(timeout, [this](const std::string& line) { PrintLine(line); }),
         counter_(session.console) {}
@@ -34,6 +36,11 @@ class Puller {
     v1::Job job;
     absl::Status status = Persist([&] { return GetJob(job); });
     if (!status.ok()) return status;
+    if (format_ != PairFormat::kFolder) {
+      auto labels = LabelsOf(job_, job.source_version());
+      if (!labels.ok()) return labels.status();
+      labels_ = *std::move(labels);
+    }
     for (const PairFolder::Entry& entry : folder_.FindDamaged()) {
       status = Persist([&] { return Repair(entry); });
       if (!status.ok()) return status;
@@ -41,6 +48,8 @@ class Puller {
     }
     status = Persist([&] { return PullRest(job); });
     counter_.End();
+    // Of a job that has failed, what there is can be used as well.
+    if (status.ok() || absl::IsAborted(status)) status.Update(WriteIndex(dir));
     if (!status.ok()) return status;
     summary_.pairs = folder_.size();
     summary_.left_out = job.pairs_left_out();
@@ -76,14 +85,42 @@ class Puller {
     return got.status();
   }
 
+  static absl::Status CheckBytes(const v1::Digest& digest, const std::string& data,
+                                 const fs::path& path) {
+    if (DescribeBytes(data).sha256 == digest.sha256()) return absl::OkStatus();
+    return absl::DataLossError(
+        absl::StrCat(path.filename().string(), ": the bytes received don't match their digest"));
+  }
+
   absl::Status SaveFile(const v1::Digest& digest, const std::string& data, const fs::path& path) {
     // Files above 1 MiB come through Blobs.
     if (data.empty()) return SaveBlob(digest.sha256(), path);
-    if (DescribeBytes(data).sha256 != digest.sha256()) {
-      return absl::DataLossError(
-          absl::StrCat(path.filename().string(), ": the bytes received don't match their digest"));
+    absl::Status whole = CheckBytes(digest, data, path);
+    return whole.ok() ? WriteInFolder(path, data) : whole;
+  }
+
+  // As SaveFile, in the format's coding; then `file_sha256` is what was written.
+  absl::Status SaveMask(const v1::Digest& digest, std::string data, const fs::path& path,
+                        std::string& file_sha256) {
+    if (!HoldsClasses(format_)) return SaveFile(digest, data, path);
+    if (data.empty()) {
+      auto fetched = stubs_.blobs->DownloadBytes(digest.sha256(), kMaxImageFileBytes);
+      if (!fetched.ok()) return fetched.status();
+      data = *std::move(fetched);
     }
-    return WriteInFolder(path, data);
+    if (absl::Status whole = CheckBytes(digest, data, path); !whole.ok()) return whole;
+    auto classes = ClassMask(data, path.filename().string(), labels_);
+    if (!classes.ok()) return classes.status();
+    file_sha256 = DescribeBytes(*classes).sha256;
+    return WriteInFolder(path, *classes);
+  }
+
+  // Only where there is something new to say: a COCO index takes a look at every mask.
+  absl::Status WriteIndex(const fs::path& dir) {
+    std::error_code error;
+    const bool changed = summary_.pulled > 0 || summary_.repaired > 0;
+    if (!changed && fs::exists(dir / IndexName(format_), error)) return absl::OkStatus();
+    return WritePairIndex(format_, dir, folder_.pairs(), labels_);
   }
 
   absl::Status SaveBlob(const std::string& sha256, const fs::path& path) {
@@ -94,10 +131,11 @@ class Puller {
     return saved.ok() ? output->Finish() : saved;
   }
 
-  absl::Status SaveFiles(const v1::Pair& pair) {
+  absl::Status SaveFiles(const v1::Pair& pair, std::string& mask_file_sha256) {
     absl::Status saved = SaveFile(pair.image(), pair.image_data(), folder_.ImagePath(pair.index()));
     if (!saved.ok()) return saved;
-    return SaveFile(pair.mask(), pair.mask_data(), folder_.MaskPath(pair.index()));
+    return SaveMask(pair.mask(), pair.mask_data(), folder_.MaskPath(pair.index()),
+                    mask_file_sha256);
   }
 
   absl::Status Add(const v1::Pair& pair) {
@@ -105,12 +143,14 @@ class Puller {
       return absl::DataLossError(absl::StrCat("the server sent pair ", pair.index(), " after pair ",
                                               folder_.last_pair(), ": report this as a bug"));
     }
-    absl::Status saved = SaveFiles(pair);
+    std::string mask_file_sha256;
+    absl::Status saved = SaveFiles(pair, mask_file_sha256);
     if (!saved.ok()) return saved;
     ++summary_.pulled;
     return folder_.Append({.pair = pair.index(),
                            .image_sha256 = pair.image().sha256(),
-                           .mask_sha256 = pair.mask().sha256()},
+                           .mask_sha256 = pair.mask().sha256(),
+                           .mask_file_sha256 = mask_file_sha256},
                           pair.record_json());
   }
 
@@ -146,7 +186,8 @@ class Puller {
                                                 "folder"));
       }
       arrived = true;
-      absl::Status saved = SaveFiles(pair);
+      std::string mask_file_sha256;
+      absl::Status saved = SaveFiles(pair, mask_file_sha256);
       if (!saved.ok()) return saved;
       return false;
     });
@@ -213,6 +254,8 @@ class Puller {
   Stubs& stubs_;
   const std::string job_;
   const v1::PairForm form_;
+  const PairFormat format_;
+  LabelTable labels_;  // of another format than kFolder
   PairFolder folder_;
   Patience patience_;
   Counter counter_;
@@ -222,16 +265,17 @@ class Puller {
 }  // namespace
 
 absl::StatusOr<PullSummary> PullPairs(Session& session, Stubs& stubs, const std::string& job,
-                                      v1::PairForm form, const fs::path& folder,
+                                      v1::PairForm form, PairFormat format, const fs::path& folder,
                                       absl::Duration timeout) {
   // Asked first, so that a mistyped name leaves no folder behind.
   v1::GetJobRequest request;
   request.set_name(job);
   auto known = Call(*stubs.jobs, &v1::Jobs::StubInterface::GetJob, request);
   if (absl::IsNotFound(known.status())) return known.status();
-  auto pairs = PairFolder::Open(folder, job, form == v1::PAIR_FORM_VIEW ? "view" : "references");
+  auto pairs =
+      PairFolder::Open(folder, job, form == v1::PAIR_FORM_VIEW ? "view" : "references", format);
   if (!pairs.ok()) return pairs.status();
-  return Puller(session, stubs, job, form, *std::move(pairs), timeout).Pull(folder);
+  return Puller(session, stubs, job, form, format, *std::move(pairs), timeout).Pull(folder);
 }
 
 }  // namespace alignflow

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 
+#include "client/pair_format.h"
 #include "client/session.h"
 
 namespace alignflow {
@@ -19,10 +20,11 @@ struct PullSummary {
 // Brings a job's pairs into a folder (see PairFolder), each exactly once, waiting for those of a
 // running job, through restarts of the coordinator: it may be silent for `timeout`. A second call
 // goes on where the first stopped. Once the job's report is there, it is saved as well.
-// FailedPrecondition if the job fails or is cancelled before its last pair; what was made stays.
+// In another format than kFolder, its index is written once no more pairs will come.
+// Aborted if the job fails or is cancelled before its last pair; what was made stays.
 absl::StatusOr<PullSummary> PullPairs(Session& session, Stubs& stubs, const std::string& job,
-                                      v1::PairForm form, const std::filesystem::path& folder,
-                                      absl::Duration timeout);
+                                      v1::PairForm form, PairFormat format,
+                                      const std::filesystem::path& folder, absl::Duration timeout);
 
 }  // namespace alignflow
 

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/commands.h"
 #include "client/interrupt.h"
 #include "client/job_watch.h"
@@ -12,7 +13,7 @@ namespace alignflow {
 namespace {
 
 struct PullArguments {
-  std::string job, dir, frames = "references";
+  std::string job, dir, frames = "references", format = PairFormatNames().front();
   double timeout_s = kDefaultTimeoutSeconds;
 };
 
@@ -26,13 +27,14 @@ absl::StatusOr<Result> Pull(Session& session, const PullArguments& arguments) {
   const InterruptNote note(
       absl::StrCat("what is in ", arguments.dir,
                    " is whole; run the same command again to go on where it stopped"));
-  auto summary =
-      PullPairs(session, *stubs, *job,
-                arguments.frames == "view" ? v1::PAIR_FORM_VIEW : v1::PAIR_FORM_UNSPECIFIED,
-                arguments.dir, absl::Seconds(arguments.timeout_s));
+  auto summary = PullPairs(
+      session, *stubs, *job,
+      arguments.frames == "view" ? v1::PAIR_FORM_VIEW : v1::PAIR_FORM_UNSPECIFIED,
+      PairFormatNamed(arguments.format), arguments.dir, absl::Seconds(arguments.timeout_s));
   if (!summary.ok()) return summary.status();
   Result result{.document = {{"job", *job},
                              {"dir", arguments.dir},
+                             {"format", arguments.format},
                              {"pairs", summary->pairs},
                              {"pulled", summary->pulled},
                              {"left_out", summary->left_out},
@@ -64,12 +66,22 @@ void AddPairsCommands(CLI::App& app, Action& chosen) {
       "those to come; goes on where it stopped");
   auto arguments = std::make_shared<PullArguments>();
   pull->add_option("job", arguments->job, "as `align` and `job list` print it")->required();
-  pull->add_option("dir", arguments->dir, "a new folder, or one that was begun")->required();
+  pull->add_option("dir", arguments->dir, "a new folder, or one that was begun")
+      ->type_name("DIR")
+      ->required();
   pull->add_option("--frames", arguments->frames,
                    "references: with the frame that the job put around them (setting framing); "
                    "view: without, for models that see every image cut to its view (`afctl view`)")
       ->type_name("references|view")
       ->check(CLI::IsMember({"references", "view"}))
+      ->capture_default_str();
+  pull->add_option(
+          "--format", arguments->format,
+          "folder: masks with the source's label values. nnunet: an nnU-Net v2 dataset "
+          "(give DIR as nnUNet_raw/Dataset501_NAME). imagefolder: masks with class numbers, "
+          "and labels.txt. coco: as folder, and annotations/instances.json")
+      ->type_name(absl::StrJoin(PairFormatNames(), "|"))
+      ->check(CLI::IsMember(PairFormatNames()))
       ->capture_default_str();
   AddTimeoutOption(*pull, arguments->timeout_s);
   pull->callback([&chosen, arguments] {

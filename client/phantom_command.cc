@@ -47,10 +47,14 @@ void AddPhantomCommand(CLI::App& app, Action& chosen) {
       "phantom", "make up images with masks for a try-out: nothing in them comes from a patient");
   auto arguments = std::make_shared<PhantomArguments>();
   PhantomOptions& options = arguments->options;
-  command->add_option("dir", arguments->dir, "folder to write images/ and masks/ to")->required();
-  command->add_option("--kind", arguments->kind, "fundus or polyp")->type_name("KIND")->required();
-  command->add_option("--domain", arguments->domain, "source, target-a or target-b: the scanner")
-      ->type_name("NAME")
+  command->add_option("dir", arguments->dir, "folder to write images/ and masks/ to")
+      ->type_name("DIR")
+      ->required();
+  command->add_option("--kind", arguments->kind, "what is shown")
+      ->type_name("fundus|polyp")
+      ->required();
+  command->add_option("--domain", arguments->domain, "the scanner")
+      ->type_name("source|target-a|target-b")
       ->required();
   command->add_option("--count", options.count, "number of pairs")->type_name("N")->required();
   command->add_option("--seed", options.seed, "the same seed gives the same masks in every domain")

@@ -1,5 +1,6 @@
 #include "client/settings_help.h"
 
+#include <algorithm>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -44,6 +45,11 @@ std::string Defaults(const std::string& name) {
 }
 
 }  // namespace
+
+std::string ChoicesOf(std::string_view name) {
+  const auto found = std::ranges::find(AllSettings(), name, &Setting::name);
+  return absl::StrJoin(std::vector<std::string>(found->choices.begin(), found->choices.end()), "|");
+}
 
 std::string SettingsHelp() {
   std::string text = absl::StrCat("Presets: ", absl::StrJoin(PresetNames(), ", "),

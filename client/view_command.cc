@@ -70,8 +70,11 @@ void AddViewCommand(CLI::App& app, Action& chosen) {
   command
       ->add_option("dir", arguments->dir,
                    "a dataset (images/ and masks/) or a folder of images; with --undo one of masks")
+      ->type_name("DIR")
       ->required();
-  command->add_option("out", arguments->out, "new folder to write to")->required();
+  command->add_option("out", arguments->out, "new folder to write to")
+      ->type_name("DIR")
+      ->required();
   CLI::Option* labels =
       command->add_option("--labels", arguments->labels, "of the masks, as for `dataset push`")
           ->type_name("NAME=VALUE,...");
@@ -87,7 +90,7 @@ void AddViewCommand(CLI::App& app, Action& chosen) {
           "--undo", arguments->undo,
           "a folder that this command wrote: masks of its views, such as a model predicts, "
           "are put back into whole pictures")
-      ->type_name("VIEWS")
+      ->type_name("DIR")
       ->excludes(labels)
       ->excludes(size);
   command->callback([&chosen, arguments] {

@@ -9,7 +9,7 @@ echo "test: configuring and building in build/" >&2
 cmake --preset release >/dev/null
 ninja -C build --quiet
 
-# The end-to-end tests are clients made from our protos by another gRPC than the one that we link.
+# The end-to-end tests are clients by another gRPC than the one that we link.
 python=
 if compgen -G "tests/e2e/*_test.py" >/dev/null; then
   requirements=tests/e2e/requirements.txt
@@ -17,7 +17,9 @@ if compgen -G "tests/e2e/*_test.py" >/dev/null; then
     echo "test: installing the Python packages of $requirements in build/venv" >&2
     rm -rf build/venv
     python3 -m venv build/venv
-    build/venv/bin/pip install -q --disable-pip-version-check -r "$requirements"
+    # Kept, so that tests install the Python package and what it needs without a network.
+    build/venv/bin/pip download -q --disable-pip-version-check -d build/venv/wheels -r "$requirements"
+    build/venv/bin/pip install -q --disable-pip-version-check --no-index --find-links build/venv/wheels -r "$requirements"
     cp "$requirements" build/venv/requirements.txt
   fi
   python=build/venv/bin/python

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/data/manifest.h"
 #include "common/status_conversion.h"
+#include "server/services/cancel_check.h"
 #include "server/services/dataset_items.h"
 #include "server/services/image_check.h"
 #include "server/services/item_facts.h"
@@ -157,8 +158,9 @@ absl::StatusOr<std::string> CheckReferences(const v1::AlignSpec& spec, BlobStore
   document.kind = DatasetKind::kReferences;
   document.sample_bits = *sample_bits;
   std::set<std::string> stems;
+  CancelCheck gone(cancelled);
   for (int i = 0; i < spec.references_size(); ++i) {
-    if (cancelled()) return absl::CancelledError("the client has gone");
+    if (gone.Cancelled()) return absl::CancelledError("the client has gone");
     const v1::ReferenceImage& reference = spec.references(i);
     const std::string what = absl::StrCat("spec.references[", i, "]");
     absl::Status stem = CheckStem(reference.stem(), what, stems);

@@ -12,6 +12,7 @@
 #include "server/access/listener.h"
 #include "server/catalog/datasets.h"
 #include "server/services/blob_owner.h"
+#include "server/services/cancel_check.h"
 #include "server/services/dataset_check.h"
 #include "server/services/dataset_facts.h"
 #include "server/services/requests.h"
@@ -66,10 +67,11 @@ absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
   if (status.ok()) status = CheckUploadId(request.upload_id());
   if (!status.ok()) return status;
   CreatingCall creating(context, request.upload_id());
+  CancelCheck gone([&call] { return call.IsCancelled(); });
   absl::StatusOr<CheckedDataset> checked =
       CheckDatasetManifest(request, context.blobs, [&](int64_t checked) {
         progress(checked);
-        return !call.IsCancelled();
+        return !gone.Cancelled();
       });
   if (!checked.ok()) return checked.status();
   absl::StatusOr<std::string> digest =

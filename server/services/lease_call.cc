@@ -83,13 +83,13 @@ class LeaseCall final : public CallOf<grpc::ServerUnaryReactor> {
 
   // Before it is looked for a task, so that none that comes meanwhile is missed.
   void Subscribe() {
-    if (std::exchange(subscribed_, true) && !*task_waits_) return;
+    if (std::exchange(subscribed_, true) && !*task_waits_) return queued_.Renew();
     queued_.Take();
     *task_waits_ = false;
+    const std::optional<WorkerRecord> worker = context_.workers.Find(worker_);
     queued_ = context_.workflow.changes().OnTaskQueued(
-        [&workers = context_.workers, worker = worker_](const TaskSpec& task) {
-          return workers.CanDo(worker, task, SteadyNow());
-        },
+        worker ? worker->abilities : WorkerAbilities(),
+        [&workers = context_.workers, id = worker_] { return workers.IsOpen(id, SteadyNow()); },
         [wake = Waker(), task_waits = task_waits_] {
           *task_waits = true;
           wake();

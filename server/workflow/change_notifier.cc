@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "server/scheduler/placement.h"
+
 namespace alignflow {
 
 ChangeNotifier::Subscription& ChangeNotifier::Subscription::operator=(
@@ -9,11 +11,16 @@ ChangeNotifier::Subscription& ChangeNotifier::Subscription::operator=(
   if (this == &other) return *this;
   Cancel();
   end_ = std::exchange(other.end_, nullptr);
+  renew_ = std::exchange(other.renew_, nullptr);
   return *this;
 }
 
 void ChangeNotifier::Subscription::Take() {
   if (end_) std::exchange(end_, nullptr)(false);
+}
+
+void ChangeNotifier::Subscription::Renew() {
+  if (end_ && renew_) renew_();
 }
 
 void ChangeNotifier::Subscription::Cancel() {
@@ -45,17 +52,25 @@ ChangeNotifier::Subscription ChangeNotifier::OnTaskEnded(Callback callback) {
   return Listen(ended_, "", std::move(callback));
 }
 
-ChangeNotifier::Subscription ChangeNotifier::OnTaskQueued(CanDo can_do, Callback callback) {
+ChangeNotifier::Subscription ChangeNotifier::OnTaskQueued(WorkerAbilities abilities, IsOpen is_open,
+                                                          Callback callback) {
   Subscription subscription;
   absl::MutexLock lock(&mutex_);
   const auto place = workers_.insert(
-      workers_.end(), Worker{.can_do = std::move(can_do),
+      workers_.end(), Worker{.abilities = std::move(abilities),
+                             .is_open = std::move(is_open),
                              .callback = std::make_shared<const Callback>(std::move(callback)),
-                             .task = {}});
+                             .number = ++workers_ever_});
+  PutReady(*place);
+  subscription.renew_ = [this, place] {
+    absl::MutexLock inner(&mutex_);
+    if (!place->woken && place->is_open()) PutReady(*place);
+  };
   subscription.end_ = [this, place](bool passes_on) {
     Shared next;
     {
       absl::MutexLock inner(&mutex_);
+      DropReady(*place);
       const Worker worker = std::move(*place);
       workers_.erase(place);
       if (passes_on && worker.woken) next = WakeOne(worker.task);
@@ -66,13 +81,33 @@ ChangeNotifier::Subscription ChangeNotifier::OnTaskQueued(CanDo can_do, Callback
 }
 
 ChangeNotifier::Shared ChangeNotifier::WakeOne(const TaskSpec& task) {
-  for (Worker& worker : workers_) {
-    if (worker.woken || !worker.can_do(task)) continue;
-    worker.woken = true;
-    worker.task = task;
-    return worker.callback;
+  const TaskNeeds needs = NeedsOf(task);
+  Worker* first = nullptr;
+  for (auto group = ready_.begin(); group != ready_.end();) {
+    const bool can_do = Lacks(group->first, needs).empty();
+    Worker* const worker = can_do ? FirstOpen(group->second) : nullptr;
+    if (worker != nullptr && (first == nullptr || worker->number < first->number)) first = worker;
+    group = group->second.empty() ? ready_.erase(group) : std::next(group);
   }
-  return nullptr;
+  if (first == nullptr) return nullptr;
+  DropReady(*first);
+  first->woken = true;
+  first->task = task;
+  return first->callback;
+}
+
+ChangeNotifier::Worker* ChangeNotifier::FirstOpen(Ready& ready) {
+  while (!ready.empty() && !ready.begin()->second->is_open()) ready.erase(ready.begin());
+  return ready.empty() ? nullptr : ready.begin()->second;
+}
+
+void ChangeNotifier::PutReady(Worker& worker) { ready_[worker.abilities][worker.number] = &worker; }
+
+void ChangeNotifier::DropReady(const Worker& worker) {
+  const auto group = ready_.find(worker.abilities);
+  if (group == ready_.end()) return;
+  group->second.erase(worker.number);
+  if (group->second.empty()) ready_.erase(group);
 }
 
 void ChangeNotifier::Call(const Listeners& listeners, const std::string& topic) {

@@ -98,14 +98,12 @@ bool WorkerRegistry::Drains(const std::string& id) const {
   return worker != workers_.end() && worker->second.record.mode == WorkerMode::kDraining;
 }
 
-bool WorkerRegistry::CanDo(const std::string& id, const TaskSpec& task, absl::Time now) const {
-  const TaskNeeds needs = NeedsOf(task);
+bool WorkerRegistry::IsOpen(const std::string& id, absl::Time now) const {
   absl::MutexLock lock(&mutex_);
   const auto worker = workers_.find(id);
   if (worker == workers_.end()) return false;
   const WorkerRecord& record = worker->second.record;
-  return record.mode == WorkerMode::kOpen && !InQuarantine(record.health, now) &&
-         Lacks(record.abilities, needs).empty();
+  return record.mode == WorkerMode::kOpen && !InQuarantine(record.health, now);
 }
 
 bool WorkerRegistry::IsTrusted(const std::string& id) const {

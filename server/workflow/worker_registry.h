@@ -62,8 +62,8 @@ class WorkerRegistry {
   // Whether the worker shall hand back what it computes.
   bool Drains(const std::string& id) const;
 
-  // Whether the worker takes tasks and can do this one.
-  bool CanDo(const std::string& id, const TaskSpec& task, absl::Time now) const;
+  // Whether the worker takes tasks: it is neither cordoned nor draining nor in quarantine.
+  bool IsOpen(const std::string& id, absl::Time now) const;
   // Whether the worker has succeeded with a task and failed none since.
   bool IsTrusted(const std::string& id) const;
 

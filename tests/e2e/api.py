@@ -1,12 +1,13 @@
-"""The service as any other program sees it: stubs made here from proto/, by another gRPC than the one that we link."""
+"""The service as any other program sees it: by the stubs of the Python package, which another gRPC than ours made."""
 
 import hashlib
 import importlib
 import pathlib
+import subprocess
 import sys
+import zipfile
 
 import grpc
-from grpc_tools import protoc
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROOMS = ("blobs", "datasets", "jobs", "models")
@@ -15,12 +16,15 @@ RPC_TIMEOUT_S = 30
 
 
 def generate(folder):
-    """Writes the Python code of every .proto into `folder` and makes it importable."""
-    include = pathlib.Path(protoc.__file__).parent / "_proto"
-    protos = [str(path) for path in sorted((ROOT / "proto").rglob("*.proto"))]
-    command = ["protoc", f"-I{ROOT / 'proto'}", f"-I{include}", f"--python_out={folder}", f"--grpc_python_out={folder}"]
-    assert protoc.main(command + protos) == 0
-    sys.path.insert(0, str(folder))
+    """Builds the Python package's wheel in `folder`, makes what it holds importable and returns the wheel."""
+    folder = pathlib.Path(folder)
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--disable-pip-version-check", "--no-build-isolation",
+                    "--no-deps", "-w", str(folder), str(ROOT / "client" / "python")], check=True, timeout=120)
+    wheel = next(folder.glob("alignflow-*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    sys.path.insert(0, str(folder / "site"))
+    return wheel
 
 
 class Api:

@@ -3,5 +3,5 @@
 import campaign
 
 
-def test_no_pair_is_lost_doubled_or_changed(stubs, data, tmp_path):
+def test_no_pair_is_lost_doubled_or_changed(wheel, data, tmp_path):
     campaign.run(tmp_path, data, kills=6, seed=66, jobs=campaign.SHORT)

@@ -7,8 +7,9 @@ import processes
 
 
 @pytest.fixture(scope="session", autouse=True)
-def stubs(tmp_path_factory):
-    api.generate(tmp_path_factory.mktemp("stubs"))
+def wheel(tmp_path_factory):
+    """Of the Python package, which is importable from here on."""
+    return api.generate(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def new_service(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def service(stubs, tmp_path_factory):
+def service(wheel, tmp_path_factory):
     """One whole service for the tests that leave it as it is."""
     shared = processes.Service(tmp_path_factory.mktemp("shared"))
     shared.start_coordinator().start_worker()

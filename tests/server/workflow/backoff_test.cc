@@ -51,8 +51,8 @@ TEST_F(BackoffTest, AFailedTaskWaitsAndThenWakesAWorker) {
                   .ok());
   EXPECT_FALSE(Lease(kStart).has_value());
   bool woken = false;
-  const auto waiting = workflow_.changes().OnTaskQueued([](const TaskSpec&) { return true; },
-                                                        [&woken] { woken = true; });
+  const auto waiting = workflow_.changes().OnTaskQueued(
+      {}, [] { return true; }, [&woken] { woken = true; });
   ASSERT_TRUE(workflow_.ExpireLeases(kStart + absl::Milliseconds(500)).ok());
   EXPECT_FALSE(woken);
   const absl::Time due = kStart + LeasePolicy().backoff.initial;

@@ -1,5 +1,6 @@
 #include "server/workflow/change_notifier.h"
 
+#include <set>
 #include <utility>
 
 #include "gmock/gmock.h"
@@ -10,19 +11,31 @@ namespace {
 
 using testing::ElementsAre;
 
-TaskSpec Task(const std::string& kind) { return {.kind = kind, .settings = {}, .inputs = {}}; }
+TaskSpec Task(const std::string& kind, const std::string& preset = "unet-64") {
+  return {.kind = kind, .settings = {{"preset", preset}}, .inputs = {}};
+}
 
 class ChangeNotifierTest : public testing::Test {
  protected:
   ChangeNotifier::Callback Note(const std::string& who) {
     return [this, who] { woken_.push_back(who); };
   }
-  ChangeNotifier::Subscription Worker(const std::string& who, const std::string& kind = "") {
-    return notifier_.OnTaskQueued(
-        [kind](const TaskSpec& task) { return kind.empty() || task.kind == kind; }, Note(who));
+  // `preset`: the only one that it knows; empty: all.
+  ChangeNotifier::Subscription Worker(const std::string& who, const std::string& preset = "",
+                                      bool closed = false) {
+    WorkerAbilities abilities;
+    if (!preset.empty()) abilities.presets = {preset};
+    if (closed) closed_.insert(who);
+    const auto is_open = [this, who] {
+      ++asked_;
+      return !closed_.contains(who);
+    };
+    return notifier_.OnTaskQueued(abilities, is_open, Note(who));
   }
 
   std::vector<std::string> woken_;
+  std::set<std::string> closed_;
+  int asked_ = 0;  // how often a worker was asked whether it is open
   ChangeNotifier notifier_;
 };
 
@@ -68,12 +81,53 @@ TEST_F(ChangeNotifierTest, AQueuedTaskWakesTheOneWorkerThatHasWaitedLongest) {
 }
 
 TEST_F(ChangeNotifierTest, ATaskWakesAWorkerThatCanDoIt) {
-  const auto cpu = Worker("no models", "fit");
-  const auto gpu = Worker("models", "align");
-  notifier_.TaskQueued(Task("align"));
-  EXPECT_THAT(woken_, ElementsAre("models"));
-  notifier_.TaskQueued(Task("figures"));
-  EXPECT_THAT(woken_, ElementsAre("models")) << "nobody can";
+  const auto small = Worker("small", "unet-64");
+  const auto large = Worker("large", "sd3.5-medium");
+  notifier_.TaskQueued(Task("fit", "sd3.5-medium"));
+  EXPECT_THAT(woken_, ElementsAre("large"));
+  notifier_.TaskQueued(Task("fit", "unet-128"));
+  EXPECT_THAT(woken_, ElementsAre("large")) << "nobody can";
+}
+
+TEST_F(ChangeNotifierTest, OfSeveralKindsTheWorkerThatHasWaitedLongestIsWoken) {
+  const auto first = Worker("first", "unet-64");
+  const auto second = Worker("second");
+  const auto third = Worker("third", "unet-64");
+  for (int i = 0; i < 4; ++i) notifier_.TaskQueued(Task("fit"));
+  EXPECT_THAT(woken_, ElementsAre("first", "second", "third"));
+}
+
+TEST_F(ChangeNotifierTest, WorkersThatCannotTakeATaskAreNotWalked) {
+  std::vector<ChangeNotifier::Subscription> waiting;
+  for (int i = 0; i < 1000; ++i) {
+    waiting.push_back(Worker("small " + std::to_string(i), "unet-64"));
+  }
+  for (int i = 0; i < 1000; ++i) {
+    waiting.push_back(Worker("closed " + std::to_string(i), "sd3.5-medium", /*closed=*/true));
+  }
+  for (const char* who : {"one", "two", "three"}) waiting.push_back(Worker(who, "sd3.5-medium"));
+  notifier_.TaskQueued(Task("fit", "sd3.5-medium"));
+  EXPECT_THAT(woken_, ElementsAre("one"));
+  asked_ = 0;  // who is closed has been asked once
+  notifier_.TaskQueued(Task("fit", "sd3.5-medium"));
+  notifier_.TaskQueued(Task("fit", "sd3.5-medium"));
+  EXPECT_THAT(woken_, ElementsAre("one", "two", "three"));
+  EXPECT_EQ(asked_, 2);
+}
+
+TEST_F(ChangeNotifierTest, AWorkerThatOpensIsWokenOnceItHasRenewed) {
+  auto worker = Worker("worker", "", /*closed=*/true);
+  notifier_.TaskQueued(Task("fit"));
+  worker.Renew();
+  notifier_.TaskQueued(Task("fit"));
+  EXPECT_TRUE(woken_.empty()) << "it is still closed";
+  closed_.clear();
+  worker.Renew();
+  notifier_.TaskQueued(Task("fit"));
+  EXPECT_THAT(woken_, ElementsAre("worker"));
+  worker.Renew();
+  notifier_.TaskQueued(Task("fit"));
+  EXPECT_THAT(woken_, ElementsAre("worker")) << "it has its task";
 }
 
 TEST_F(ChangeNotifierTest, AWorkerThatGoesAfterItWasWokenPassesTheTaskOn) {
