@@ -58,7 +58,8 @@ absl::Status Create(const std::string& state, const NewKey& wanted) {
   absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) -> absl::Status {
     secret = TakeServerSecret(SecretFileOf(state));
     if (!secret.ok()) return secret.status();
-    if (!FindTenant(sql, wanted.tenant)) return NoTenant(wanted.tenant);
+    const std::optional<TenantRecord> tenant = FindTenant(sql, wanted.tenant);
+    if (!tenant || tenant->deleting) return NoTenant(wanted.tenant);
     const absl::Time now = absl::Now();
     made = MakeAccessKey(
         *secret, wanted.name, *role, now,

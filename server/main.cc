@@ -135,6 +135,8 @@ int main(int argc, char** argv) {
   app.add_option("--state-dir", state_dir, "Folder that everything is kept in; made if missing")
       ->type_name("FOLDER")
       ->required();
+  app.add_flag("--share-results", flags.options.share_results,
+               "Tenants take each other's results where source, settings and seed are the same");
   app.add_option("--spawn-workers", flags.spawn_workers,
                  "Local workers to start, which share the cores")
       ->type_name("N")

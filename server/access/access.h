@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/access/access_keys.h"
+#include "server/access/call_rates.h"
 #include "server/access/roles.h"
 
 namespace alignflow {
@@ -68,6 +69,9 @@ class Access {
   absl::StatusOr<Caller> Admit(const Credentials& credentials, std::string_view method,
                                absl::Time now) const;
 
+  // How many calls tenants may begin in a second.
+  CallRates& rates() { return rates_; }
+
   // Whether what a call was admitted by still opens something: its key may have expired or been
   // revoked since, or be the first where none was needed.
   bool Holds(const Admission& admission, absl::Time now) const;
@@ -83,6 +87,7 @@ class Access {
 
   const std::string server_secret_;
   const bool required_;
+  CallRates rates_;
   mutable absl::Mutex mutex_;
   std::map<std::string, AccessKey> keys_ ABSL_GUARDED_BY(mutex_);  // by id
   std::map<std::string, AccessKey> own_keys_ ABSL_GUARDED_BY(mutex_);

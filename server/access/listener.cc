@@ -85,8 +85,12 @@ class Guard final : public grpc::AuthMetadataProcessor {
     const Credentials credentials{
         .authorization = ValueOf(metadata, kAuthorization),
         .has_certificate = !peer->FindPropertyValues(kCertificate).empty()};
-    const absl::Status status =
-        access_.Admit(credentials, ValueOf(metadata, kPath), SteadyNow()).status();
+    const std::string_view path = ValueOf(metadata, kPath);
+    const absl::StatusOr<Caller> caller = access_.Admit(credentials, path, SteadyNow());
+    absl::Status status = caller.status();
+    if (status.ok() && !IsOpenToAll(path) && !caller->of_pool()) {
+      status = access_.rates().Take(caller->tenant, SteadyNow());
+    }
     if (!status.ok()) metrics_.CountRefusedCall(status.code());
     return ToGrpcStatus(status);
   }

@@ -117,7 +117,7 @@ constexpr const char* kStatements[] = {
      UNION ALL SELECT p.view_image FROM pairs p JOIN task_tenants tt ON tt.task_key = p.task_key
      UNION ALL SELECT p.view_mask FROM pairs p JOIN task_tenants tt ON tt.task_key = p.task_key)
      WHERE blob <> '' GROUP BY blob)",
-    R"(CREATE INDEX tenant_blobs_of_tenant ON tenant_blobs (tenant))",
+    R"(CREATE INDEX tenant_blobs_of_tenant ON tenant_blobs (tenant) WHERE refs <= 0)",
     R"(CREATE INDEX tenant_blobs_unmeasured ON tenant_blobs (blob) WHERE bytes < 0)",
     R"(CREATE INDEX tenant_blobs_loose ON tenant_blobs (loose_since) WHERE refs <= 0)",
     R"(CREATE TRIGGER tenant_blobs_added AFTER INSERT ON tenant_blobs WHEN NEW.bytes > 0 BEGIN

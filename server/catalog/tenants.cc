@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/catalog/columns.h"
+#include "server/catalog/keys.h"
 #include "server/catalog/soci.h"
 
 namespace alignflow {
@@ -81,6 +82,12 @@ std::vector<TenantRecord> ListTenants(Sql& sql) {
   return FetchTenants(sql, "WHERE name > :none", "");
 }
 
+bool HasSeveralTenants(Sql& sql) {
+  int found = 0;
+  sql << "SELECT 1 FROM tenants WHERE name <> 'default' LIMIT 1", soci::into(found);
+  return sql.got_data();
+}
+
 void UpdateTenant(WritingSql& writing, const TenantRecord& tenant) {
   Sql& sql = writing;
   const Columns limits(tenant.limits);
@@ -102,6 +109,17 @@ void DeleteTenantRow(WritingSql& writing, const std::string& name) {
   sql << "UPDATE tenants SET change = :change WHERE name = 'default'", soci::use(change);
 }
 
+int64_t RevokeKeysOfTenant(WritingSql& writing, const std::string& name, absl::Time now) {
+  Sql& sql = writing;
+  const int64_t time = ToColumn(now), change = LastKeyChange(sql) + 1;
+  soci::statement update =
+      (sql.prepare << "UPDATE access_keys SET revoke_time = :now, change = :change WHERE tenant = "
+                      ":tenant AND revoke_time = 0",
+       soci::use(time), soci::use(change), soci::use(name));
+  update.execute(true);
+  return update.get_affected_rows();
+}
+
 int64_t LastTenantChange(Sql& sql) {
   int64_t change = 0;
   sql << "SELECT COALESCE(MAX(change), 0) FROM tenants", soci::into(change);
@@ -111,7 +129,8 @@ int64_t LastTenantChange(Sql& sql) {
 absl::Status NoTenant(const std::string& name) {
   return absl::NotFoundError(absl::StrCat(
       "there is no tenant '", name,
-      "'; `alignflow-coordinator tenants list` shows them, `tenants create` makes one"));
+      "'; `alignflow-coordinator tenants list` or `afctl tenant list` shows those there are, "
+      "`tenants create` makes one"));
 }
 
 }  // namespace alignflow

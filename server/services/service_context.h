@@ -9,6 +9,7 @@
 #include "server/metrics.h"
 #include "server/state_folder.h"
 #include "server/workflow/serving.h"
+#include "server/workflow/tenant_uploads.h"
 #include "server/workflow/worker_registry.h"
 #include "server/workflow/workflow.h"
 
@@ -20,6 +21,7 @@ struct ServiceContext {
   CatalogReader& catalog;
   BlobStore& blobs;
   Workflow& workflow;
+  TenantUploads& uploads;
   WorkerRegistry& workers;
   const Serving& serving;
   ServerMetrics& metrics;

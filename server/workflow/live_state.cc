@@ -97,18 +97,25 @@ std::vector<LiveState::Lease> LiveState::Leases() const {
   for (const auto& [key, entry] : tasks_) {
     leases.push_back({.worker = entry.task.worker,
                       .kind = entry.task.spec.kind,
-                      .job = entry.jobs->empty() ? "" : entry.jobs->front()});
+                      .job = entry.jobs->empty() ? "" : entry.jobs->front(),
+                      .tenant = entry.task.tenant});
   }
   return leases;
 }
 
-std::vector<std::string> LiveState::JobsAtWork() const {
+LiveState::Work LiveState::WorkOf(const std::string& tenant) const {
   absl::MutexLock lock(&mutex_);
   std::set<std::string> jobs;
+  Work work;
   for (const auto& [key, entry] : tasks_) {
-    if (!entry.jobs->empty()) jobs.insert(entry.jobs->front());
+    if (entry.task.tenant != tenant) {
+      work.of_others = true;
+    } else if (!entry.jobs->empty()) {
+      jobs.insert(entry.jobs->front());
+    }
   }
-  return {jobs.begin(), jobs.end()};
+  work.jobs.assign(jobs.begin(), jobs.end());
+  return work;
 }
 
 bool LiveState::idle() const {

@@ -50,11 +50,15 @@ class LiveState {
   std::vector<std::string> Expired(absl::Time now) const;
   // Who computes what, for which job first.
   struct Lease {
-    std::string worker, kind, job;
+    std::string worker, kind, job, tenant;
   };
   std::vector<Lease> Leases() const;
-  // The jobs that workers compute for, each once.
-  std::vector<std::string> JobsAtWork() const;
+  // The tenant's jobs that workers compute for, each once, and whether they compute for others'.
+  struct Work {
+    std::vector<std::string> jobs;
+    bool of_others = false;
+  };
+  Work WorkOf(const std::string& tenant) const;
   bool idle() const;
 
   // What queued jobs wait for has changed.

@@ -208,7 +208,8 @@ TEST_F(CatalogTest, TheQueuedTaskOfTheLeastRankComesFirst) {
   });
   std::vector<std::string> order;
   Do([&](WritingSql& sql) {
-    while (const auto task = NextQueuedTask(sql, {}, [](const TaskRecord&) { return true; })) {
+    while (const auto task =
+               NextQueuedTask(sql, kDefaultTenant, {}, [](const TaskRecord&) { return true; })) {
       order.push_back(task->key);
       Move(sql, task->key, TaskState::kRunning);
     }
@@ -224,6 +225,14 @@ TEST_F(CatalogTest, NothingThatAWorkerWaitsForScansATable) {
       "1",
       "SELECT 1 FROM tasks WHERE checkpoint = 'x' AND checkpoint <> ''",
       "SELECT 1 FROM task_outputs WHERE blob = 'x'",
+      "SELECT 1 FROM tenant_blobs WHERE blob = 'x' AND tenant = 'y'",
+      "SELECT sequence FROM tenant_models WHERE tenant = 'x' AND sequence < 9 ORDER BY sequence "
+      "DESC LIMIT 10",
+      "SELECT j.sequence FROM jobs j JOIN job_labels l ON l.sequence = j.sequence AND l.tenant = "
+      "j.tenant AND l.name = 'x' AND l.value = 'y' WHERE j.tenant = 'x' AND j.sequence < 9 ORDER "
+      "BY j.sequence DESC LIMIT 10",
+      "SELECT id FROM datasets WHERE tenant = 'x' AND sequence < 9 ORDER BY sequence DESC LIMIT 10",
+      "SELECT blob FROM tenant_blobs WHERE tenant = 'x' AND refs <= 0 LIMIT 10",
       "SELECT m.id FROM job_tasks jt JOIN models m ON m.task_key = jt.task_key WHERE jt.job_id = "
       "'x' "
       "AND jt.stage IN ('fit', 'align')",
@@ -264,7 +273,7 @@ TEST_F(CatalogTest, ATaskThatAnotherJobWantsIsNotUnwanted) {
     UpdateJob(sql, first);
     CloseJob(sql, "first");
     EXPECT_THAT(JobsWaitingFor(sql, "shared"), ElementsAre("second"));
-    EXPECT_THAT(JobsWithTask(sql, "shared", 10), ElementsAre("second", "first"));
+    EXPECT_THAT(JobsWithTask(sql, kDefaultTenant, "shared", 10), ElementsAre("second", "first"));
     Move(sql, "shared", TaskState::kRunning);
     CloseTask(sql, "shared");
     EXPECT_TRUE(JobsWaitingFor(sql, "shared").empty());
@@ -539,6 +548,7 @@ TEST_F(CatalogTest, AFullDiskIsSaidAndOvercome) {
 TEST_F(CatalogTest, AModelMadeAgainHasItsNewWeights) {
   Do([](WritingSql& sql) {
     InsertTask(sql, Task("key"));
+    static_cast<Sql&>(sql) << "INSERT INTO task_tenants VALUES ('key', 'default')";
     ModelRecord model;
     model.id = "model";
     model.task_key = "key";
@@ -547,7 +557,7 @@ TEST_F(CatalogTest, AModelMadeAgainHasItsNewWeights) {
     model.weights = "second";
     InsertModel(sql, model);
     EXPECT_EQ(FindModel(sql, "model")->weights, "second");
-    EXPECT_EQ(ListModels(sql, 1000, 10).size(), 1u);
+    EXPECT_EQ(ListModels(sql, kDefaultTenant, 1000, 10).size(), 1u);
   });
 }
 

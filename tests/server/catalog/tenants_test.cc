@@ -70,8 +70,8 @@ TEST_F(TenantsTest, EveryChangeIsSeenByWhoFollowsThem) {
 
 TEST_F(TenantsTest, AKeyKeepsItsTenant) {
   Change([](WritingSql& sql) {
-    InsertKey(sql, {.id = "one", .tenant = "radiology", .digest = "d"});
-    InsertKey(sql, {.id = "two", .digest = "d"});
+    InsertKey(sql, {.id = "one", .name = "", .tenant = "radiology", .digest = "d"});
+    InsertKey(sql, {.id = "two", .name = "", .digest = "d"});
     std::vector<std::string> tenants;
     for (const AccessKey& key : ListKeys(sql)) tenants.push_back(key.tenant);
     EXPECT_THAT(tenants, testing::UnorderedElementsAre("radiology", "default"));
