@@ -156,6 +156,7 @@ CommandLine::CommandLine()
   AddReportCommand(*app_, chosen_);
   AddModelCommands(*app_, chosen_);
   AddWorkerCommands(*app_, chosen_);
+  AddTenantCommands(*app_, chosen_);
   AddViewCommand(*app_, chosen_);
   AddSpaceCommand(*app_, chosen_);
   AddSettingsCommand(*app_, chosen_);

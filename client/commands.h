@@ -19,6 +19,7 @@ void AddPairsCommands(CLI::App& app, Action& chosen);
 void AddReportCommand(CLI::App& app, Action& chosen);
 void AddModelCommands(CLI::App& app, Action& chosen);
 void AddWorkerCommands(CLI::App& app, Action& chosen);
+void AddTenantCommands(CLI::App& app, Action& chosen);
 void AddViewCommand(CLI::App& app, Action& chosen);
 void AddSpaceCommand(CLI::App& app, Action& chosen);
 void AddSettingsCommand(CLI::App& app, Action& chosen);

@@ -1,6 +1,7 @@
 #include "server/coordinator.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,6 +20,7 @@
 #include "server/catalog/keys.h"
 #include "server/catalog/queue.h"
 #include "server/catalog/tasks.h"
+#include "server/catalog/tenants.h"
 #include "server/probe_command.h"
 #include "server/services/blobs_service.h"
 #include "server/services/datasets_service.h"
@@ -27,6 +29,7 @@
 #include "server/services/models_service.h"
 #include "server/services/rpc_metrics.h"
 #include "server/services/server_service.h"
+#include "server/services/tenants_service.h"
 #include "server/services/workers_service.h"
 #include "spdlog/spdlog.h"
 
@@ -78,6 +81,7 @@ struct Coordinator::Services {
         jobs(context),
         models(context),
         server(context),
+        tenants(context),
         workers(context) {}
 
   BlobsService blobs;
@@ -86,6 +90,7 @@ struct Coordinator::Services {
   JobsService jobs;
   ModelsService models;
   ServerService server;
+  TenantsService tenants;
   WorkersService workers;
 };
 
@@ -98,12 +103,15 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
       blobs_(std::move(blobs)),
       secret_(std::move(secret)),
       access_(secret_, options.require_keys || !IsLocal(options)),
-      workflow_(*catalog_, *blobs_, workers_, metrics_, options.lease),
+      workflow_(*catalog_, *blobs_, workers_, metrics_, options.lease, options.share_results),
+      uploads_(*catalog_, *blobs_),
       serving_(options.disk_reserve),
       calls_(kCallThreads, &access_),
-      context_{.catalog = *catalog_,
+      context_{.access = access_,
+               .catalog = *catalog_,
                .blobs = *blobs_,
                .workflow = workflow_,
+               .uploads = uploads_,
                .workers = workers_,
                .serving = serving_,
                .metrics = metrics_,
@@ -146,6 +154,7 @@ Coordinator::~Coordinator() { Shutdown(); }
 
 absl::Status Coordinator::CheckWhoMayCome() {
   absl::Status status = ReadKeys();
+  if (status.ok()) status = ReadCallRates();
   if (!status.ok() || IsLocal(options_) || !options_.tls.client_ca.empty()) return status;
   if (access_.HasKey(SteadyNow())) return absl::OkStatus();
   return absl::FailedPreconditionError(
@@ -166,6 +175,23 @@ absl::Status Coordinator::ReadKeys() {
   if (!status.ok() || change == last_key_change_) return status;
   access_.SetKeys(keys);
   if (std::exchange(last_key_change_, change) >= 0) spdlog::info("access keys have changed");
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::ReadCallRates() {
+  int64_t change = 0;
+  std::map<std::string, int64_t> limits;
+  absl::Status status = catalog_->Read([&](Sql& sql) {
+    change = LastTenantChange(sql);
+    if (change == last_tenant_change_) return absl::OkStatus();
+    for (const TenantRecord& tenant : ListTenants(sql)) {
+      if (tenant.limits.calls_a_second) limits[tenant.name] = *tenant.limits.calls_a_second;
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok() || change == last_tenant_change_) return status;
+  access_.rates().SetLimits(std::move(limits));
+  last_tenant_change_ = change;
   return absl::OkStatus();
 }
 
@@ -208,6 +234,7 @@ absl::Status Coordinator::Serve() {
   builder.RegisterService(&services_->jobs);
   builder.RegisterService(&services_->models);
   builder.RegisterService(&services_->server);
+  builder.RegisterService(&services_->tenants);
   builder.RegisterService(&services_->workers);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(MakeRpcMetrics(metrics_));
@@ -304,6 +331,7 @@ void Coordinator::Maintain(absl::Time now) {
   LookAtClock();
   LookAtCertificate(now);
   LogError("reading access keys", ReadKeys());
+  LogError("reading limits of calls", ReadCallRates());
   calls_.Tick(now);
   // First those who have gone, so that jobs which lose their lease are told who is left.
   if (workers_.DropSilent(now, options_.lease.duration) > 0) {
@@ -313,6 +341,7 @@ void Coordinator::Maintain(absl::Time now) {
   LogError("taking jobs further", workflow_.GoOn(now));
   LogError("deleting old jobs", workflow_.DeleteOldJobs(options_.keep_jobs, now));
   LogError("removing what deleted jobs left", workflow_.Sweep());
+  LogError("writing down uploads", uploads_.Flush(now));
   metrics_.SetOpenCalls(calls_.limits().open());
   LogError("counting", Count(now));
 }
@@ -336,6 +365,7 @@ absl::StatusOr<BlobStore::Garbage> Coordinator::CollectGarbage(absl::Duration gr
   const absl::Time cutoff = now - grace + std::min(ClockStep(), absl::ZeroDuration());
   absl::StatusOr<BlobStore::Garbage> garbage = workflow_.CollectGarbage(cutoff, now);
   if (!garbage.ok()) return garbage;
+  LogError("forgetting blobs that are gone", uploads_.ForgetCollected(cutoff));
   if (garbage->removed > 0 || !collected_.exchange(true)) {
     spdlog::info("blobs: {} there, {} removed ({} bytes), {} orphans within their grace time",
                  garbage->blobs - garbage->removed, garbage->removed, garbage->removed_bytes,

@@ -25,6 +25,7 @@
 #include "server/services/service_context.h"
 #include "server/state_folder.h"
 #include "server/workflow/serving.h"
+#include "server/workflow/tenant_uploads.h"
 #include "server/workflow/worker_registry.h"
 #include "server/workflow/workflow.h"
 
@@ -40,6 +41,7 @@ struct CoordinatorOptions {
   LeasePolicy lease;
   absl::Duration heartbeat_interval = absl::Seconds(1);
   absl::Duration keep_jobs = absl::InfiniteDuration();  // how long after their end
+  bool share_results = false;                           // whether tenants take each other's results
   absl::Duration blob_grace = absl::Hours(1);           // how long an unreferenced blob is kept
   // Free bytes of the state folder's disk below which no new work is taken.
   int64_t disk_reserve = int64_t{1} << 30;
@@ -88,6 +90,8 @@ class Coordinator {
   absl::Status Serve();
   // Follows the catalog, in which other processes make and revoke keys.
   absl::Status ReadKeys();
+  // The same for the tenants' limits that calls are held to.
+  absl::Status ReadCallRates();
   void RunMaintenance();
   void LookAtDisk();
   void LookAtClock();
@@ -104,9 +108,10 @@ class Coordinator {
   const std::unique_ptr<BlobStore> blobs_;
   const std::string secret_;
   Access access_;
-  int64_t last_key_change_ = -1;
+  int64_t last_key_change_ = -1, last_tenant_change_ = -1;
   WorkerRegistry workers_;
   Workflow workflow_;
+  TenantUploads uploads_;
   Serving serving_;
   Calls calls_;
   ServiceContext context_;

@@ -112,7 +112,8 @@ int main(int argc, char** argv) {
                "alignflow-coordinator");
   app.footer(
       "`alignflow-coordinator backup`, `restore` and `check` copy and check a state folder, `keys` "
-      "makes and revokes access keys, `--probe` asks for a coordinator's health.");
+      "makes and revokes access keys, `tenants` makes tenants, `--probe` asks for a coordinator's "
+      "health.");
   app.add_option("--listen", flags.options.listen,
                  "Address; port 0 takes a free one. Beyond loopback with TLS alone")
       ->type_name("HOST:PORT")
@@ -135,6 +136,8 @@ int main(int argc, char** argv) {
   app.add_option("--state-dir", state_dir, "Folder that everything is kept in; made if missing")
       ->type_name("FOLDER")
       ->required();
+  app.add_flag("--share-results", flags.options.share_results,
+               "Tenants take each other's results where source, settings and seed are the same");
   app.add_option("--spawn-workers", flags.spawn_workers,
                  "Local workers to start, which share the cores")
       ->type_name("N")

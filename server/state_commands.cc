@@ -10,6 +10,7 @@
 #include "server/keys_commands.h"
 #include "server/probe_command.h"
 #include "server/state_backup.h"
+#include "server/tenants_commands.h"
 
 namespace alignflow {
 namespace {
@@ -83,6 +84,7 @@ std::optional<int> RunStateCommand(int argc, char** argv) {
   if (command == "restore") return Restore(argc - 1, argv + 1);
   if (command == "check") return Check(argc - 1, argv + 1);
   if (command == "keys") return RunKeysCommand(argc - 1, argv + 1);
+  if (command == "tenants") return RunTenantsCommand(argc - 1, argv + 1);
   if (command == "--probe") return RunProbeCommand(argc - 1, argv + 1);
   return std::nullopt;
 }

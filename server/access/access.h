@@ -13,6 +13,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/access/access_keys.h"
+#include "server/access/call_rates.h"
 #include "server/access/roles.h"
 
 namespace alignflow {
@@ -24,6 +25,13 @@ inline constexpr std::string_view kBearer = "Bearer ";
 struct Caller {
   std::string key_id;  // empty: no key was needed, or a certificate was enough
   Role role = Role::kAdmin;
+  std::string tenant = kDefaultTenant;
+
+  // Whether the call needed no key: the coordinator is open, and whoever comes is an admin and a
+  // worker.
+  bool open() const { return key_id.empty() && role == Role::kAdmin; }
+  // Whether it reads and writes what leases need, whatever tenant that is of.
+  bool of_pool() const { return role == Role::kWorker || open(); }
 };
 
 // What a call that lasts was admitted by.
@@ -61,9 +69,16 @@ class Access {
   absl::StatusOr<Caller> Admit(const Credentials& credentials, std::string_view method,
                                absl::Time now) const;
 
+  // How many calls tenants may begin in a second.
+  CallRates& rates() { return rates_; }
+
   // Whether what a call was admitted by still opens something: its key may have expired or been
   // revoked since, or be the first where none was needed.
   bool Holds(const Admission& admission, absl::Time now) const;
+
+  // Who a call is from that has been admitted. A key that has gone since is a viewer's of no
+  // tenant.
+  Caller CallerOf(const Admission& admission) const;
 
  private:
   absl::StatusOr<Caller> CallerOf(const Credentials& credentials, absl::Time now) const;
@@ -72,6 +87,7 @@ class Access {
 
   const std::string server_secret_;
   const bool required_;
+  CallRates rates_;
   mutable absl::Mutex mutex_;
   std::map<std::string, AccessKey> keys_ ABSL_GUARDED_BY(mutex_);  // by id
   std::map<std::string, AccessKey> own_keys_ ABSL_GUARDED_BY(mutex_);

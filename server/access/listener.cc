@@ -85,8 +85,12 @@ class Guard final : public grpc::AuthMetadataProcessor {
     const Credentials credentials{
         .authorization = ValueOf(metadata, kAuthorization),
         .has_certificate = !peer->FindPropertyValues(kCertificate).empty()};
-    const absl::Status status =
-        access_.Admit(credentials, ValueOf(metadata, kPath), SteadyNow()).status();
+    const std::string_view path = ValueOf(metadata, kPath);
+    const absl::StatusOr<Caller> caller = access_.Admit(credentials, path, SteadyNow());
+    absl::Status status = caller.status();
+    if (status.ok() && !IsOpenToAll(path) && !caller->of_pool()) {
+      status = access_.rates().Take(caller->tenant, SteadyNow());
+    }
     if (!status.ok()) metrics_.CountRefusedCall(status.code());
     return ToGrpcStatus(status);
   }
@@ -159,6 +163,10 @@ Admission AdmissionOf(const grpc::ServerContextBase& call) {
   }
   const auto peer = call.auth_context();
   return {.key_id = "", .certificate = peer && !peer->FindPropertyValues(kCertificate).empty()};
+}
+
+Caller CallerOf(const grpc::ServerContextBase& call, const Access& access) {
+  return access.CallerOf(AdmissionOf(call));
 }
 
 std::string ClientOf(const grpc::ServerContextBase& call) {

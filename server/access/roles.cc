@@ -41,6 +41,11 @@ constexpr MethodRule kRules[] = {
     {"/alignflow.v1.Models/ListModels", Role::kViewer},
     {"/alignflow.v1.Server/GetServerInfo", Role::kViewer, true},
     {"/alignflow.v1.Server/ListSpaceUses", Role::kViewer},
+    {"/alignflow.v1.Tenants/CreateTenant", Role::kAdmin},
+    {"/alignflow.v1.Tenants/DeleteTenant", Role::kAdmin},
+    {"/alignflow.v1.Tenants/GetQuota", Role::kViewer},
+    {"/alignflow.v1.Tenants/ListTenants", Role::kAdmin},
+    {"/alignflow.v1.Tenants/UpdateTenant", Role::kAdmin},
 };
 
 }  // namespace

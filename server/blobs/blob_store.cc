@@ -20,6 +20,11 @@ constexpr char kIncoming[] = "incoming";
 constexpr char kOwners[] = "owners";
 constexpr size_t kDigestDigits = 64;
 
+// The name of what has arrived of a blob.
+std::string IncomingName(const std::string& sha256, const std::string& writer) {
+  return writer.empty() ? sha256 : absl::StrCat(sha256, "-", writer);
+}
+
 // The file's size, or -1 if there is none.
 int64_t FileSize(const std::filesystem::path& file) {
   struct stat info = {};
@@ -52,8 +57,8 @@ std::filesystem::path BlobStore::PathOf(const std::string& sha256) const {
   return folder_ / sha256.substr(0, 2) / sha256.substr(2);
 }
 
-std::filesystem::path BlobStore::IncomingPath(const std::string& sha256) const {
-  return folder_ / kIncoming / sha256;
+std::filesystem::path BlobStore::IncomingPath(const std::string& name) const {
+  return folder_ / kIncoming / name;
 }
 
 bool BlobStore::Contains(const std::string& sha256) {
@@ -68,14 +73,16 @@ absl::StatusOr<int64_t> BlobStore::SizeOf(const std::string& sha256) const {
   return size;
 }
 
-BlobStore::WriteProgress BlobStore::QueryWrite(const std::string& sha256) const {
+BlobStore::WriteProgress BlobStore::QueryWrite(const std::string& sha256,
+                                               const std::string& writer) const {
   if (!IsSha256Hex(sha256)) return {};
   if (const int64_t size = FileSize(PathOf(sha256)); size >= 0) return {size, true};
-  return {std::max<int64_t>(FileSize(IncomingPath(sha256)), 0), false};
+  return {std::max<int64_t>(FileSize(IncomingPath(IncomingName(sha256, writer))), 0), false};
 }
 
 absl::StatusOr<std::unique_ptr<BlobWriter>> BlobStore::Write(const std::string& sha256,
-                                                             int64_t size, int64_t offset) {
+                                                             int64_t size, int64_t offset,
+                                                             const std::string& writer) {
   if (!IsSha256Hex(sha256) || size < 0) {
     return absl::InvalidArgumentError(
         "digest: give 64 lower-case hexadecimal characters and a size of at least 0");
@@ -85,18 +92,19 @@ absl::StatusOr<std::unique_ptr<BlobWriter>> BlobStore::Write(const std::string& 
         absl::StrCat("a blob of ", size, " bytes; the limit is ", kMaxBlobBytes));
   }
   if (Contains(sha256)) return nullptr;
-  BlobWriter::Target target{.sha256 = sha256,
-                            .size = size,
-                            .incoming = IncomingPath(sha256),
-                            .final = PathOf(sha256),
-                            .observe = observe_};
+  const std::string name = IncomingName(sha256, writer);
+    BlobWriter::Target target{.sha256 = sha256,
+                              .size = size,
+                              .incoming = IncomingPath(name),
+                              .final = PathOf(sha256),
+                              .observe = observe_};
   {
     absl::MutexLock lock(&mutex_);
-    target.resumable = writing_.insert(sha256).second;
+    target.resumable = writing_.insert(name).second;
     const int64_t stands = std::max<int64_t>(FileSize(target.incoming), 0);
     const bool fits = offset == 0 || (target.resumable && offset == stands && offset <= size);
     if (!fits) {
-      if (target.resumable) writing_.erase(sha256);
+      if (target.resumable) writing_.erase(name);
       return absl::OutOfRangeError(absl::StrCat(
           "offset ", offset, " is not where the server stands (", stands,
           target.resumable ? ")" : ", and another stream is writing)", "; ask QueryWrite"));
@@ -104,14 +112,14 @@ absl::StatusOr<std::unique_ptr<BlobWriter>> BlobStore::Write(const std::string& 
     if (!target.resumable) target.incoming += absl::StrCat(".", ++next_private_);
   }
   const bool resumable = target.resumable;
-  return BlobWriter::Open(std::move(target), offset, [this, sha256, resumable] {
-    if (resumable) EndWrite(sha256);
+  return BlobWriter::Open(std::move(target), offset, [this, name, resumable] {
+    if (resumable) EndWrite(name);
   });
 }
 
-void BlobStore::EndWrite(const std::string& sha256) {
+void BlobStore::EndWrite(const std::string& name) {
   absl::MutexLock lock(&mutex_);
-  writing_.erase(sha256);
+  writing_.erase(name);
 }
 
 absl::StatusOr<std::string> BlobStore::Put(std::string_view bytes, const BlobOwner& owner,
@@ -208,7 +216,8 @@ BlobStore::Garbage BlobStore::CollectGarbage(
     const std::string sha256 = entry.path().filename().string().substr(0, kDigestDigits);
     {
       absl::MutexLock lock(&mutex_);
-      if (writing_.contains(sha256)) continue;
+      const auto writer = writing_.lower_bound(sha256);
+      if (writer != writing_.end() && writer->starts_with(sha256)) continue;
     }
     if (is_referenced(sha256)) continue;
     RemoveIfOld(entry.path(), sha256, cutoff, garbage.removed_bytes);

@@ -24,6 +24,7 @@ namespace alignflow {
 //
 //   FOLDER/ab/cdef...           the blob abcdef..., complete, read-only
 //   FOLDER/incoming/abcdef...   what has arrived of a blob; a broken write goes on from its end
+//   FOLDER/incoming/abcdef...-W the same, of writers by the name W, who alone may go on with it
 //   FOLDER/incoming/abcdef....N the same, of a second writer of the same bytes; not resumable
 //   FOLDER/owners/              what is kept for uploads and leases (blob_owners.h)
 //
@@ -47,14 +48,15 @@ class BlobStore {
     int64_t bytes = 0;
     bool complete = false;
   };
-  WriteProgress QueryWrite(const std::string& sha256) const;
+  // `writer` names those who may go on with each other's unfinished writes.
+  WriteProgress QueryWrite(const std::string& sha256, const std::string& writer = "") const;
 
   // A writer for the bytes from `offset` on: 0, or what QueryWrite answered. Null if the blob is
   // there. InvalidArgument for a malformed digest or a negative size, ResourceExhausted beyond
   // kMaxBlobBytes, OutOfRange if the offset is neither 0 nor where the store stands. The store must
   // outlive the writer.
   absl::StatusOr<std::unique_ptr<BlobWriter>> Write(const std::string& sha256, int64_t size,
-                                                    int64_t offset);
+                                                    int64_t offset, const std::string& writer = "");
   // Stores bytes for an owner and returns their digest.
   absl::StatusOr<std::string> Put(std::string_view bytes, const BlobOwner& owner, absl::Time now);
 
@@ -97,17 +99,17 @@ class BlobStore {
  private:
   explicit BlobStore(std::filesystem::path folder);
   std::filesystem::path PathOf(const std::string& sha256) const;
-  std::filesystem::path IncomingPath(const std::string& sha256) const;
+  std::filesystem::path IncomingPath(const std::string& name) const;
   // Whether the file, of this blob, was removed.
   bool RemoveIfOld(const std::filesystem::path& file, const std::string& sha256, absl::Time cutoff,
                    int64_t& bytes);
-  void EndWrite(const std::string& sha256);
+  void EndWrite(const std::string& name);
 
   const std::filesystem::path folder_;
   BlobOwners owners_;
   BlobObserver observe_ = [](BlobOperation, absl::Duration, const absl::Status&) {};
   mutable absl::Mutex mutex_;      // orders removal against touching
-  std::set<std::string> writing_;  // digests whose resumable file has a writer
+  std::set<std::string> writing_;  // names of resumable files that have a writer
   int64_t next_private_ = 0;
 };
 

@@ -16,10 +16,11 @@ void InsertDataset(WritingSql& sql, DatasetRecord& record, const std::vector<Dat
 std::optional<DatasetRecord> FindDataset(Sql& sql, const std::string& id);
 // In the order in which they were registered.
 std::vector<DatasetBlobs> ItemsOfDataset(Sql& sql, const std::string& id);
-// Newest first, those with a sequence below `before`.
-std::vector<DatasetRecord> ListDatasets(Sql& sql, int64_t before, int limit);
-// With the results of the tasks that prepared and described it, unless another dataset has the same
-// content: they hold its images.
+// The tenant's, newest first, those with a sequence below `before`.
+std::vector<DatasetRecord> ListDatasets(Sql& sql, const std::string& tenant, int64_t before,
+                                        int limit);
+// With the results of the tasks that prepared and described it, unless another dataset of the
+// tenant has the same content, or another tenant shares them: they hold its images.
 void DeleteDataset(WritingSql& sql, const std::string& id);
 // The oldest unfinished job that has the dataset as source or target.
 std::optional<std::string> UnfinishedJobWithDataset(Sql& sql, const std::string& id);

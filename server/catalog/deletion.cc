@@ -28,7 +28,14 @@ void SweepTasks(WritingSql& writing, int limit) {
     int wanted = 0;
     sql << "SELECT 1 FROM job_tasks WHERE task_key = :task LIMIT 1", soci::use(left),
         soci::into(wanted);
-    if (sql.got_data()) continue;
+    if (sql.got_data()) {
+      // Tenants that shared it, and have no job with it any more, let go of it.
+      sql << "DELETE FROM task_tenants WHERE task_key = :task AND NOT EXISTS (SELECT 1 FROM "
+             "job_tasks jt JOIN jobs j ON j.id = jt.job_id WHERE jt.task_key = "
+             "task_tenants.task_key AND j.tenant = task_tenants.tenant)",
+          soci::use(left);
+      continue;
+    }
     sql << "DELETE FROM models WHERE task_key = :task", soci::use(left);
     sql << "DELETE FROM tasks WHERE task_key = :task", soci::use(left);
   }

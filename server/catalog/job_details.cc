@@ -47,10 +47,11 @@ std::vector<int64_t> SequencesOf(Sql& sql, const JobQuery& query, const std::str
   int number = 0;
   for (size_t i = 0; i < query.labels.size(); ++i, ++number) {
     absl::StrAppend(&text, " JOIN job_labels l", number, " ON l", number,
-                    ".sequence = j.sequence AND l", number, ".name = :name", number, " AND l",
-                    number, ".value = :value", number);
+                    ".sequence = j.sequence AND l", number, ".tenant = j.tenant AND l", number,
+                    ".name = :name", number, " AND l", number, ".value = :value", number);
   }
-  absl::StrAppend(&text, " WHERE j.sequence ", query.oldest_first ? ">" : "<", " :beyond");
+  absl::StrAppend(&text, " WHERE j.tenant = :tenant AND j.sequence ",
+                  query.oldest_first ? ">" : "<", " :beyond");
   if (!state.empty()) absl::StrAppend(&text, " AND j.state = :state");
   absl::StrAppend(&text, " ORDER BY j.sequence ", query.oldest_first ? "ASC" : "DESC", " LIMIT ",
                   limit);
@@ -60,6 +61,7 @@ std::vector<int64_t> SequencesOf(Sql& sql, const JobQuery& query, const std::str
     select.exchange(soci::use(name));
     select.exchange(soci::use(value));
   }
+  select.exchange(soci::use(query.tenant));
   select.exchange(soci::use(query.beyond));
   if (!state.empty()) select.exchange(soci::use(state));
   select.exchange(soci::into(sequence));
@@ -83,9 +85,10 @@ void InsertJobDetails(WritingSql& writing, const JobRecord& job, const JobDetail
       soci::use(details.request_digest), soci::use(details.display_name),
       soci::use(details.priority), soci::use(source), soci::use(target), soci::use(job.id);
   for (const auto& [name, value] : details.labels) {
-    sql << "INSERT INTO job_labels (job_id, name, value, sequence) VALUES (:job, :name, :value, "
-           ":sequence)",
-        soci::use(job.id), soci::use(name), soci::use(value), soci::use(job.sequence);
+    sql << "INSERT INTO job_labels (job_id, tenant, name, value, sequence) VALUES (:job, :tenant, "
+           ":name, :value, :sequence)",
+        soci::use(job.id), soci::use(job.tenant), soci::use(name), soci::use(value),
+        soci::use(job.sequence);
   }
 }
 

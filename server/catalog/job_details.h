@@ -31,6 +31,7 @@ JobDetails DetailsOfJob(Sql& sql, const JobRecord& job);
 int PriorityOfJob(Sql& sql, const std::string& id);
 
 struct JobQuery {
+  std::string tenant = kDefaultTenant;
   std::vector<JobState> states;               // none: any
   std::map<std::string, std::string> labels;  // all of them
   bool oldest_first = false;

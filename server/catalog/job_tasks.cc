@@ -170,23 +170,27 @@ std::vector<PairPlace> PairPlacesOfTask(Sql& sql, const std::string& task_key) {
   return places;
 }
 
-std::optional<std::string> UnfinishedJobWithTask(Sql& sql, const std::string& task_key) {
+std::optional<std::string> UnfinishedJobWithTask(Sql& sql, const std::string& task_key,
+                                                 const std::string& tenant) {
   std::string job;
   sql << "SELECT j.id FROM job_tasks jt JOIN jobs j ON j.id = jt.job_id WHERE jt.task_key = :task "
-         "AND j.state IN ('queued', 'running') ORDER BY j.sequence LIMIT 1",
-      soci::use(task_key), soci::into(job);
+         "AND j.state IN ('queued', 'running') AND (:tenant = '' OR j.tenant = :same) ORDER BY "
+         "j.sequence LIMIT 1",
+      soci::use(task_key), soci::use(tenant), soci::use(tenant), soci::into(job);
   if (!sql.got_data()) return std::nullopt;
   return job;
 }
 
-std::vector<std::string> JobsWithTask(Sql& sql, const std::string& task_key, int limit) {
+std::vector<std::string> JobsWithTask(Sql& sql, const std::string& tenant,
+                                      const std::string& task_key, int limit) {
   std::string job;
   int64_t sequence = 0;
   soci::statement select =
       (sql.prepare << "SELECT DISTINCT j.id, j.sequence FROM job_tasks jt JOIN jobs j ON j.id = "
-                      "jt.job_id WHERE jt.task_key = :task ORDER BY j.sequence DESC LIMIT "
+                      "jt.job_id WHERE jt.task_key = :task AND j.tenant = :tenant ORDER BY "
+                      "j.sequence DESC LIMIT "
                    << limit,
-       soci::use(task_key), soci::into(job), soci::into(sequence));
+       soci::use(task_key), soci::use(tenant), soci::into(job), soci::into(sequence));
   return FetchTexts(select, job);
 }
 

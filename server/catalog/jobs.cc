@@ -7,7 +7,7 @@ namespace alignflow {
 namespace {
 
 constexpr char kSelect[] =
-    "SELECT id, sequence, COALESCE(request_id, ''), state, source, source_digest, target, "
+    "SELECT id, tenant, sequence, COALESCE(request_id, ''), state, source, source_digest, target, "
     "target_digest, references_digest, pairs, preset, settings, warnings, error, create_time, "
     "start_time, end_time, last_event, event_time FROM jobs ";
 
@@ -17,12 +17,12 @@ std::vector<JobRecord> FetchJobs(Sql& sql, const std::string& where, const auto&
   int64_t created = 0, started = 0, ended = 0, event = 0;
   soci::statement select =
       (sql.prepare << kSelect << where << " ORDER BY sequence DESC LIMIT " << limit,
-       soci::use(value), soci::into(row.id), soci::into(row.sequence), soci::into(row.request_id),
-       soci::into(state), soci::into(row.source), soci::into(row.source_digest),
-       soci::into(row.target), soci::into(row.target_digest), soci::into(row.references_digest),
-       soci::into(row.pairs), soci::into(row.preset), soci::into(settings), soci::into(warnings),
-       soci::into(row.error), soci::into(created), soci::into(started), soci::into(ended),
-       soci::into(row.last_event), soci::into(event));
+       soci::use(value), soci::into(row.id), soci::into(row.tenant), soci::into(row.sequence),
+       soci::into(row.request_id), soci::into(state), soci::into(row.source),
+       soci::into(row.source_digest), soci::into(row.target), soci::into(row.target_digest),
+       soci::into(row.references_digest), soci::into(row.pairs), soci::into(row.preset),
+       soci::into(settings), soci::into(warnings), soci::into(row.error), soci::into(created),
+       soci::into(started), soci::into(ended), soci::into(row.last_event), soci::into(event));
   select.execute();
   std::vector<JobRecord> rows;
   while (select.fetch()) {
@@ -54,14 +54,16 @@ void InsertJob(WritingSql& writing, JobRecord& record,
   const std::string warnings = ToColumn(record.warnings);
   const int64_t created = ToColumn(record.create_time);
   soci::indicator has_request = record.request_id.empty() ? soci::i_null : soci::i_ok;
-  sql << "INSERT INTO jobs (id, sequence, request_id, state, source, source_digest, target, "
+  sql << "INSERT INTO jobs (id, tenant, sequence, request_id, state, source, source_digest, "
+         "target, "
          "target_digest, references_digest, pairs, preset, settings, warnings, error, create_time, "
-         "start_time, end_time, last_event, event_time) VALUES (:id, :sequence, :request, :state, "
+         "start_time, end_time, last_event, event_time) VALUES (:id, :tenant, :sequence, :request, "
+         ":state, "
          ":source, :source_digest, :target, :target_digest, :refs, :pairs, :preset, :settings, "
          ":warnings, '', :created, 0, 0, 1, :event)",
-      soci::use(record.id), soci::use(record.sequence), soci::use(record.request_id, has_request),
-      soci::use(state), soci::use(record.source), soci::use(record.source_digest),
-      soci::use(record.target), soci::use(record.target_digest),
+      soci::use(record.id), soci::use(record.tenant), soci::use(record.sequence),
+      soci::use(record.request_id, has_request), soci::use(state), soci::use(record.source),
+      soci::use(record.source_digest), soci::use(record.target), soci::use(record.target_digest),
       soci::use(record.references_digest), soci::use(record.pairs), soci::use(record.preset),
       soci::use(settings), soci::use(warnings), soci::use(created), soci::use(created);
   int64_t ordinal = 0;

@@ -17,7 +17,7 @@ namespace alignflow {
 void InsertJob(WritingSql& sql, JobRecord& record, const std::vector<ReferenceRecord>& references);
 std::optional<JobRecord> FindJob(Sql& sql, const std::string& id);
 std::optional<JobRecord> FindJobByRequest(Sql& sql, const std::string& request_id);
-// Newest first, those with a sequence below `before`.
+// Of all tenants, newest first, those with a sequence below `before`.
 std::vector<JobRecord> ListJobs(Sql& sql, int64_t before, int limit);
 std::vector<ReferenceRecord> ReferencesOfJob(Sql& sql, const std::string& id);
 // Writes state, warnings, error and times; the rest of a job never changes, but for settings that
@@ -67,10 +67,13 @@ struct PairPlace {
   absl::Time create_time;
 };
 std::vector<PairPlace> PairPlacesOfTask(Sql& sql, const std::string& task_key);
-// The oldest unfinished job with the task, whether or not it is done.
-std::optional<std::string> UnfinishedJobWithTask(Sql& sql, const std::string& task_key);
-// All jobs with the task, newest first.
-std::vector<std::string> JobsWithTask(Sql& sql, const std::string& task_key, int limit);
+// The oldest unfinished job with the task, whether or not it is done; of the tenant, if one is
+// given.
+std::optional<std::string> UnfinishedJobWithTask(Sql& sql, const std::string& task_key,
+                                                 const std::string& tenant = "");
+// The tenant's jobs with the task, newest first.
+std::vector<std::string> JobsWithTask(Sql& sql, const std::string& tenant,
+                                      const std::string& task_key, int limit);
 // Queued and running tasks of the job that no other job waits for.
 std::vector<std::string> UnwantedTasks(Sql& sql, const std::string& job);
 

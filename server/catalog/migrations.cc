@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/catalog/soci.h"
+#include "server/catalog/tenant_migration.h"
 
 namespace alignflow {
 namespace {
@@ -362,7 +363,8 @@ const std::vector<Statements>& Migrations() {
           R"(CREATE TRIGGER queue_removed AFTER DELETE ON tasks WHEN OLD.state = 'queued' BEGIN
            UPDATE queue_counts SET tasks = tasks - 1
            WHERE kind = OLD.kind AND pretrained = (OLD.model <> ''); END)",
-      }};
+      },
+      TenantStatements()};
   return *migrations;
 }
 

@@ -10,12 +10,14 @@
 namespace alignflow {
 namespace {
 
-std::vector<std::string> IdsAfter(Sql& sql, const char* table, const std::string& after,
-                                  int limit) {
+std::vector<std::string> IdsAfter(Sql& sql, const char* table, const std::string& tenant,
+                                  const std::string& after, int limit) {
   std::string id;
   soci::statement select = (sql.prepare << "SELECT id FROM " << table
-                                        << " WHERE id > :after ORDER BY id LIMIT " << limit,
-                            soci::use(after), soci::into(id));
+                                        << " WHERE id > :after AND (:tenant = '' OR tenant = "
+                                           ":same) ORDER BY id LIMIT "
+                                        << limit,
+                            soci::use(after), soci::use(tenant), soci::use(tenant), soci::into(id));
   select.execute();
   std::vector<std::string> ids;
   while (select.fetch()) ids.push_back(id);
@@ -65,12 +67,14 @@ void AddPairs(Sql& sql, const std::string& task, std::vector<OwnedBlob>& blobs) 
 
 }  // namespace
 
-std::vector<std::string> DatasetsAfter(Sql& sql, const std::string& after, int limit) {
-  return IdsAfter(sql, "datasets", after, limit);
+std::vector<std::string> DatasetsAfter(Sql& sql, const std::string& tenant,
+                                       const std::string& after, int limit) {
+  return IdsAfter(sql, "datasets", tenant, after, limit);
 }
 
-std::vector<std::string> JobsAfter(Sql& sql, const std::string& after, int limit) {
-  return IdsAfter(sql, "jobs", after, limit);
+std::vector<std::string> JobsAfter(Sql& sql, const std::string& tenant, const std::string& after,
+                                   int limit) {
+  return IdsAfter(sql, "jobs", tenant, after, limit);
 }
 
 std::string DigestOfDataset(Sql& sql, const std::string& id) {
@@ -126,17 +130,19 @@ bool AddBlobsOfJob(Sql& sql, const std::string& id, int tasks, JobCursor& cursor
   return visited == tasks;
 }
 
-std::vector<PreparingTask> PreparingTasksAfter(Sql& sql, const std::string& kind, int64_t row,
-                                               int limit) {
+std::vector<PreparingTask> PreparingTasksAfter(Sql& sql, const std::string& tenant,
+                                               const std::string& kind, int64_t row, int limit) {
   std::vector<PreparingTask> found;
   int64_t at = 0;
   std::string key, inputs;
   std::vector<std::string> keys;
   soci::statement select =
       (sql.prepare << "SELECT rowid, task_key, inputs FROM tasks WHERE kind = :kind AND rowid > "
-                      ":row ORDER BY rowid LIMIT "
+                      ":row AND (:tenant = '' OR EXISTS (SELECT 1 FROM task_tenants tt WHERE "
+                      "tt.task_key = tasks.task_key AND tt.tenant = :same)) ORDER BY rowid LIMIT "
                    << limit,
-       soci::use(kind), soci::use(row), soci::into(at), soci::into(key), soci::into(inputs));
+       soci::use(kind), soci::use(row), soci::use(tenant), soci::use(tenant), soci::into(at),
+       soci::into(key), soci::into(inputs));
   select.execute();
   while (select.fetch()) {
     keys.push_back(key);

@@ -17,9 +17,11 @@ struct OwnedBlob {
   std::string blob;       // its digest
 };
 
-// The ids behind `after`, in their order.
-std::vector<std::string> DatasetsAfter(Sql& sql, const std::string& after, int limit);
-std::vector<std::string> JobsAfter(Sql& sql, const std::string& after, int limit);
+// The tenant's ids behind `after`, in their order; of all tenants if it is empty.
+std::vector<std::string> DatasetsAfter(Sql& sql, const std::string& tenant,
+                                       const std::string& after, int limit);
+std::vector<std::string> JobsAfter(Sql& sql, const std::string& tenant, const std::string& after,
+                                   int limit);
 
 // Adds what the dataset's next `items` items have, at first its manifest as well. Returns whether
 // there are more.
@@ -43,9 +45,10 @@ struct PreparingTask {
   int64_t row = 0;
   std::vector<std::string> inputs, outputs;  // digests
 };
-// Those of the kind behind the row, in the order of their rows.
-std::vector<PreparingTask> PreparingTasksAfter(Sql& sql, const std::string& kind, int64_t row,
-                                               int limit);
+// Those of the kind behind the row that jobs of the tenant have, or any if it is empty, in the
+// order of their rows.
+std::vector<PreparingTask> PreparingTasksAfter(Sql& sql, const std::string& tenant,
+                                               const std::string& kind, int64_t row, int limit);
 
 // The digest of the dataset's manifest; empty if there is no such dataset.
 std::string DigestOfDataset(Sql& sql, const std::string& id);

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "common/settings/settings.h"
 #include "common/settings/task_spec.h"
+#include "server/access/tenant_names.h"
 #include "server/scheduler/task_record.h"
 
 // What the catalog keeps, as plain data. A time of absl::UnixEpoch() means "not yet".
@@ -17,7 +18,8 @@ namespace alignflow {
 
 struct DatasetRecord {
   int64_t sequence = 0;  // rises with creation; given by the catalog
-  std::string id;
+  std::string tenant = kDefaultTenant;
+  std::string id;      // ScopedId (server/access/tenant_names.h)
   std::string digest;  // of the canonical manifest, which is stored as the blob of this name
   std::string labels;  // LabelTable's text form
   int64_t item_count = 0;
@@ -45,10 +47,11 @@ struct ReferenceRecord {
 
 struct JobRecord {
   int64_t sequence = 0;  // rises with creation; given by the catalog
+  std::string tenant = kDefaultTenant;
   std::string id;
-  std::string request_id;  // empty if the client chose none
+  std::string request_id;  // ScopedText; empty if the client chose none
   JobState state = JobState::kQueued;
-  std::string source, source_digest;  // dataset id and digest of its manifest
+  std::string source, source_digest;  // dataset id (ScopedId) and digest of its manifest
   std::string target, target_digest;  // empty if none was given
   std::string references_digest;      // of the references' manifest
   int64_t pairs = 0;

@@ -77,12 +77,14 @@ std::vector<std::string> ResultsOfStage(Sql& sql, const std::string& job,
   return Keys(select, key);
 }
 
-std::vector<std::string> ResultsMadeFrom(Sql& sql, const std::string& task_key) {
+std::vector<std::string> ResultsMadeFrom(Sql& sql, const std::string& tenant,
+                                         const std::string& task_key) {
   std::string key;
   soci::statement select =
       (sql.prepare << "SELECT DISTINCT r.task_key FROM task_outputs o JOIN task_inputs i ON i.blob "
-                      "= o.blob JOIN results r ON r.task_key = i.task_key WHERE o.task_key = :task",
-       soci::use(task_key), soci::into(key));
+                      "= o.blob JOIN results r ON r.task_key = i.task_key JOIN task_tenants tt ON "
+                      "tt.task_key = r.task_key WHERE o.task_key = :task AND tt.tenant = :tenant",
+       soci::use(task_key), soci::use(tenant), soci::into(key));
   return Keys(select, key);
 }
 

@@ -37,8 +37,9 @@ std::vector<BrokenStage> BrokenStagesOfJob(Sql& sql, const std::string& job);
 
 // Tasks with a result at the job's places of the stage.
 std::vector<std::string> ResultsOfStage(Sql& sql, const std::string& job, const std::string& stage);
-// Tasks with a result one of whose inputs the task put out, in any role.
-std::vector<std::string> ResultsMadeFrom(Sql& sql, const std::string& task_key);
+// Tasks with a result one of whose inputs the task put out, in any role, of jobs of the tenant.
+std::vector<std::string> ResultsMadeFrom(Sql& sql, const std::string& tenant,
+                                         const std::string& task_key);
 
 }  // namespace alignflow
 

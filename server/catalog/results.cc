@@ -12,15 +12,17 @@ constexpr char kSelectModels[] =
     "SELECT id, sequence, task_key, stage, preset, weights, source_digest, create_time FROM "
     "models ";
 
-std::vector<ModelRecord> FetchModels(Sql& sql, const std::string& where, const auto& value,
-                                     int limit) {
+// `where` has as many parameters as there are values.
+std::vector<ModelRecord> FetchModels(Sql& sql, const std::string& where, int limit,
+                                     const auto&... values) {
   ModelRecord row;
   int64_t created = 0;
   soci::statement select =
-      (sql.prepare << kSelectModels << where << " ORDER BY sequence DESC LIMIT " << limit,
-       soci::use(value), soci::into(row.id), soci::into(row.sequence), soci::into(row.task_key),
-       soci::into(row.stage), soci::into(row.preset), soci::into(row.weights),
-       soci::into(row.source_digest), soci::into(created));
+      ((sql.prepare << kSelectModels << where << " ORDER BY sequence DESC LIMIT " << limit,
+        soci::into(row.id), soci::into(row.sequence), soci::into(row.task_key),
+        soci::into(row.stage), soci::into(row.preset), soci::into(row.weights),
+        soci::into(row.source_digest), soci::into(created)),
+       ..., soci::use(values));
   select.execute();
   std::vector<ModelRecord> rows;
   while (select.fetch()) {
@@ -92,7 +94,7 @@ void InsertModel(WritingSql& writing, ModelRecord& record) {
 }
 
 std::optional<ModelRecord> FindModel(Sql& sql, const std::string& id) {
-  return FirstOf(FetchModels(sql, "WHERE id = :id", id, 1));
+  return FirstOf(FetchModels(sql, "WHERE id = :id", 1, id));
 }
 
 std::map<std::string, std::string> ModelsOfJob(Sql& sql, const std::string& job) {
@@ -107,8 +109,32 @@ std::map<std::string, std::string> ModelsOfJob(Sql& sql, const std::string& job)
   return models;
 }
 
-std::vector<ModelRecord> ListModels(Sql& sql, int64_t before, int limit) {
-  return FetchModels(sql, "WHERE sequence < :before", before, limit);
+bool TenantHasModel(Sql& sql, const std::string& tenant, const ModelRecord& model) {
+  int found = 0;
+  sql << "SELECT 1 FROM tenant_models WHERE tenant = :tenant AND sequence = :sequence",
+      soci::use(tenant), soci::use(model.sequence), soci::into(found);
+  return sql.got_data();
+}
+
+std::vector<ModelRecord> ListModels(Sql& sql, const std::string& tenant, int64_t before,
+                                    int limit) {
+  // From the tenant's own to the models.
+  return FetchModels(sql,
+                     "WHERE sequence IN (SELECT sequence FROM tenant_models WHERE tenant = :tenant "
+                     "AND sequence < :before ORDER BY sequence DESC LIMIT " +
+                         std::to_string(limit) + ")",
+                     limit, tenant, before);
+}
+
+bool LeaveModel(WritingSql& writing, const std::string& tenant, const ModelRecord& model) {
+  Sql& sql = writing;
+  int others = 0;
+  sql << "SELECT COUNT(*) FROM tenant_models WHERE sequence = :sequence AND tenant <> :tenant",
+      soci::use(model.sequence), soci::use(tenant), soci::into(others);
+  if (others == 0) return false;
+  sql << "DELETE FROM tenant_models WHERE sequence = :sequence AND tenant = :tenant",
+      soci::use(model.sequence), soci::use(tenant);
+  return true;
 }
 
 void DeleteModel(WritingSql& writing, const std::string& id) {

@@ -26,9 +26,13 @@ void InsertModel(WritingSql& sql, ModelRecord& record);
 std::optional<ModelRecord> FindModel(Sql& sql, const std::string& id);
 // The ids of the models that the job's stages fit and align have made, by stage.
 std::map<std::string, std::string> ModelsOfJob(Sql& sql, const std::string& job);
-// Newest first, those with a sequence below `before`.
-std::vector<ModelRecord> ListModels(Sql& sql, int64_t before, int limit);
+// Whether the tenant is shown the model: a job of its own has its task.
+bool TenantHasModel(Sql& sql, const std::string& tenant, const ModelRecord& model);
+// Those that the tenant is shown, newest first, with a sequence below `before`.
+std::vector<ModelRecord> ListModels(Sql& sql, const std::string& tenant, int64_t before, int limit);
 void DeleteModel(WritingSql& sql, const std::string& id);
+// Takes the model from one of several tenants that share it. False if no other has it.
+bool LeaveModel(WritingSql& sql, const std::string& tenant, const ModelRecord& model);
 
 // Whether a task has the blob as its checkpoint or output.
 bool TasksReferTo(Sql& sql, const std::string& blob);

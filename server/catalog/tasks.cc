@@ -50,7 +50,7 @@ constexpr char kSelect[] =
     "SELECT t.task_key, t.kind, t.settings, t.inputs, t.state, t.attempt, t.worker, "
     "t.lease_expires, t.reported, t.failures, t.losses, t.checkpoint, t.error, t.step, t.total, "
     "t.progress_values, t.note, t.pairs, t.pairs_left_out, t.queue_time, t.start_time, t.end_time, "
-    "t.job_rank, t.stage_rank, t.ordinal_rank FROM tasks t ";
+    "t.job_rank, t.stage_rank, t.ordinal_rank, t.tenant FROM tasks t ";
 
 // Visits the rows of "SELECT ... FROM tasks t" + `rest`, which has as many parameters as `values`,
 // until `visit` returns false.
@@ -85,6 +85,7 @@ void VisitTasks(Sql& sql, const std::function<bool(TaskRecord)>& visit, const st
   select.exchange(soci::into(row.record.rank.turn));
   select.exchange(soci::into(row.record.rank.stage));
   select.exchange(soci::into(row.record.rank.ordinal));
+  select.exchange(soci::into(row.record.tenant));
   select.alloc();
   select.prepare(kSelect + rest);
   select.define_and_bind();
@@ -120,13 +121,14 @@ void InsertTask(WritingSql& writing, const TaskRecord& record) {
   sql << "INSERT INTO tasks (task_key, kind, settings, inputs, state, attempt, worker, "
          "lease_expires, reported, failures, losses, checkpoint, error, step, total, "
          "progress_values, note, pairs, queue_time, start_time, end_time, job_rank, stage_rank, "
-         "ordinal_rank, model) VALUES (:task, :kind, :settings, :inputs, :state, 0, '', 0, '', 0, "
+         "ordinal_rank, model, tenant) VALUES (:task, :kind, :settings, :inputs, :state, 0, '', 0, "
+         "'', 0, "
          "0, '', '', 0, 0, '{}', '', 0, :queued, 0, 0, :job_rank, :stage_rank, :ordinal_rank, "
-         ":model)",
+         ":model, :tenant)",
       soci::use(record.key), soci::use(record.spec.kind), soci::use(row.settings),
       soci::use(row.inputs), soci::use(row.state), soci::use(row.queued),
       soci::use(record.rank.turn), soci::use(record.rank.stage), soci::use(record.rank.ordinal),
-      soci::use(model);
+      soci::use(model), soci::use(record.tenant);
 }
 
 std::optional<TaskRecord> FindTask(Sql& sql, const std::string& key) {
@@ -141,7 +143,7 @@ void UpdateTask(WritingSql& writing, const TaskRecord& record) {
          ":checkpoint, error = :error, step = :step, total = :total, progress_values = :vals, "
          "note = :note, pairs = :pairs, pairs_left_out = :left_out, queue_time = :queued, "
          "start_time = :started, end_time = :ended, job_rank = :job_rank, stage_rank = "
-         ":stage_rank, ordinal_rank = :ordinal_rank WHERE task_key = :task",
+         ":stage_rank, ordinal_rank = :ordinal_rank, tenant = :tenant WHERE task_key = :task",
       soci::use(row.state), soci::use(record.attempt), soci::use(record.worker),
       soci::use(row.expires), soci::use(record.reported), soci::use(record.failures),
       soci::use(record.losses), soci::use(record.checkpoint), soci::use(record.error),
@@ -149,10 +151,11 @@ void UpdateTask(WritingSql& writing, const TaskRecord& record) {
       soci::use(record.progress.note), soci::use(record.pairs), soci::use(record.pairs_left_out),
       soci::use(row.queued), soci::use(row.started), soci::use(row.ended),
       soci::use(record.rank.turn), soci::use(record.rank.stage), soci::use(record.rank.ordinal),
-      soci::use(record.key);
+      soci::use(record.tenant), soci::use(record.key);
 }
 
-std::optional<TaskRecord> NextQueuedTask(Sql& sql, const std::vector<std::string>& models,
+std::optional<TaskRecord> NextQueuedTask(Sql& sql, const std::string& tenant,
+                                         const std::vector<std::string>& models,
                                          const std::function<bool(const TaskRecord&)>& fits) {
   const std::string known = absl::StrCat("/", absl::StrJoin(models, "/"), "/");
   std::optional<TaskRecord> next;
@@ -162,9 +165,10 @@ std::optional<TaskRecord> NextQueuedTask(Sql& sql, const std::vector<std::string
     return false;
   };
   VisitTasks(sql, take_if_it_fits,
-             "WHERE t.state = 'queued' AND (t.model = '' OR instr(:known, '/' || t.model || '/') > "
+             "WHERE t.tenant = :tenant AND t.state = 'queued' AND (t.model = '' OR instr(:known, "
+             "'/' || t.model || '/') > "
              "0) ORDER BY t.job_rank, t.stage_rank, t.ordinal_rank",
-             known);
+             tenant, known);
   return next;
 }
 
@@ -203,10 +207,12 @@ TaskOutputs OutputsOfTask(Sql& sql, const std::string& key) {
 }
 
 std::optional<TaskRecord> FindTaskThatMade(Sql& sql, const std::string& role,
-                                           const std::string& blob) {
+                                           const std::string& blob, const std::string& reader) {
   std::string key;
-  sql << "SELECT task_key FROM task_outputs WHERE role = :role AND blob = :blob LIMIT 1",
-      soci::use(role), soci::use(blob), soci::into(key);
+  sql << "SELECT o.task_key FROM task_outputs o WHERE o.role = :role AND o.blob = :blob AND EXISTS "
+         "(SELECT 1 FROM task_tenants mine JOIN task_tenants its ON its.tenant = mine.tenant WHERE "
+         "mine.task_key = :reader AND its.task_key = o.task_key) LIMIT 1",
+      soci::use(role), soci::use(blob), soci::use(reader), soci::into(key);
   if (!sql.got_data()) return std::nullopt;
   return FindTask(sql, key);
 }

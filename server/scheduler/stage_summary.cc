@@ -47,12 +47,13 @@ StageSummary Summarise(JobState job, const StageCount& count) {
   return stage;
 }
 
-std::string WaitingReason(int workers, const std::vector<std::string>& busy_with) {
+std::string WaitingReason(int workers, const std::vector<std::string>& busy_with, bool others) {
   if (workers == 0) return "no worker is connected";
-  if (busy_with.empty()) return "";
+  if (busy_with.empty() && !others) return "";
   const size_t named = std::min(busy_with.size(), kMostNamed);
   std::string names = absl::StrJoin(busy_with.begin(), busy_with.begin() + named, ", ");
   if (busy_with.size() > named) absl::StrAppend(&names, " and ", busy_with.size() - named, " more");
+  if (others) absl::StrAppend(&names, names.empty() ? "" : " and ", "jobs of other tenants");
   return absl::StrCat(workers, workers == 1 ? " worker" : " workers", ", busy with ", names);
 }
 

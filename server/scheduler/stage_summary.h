@@ -29,8 +29,10 @@ struct StageSummary {
 StageSummary Summarise(JobState job, const StageCount& count);
 
 // Why a queued job waits; empty if a worker is free and will take it at once. `busy_with` are the
-// names of the jobs that workers compute for; the first three are told.
-std::string WaitingReason(int workers, const std::vector<std::string>& busy_with);
+// names of the tenant's jobs that workers compute for; the first three are told. `others`: they
+// compute for other tenants as well.
+std::string WaitingReason(int workers, const std::vector<std::string>& busy_with,
+                          bool others = false);
 
 }  // namespace alignflow
 

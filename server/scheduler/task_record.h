@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "common/settings/task_spec.h"
+#include "server/access/tenant_names.h"
 
 // What the scheduler decides about, as plain data. The catalog keeps it. A time of
 // absl::UnixEpoch() means "not yet".
@@ -26,7 +27,8 @@ struct TaskRank {
 };
 
 struct TaskRecord {
-  std::string key;  // TaskKey(spec)
+  std::string key;                      // TaskKey(spec), as ScopedTaskKey has it
+  std::string tenant = kDefaultTenant;  // whose turn it takes, and whose worker time
   TaskSpec spec;
   TaskRank rank;
   TaskState state = TaskState::kQueued;

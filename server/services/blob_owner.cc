@@ -7,6 +7,14 @@
 #include "server/workflow/random_id.h"
 
 namespace alignflow {
+namespace {
+
+// The id under which an upload's blobs are kept, which names a file. Ids have no dot.
+std::string UploadOf(const std::string& upload_id, const std::string& writer) {
+  return writer.empty() ? upload_id : absl::StrCat(writer, ".", upload_id);
+}
+
+}  // namespace
 
 absl::Status CheckUploadId(const std::string& upload_id) {
   if (upload_id.empty() || IsResourceId(upload_id)) return absl::OkStatus();
@@ -16,7 +24,8 @@ absl::Status CheckUploadId(const std::string& upload_id) {
 }
 
 absl::StatusOr<std::optional<BlobOwner>> ParseOwner(ServiceContext& context,
-                                                    const v1::BlobOwner& owner) {
+                                                    const v1::BlobOwner& owner,
+                                                    const std::string& writer) {
   if (owner.has_lease()) {
     const std::string& key = owner.lease().task_key();
     if (!IsSha256Hex(key)) return absl::InvalidArgumentError("owner.lease.task_key: is no digest");
@@ -32,14 +41,15 @@ absl::StatusOr<std::optional<BlobOwner>> ParseOwner(ServiceContext& context,
   if (owner.upload_id().empty()) return absl::InvalidArgumentError("owner.upload_id: is empty");
   absl::Status status = CheckUploadId(owner.upload_id());
   if (!status.ok()) return status;
-  return BlobOwner::Upload(owner.upload_id());
+  return BlobOwner::Upload(UploadOf(owner.upload_id(), writer));
 }
 
-CreatingCall::CreatingCall(ServiceContext& context, const std::string& upload_id)
+CreatingCall::CreatingCall(ServiceContext& context, const std::string& upload_id,
+                           const std::string& writer)
     : owners_(context.blobs.owners()),
       over_(upload_id.empty()),
-      owner_(
-          BlobOwner::Upload(upload_id.empty() ? absl::StrCat("call-", RandomId(16)) : upload_id)),
+      owner_(BlobOwner::Upload(upload_id.empty() ? absl::StrCat("call-", RandomId(16))
+                                                 : UploadOf(upload_id, writer))),
       call_(owners_, owner_) {}
 
 CreatingCall::~CreatingCall() {

@@ -13,16 +13,18 @@
 namespace alignflow {
 
 // The owner that a request names, if it names one. InvalidArgument for one that is malformed,
-// FailedPrecondition for a lease that is over.
+// FailedPrecondition for a lease that is over. `writer` (WriterOf) tells uploads of tenants apart
+// that have chosen the same id.
 absl::StatusOr<std::optional<BlobOwner>> ParseOwner(ServiceContext& context,
-                                                    const v1::BlobOwner& owner);
+                                                    const v1::BlobOwner& owner,
+                                                    const std::string& writer);
 
 // A call that makes a dataset or a job of an upload's blobs. Until its end it keeps them and what
 // it writes itself.
 class CreatingCall {
  public:
   // `upload_id` as in the request: checked, and empty if the blobs belong to no upload.
-  CreatingCall(ServiceContext& context, const std::string& upload_id);
+  CreatingCall(ServiceContext& context, const std::string& upload_id, const std::string& writer);
   // Ends the upload if the call has succeeded.
   ~CreatingCall();
   CreatingCall(const CreatingCall&) = delete;

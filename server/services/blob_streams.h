@@ -16,6 +16,13 @@
 // end where it is silent for too long (server/calls/reactors.h).
 namespace alignflow {
 
+// Whether the caller may read the blob and refer to it: something of its tenant does, or its tenant
+// has written it. Whether the file is there is another question.
+absl::StatusOr<bool> HasBlob(ServiceContext& context, const Caller& caller,
+                             const std::string& sha256);
+// By which name the caller's unfinished writes are kept from those of other tenants.
+std::string WriterOf(const Caller& caller);
+
 // InvalidArgument for what names no blob.
 absl::Status CheckDigest(const v1::Digest& digest);
 

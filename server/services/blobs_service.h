@@ -3,7 +3,10 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "alignflow/v1/blobs.grpc.pb.h"
+#include "common/digest.h"
+#include "server/access/listener.h"
 #include "server/services/blob_streams.h"
 #include "server/services/service_context.h"
 
@@ -25,8 +28,15 @@ class BlobsService final : public v1::Blobs::WithCallbackMethod_Write<
                           v1::QueryWriteResponse* response) override;
   grpc::ServerWriteReactor<v1::ReadBlobResponse>* Read(
       grpc::CallbackServerContext* call, const v1::ReadBlobRequest* request) override {
-    const std::string& sha256 = request->digest().sha256();
-    return StartBlobRead(context_, *call, request->offset(), [sha256] { return sha256; });
+    const auto find = [this, caller = CallerOf(*call, context_.access),
+                       sha256 = request->digest().sha256()]() -> absl::StatusOr<std::string> {
+      const absl::StatusOr<bool> own = HasBlob(context_, caller, sha256);
+      if (!own.ok()) return own.status();
+      // In the words of a blob that is not there; a malformed digest has words of its own.
+      if (*own || !IsSha256Hex(sha256)) return sha256;
+      return absl::NotFoundError(absl::StrCat("there is no blob ", sha256));
+    };
+    return StartBlobRead(context_, *call, request->offset(), find);
   }
 
  private:

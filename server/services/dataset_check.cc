@@ -61,17 +61,18 @@ absl::StatusOr<LabelTable> CheckLabels(const v1::Manifest& manifest) {
 }
 
 absl::StatusOr<DatasetItem> CheckItem(const v1::DatasetItem& item, const std::string& where,
-                                      BlobStore& blobs) {
+                                      BlobStore& blobs, const OwnsBlob& owns) {
   if (absl::Status group = CheckGroupOf(item.group(), where); !group.ok()) return group;
   absl::StatusOr<ImageHeader> image =
-      CheckImage(blobs, item.image(), FileRole::kImage, absl::StrCat(where, ", image"));
+      CheckImage(blobs, item.image(), FileRole::kImage, absl::StrCat(where, ", image"), owns);
   if (!image.ok()) return image.status();
   if (item.mask().sha256().empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(where, ", mask: is missing; every image needs a mask with the same stem"));
   }
   const std::string mask_name = absl::StrCat(where, ", mask");
-  absl::StatusOr<ImageHeader> mask = CheckImage(blobs, item.mask(), FileRole::kMask, mask_name);
+  absl::StatusOr<ImageHeader> mask =
+      CheckImage(blobs, item.mask(), FileRole::kMask, mask_name, owns);
   if (!mask.ok()) return mask.status();
   absl::Status fits = JudgePair(*image, *mask).status();
   if (!fits.ok()) return Annotate(fits, mask_name);
@@ -100,7 +101,8 @@ void DescribeSizes(const std::vector<DatasetItem>& items, DatasetRecord& record)
 
 absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::CreateDatasetRequest& request,
                                                     BlobStore& blobs,
-                                                    const std::function<bool(int64_t)>& goes_on) {
+                                                    const std::function<bool(int64_t)>& goes_on,
+                                                    const OwnsBlob& owns) {
   const v1::Manifest& manifest = request.manifest();
   absl::StatusOr<LabelTable> labels = CheckLabels(manifest);
   if (!labels.ok()) return labels.status();
@@ -112,7 +114,7 @@ absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::CreateDatasetReque
   document.sample_bits = *sample_bits;
   std::set<std::string> stems;
   FactsOfItems facts(*labels);
-  absl::StatusOr<DatasetItems> items = DatasetItems::Open(request, blobs);
+  absl::StatusOr<DatasetItems> items = DatasetItems::Open(request, blobs, owns);
   if (!items.ok()) return items.status();
   for (v1::DatasetItem item;;) {
     if (!goes_on(static_cast<int64_t>(document.items.size()))) {
@@ -125,7 +127,7 @@ absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::CreateDatasetReque
     const std::string what = absl::StrCat("manifest.items[", document.items.size(), "]");
     absl::Status stem = CheckStem(item.stem(), what, stems);
     if (!stem.ok()) return stem;
-    absl::StatusOr<DatasetItem> probed = CheckItem(item, Where(what, item.stem()), blobs);
+    absl::StatusOr<DatasetItem> probed = CheckItem(item, Where(what, item.stem()), blobs, owns);
     if (!probed.ok()) return probed.status();
     document.items.push_back(*std::move(probed));
     checked.items.push_back({item.image().sha256(), item.mask().sha256(), ""});
@@ -145,7 +147,8 @@ absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::CreateDatasetReque
 }
 
 absl::StatusOr<std::string> CheckReferences(const v1::AlignSpec& spec, BlobStore& blobs,
-                                            const std::function<bool()>& cancelled) {
+                                            const std::function<bool()>& cancelled,
+                                            const OwnsBlob& owns) {
   if (spec.references().empty() || spec.references_size() > kMaxReferences) {
     return absl::InvalidArgumentError(
         absl::StrCat("spec.references: there are ", spec.references_size(),
@@ -167,8 +170,8 @@ absl::StatusOr<std::string> CheckReferences(const v1::AlignSpec& spec, BlobStore
     if (!stem.ok()) return stem;
     const std::string where = Where(what, reference.stem());
     if (absl::Status group = CheckGroupOf(reference.group(), where); !group.ok()) return group;
-    absl::StatusOr<ImageHeader> image =
-        CheckImage(blobs, reference.image(), FileRole::kImage, absl::StrCat(where, ", image"));
+    absl::StatusOr<ImageHeader> image = CheckImage(blobs, reference.image(), FileRole::kImage,
+                                                   absl::StrCat(where, ", image"), owns);
     if (!image.ok()) return image.status();
     document.items.push_back({.name = reference.stem(),
                               .image = reference.image().sha256(),

@@ -10,6 +10,7 @@
 #include "alignflow/v1/jobs.pb.h"
 #include "server/blobs/blob_store.h"
 #include "server/catalog/records.h"
+#include "server/services/image_check.h"
 
 namespace alignflow {
 
@@ -22,14 +23,15 @@ struct CheckedDataset {
 
 // Checks everything that can be checked without decoding. Errors as in Datasets.CreateDataset, each
 // with item, field and remedy. `goes_on` is told how many items have been checked, before each and
-// at the end; Cancelled once it says no.
+// at the end; Cancelled once it says no. `owns`: which blobs the caller may refer to.
 absl::StatusOr<CheckedDataset> CheckDatasetManifest(
     const v1::CreateDatasetRequest& request, BlobStore& blobs,
-    const std::function<bool(int64_t checked)>& goes_on);
+    const std::function<bool(int64_t checked)>& goes_on, const OwnsBlob& owns = {});
 
 // The references of a job as a canonical manifest. Errors as in Jobs.CreateJob.
 absl::StatusOr<std::string> CheckReferences(const v1::AlignSpec& spec, BlobStore& blobs,
-                                            const std::function<bool()>& cancelled);
+                                            const std::function<bool()>& cancelled,
+                                            const OwnsBlob& owns = {});
 
 }  // namespace alignflow
 

@@ -23,7 +23,7 @@ absl::Status NoItem(int number) {
 }  // namespace
 
 absl::StatusOr<DatasetItems> DatasetItems::Open(const v1::CreateDatasetRequest& request,
-                                                BlobStore& blobs) {
+                                                BlobStore& blobs, const OwnsBlob& owns) {
   DatasetItems items(request.manifest());
   if (!request.has_items()) return items;
   if (!request.manifest().items().empty()) {
@@ -32,8 +32,10 @@ absl::StatusOr<DatasetItems> DatasetItems::Open(const v1::CreateDatasetRequest& 
   }
   absl::Status status = CheckDigest(request.items());
   if (!status.ok()) return Annotate(status, "items");
+  const absl::StatusOr<bool> own = owns ? owns(request.items().sha256()) : true;
+  if (!own.ok()) return own.status();
   absl::StatusOr<std::unique_ptr<BlobReader>> reader = blobs.Read(request.items().sha256(), 0);
-  if (!reader.ok()) {
+  if (!*own || !reader.ok()) {
     return absl::FailedPreconditionError(
         absl::StrCat("items: blob ", request.items().sha256(), " has not been written"));
   }

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "alignflow/v1/datasets.pb.h"
 #include "server/blobs/blob_store.h"
+#include "server/services/image_check.h"
 
 namespace alignflow {
 
@@ -15,9 +16,9 @@ namespace alignflow {
 class DatasetItems {
  public:
   // The request must outlive the object. InvalidArgument if there are items in both places,
-  // FailedPrecondition for a blob that has not been written.
+  // FailedPrecondition for a blob that has not been written or that the caller does not own.
   static absl::StatusOr<DatasetItems> Open(const v1::CreateDatasetRequest& request,
-                                           BlobStore& blobs);
+                                           BlobStore& blobs, const OwnsBlob& owns = {});
 
   // False at the end. InvalidArgument for bytes that are no items, and what BlobReader says.
   absl::StatusOr<bool> Next(v1::DatasetItem& item);

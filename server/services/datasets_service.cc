@@ -12,6 +12,7 @@
 #include "server/access/listener.h"
 #include "server/catalog/datasets.h"
 #include "server/services/blob_owner.h"
+#include "server/services/blob_streams.h"
 #include "server/services/cancel_check.h"
 #include "server/services/dataset_check.h"
 #include "server/services/dataset_facts.h"
@@ -43,7 +44,7 @@ absl::StatusOr<std::optional<absl::Duration>> ParseRetention(
 }
 
 absl::Status Convert(const DatasetRecord& record, v1::Dataset& dataset) {
-  dataset.set_name(absl::StrCat("datasets/", record.id));
+  dataset.set_name(absl::StrCat("datasets/", PublicId(record.id)));
   *dataset.mutable_create_time() = ToTimestamp(record.create_time);
   if (record.keep_jobs) SetRetention(*record.keep_jobs, *dataset.mutable_keep_jobs());
   return SetFacts(record, dataset);
@@ -66,19 +67,23 @@ absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
   absl::Status status = CheckId(request.dataset_id(), "dataset_id");
   if (status.ok()) status = CheckUploadId(request.upload_id());
   if (!status.ok()) return status;
-  CreatingCall creating(context, request.upload_id());
+  const Caller caller = CallerOf(call, context.access);
+  CreatingCall creating(context, request.upload_id(), WriterOf(caller));
   CancelCheck gone([&call] { return call.IsCancelled(); });
-  absl::StatusOr<CheckedDataset> checked =
-      CheckDatasetManifest(request, context.blobs, [&](int64_t checked) {
+  absl::StatusOr<CheckedDataset> checked = CheckDatasetManifest(
+      request, context.blobs,
+      [&](int64_t checked) {
         progress(checked);
         return !gone.Cancelled();
-      });
+      },
+      [&](const std::string& sha256) { return HasBlob(context, caller, sha256); });
   if (!checked.ok()) return checked.status();
   absl::StatusOr<std::string> digest =
       context.blobs.Put(checked->manifest, creating.owner(), SteadyNow());
   if (!digest.ok()) return digest.status();
   DatasetRecord record = checked->record;
-  record.id = request.dataset_id();
+  record.tenant = caller.tenant;
+  record.id = ScopedId(caller.tenant, request.dataset_id());
   record.digest = *digest;
   record.create_time = SteadyNow();
   absl::StatusOr<DatasetRecord> registered =
@@ -89,6 +94,10 @@ absl::Status CreateDataset(ServiceContext& context, grpc::ServerContext& call,
 }
 
 }  // namespace
+
+std::string DatasetsService::TenantOf(const grpc::ServerContext& call) const {
+  return CallerOf(call, context_.access).tenant;
+}
 
 grpc::Status DatasetsService::CreateDataset(grpc::ServerContext* call,
                                             const v1::CreateDatasetRequest* request,
@@ -118,24 +127,25 @@ grpc::Status DatasetsService::CreateDatasetWithProgress(
   return grpc::Status::OK;
 }
 
-grpc::Status DatasetsService::GetDataset(grpc::ServerContext*, const v1::GetDatasetRequest* request,
+grpc::Status DatasetsService::GetDataset(grpc::ServerContext* call,
+                                         const v1::GetDatasetRequest* request,
                                          v1::Dataset* response) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
   return ToGrpcStatus(context_.catalog.Read([&](Sql& sql) {
-    const std::optional<DatasetRecord> record = FindDataset(sql, *id);
+    const std::optional<DatasetRecord> record = FindDataset(sql, ScopedId(TenantOf(*call), *id));
     return record ? Convert(*record, *response) : NoDataset(*id);
   }));
 }
 
-grpc::Status DatasetsService::ListDatasets(grpc::ServerContext*,
+grpc::Status DatasetsService::ListDatasets(grpc::ServerContext* call,
                                            const v1::ListDatasetsRequest* request,
                                            v1::ListDatasetsResponse* response) {
   absl::StatusOr<Page> page = ParsePage(request->page_size(), request->page_token());
   if (!page.ok()) return ToGrpcStatus(page.status());
   return ToGrpcStatus(context_.catalog.Read([&](Sql& sql) {
     const std::vector<DatasetRecord> records =
-        alignflow::ListDatasets(sql, page->before, page->size);
+        alignflow::ListDatasets(sql, TenantOf(*call), page->before, page->size);
     for (const DatasetRecord& record : records) {
       absl::Status status = Convert(record, *response->add_datasets());
       if (!status.ok()) return status;
@@ -147,22 +157,23 @@ grpc::Status DatasetsService::ListDatasets(grpc::ServerContext*,
   }));
 }
 
-grpc::Status DatasetsService::DeleteDataset(grpc::ServerContext*,
+grpc::Status DatasetsService::DeleteDataset(grpc::ServerContext* call,
                                             const v1::DeleteDatasetRequest* request,
                                             google::protobuf::Empty*) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(context_.workflow.DeleteDataset(*id));
+  return ToGrpcStatus(context_.workflow.DeleteDataset(ScopedId(TenantOf(*call), *id)));
 }
 
-grpc::Status DatasetsService::UpdateDataset(grpc::ServerContext*,
+grpc::Status DatasetsService::UpdateDataset(grpc::ServerContext* call,
                                             const v1::UpdateDatasetRequest* request,
                                             v1::Dataset* response) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "datasets", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
   const absl::StatusOr<std::optional<absl::Duration>> age = ParseRetention(*request);
   if (!age.ok()) return ToGrpcStatus(age.status());
-  const absl::StatusOr<DatasetRecord> record = context_.workflow.SetRetention(*id, *age);
+  const absl::StatusOr<DatasetRecord> record =
+      context_.workflow.SetRetention(ScopedId(TenantOf(*call), *id), *age);
   if (!record.ok()) return ToGrpcStatus(record.status());
   return ToGrpcStatus(Convert(*record, *response));
 }

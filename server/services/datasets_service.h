@@ -26,6 +26,8 @@ class DatasetsService final : public v1::Datasets::Service {
                              google::protobuf::Empty* response) override;
 
  private:
+  std::string TenantOf(const grpc::ServerContext& call) const;
+
   ServiceContext& context_;
 };
 

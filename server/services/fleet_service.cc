@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "common/status_conversion.h"
 #include "common/steady_now.h"
+#include "server/access/listener.h"
+#include "server/catalog/tenants.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -21,12 +23,12 @@ struct Work {
   std::string kind, job;
 };
 
-// By worker.
-std::map<std::string, Work> WorkOf(const LiveState& live) {
+// By worker. Of other tenants' work no job is named.
+std::map<std::string, Work> WorkOf(const LiveState& live, const std::string& tenant) {
   std::map<std::string, Work> work;
   for (const LiveState::Lease& lease : live.Leases()) {
-    work[lease.worker] = {.kind = lease.kind,
-                          .job = lease.job.empty() ? "" : absl::StrCat("jobs/", lease.job)};
+    const bool named = !lease.job.empty() && lease.tenant == tenant;
+    work[lease.worker] = {.kind = lease.kind, .job = named ? absl::StrCat("jobs/", lease.job) : ""};
   }
   return work;
 }
@@ -45,7 +47,7 @@ v1::WorkerState StateOf(const WorkerRecord& worker, bool busy, absl::Time now) {
 }
 
 v1::Worker WorkerProto(const WorkerRecord& record, const std::map<std::string, Work>& work,
-                       absl::Time now) {
+                       bool alone, absl::Time now) {
   v1::Worker worker;
   worker.set_name(absl::StrCat("workers/", record.id));
   worker.set_display_name(record.display_name);
@@ -56,7 +58,9 @@ v1::Worker WorkerProto(const WorkerRecord& record, const std::map<std::string, W
     worker.set_job(busy->second.job);
   }
   if (InQuarantine(record.health, now)) {
-    worker.set_reason(record.health.reason);
+    // What a worker says may name files, of whatever tenant's task it was.
+    worker.set_reason(alone ? record.health.reason
+                            : "different tasks failed on it in a row; its log says why");
     *worker.mutable_quarantine_end_time() = ToTimestamp(record.health.quarantine_end);
   }
   worker.set_device(record.abilities.device);
@@ -90,22 +94,37 @@ absl::StatusOr<WorkerMode> ModeOf(v1::WorkerMode mode) {
 
 }  // namespace
 
-grpc::Status FleetService::ListWorkers(grpc::ServerContext*, const v1::ListWorkersRequest* request,
+absl::StatusOr<bool> FleetService::OneTenant() {
+  bool one = false;
+  absl::Status status = context_.catalog.Read([&](Sql& sql) {
+    one = !HasSeveralTenants(sql);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return one;
+}
+
+grpc::Status FleetService::ListWorkers(grpc::ServerContext* call,
+                                       const v1::ListWorkersRequest* request,
                                        v1::ListWorkersResponse* response) {
   if (request->page_size() < 0) {
     return ToGrpcStatus(absl::InvalidArgumentError("page_size: give 0 to 1000"));
   }
   const int size =
       request->page_size() == 0 ? kDefaultPage : std::min(request->page_size(), kLargestPage);
-  const std::map<std::string, Work> work = WorkOf(context_.workflow.live());
+  const std::map<std::string, Work> work =
+      WorkOf(context_.workflow.live(), CallerOf(*call, context_.access).tenant);
+  const absl::StatusOr<bool> alone = OneTenant();
+  if (!alone.ok()) return ToGrpcStatus(alone.status());
   const absl::Time now = SteadyNow();
   const std::vector<WorkerRecord> page = context_.workers.List(request->page_token(), size);
-  for (const WorkerRecord& worker : page) *response->add_workers() = WorkerProto(worker, work, now);
+  for (const WorkerRecord& worker : page)
+    *response->add_workers() = WorkerProto(worker, work, *alone, now);
   if (static_cast<int>(page.size()) == size) response->set_next_page_token(page.back().id);
   return grpc::Status::OK;
 }
 
-grpc::Status FleetService::SetWorkerMode(grpc::ServerContext*,
+grpc::Status FleetService::SetWorkerMode(grpc::ServerContext* call,
                                          const v1::SetWorkerModeRequest* request,
                                          v1::Worker* response) {
   const absl::StatusOr<std::string> id = ParseName(request->name(), "workers", "name");
@@ -115,8 +134,13 @@ grpc::Status FleetService::SetWorkerMode(grpc::ServerContext*,
   const absl::Time now = SteadyNow();
   absl::Status status = context_.workflow.SetWorkerMode(*id, *mode, now);
   if (!status.ok()) return ToGrpcStatus(status);
-  const std::map<std::string, Work> work = WorkOf(context_.workflow.live());
-  if (const auto worker = context_.workers.Find(*id)) *response = WorkerProto(*worker, work, now);
+  const std::map<std::string, Work> work =
+      WorkOf(context_.workflow.live(), CallerOf(*call, context_.access).tenant);
+  const absl::StatusOr<bool> alone = OneTenant();
+  if (!alone.ok()) return ToGrpcStatus(alone.status());
+  if (const auto worker = context_.workers.Find(*id)) {
+    *response = WorkerProto(*worker, work, *alone, now);
+  }
   return grpc::Status::OK;
 }
 

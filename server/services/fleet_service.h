@@ -17,6 +17,9 @@ class FleetService final : public v1::Fleet::Service {
                              v1::Worker* response) override;
 
  private:
+  // Whether the default tenant is the only one.
+  absl::StatusOr<bool> OneTenant();
+
   ServiceContext& context_;
 };
 

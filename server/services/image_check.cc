@@ -14,13 +14,15 @@ absl::Status Invalid(const std::string& what, const std::string& reason) {
 }  // namespace
 
 absl::StatusOr<ImageHeader> CheckImage(BlobStore& blobs, const v1::Digest& digest, FileRole role,
-                                       const std::string& what) {
+                                       const std::string& what, const OwnsBlob& owns) {
   if (digest.sha256().empty()) return Invalid(what, "is missing; give the digest of its file");
   if (!IsSha256Hex(digest.sha256())) {
     return Invalid(what, "sha256 must be 64 lower-case hexadecimal characters");
   }
+  const absl::StatusOr<bool> own = owns ? owns(digest.sha256()) : true;
+  if (!own.ok()) return own.status();
   absl::StatusOr<int64_t> size = blobs.SizeOf(digest.sha256());
-  if (!size.ok() || !blobs.Contains(digest.sha256())) {
+  if (!*own || !size.ok() || !blobs.Contains(digest.sha256())) {
     return absl::FailedPreconditionError(absl::StrCat(
         what, ": blob ", digest.sha256(), " has not been written; write it, then try again"));
   }

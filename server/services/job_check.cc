@@ -20,6 +20,7 @@
 #include "server/catalog/datasets.h"
 #include "server/scheduler/job_shape.h"
 #include "server/scheduler/turns.h"
+#include "server/services/blob_streams.h"
 #include "server/services/dataset_check.h"
 #include "server/services/job_data_check.h"
 #include "server/services/job_images.h"
@@ -38,11 +39,12 @@ constexpr char kSingleReference[] =
     "domain's style; about 10 from several patients are better";
 
 // Id and digest of the dataset that a field of the spec names.
-absl::Status ResolveDataset(ServiceContext& context, const std::string& name,
-                            const std::string& field, std::string& id, std::string& digest) {
+absl::Status ResolveDataset(ServiceContext& context, const std::string& tenant,
+                            const std::string& name, const std::string& field, std::string& id,
+                            std::string& digest) {
   absl::StatusOr<std::string> parsed = ParseName(name, "datasets", field);
   if (!parsed.ok()) return parsed.status();
-  id = *parsed;
+  id = ScopedId(tenant, *parsed);
   return context.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<DatasetRecord> record = FindDataset(sql, id);
     if (!record) {
@@ -151,7 +153,8 @@ absl::StatusOr<LabelTable> LabelsOf(ServiceContext& context, const std::string& 
   std::string text;
   absl::Status status = context.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<DatasetRecord> record = FindDataset(sql, id);
-    if (!record) return absl::AbortedError(absl::StrCat("datasets/", id, " has just been deleted"));
+    if (!record)
+      return absl::AbortedError(absl::StrCat("datasets/", PublicId(id), " has just been deleted"));
     text = record->labels;
     return absl::OkStatus();
   });
@@ -167,8 +170,8 @@ absl::Status CheckLabels(ServiceContext& context, const JobRecord& job) {
   if (!source.ok()) return source.status();
   const absl::StatusOr<LabelTable> target = LabelsOf(context, job.target);
   if (!target.ok()) return target.status();
-  return Annotate(CheckSameClasses(*source, absl::StrCat("datasets/", job.source), *target,
-                                   absl::StrCat("datasets/", job.target)),
+  return Annotate(CheckSameClasses(*source, absl::StrCat("datasets/", PublicId(job.source)),
+                                   *target, absl::StrCat("datasets/", PublicId(job.target))),
                   "spec.target");
 }
 
@@ -189,34 +192,36 @@ std::string DigestOfRequest(const v1::CreateJobRequest& request) {
 }
 
 absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, ServiceContext& context,
-                                    const BlobOwner& owner,
+                                    const Caller& caller, const BlobOwner& owner,
                                     const std::function<bool()>& cancelled) {
   const v1::AlignSpec& spec = request.spec();
   CheckedJob job;
   JobRecord& record = job.record;
-  record.request_id = request.request_id();
+  record.tenant = caller.tenant;
+  record.request_id = ScopedText(caller.tenant, request.request_id());
   record.pairs = spec.pairs();
   absl::Status status = CheckNumbers(request);
   if (status.ok()) status = CheckDetails(request, job.details);
   if (status.ok()) status = ResolvePreset(spec, record);
   if (status.ok()) status = CheckMethod(spec, record.settings);
   if (status.ok()) {
-    status =
-        ResolveDataset(context, spec.source(), "spec.source", record.source, record.source_digest);
+    status = ResolveDataset(context, caller.tenant, spec.source(), "spec.source", record.source,
+                            record.source_digest);
   }
   if (status.ok() && !spec.target().empty()) {
-    status =
-        ResolveDataset(context, spec.target(), "spec.target", record.target, record.target_digest);
+    status = ResolveDataset(context, caller.tenant, spec.target(), "spec.target", record.target,
+                            record.target_digest);
   }
   if (status.ok()) status = CheckLabels(context, record);
   if (!status.ok()) return status;
 
-  absl::StatusOr<std::string> manifest = CheckReferences(spec, context.blobs, cancelled);
+  const OwnsBlob owns = [&](const std::string& sha256) { return HasBlob(context, caller, sha256); };
+  absl::StatusOr<std::string> manifest = CheckReferences(spec, context.blobs, cancelled, owns);
   if (!manifest.ok()) return manifest.status();
   const DistinctReferences distinct = WithoutRepeatedReferences(spec);
   if (!distinct.warnings.empty()) {
     record.warnings = distinct.warnings;
-    manifest = CheckReferences(distinct.spec, context.blobs, cancelled);
+    manifest = CheckReferences(distinct.spec, context.blobs, cancelled, owns);
     if (!manifest.ok()) return manifest.status();
   }
   status = CheckReferenceCount(distinct.spec.references_size(), record.settings);

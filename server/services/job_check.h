@@ -24,7 +24,8 @@ std::string DigestOfRequest(const v1::CreateJobRequest& request);
 // Checks everything about a job that can be checked without computing, and stores its references'
 // manifest for `owner`. Errors as in Jobs.CreateJob; Cancelled once `cancelled` says so.
 absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, ServiceContext& context,
-                                    const BlobOwner& owner, const std::function<bool()>& cancelled);
+                                    const Caller& caller, const BlobOwner& owner,
+                                    const std::function<bool()>& cancelled);
 
 }  // namespace alignflow
 

@@ -26,8 +26,10 @@ std::optional<Fingerprint> FromText(const std::string& text) {
 
 absl::StatusOr<ImagesOfJob> ImagesOfDataset(ServiceContext& context, const std::string& option,
                                             const std::string& id, const std::string& digest) {
-  ImagesOfJob images{
-      .what = absl::StrCat(option, " ", id), .members = {}, .manifest = digest, .masks = {}};
+  ImagesOfJob images{.what = absl::StrCat(option, " ", PublicId(id)),
+                     .members = {},
+                     .manifest = digest,
+                     .masks = {}};
   std::string facts;
   std::vector<DatasetBlobs> items;
   absl::Status status = context.catalog.Read([&](Sql& sql) -> absl::Status {

@@ -9,10 +9,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "common/steady_now.h"
 #include "server/catalog/job_details.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/result_states.h"
 #include "server/catalog/results.h"
+#include "server/catalog/tenant_blobs.h"
+#include "server/catalog/tenant_uses.h"
 #include "server/scheduler/stage_summary.h"
 #include "server/scheduler/state_machine.h"
 #include "server/services/job_leases.h"
@@ -20,6 +23,9 @@
 
 namespace alignflow {
 namespace {
+
+// Of the queued jobs before one.
+constexpr int kMostQueuedTold = 100;
 
 v1::JobState ToProto(JobState state) {
   switch (state) {
@@ -58,8 +64,8 @@ v1::StageState ToProto(StageState state) {
 }
 
 void SetSpec(Sql& sql, const JobRecord& record, v1::AlignSpec& spec) {
-  spec.set_source(absl::StrCat("datasets/", record.source));
-  if (!record.target.empty()) spec.set_target(absl::StrCat("datasets/", record.target));
+  spec.set_source(absl::StrCat("datasets/", PublicId(record.source)));
+  if (!record.target.empty()) spec.set_target(absl::StrCat("datasets/", PublicId(record.target)));
   spec.set_pairs(static_cast<int32_t>(record.pairs));
   spec.set_preset(record.preset);
   spec.mutable_settings()->insert(record.settings.begin(), record.settings.end());
@@ -161,13 +167,14 @@ JobState FromProto(v1::JobState state) {
   }
 }
 
-Surroundings SurroundingsOf(const ServiceContext& context) {
+Surroundings SurroundingsOf(const ServiceContext& context, const std::string& tenant) {
   const int64_t queue_moves = context.workflow.live().queue_moves();
   std::vector<std::string> names;
-  for (const std::string& job : context.workflow.live().JobsAtWork()) {
+  const LiveState::Work work = context.workflow.live().WorkOf(tenant);
+  for (const std::string& job : work.jobs) {
     names.push_back(absl::StrCat("jobs/", job));
   }
-  std::string reason = WaitingReason(context.workers.size(), names);
+  std::string reason = WaitingReason(context.workers.size(), names, work.of_others);
   return {.live = context.workflow.live(),
           .workers = context.workers,
           .queue_moves = queue_moves,
@@ -207,9 +214,18 @@ v1::Job JobProto(Sql& sql, const JobRecord& record, const Surroundings& around, 
     job.set_waiting_reason(around.not_serving.empty()
                                ? WhyNobodyTakes(sql, record.id, around.workers)
                                : around.not_serving);
+    if (job.waiting_reason().empty()) {
+      job.set_waiting_reason(WhyNoWorkerTimeOf(sql, record.tenant, SteadyNow()));
+    }
   }
   if (record.state == JobState::kQueued && job.waiting_reason().empty()) {
     job.set_waiting_reason(around.waiting_reason);
+    const int64_t before = QueuedJobsBefore(sql, record.id, kMostQueuedTold);
+    if (before > 0 && !around.waiting_reason.empty()) {
+      absl::StrAppend(job.mutable_waiting_reason(), "; ", before,
+                      before == kMostQueuedTold ? " or more" : "",
+                      before == 1 ? " queued job comes before it" : " queued jobs come before it");
+    }
   }
   if (event != nullptr) *event = EventNumber(record, running, around.queue_moves);
   return job;

@@ -35,7 +35,8 @@ struct Surroundings {
   std::string not_serving;     // why no tasks are handed out; empty if they are
   std::string waiting_reason;  // of queued jobs whose tasks somebody can take
 };
-Surroundings SurroundingsOf(const ServiceContext& context);
+// `tenant`: whose jobs are to be shown.
+Surroundings SurroundingsOf(const ServiceContext& context, const std::string& tenant);
 
 // The job as the API shows it, stages and all. Within CatalogReader::Read only. `event`, if given,
 // gets the number of the event that this is: it rises with every change of the job, and says

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/access/listener.h"
 #include "server/calls/reactors.h"
 #include "server/catalog/jobs.h"
 #include "server/scheduler/state_machine.h"
@@ -21,9 +22,9 @@ namespace {
 
 constexpr int64_t kMaxInlineBytes = 1 << 20;  // jobs.proto: Pair.image_data
 
-absl::StatusOr<JobRecord> Find(Sql& sql, const std::string& id) {
+absl::StatusOr<JobRecord> Find(Sql& sql, const std::string& tenant, const std::string& id) {
   std::optional<JobRecord> record = FindJob(sql, id);
-  if (record) return *std::move(record);
+  if (record && record->tenant == tenant) return *std::move(record);
   return absl::NotFoundError(
       absl::StrCat("there is no jobs/", id, "; ListJobs names those there are"));
 }
@@ -76,6 +77,7 @@ class WatchCall final : public SendingCall<v1::JobEvent> {
             const v1::WatchJobRequest& request)
       : SendingCall(context.calls, CallKind::kWatch, call),
         context_(context),
+        tenant_(CallerOf(call, context.access).tenant),
         name_(request.name()),
         after_event_(request.after_event()) {}
 
@@ -88,9 +90,9 @@ class WatchCall final : public SendingCall<v1::JobEvent> {
       changed_ = context_.workflow.changes().OnJob(*id, Waker());
       WaitForQueue(true);
     }
-    const Surroundings around = SurroundingsOf(context_);
+    const Surroundings around = SurroundingsOf(context_, tenant_);
     absl::Status status = context_.catalog.Read([&](Sql& sql) -> absl::Status {
-      const absl::StatusOr<JobRecord> record = Find(sql, *id);
+      const absl::StatusOr<JobRecord> record = Find(sql, tenant_, *id);
       if (!record.ok()) return record.status();
       last_sent_ = IsFinal(record->state);
       int64_t number = 0;
@@ -122,6 +124,7 @@ class WatchCall final : public SendingCall<v1::JobEvent> {
   }
 
   ServiceContext& context_;
+  const std::string tenant_;
   const std::string name_;
   int64_t after_event_;
   bool last_sent_ = false;
@@ -136,6 +139,7 @@ class PairsCall final : public SendingCall<v1::Pair> {
             const v1::StreamPairsRequest& request)
       : SendingCall(context.calls, CallKind::kPairs, call),
         context_(context),
+        tenant_(CallerOf(call, context.access).tenant),
         name_(request.name()),
         form_(request.form()),
         next_(int64_t{request.after_index()} + 1) {}
@@ -163,8 +167,8 @@ class PairsCall final : public SendingCall<v1::Pair> {
         return Next::kMessage;
       }
       NextPairs found;
-      absl::Status status =
-          context_.catalog.Read([&](Sql& sql) { return FindPairs(sql, *id, next_, found); });
+      absl::Status status = context_.catalog.Read(
+          [&](Sql& sql) { return FindPairs(sql, tenant_, *id, next_, found); });
       if (!status.ok()) return status;
       source_digest_ = found.job.source_digest;
       if (next_ > found.job.pairs) return Next::kEnd;
@@ -179,6 +183,7 @@ class PairsCall final : public SendingCall<v1::Pair> {
   void LetGo() override { changed_.Cancel(); }
 
   ServiceContext& context_;
+  const std::string tenant_;
   const std::string name_;
   const v1::PairForm form_;
   int64_t next_;

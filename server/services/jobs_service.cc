@@ -13,6 +13,7 @@
 #include "server/catalog/jobs.h"
 #include "server/catalog/tasks.h"
 #include "server/services/blob_owner.h"
+#include "server/services/blob_streams.h"
 #include "server/services/job_check.h"
 #include "server/services/job_proto.h"
 #include "server/services/requests.h"
@@ -131,11 +132,29 @@ absl::Status FillReport(ServiceContext& context, const std::string& id, v1::Repo
 
 }  // namespace
 
-absl::Status JobsService::Fetch(const std::string& id, v1::Job& response) {
-  const Surroundings around = SurroundingsOf(context_);
+std::string JobsService::TenantOf(const grpc::ServerContext& call) const {
+  return CallerOf(call, context_.access).tenant;
+}
+
+absl::StatusOr<std::string> JobsService::FindOwn(const grpc::ServerContext& call,
+                                                 const std::string& name) {
+  absl::StatusOr<std::string> id = ParseName(name, "jobs", "name");
+  if (!id.ok()) return id;
+  absl::Status status = context_.catalog.Read([&](Sql& sql) -> absl::Status {
+    const std::optional<JobRecord> record = FindJob(sql, *id);
+    if (!record || record->tenant != TenantOf(call)) return NoJob(*id);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return id;
+}
+
+absl::Status JobsService::Fetch(const std::string& tenant, const std::string& id,
+                                v1::Job& response) {
+  const Surroundings around = SurroundingsOf(context_, tenant);
   return context_.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<JobRecord> record = FindJob(sql, id);
-    if (!record) return NoJob(id);
+    if (!record || record->tenant != tenant) return NoJob(id);
     response = JobProto(sql, *record, around);
     return absl::OkStatus();
   });
@@ -148,41 +167,44 @@ grpc::Status JobsService::CreateJob(grpc::ServerContext* call, const v1::CreateJ
   if (absl::Status takes = context_.serving.CheckTakesWork(); !takes.ok()) {
     return ToGrpcStatus(takes);
   }
+  const Caller caller = CallerOf(*call, context_.access);
   std::string earlier;
   absl::Status status = context_.catalog.Read([&](Sql& sql) {
-    const absl::StatusOr<std::string> found =
-        Workflow::JobOfRequest(sql, request->request_id(), DigestOfRequest(*request));
+    const absl::StatusOr<std::string> found = Workflow::JobOfRequest(
+        sql, ScopedText(caller.tenant, request->request_id()), DigestOfRequest(*request));
     if (found.ok()) earlier = *found;
     return found.status();
   });
   if (!status.ok()) return ToGrpcStatus(status);
-  if (!earlier.empty()) return ToGrpcStatus(Fetch(earlier, *response));
+  if (!earlier.empty()) return ToGrpcStatus(Fetch(caller.tenant, earlier, *response));
   status = CheckUploadId(request->upload_id());
   if (!status.ok()) return ToGrpcStatus(status);
-  CreatingCall creating(context_, request->upload_id());
-  absl::StatusOr<CheckedJob> job =
-      CheckJob(*request, context_, creating.owner(), [call] { return call->IsCancelled(); });
+  CreatingCall creating(context_, request->upload_id(), WriterOf(caller));
+  absl::StatusOr<CheckedJob> job = CheckJob(*request, context_, caller, creating.owner(),
+                                            [call] { return call->IsCancelled(); });
   if (!job.ok()) return ToGrpcStatus(job.status());
   absl::StatusOr<std::string> id = context_.workflow.CreateJob(
       std::move(job->record), std::move(job->details), job->references, SteadyNow());
   if (!id.ok()) return ToGrpcStatus(id.status());
   creating.Succeed();
-  return ToGrpcStatus(Fetch(*id, *response));
+  return ToGrpcStatus(Fetch(caller.tenant, *id, *response));
 }
 
-grpc::Status JobsService::GetJob(grpc::ServerContext*, const v1::GetJobRequest* request,
+grpc::Status JobsService::GetJob(grpc::ServerContext* call, const v1::GetJobRequest* request,
                                  v1::Job* response) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(Fetch(*id, *response));
+  return ToGrpcStatus(Fetch(TenantOf(*call), *id, *response));
 }
 
-grpc::Status JobsService::ListJobs(grpc::ServerContext*, const v1::ListJobsRequest* request,
+grpc::Status JobsService::ListJobs(grpc::ServerContext* call, const v1::ListJobsRequest* request,
                                    v1::ListJobsResponse* response) {
   absl::StatusOr<Page> page = ParsePage(request->page_size(), request->page_token());
   if (!page.ok()) return ToGrpcStatus(page.status());
-  const Surroundings around = SurroundingsOf(context_);
-  JobQuery query{.states = {},
+  const std::string tenant = TenantOf(*call);
+  const Surroundings around = SurroundingsOf(context_, tenant);
+  JobQuery query{.tenant = tenant,
+                 .states = {},
                  .labels = {request->labels().begin(), request->labels().end()},
                  .oldest_first = request->oldest_first(),
                  .beyond = page->before};
@@ -211,28 +233,31 @@ grpc::Status JobsService::ListJobs(grpc::ServerContext*, const v1::ListJobsReque
   }));
 }
 
-grpc::Status JobsService::CancelJob(grpc::ServerContext*, const v1::CancelJobRequest* request,
+grpc::Status JobsService::CancelJob(grpc::ServerContext* call, const v1::CancelJobRequest* request,
                                     v1::Job* response) {
-  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  absl::StatusOr<std::string> id = FindOwn(*call, request->name());
   if (!id.ok()) return ToGrpcStatus(id.status());
   absl::Status status = context_.workflow.CancelJob(*id, SteadyNow());
   if (!status.ok()) return ToGrpcStatus(status);
-  return ToGrpcStatus(Fetch(*id, *response));
+  return ToGrpcStatus(Fetch(TenantOf(*call), *id, *response));
 }
 
-grpc::Status JobsService::RerunJob(grpc::ServerContext*, const v1::RerunJobRequest* request,
+grpc::Status JobsService::RerunJob(grpc::ServerContext* call, const v1::RerunJobRequest* request,
                                    v1::Job* response) {
-  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
-  if (id.ok())
-    id = context_.workflow.RerunJob(*id, request->stage(), request->request_id(), SteadyNow());
+  const std::string tenant = TenantOf(*call);
+  absl::StatusOr<std::string> id = FindOwn(*call, request->name());
+  if (id.ok()) {
+    id = context_.workflow.RerunJob(*id, request->stage(),
+                                    ScopedText(tenant, request->request_id()), SteadyNow());
+  }
   if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(Fetch(*id, *response));
+  return ToGrpcStatus(Fetch(tenant, *id, *response));
 }
 
-grpc::Status JobsService::DistrustResults(grpc::ServerContext*,
+grpc::Status JobsService::DistrustResults(grpc::ServerContext* call,
                                           const v1::DistrustResultsRequest* request,
                                           v1::DistrustResultsResponse* response) {
-  const absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  const absl::StatusOr<std::string> id = FindOwn(*call, request->name());
   if (!id.ok()) return ToGrpcStatus(id.status());
   if (request->stage().empty() || request->reason().empty() ||
       request->reason().size() > kMaxReasonBytes) {
@@ -250,16 +275,16 @@ grpc::Status JobsService::DistrustResults(grpc::ServerContext*,
   return grpc::Status::OK;
 }
 
-grpc::Status JobsService::DeleteJob(grpc::ServerContext*, const v1::DeleteJobRequest* request,
+grpc::Status JobsService::DeleteJob(grpc::ServerContext* call, const v1::DeleteJobRequest* request,
                                     google::protobuf::Empty*) {
-  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  absl::StatusOr<std::string> id = FindOwn(*call, request->name());
   if (!id.ok()) return ToGrpcStatus(id.status());
   return ToGrpcStatus(context_.workflow.DeleteJob(*id, SteadyNow()));
 }
 
-grpc::Status JobsService::GetReport(grpc::ServerContext*, const v1::GetReportRequest* request,
+grpc::Status JobsService::GetReport(grpc::ServerContext* call, const v1::GetReportRequest* request,
                                     v1::Report* response) {
-  absl::StatusOr<std::string> id = ParseName(request->name(), "jobs", "name");
+  absl::StatusOr<std::string> id = FindOwn(*call, request->name());
   if (!id.ok()) return ToGrpcStatus(id.status());
   return ToGrpcStatus(FillReport(context_, *id, *response));
 }

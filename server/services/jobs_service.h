@@ -39,7 +39,10 @@ class JobsService final : public v1::Jobs::WithCallbackMethod_WatchJob<
                          v1::Report* response) override;
 
  private:
-  absl::Status Fetch(const std::string& id, v1::Job& response);
+  std::string TenantOf(const grpc::ServerContext& call) const;
+  // The id of a job of the caller's tenant. NotFound, in the same words, for no job and another's.
+  absl::StatusOr<std::string> FindOwn(const grpc::ServerContext& call, const std::string& name);
+  absl::Status Fetch(const std::string& tenant, const std::string& id, v1::Job& response);
 
   ServiceContext& context_;
 };

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status_conversion.h"
+#include "server/access/listener.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/results.h"
 #include "server/services/blob_streams.h"
@@ -21,7 +22,9 @@ absl::Status NoModel(const std::string& id) {
       absl::StrCat("there is no models/", id, "; ListModels names those there are"));
 }
 
-v1::Model Convert(Sql& sql, const ModelRecord& record, BlobStore& blobs) {
+// What the tenant is shown of the model.
+v1::Model Convert(Sql& sql, const std::string& tenant, const ModelRecord& record,
+                  BlobStore& blobs) {
   v1::Model model;
   model.set_name(absl::StrCat("models/", record.id));
   model.set_stage(record.stage);
@@ -30,7 +33,7 @@ v1::Model Convert(Sql& sql, const ModelRecord& record, BlobStore& blobs) {
   model.mutable_weights()->set_size_bytes(blobs.SizeOf(record.weights).value_or(0));
   model.set_source_digest(record.source_digest);
   *model.mutable_create_time() = ToTimestamp(record.create_time);
-  for (const std::string& job : JobsWithTask(sql, record.task_key, kMaxJobs)) {
+  for (const std::string& job : JobsWithTask(sql, tenant, record.task_key, kMaxJobs)) {
     model.add_jobs(absl::StrCat("jobs/", job));
   }
   return model;
@@ -38,14 +41,17 @@ v1::Model Convert(Sql& sql, const ModelRecord& record, BlobStore& blobs) {
 
 }  // namespace
 
-grpc::Status ModelsService::ListModels(grpc::ServerContext*, const v1::ListModelsRequest* request,
+grpc::Status ModelsService::ListModels(grpc::ServerContext* call,
+                                       const v1::ListModelsRequest* request,
                                        v1::ListModelsResponse* response) {
   absl::StatusOr<Page> page = ParsePage(request->page_size(), request->page_token());
   if (!page.ok()) return ToGrpcStatus(page.status());
+  const std::string tenant = CallerOf(*call, context_.access).tenant;
   return ToGrpcStatus(context_.catalog.Read([&](Sql& sql) {
-    const std::vector<ModelRecord> records = alignflow::ListModels(sql, page->before, page->size);
+    const std::vector<ModelRecord> records =
+        alignflow::ListModels(sql, tenant, page->before, page->size);
     for (const ModelRecord& record : records) {
-      *response->add_models() = Convert(sql, record, context_.blobs);
+      *response->add_models() = Convert(sql, tenant, record, context_.blobs);
     }
     if (static_cast<int>(records.size()) == page->size) {
       response->set_next_page_token(PageToken(records.back().sequence));
@@ -54,27 +60,29 @@ grpc::Status ModelsService::ListModels(grpc::ServerContext*, const v1::ListModel
   }));
 }
 
-grpc::Status ModelsService::GetModel(grpc::ServerContext*, const v1::GetModelRequest* request,
+grpc::Status ModelsService::GetModel(grpc::ServerContext* call, const v1::GetModelRequest* request,
                                      v1::Model* response) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "models", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
+  const std::string tenant = CallerOf(*call, context_.access).tenant;
   return ToGrpcStatus(context_.catalog.Read([&](Sql& sql) -> absl::Status {
     const std::optional<ModelRecord> record = FindModel(sql, *id);
-    if (!record) return NoModel(*id);
-    *response = Convert(sql, *record, context_.blobs);
+    if (!record || !TenantHasModel(sql, tenant, *record)) return NoModel(*id);
+    *response = Convert(sql, tenant, *record, context_.blobs);
     return absl::OkStatus();
   }));
 }
 
 grpc::ServerWriteReactor<v1::ReadBlobResponse>* ModelsService::ExportModel(
     grpc::CallbackServerContext* call, const v1::ExportModelRequest* request) {
-  const auto find = [this, name = request->name()]() -> absl::StatusOr<std::string> {
+  const auto find = [this, tenant = CallerOf(*call, context_.access).tenant,
+                     name = request->name()]() -> absl::StatusOr<std::string> {
     absl::StatusOr<std::string> id = ParseName(name, "models", "name");
     if (!id.ok()) return id.status();
     std::string weights;
     absl::Status status = context_.catalog.Read([&](Sql& sql) -> absl::Status {
       const std::optional<ModelRecord> record = FindModel(sql, *id);
-      if (!record) return NoModel(*id);
+      if (!record || !TenantHasModel(sql, tenant, *record)) return NoModel(*id);
       weights = record->weights;
       return absl::OkStatus();
     });
@@ -84,11 +92,12 @@ grpc::ServerWriteReactor<v1::ReadBlobResponse>* ModelsService::ExportModel(
   return StartBlobRead(context_, *call, request->offset(), find);
 }
 
-grpc::Status ModelsService::DeleteModel(grpc::ServerContext*, const v1::DeleteModelRequest* request,
+grpc::Status ModelsService::DeleteModel(grpc::ServerContext* call,
+                                        const v1::DeleteModelRequest* request,
                                         google::protobuf::Empty*) {
   absl::StatusOr<std::string> id = ParseName(request->name(), "models", "name");
   if (!id.ok()) return ToGrpcStatus(id.status());
-  return ToGrpcStatus(context_.workflow.DeleteModel(*id));
+  return ToGrpcStatus(context_.workflow.DeleteModel(CallerOf(*call, context_.access).tenant, *id));
 }
 
 }  // namespace alignflow

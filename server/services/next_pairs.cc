@@ -40,9 +40,10 @@ absl::Status EndAt(const JobRecord& job, int64_t next, const std::optional<Resul
 
 }  // namespace
 
-absl::Status FindPairs(Sql& sql, const std::string& id, int64_t next, NextPairs& found) {
+absl::Status FindPairs(Sql& sql, const std::string& tenant, const std::string& id, int64_t next,
+                       NextPairs& found) {
   std::optional<JobRecord> job = FindJob(sql, id);
-  if (!job) {
+  if (!job || job->tenant != tenant) {
     return absl::NotFoundError(
         absl::StrCat("there is no jobs/", id, "; ListJobs names those there are"));
   }

@@ -20,7 +20,8 @@ struct NextPairs {
 };
 
 // The pairs from `next` on, at most a shard of them. Within CatalogReader::Read only. NotFound.
-absl::Status FindPairs(Sql& sql, const std::string& job, int64_t next, NextPairs& found);
+absl::Status FindPairs(Sql& sql, const std::string& tenant, const std::string& job, int64_t next,
+                       NextPairs& found);
 
 }  // namespace alignflow
 

@@ -13,6 +13,7 @@
 #include "common/status_conversion.h"
 #include "common/version.h"
 #include "server/access/listener.h"
+#include "server/catalog/tenants.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -76,26 +77,42 @@ grpc::Status ServerService::GetServerInfo(grpc::ServerContext*, const v1::GetSer
   return grpc::Status::OK;
 }
 
+SpaceLooks& ServerService::LooksOf(const std::string& tenant) {
+  absl::MutexLock lock(&mutex_);
+  return looks_[tenant];
+}
+
 grpc::Status ServerService::ListSpaceUses(grpc::ServerContext* call,
                                           const v1::ListSpaceUsesRequest* request,
                                           v1::ListSpaceUsesResponse* response) {
   const absl::StatusOr<Page> size = ParsePage(request->page_size(), "");
   if (!size.ok()) return ToGrpcStatus(size.status());
+  const std::string tenant = CallerOf(*call, context_.access).tenant;
+  SpaceLooks& looks = LooksOf(tenant);
   SpacePage page;
   std::shared_ptr<const SpaceLook> look;
   if (request->page_token().empty()) {
     const CallPlace place(context_.calls.limits(), CallKind::kSpace, ClientOf(*call));
     if (!place.status().ok()) return ToGrpcStatus(place.status());
     const auto cancelled = [&] { return call->IsCancelled() || context_.calls.closing(); };
-    absl::StatusOr<std::shared_ptr<const SpaceLook>> made = looks_.Make(
-        [&] { return LookAtSpace(context_.catalog, context_.blobs, cancelled); }, cancelled);
+    bool several = false;
+    absl::Status status = context_.catalog.Read([&](Sql& sql) {
+      several = HasSeveralTenants(sql);
+      return absl::OkStatus();
+    });
+    if (!status.ok()) return ToGrpcStatus(status);
+    absl::StatusOr<std::shared_ptr<const SpaceLook>> made = looks.Make(
+        [&] {
+          return LookAtSpace(context_.catalog, context_.blobs, several ? tenant : "", cancelled);
+        },
+        cancelled);
     if (!made.ok()) return ToGrpcStatus(made.status());
     look = *std::move(made);
   } else {
     const absl::StatusOr<SpacePage> parsed = ParseToken(request->page_token());
     if (!parsed.ok()) return ToGrpcStatus(parsed.status());
     page = *parsed;
-    look = looks_.Find(page.look);
+    look = looks.Find(page.look);
     if (look == nullptr) {
       return ToGrpcStatus(absl::FailedPreconditionError(
           "page_token: the space has been looked at anew since; begin with the first page"));

@@ -1,6 +1,11 @@
 #ifndef ALIGNFLOW_SERVER_SERVICES_SERVER_SERVICE_H_
 #define ALIGNFLOW_SERVER_SERVICES_SERVER_SERVICE_H_
 
+#include <map>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "alignflow/v1/server.grpc.pb.h"
 #include "server/services/service_context.h"
 #include "server/services/space_look.h"
@@ -19,7 +24,11 @@ class ServerService final : public v1::Server::Service {
 
  private:
   ServiceContext& context_;
-  SpaceLooks looks_;
+  // The tenant's looks; there are as many as tenants that have asked.
+  SpaceLooks& LooksOf(const std::string& tenant);
+
+  absl::Mutex mutex_;
+  std::map<std::string, SpaceLooks> looks_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace alignflow

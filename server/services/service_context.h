@@ -2,12 +2,14 @@
 #define ALIGNFLOW_SERVER_SERVICES_SERVICE_CONTEXT_H_
 
 #include "absl/time/time.h"
+#include "server/access/access.h"
 #include "server/blobs/blob_store.h"
 #include "server/calls/calls.h"
 #include "server/catalog/catalog.h"
 #include "server/metrics.h"
 #include "server/state_folder.h"
 #include "server/workflow/serving.h"
+#include "server/workflow/tenant_uploads.h"
 #include "server/workflow/worker_registry.h"
 #include "server/workflow/workflow.h"
 
@@ -15,9 +17,11 @@ namespace alignflow {
 
 // What the services work on. Thread-safe; outlives them.
 struct ServiceContext {
+  const Access& access;
   CatalogReader& catalog;
   BlobStore& blobs;
   Workflow& workflow;
+  TenantUploads& uploads;
   WorkerRegistry& workers;
   const Serving& serving;
   ServerMetrics& metrics;

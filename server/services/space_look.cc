@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "common/digest.h"
 #include "common/steady_now.h"
+#include "server/access/tenant_names.h"
 #include "server/catalog/owned_blobs.h"
 #include "server/services/requests.h"
 
@@ -153,15 +154,22 @@ class Accounts {
 // One look, step by step.
 class Looking {
  public:
-  Looking(CatalogReader& catalog, const BlobStore& store, const std::function<bool()>& cancelled)
-      : catalog_(catalog), store_(store), cancelled_(cancelled), accounts_(store) {}
+  Looking(CatalogReader& catalog, const BlobStore& store, const std::string& tenant,
+          const std::function<bool()>& cancelled)
+      : catalog_(catalog),
+        store_(store),
+        tenant_(tenant),
+        cancelled_(cancelled),
+        accounts_(store) {}
 
   absl::Status Run() {
     int64_t files = 0;
-    const bool all = store_.VisitFiles([&](const std::string& sha256, int64_t bytes, bool whole) {
-      accounts_.AddFile(sha256, bytes, whole);
-      return ++files % kFilesPerStep != 0 || !cancelled_();
-    });
+    // One tenant of several is told of its own alone.
+    const bool all = !tenant_.empty() ||
+                     store_.VisitFiles([&](const std::string& sha256, int64_t bytes, bool whole) {
+                       accounts_.AddFile(sha256, bytes, whole);
+                       return ++files % kFilesPerStep != 0 || !cancelled_();
+                     });
     if (!all) return Gone();
     absl::Status status =
         ForEach(DatasetsAfter, [&](const std::string& id) { return AddDataset(id); });
@@ -181,12 +189,13 @@ class Looking {
     });
   }
 
-  using List = std::vector<std::string> (*)(Sql& sql, const std::string& after, int limit);
+  using List = std::vector<std::string> (*)(Sql& sql, const std::string& tenant,
+                                            const std::string& after, int limit);
   absl::Status ForEach(List list, const std::function<absl::Status(const std::string&)>& body) {
     std::string after;
     for (;;) {
       std::vector<std::string> ids;
-      absl::Status status = Read([&](Sql& sql) { ids = list(sql, after, kIdsPerStep); });
+      absl::Status status = Read([&](Sql& sql) { ids = list(sql, tenant_, after, kIdsPerStep); });
       if (!status.ok()) return status;
       if (ids.empty()) return absl::OkStatus();
       for (const std::string& id : ids) {
@@ -209,7 +218,7 @@ class Looking {
   }
 
   absl::Status AddDataset(const std::string& id) {
-    accounts_.BeginOwner(v1::SPACE_OWNER_DATASET, absl::StrCat("datasets/", id));
+    accounts_.BeginOwner(v1::SPACE_OWNER_DATASET, absl::StrCat("datasets/", PublicId(id)));
     DatasetCursor cursor;
     return AddSteps([&](Sql& sql, std::vector<OwnedBlob>& found) {
       if (cursor.ordinal < 0) datasets_of_.emplace(DigestOfDataset(sql, id), id);
@@ -230,8 +239,8 @@ class Looking {
                       std::map<std::string, std::vector<std::string>>& prepared) {
     for (int64_t row = 0;;) {
       std::vector<PreparingTask> tasks;
-      absl::Status status =
-          Read([&](Sql& sql) { tasks = PreparingTasksAfter(sql, kind, row, kIdsPerStep); });
+      absl::Status status = Read(
+          [&](Sql& sql) { tasks = PreparingTasksAfter(sql, tenant_, kind, row, kIdsPerStep); });
       if (!status.ok()) return status;
       if (tasks.empty()) return absl::OkStatus();
       row = tasks.back().row;
@@ -256,7 +265,7 @@ class Looking {
     if (!status.ok()) return status;
     for (const auto& [dataset, blobs] : prepared) {
       accounts_.BeginOwner(v1::SPACE_OWNER_PREPARED,
-                           dataset.empty() ? "" : absl::StrCat("datasets/", dataset));
+                           dataset.empty() ? "" : absl::StrCat("datasets/", PublicId(dataset)));
       for (const std::string& blob : blobs) accounts_.AddBlob({.part = "prepared", .blob = blob});
     }
     return absl::OkStatus();
@@ -264,6 +273,7 @@ class Looking {
 
   CatalogReader& catalog_;
   const BlobStore& store_;
+  const std::string tenant_;
   const std::function<bool()>& cancelled_;
   Accounts accounts_;
   std::map<std::string, std::string> datasets_of_;  // by digest of a manifest or a prepared set
@@ -272,8 +282,9 @@ class Looking {
 }  // namespace
 
 absl::StatusOr<SpaceLook> LookAtSpace(CatalogReader& catalog, const BlobStore& blobs,
+                                      const std::string& tenant,
                                       const std::function<bool()>& cancelled) {
-  Looking looking(catalog, blobs, cancelled);
+  Looking looking(catalog, blobs, tenant, cancelled);
   absl::Status status = looking.Run();
   if (!status.ok()) return status;
   SpaceLook look{.number = 0, .response = looking.Result()};

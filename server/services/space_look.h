@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -22,9 +23,11 @@ struct SpaceLook {
   v1::ListSpaceUsesResponse response;  // all uses in their order, and the totals of blobs
 };
 
-// Looks at every file and every reference. Holds some 50 bytes of memory for each blob meanwhile.
+// Looks at every reference of the tenant, and what it takes; of all tenants, and at every file, if
+// the tenant is empty. Holds some 50 bytes of memory for each blob meanwhile.
 // Reads in short transactions; Cancelled once `cancelled` says so.
 absl::StatusOr<SpaceLook> LookAtSpace(CatalogReader& catalog, const BlobStore& blobs,
+                                      const std::string& tenant,
                                       const std::function<bool()>& cancelled);
 
 // Makes one look at a time and keeps the last few, for later pages. Thread-safe.

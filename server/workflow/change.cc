@@ -56,6 +56,17 @@ void Change::KeepIn(LiveState& live) const {
   if (queue_moved_) live.MoveQueue();
 }
 
+void Change::KeepIn(FairShare& share) const {
+  for (const LeaseEnd& end : lease_ends_) share.Release(end.task, now);
+  for (const auto& [key, task] : tasks_) {
+    if (task.state == TaskState::kRunning) {
+      share.Take(key, task.tenant, now);
+    } else {
+      share.Release(key, now);
+    }
+  }
+}
+
 void Change::TellTo(ChangeNotifier& notifier) const {
   for (const std::string& job : jobs_) notifier.JobChanged(job);
   for (const auto& [key, task] : tasks_) {

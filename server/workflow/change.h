@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/records.h"
+#include "server/scheduler/fair_share.h"
 #include "server/scheduler/lease_outcome.h"
 #include "server/workflow/change_notifier.h"
 #include "server/workflow/live_state.h"
@@ -20,11 +21,13 @@ namespace alignflow {
 // told once it is committed.
 class Change {
  public:
-  Change(WritingSql& sql, const LiveState& live, absl::Time now)
-      : sql(sql), now(now), live_(live) {}
+  // share_results: whether tenants take each other's results.
+  Change(WritingSql& sql, const LiveState& live, absl::Time now, bool share_results)
+      : sql(sql), now(now), share_results(share_results), live_(live) {}
 
   WritingSql& sql;
   const absl::Time now;
+  const bool share_results;
 
   // The task as it is now, a running one with what only its heartbeats have told.
   std::optional<TaskRecord> Find(const std::string& task_key) const;
@@ -49,6 +52,7 @@ class Change {
   void Finish();
   // While it is being committed.
   void KeepIn(LiveState& live) const;
+  void KeepIn(FairShare& share) const;
   // Once it is committed.
   void TellTo(ChangeNotifier& notifier) const;
   const std::set<std::string>& later() const { return later_; }

@@ -10,6 +10,7 @@
 #include "server/catalog/results.h"
 #include "server/catalog/retention.h"
 #include "server/catalog/tasks.h"
+#include "server/catalog/tenant_uses.h"
 #include "server/workflow/workflow.h"
 
 namespace alignflow {
@@ -17,7 +18,7 @@ namespace {
 
 absl::Status NoDataset(const std::string& id) {
   return absl::NotFoundError(
-      absl::StrCat("there is no datasets/", id, "; ListDatasets names those there are"));
+      absl::StrCat("there is no datasets/", PublicId(id), "; ListDatasets names those there are"));
 }
 
 }  // namespace
@@ -27,12 +28,14 @@ absl::StatusOr<DatasetRecord> Workflow::RegisterDataset(DatasetRecord record,
   absl::Status status = catalog_.Transact([&](WritingSql& sql) -> absl::Status {
     std::optional<DatasetRecord> earlier = FindDataset(sql, record.id);
     if (!earlier) {
+      absl::Status open = CheckTenantIsOpen(sql, record.tenant);
+      if (!open.ok()) return open;
       InsertDataset(sql, record, items);
       return absl::OkStatus();
     }
     if (earlier->digest != record.digest) {
       return absl::AlreadyExistsError(
-          absl::StrCat("dataset_id: datasets/", record.id,
+          absl::StrCat("dataset_id: datasets/", PublicId(record.id),
                        " exists with other content; take another name or delete it first"));
     }
     record = *std::move(earlier);
@@ -46,8 +49,8 @@ absl::Status Workflow::DeleteDataset(const std::string& id) {
   absl::Status status = catalog_.Transact([&](WritingSql& sql) -> absl::Status {
     if (!FindDataset(sql, id)) return NoDataset(id);
     if (const std::optional<std::string> job = UnfinishedJobWithDataset(sql, id)) {
-      return absl::FailedPreconditionError(absl::StrCat("jobs/", *job, " still uses datasets/", id,
-                                                        "; cancel it or wait for its end"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "jobs/", *job, " still uses datasets/", PublicId(id), "; cancel it or wait for its end"));
     }
     alignflow::DeleteDataset(sql, id);
     return absl::OkStatus();
@@ -67,17 +70,18 @@ absl::StatusOr<DatasetRecord> Workflow::SetRetention(const std::string& dataset,
   return *std::move(record);
 }
 
-absl::Status Workflow::DeleteModel(const std::string& id) {
+absl::Status Workflow::DeleteModel(const std::string& tenant, const std::string& id) {
   return catalog_.Transact([&](WritingSql& sql) -> absl::Status {
     const std::optional<ModelRecord> record = FindModel(sql, id);
-    if (!record) {
+    if (!record || !TenantHasModel(sql, tenant, *record)) {
       return absl::NotFoundError(
           absl::StrCat("there is no models/", id, "; ListModels names those there are"));
     }
-    if (const auto job = UnfinishedJobWithTask(sql, record->task_key)) {
+    if (const auto job = UnfinishedJobWithTask(sql, record->task_key, tenant)) {
       return absl::FailedPreconditionError(absl::StrCat("jobs/", *job, " still uses models/", id,
                                                         "; cancel it or wait for its end"));
     }
+    if (LeaveModel(sql, tenant, *record)) return absl::OkStatus();
     // Without outputs the task counts as not done, so a later job computes it again.
     SetOutputs(sql, record->task_key, {});
     alignflow::DeleteModel(sql, id);

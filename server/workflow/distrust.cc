@@ -56,9 +56,10 @@ absl::Status InSteps(const Keys& keys, size_t most,
   return status;
 }
 
-// The results of a stage, and with `derived` all that was made from them, one from another.
-absl::StatusOr<Keys> Reach(CatalogReader& catalog, const std::string& job, const std::string& stage,
-                           bool derived) {
+// The results of a stage, and with `derived` all of the tenant's that was made from them, one from
+// another.
+absl::StatusOr<Keys> Reach(CatalogReader& catalog, const std::string& tenant,
+                           const std::string& job, const std::string& stage, bool derived) {
   Keys reached;
   absl::Status status = catalog.Read([&](Sql& sql) {
     reached = ResultsOfStage(sql, job, stage);
@@ -68,7 +69,7 @@ absl::StatusOr<Keys> Reach(CatalogReader& catalog, const std::string& job, const
   for (size_t next = 0; derived && status.ok() && next < reached.size();) {
     status = catalog.Read([&](Sql& sql) {
       for (const size_t end = next + kReadsPerStep; next < std::min(end, reached.size()); ++next) {
-        for (const std::string& key : ResultsMadeFrom(sql, reached[next])) {
+        for (const std::string& key : ResultsMadeFrom(sql, tenant, reached[next])) {
           if (known.insert(key).second) reached.push_back(key);
         }
       }
@@ -79,34 +80,40 @@ absl::StatusOr<Keys> Reach(CatalogReader& catalog, const std::string& job, const
   return reached;
 }
 
-// An unfinished job would go on with what it has taken already.
-absl::Status CheckUnused(Sql& sql, const std::string& key) {
-  const auto job = UnfinishedJobWithTask(sql, key);
-  if (!job) return absl::OkStatus();
+// An unfinished job would go on with what it has taken already. Another tenant's is not named.
+absl::Status CheckUnused(Sql& sql, const std::string& tenant, const std::string& key) {
+  if (!UnfinishedJobWithTask(sql, key)) return absl::OkStatus();
+  const auto job = UnfinishedJobWithTask(sql, key, tenant);
+  if (!job) {
+    return absl::FailedPreconditionError(
+        "a job that is not finished uses these results, which are shared; wait for its end");
+  }
   return absl::FailedPreconditionError(absl::StrCat(
       "jobs/", *job, " uses these results and is not finished; cancel it or wait for its end"));
 }
 
-absl::Status CheckUnused(CatalogReader& catalog, const Keys& keys) {
+absl::Status CheckUnused(CatalogReader& catalog, const std::string& tenant, const Keys& keys) {
   return InSteps(keys, kReadsPerStep, [&](const Keys& part) {
     return catalog.Read([&](Sql& sql) {
       absl::Status status;
-      for (const std::string& key : part) status.Update(CheckUnused(sql, key));
+      for (const std::string& key : part) status.Update(CheckUnused(sql, tenant, key));
       return status;
     });
   });
 }
 
-// What the results are, and the jobs that have them.
-absl::Status Describe(CatalogReader& catalog, const Keys& keys, Workflow::Distrusted& found,
-                      std::set<std::string>& jobs) {
+// What the results are, and the tenant's jobs that have them.
+absl::Status Describe(CatalogReader& catalog, const std::string& tenant, const Keys& keys,
+                      Workflow::Distrusted& found, std::set<std::string>& jobs) {
   return InSteps(keys, kReadsPerStep, [&](const Keys& part) {
     return catalog.Read([&](Sql& sql) {
       for (const std::string& key : part) {
         const std::optional<TaskRecord> task = FindTask(sql, key);
         if (!task) continue;  // deleted meanwhile
         ++found.results[task->spec.kind];
-        for (std::string& job : JobsWithTask(sql, key, kMostJobsNamed)) jobs.insert(std::move(job));
+        for (std::string& job : JobsWithTask(sql, tenant, key, kMostJobsNamed)) {
+          jobs.insert(std::move(job));
+        }
         const auto model = FindModel(sql, key.substr(0, kModelIdDigits));
         if (model && model->task_key == key) found.models.push_back(model->id);
       }
@@ -117,21 +124,21 @@ absl::Status Describe(CatalogReader& catalog, const Keys& keys, Workflow::Distru
 
 }  // namespace
 
-absl::Status Workflow::DeclareBad(const std::vector<std::string>& keys, const std::string& reason,
-                                  absl::Time now) {
-  absl::Status status = CheckUnused(catalog_, keys);  // before the first is bad
+absl::Status Workflow::DeclareBad(const std::string& tenant, const std::vector<std::string>& keys,
+                                  const std::string& reason, absl::Time now) {
+  absl::Status status = CheckUnused(catalog_, tenant, keys);  // before the first is bad
   if (!status.ok()) return status;
   return InSteps(keys, kResultsPerStep, [&](const Keys& part) {
     return Apply(now, [&](Change& change) {
       std::set<std::string> jobs;
       for (const std::string& key : part) {
-        absl::Status unused = CheckUnused(change.sql, key);
+        absl::Status unused = CheckUnused(change.sql, tenant, key);
         if (!unused.ok()) {
           return Annotate(unused, "some results are declared bad already, repeat it for the rest");
         }
         if (!ResultOfTask(change.sql, key)) continue;  // deleted meanwhile
         SetResult(change.sql, key, {.state = ResultState::kBad, .reason = reason}, now);
-        for (std::string& job : JobsWithTask(change.sql, key, kMostJobsNamed)) {
+        for (std::string& job : JobsWithTask(change.sql, tenant, key, kMostJobsNamed)) {
           jobs.insert(std::move(job));
         }
       }
@@ -145,17 +152,21 @@ absl::StatusOr<Workflow::Distrusted> Workflow::DistrustResults(const std::string
                                                                const std::string& stage,
                                                                const std::string& reason,
                                                                bool only_look, absl::Time now) {
-  absl::Status status =
-      catalog_.Read([&](Sql& sql) { return FindWithStage(sql, id, stage).status(); });
+  std::string tenant;
+  absl::Status status = catalog_.Read([&](Sql& sql) {
+    const absl::StatusOr<JobRecord> job = FindWithStage(sql, id, stage);
+    if (job.ok()) tenant = job->tenant;
+    return job.status();
+  });
   if (!status.ok()) return status;
   Distrusted found;
   std::set<std::string> jobs, seen;
   for (bool more = true; more && status.ok();) {
-    absl::StatusOr<Keys> keys = Reach(catalog_, id, stage, true);
+    absl::StatusOr<Keys> keys = Reach(catalog_, tenant, id, stage, true);
     if (!keys.ok()) return keys.status();
     std::erase_if(*keys, [&](const std::string& key) { return !seen.insert(key).second; });
-    status = Describe(catalog_, *keys, found, jobs);
-    if (status.ok() && !only_look) status = DeclareBad(*keys, reason, now);
+    status = Describe(catalog_, tenant, *keys, found, jobs);
+    if (status.ok() && !only_look) status = DeclareBad(tenant, *keys, reason, now);
     // Meanwhile more may have been made from them.
     more = !only_look && !keys->empty();
   }
@@ -188,6 +199,7 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
     details.request_digest = Sha256OfString(absl::StrCat("rerun of ", id, " from ", stage));
     references = ReferencesOfJob(sql, id);
     job.request_id = request_id;
+    job.tenant = found->tenant;
     job.source = found->source;
     job.source_digest = found->source_digest;
     job.target = found->target;
@@ -203,9 +215,9 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
   });
   if (!status.ok()) return status;
   if (!stage.empty() && !repeated) {
-    const absl::StatusOr<Keys> keys = Reach(catalog_, id, stage, false);
+    const absl::StatusOr<Keys> keys = Reach(catalog_, job.tenant, id, stage, false);
     if (!keys.ok()) return keys.status();
-    status = DeclareBad(*keys, "it is to be made again", now);
+    status = DeclareBad(job.tenant, *keys, "it is to be made again", now);
   }
   absl::Status queued = Apply(now, [&](Change& change) {
     // What uses the results now may be the job that the same request has made meanwhile.

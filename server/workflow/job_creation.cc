@@ -7,6 +7,7 @@
 #include "server/catalog/datasets.h"
 #include "server/catalog/job_details.h"
 #include "server/catalog/jobs.h"
+#include "server/catalog/tenant_uses.h"
 #include "server/workflow/job_graph.h"
 #include "server/workflow/random_id.h"
 #include "server/workflow/workflow.h"
@@ -24,7 +25,8 @@ absl::Status TakeDataset(Sql& sql, const std::string& id, const std::string& dig
     taken = *dataset;
     return absl::OkStatus();
   }
-  return absl::NotFoundError(absl::StrCat("there is no datasets/", id, " any more; push it again"));
+  return absl::NotFoundError(
+      absl::StrCat("there is no datasets/", PublicId(id), " any more; push it again"));
 }
 
 }  // namespace
@@ -68,6 +70,9 @@ absl::Status Workflow::QueueJob(Change& change, const std::vector<ReferenceRecor
   }
   absl::Status there = TakeDatasets(sql, job, details);
   if (!there.ok()) return there;
+  absl::Status fits = CheckTenantTakesJob(sql, job.tenant, job.pairs, change.now);
+  if (!fits.ok()) return fits;
+  AddPairs(sql, job.tenant, job.pairs, change.now);
   do {
     job.id = RandomId(8);
   } while (FindJob(sql, job.id));

@@ -104,7 +104,7 @@ bool CanReuse(Change& change, BlobStore& blobs, const TaskRecord& task) {
 // its result is there.
 absl::Status MakeTask(Change& change, BlobStore& blobs, const JobRecord& job, int priority,
                       int stage_order, JobTaskRecord place, const TaskSpec& spec) {
-  place.task_key = TaskKey(spec);
+  place.task_key = ScopedTaskKey(change.share_results ? kDefaultTenant : job.tenant, TaskKey(spec));
   const TaskRank rank{.turn = TurnOf(priority, job.sequence, place.ordinal),
                       .stage = stage_order,
                       .ordinal = place.ordinal};
@@ -113,6 +113,7 @@ absl::Status MakeTask(Change& change, BlobStore& blobs, const JobRecord& job, in
     task.emplace();
     task->key = place.task_key;
     task->spec = spec;
+    task->tenant = job.tenant;
     task->rank = rank;
     task->queue_time = change.now;
     change.Insert(*task);
@@ -132,6 +133,7 @@ absl::Status MakeTask(Change& change, BlobStore& blobs, const JobRecord& job, in
       absl::Status queued = QueueAgain(change.now, *task);
       if (!queued.ok()) return queued;
       task->rank = rank;
+      task->tenant = job.tenant;
       change.Save(*task);
     }
   }

@@ -110,6 +110,7 @@ std::vector<LiveState::Lease> LiveState::Leases() const {
     leases.push_back({.worker = entry.task.worker,
                       .kind = entry.task.spec.kind,
                       .job = entry.jobs->empty() ? "" : entry.jobs->front(),
+                      .tenant = entry.task.tenant,
                       .pretrained = !NeedsOf(entry.task.spec).model.empty(),
                       .saved = entry.saved,
                       .steps_per_second = ValueOf(entry.task.progress, "steps_per_second"),
@@ -118,13 +119,19 @@ std::vector<LiveState::Lease> LiveState::Leases() const {
   return leases;
 }
 
-std::vector<std::string> LiveState::JobsAtWork() const {
+LiveState::Work LiveState::WorkOf(const std::string& tenant) const {
   absl::MutexLock lock(&mutex_);
   std::set<std::string> jobs;
+  Work work;
   for (const auto& [key, entry] : tasks_) {
-    if (!entry.jobs->empty()) jobs.insert(entry.jobs->front());
+    if (entry.task.tenant != tenant) {
+      work.of_others = true;
+    } else if (!entry.jobs->empty()) {
+      jobs.insert(entry.jobs->front());
+    }
   }
-  return {jobs.begin(), jobs.end()};
+  work.jobs.assign(jobs.begin(), jobs.end());
+  return work;
 }
 
 bool LiveState::idle() const {

@@ -50,15 +50,19 @@ class LiveState {
   std::vector<std::string> Expired(absl::Time now) const;
   // Who computes what, for which job first, and how far what it has done is safe.
   struct Lease {
-    std::string worker, kind, job;
+    std::string worker, kind, job, tenant;
     bool pretrained = false;      // the task loads a pretrained model
     absl::Time saved;             // when it was leased, or its latest checkpoint stored
     double steps_per_second = 0;  // latest, as its worker says; 0: it says none
     double images_per_second = 0;
   };
   std::vector<Lease> Leases() const;
-  // The jobs that workers compute for, each once.
-  std::vector<std::string> JobsAtWork() const;
+  // The tenant's jobs that workers compute for, each once, and whether they compute for others'.
+  struct Work {
+    std::vector<std::string> jobs;
+    bool of_others = false;
+  };
+  Work WorkOf(const std::string& tenant) const;
   bool idle() const;
 
   // What queued jobs wait for has changed.

@@ -16,6 +16,8 @@
 #include "server/catalog/task_trials.h"
 #include "server/catalog/tasks.h"
 #include "server/scheduler/task_rules.h"
+#include "server/catalog/tenant_blobs.h"
+#include "server/catalog/tenant_uses.h"
 #include "server/workflow/job_graph.h"
 #include "server/workflow/random_id.h"
 #include "server/workflow/task_results.h"
@@ -25,8 +27,8 @@ namespace alignflow {
 namespace {
 
 // The digest of the manifest that a packed file was prepared from.
-std::string DatasetOf(Sql& sql, const std::string& packed) {
-  const std::optional<TaskRecord> prepare = FindTaskThatMade(sql, "packed", packed);
+std::string DatasetOf(Sql& sql, const std::string& packed, const std::string& reader) {
+  const std::optional<TaskRecord> prepare = FindTaskThatMade(sql, "packed", packed, reader);
   return prepare ? prepare->spec.inputs.at("dataset") : "";
 }
 
@@ -54,18 +56,27 @@ std::string TaskText(Sql& sql, const TaskRecord& task) {
 }  // namespace
 
 Workflow::Workflow(Catalog& catalog, BlobStore& blobs, WorkerRegistry& workers,
-                   ServerMetrics& metrics, LeasePolicy policy)
-    : catalog_(catalog), blobs_(blobs), workers_(workers), metrics_(metrics), policy_(policy) {}
+                   ServerMetrics& metrics, LeasePolicy policy, bool share_results)
+    : catalog_(catalog),
+      blobs_(blobs),
+      workers_(workers),
+      metrics_(metrics),
+      policy_(policy),
+      share_results_(share_results) {}
 
 absl::Status Workflow::Apply(absl::Time now, const std::function<absl::Status(Change&)>& body) {
   std::optional<Change> change;
   absl::Status status = catalog_.Transact(
       [&](WritingSql& sql) {
-        absl::Status done = body(change.emplace(sql, live_, now));
+        absl::Status done = body(change.emplace(sql, live_, now, share_results_));
+        if (done.ok()) CountWorkerTime(*change);
         if (done.ok()) change->Finish();
         return done;
       },
-      [&] { change->KeepIn(live_); });
+      [&] {
+        change->KeepIn(live_);
+        change->KeepIn(share_);
+      });
   if (!status.ok()) return status;
   for (const Change::LeaseEnd& end : change->lease_ends()) {
     metrics_.CountLeaseEnd(end.outcome);
@@ -79,6 +90,14 @@ absl::Status Workflow::Apply(absl::Time now, const std::function<absl::Status(Ch
   absl::MutexLock lock(&later_mutex_);
   later_.insert(change->later().begin(), change->later().end());
   return status;
+}
+
+void Workflow::CountWorkerTime(Change& change) const {
+  for (const Change::LeaseEnd& end : change.lease_ends()) {
+    const std::string tenant = share_.TakerOf(end.task);
+    if (tenant.empty()) continue;
+    AddWorkerTime(change.sql, tenant, share_.TakenBy(end.task, change.now), change.now);
+  }
 }
 
 absl::Status Workflow::Recover(absl::Time now) {
@@ -172,13 +191,17 @@ std::optional<TaskRecord> Workflow::NextTaskFor(Sql& sql, const std::string& wor
     for (const ModelFolder& model : me->abilities.models) models.push_back(model.name);
   });
   if (!open) return std::nullopt;
-  return NextQueuedTask(sql, models, [&](const TaskRecord& task) {
+  const auto fits = [&](const TaskRecord& task) {
     const TaskTrials trials = TrialsOfTask(sql, task.key);
     bool may = false;
     workers_.LookAtFleet(
         now, [&](const Fleet& fleet) { may = MayTake(worker, task.spec, trials, fleet, now); });
     return may;
-  });
+  };
+  for (const std::string& tenant : share_.Order(WaitingTenants(sql, now))) {
+    if (auto task = NextQueuedTask(sql, tenant, models, fits)) return task;
+  }
+  return std::nullopt;
 }
 
 absl::Status Workflow::ChangeTask(const std::string& key, absl::Time now,
@@ -265,13 +288,14 @@ absl::Status Workflow::ReportSuccess(const LeaseName& lease, const TaskOutputs& 
     SetOutputs(change.sql, task_key, outputs);
     SetPairs(change.sql, task_key, results.pairs);
     if (task.spec.kind == "fit" || task.spec.kind == "align") {
-      ModelRecord model{.id = ShortKey(task_key),
-                        .task_key = task_key,
-                        .stage = task.spec.kind,
-                        .preset = task.spec.settings.at("preset"),
-                        .weights = outputs.at("model"),
-                        .source_digest = DatasetOf(change.sql, task.spec.inputs.at("source")),
-                        .create_time = now};
+      ModelRecord model{
+          .id = ShortKey(task_key),
+          .task_key = task_key,
+          .stage = task.spec.kind,
+          .preset = task.spec.settings.at("preset"),
+          .weights = outputs.at("model"),
+          .source_digest = DatasetOf(change.sql, task.spec.inputs.at("source"), task.key),
+          .create_time = now};
       InsertModel(change.sql, model);
     }
     spdlog::info("{} succeeded", TaskText(change.sql, task));

@@ -17,7 +17,9 @@
 #include "server/catalog/catalog.h"
 #include "server/catalog/job_details.h"
 #include "server/catalog/records.h"
+#include "server/catalog/tenants.h"
 #include "server/metrics.h"
+#include "server/scheduler/fair_share.h"
 #include "server/scheduler/leases.h"
 #include "server/workflow/change.h"
 #include "server/workflow/change_notifier.h"
@@ -35,8 +37,9 @@ inline constexpr absl::Duration kUploadPatience = absl::Hours(1);
 class Workflow {
  public:
   // All must outlive the workflow.
+  // share_results: whether tenants take each other's results.
   Workflow(Catalog& catalog, BlobStore& blobs, WorkerRegistry& workers, ServerMetrics& metrics,
-           LeasePolicy policy);
+           LeasePolicy policy, bool share_results = false);
 
   // Once, before anything else: running tasks wait for their workers to come back.
   absl::Status Recover(absl::Time now);
@@ -50,14 +53,33 @@ class Workflow {
   // How long jobs with the dataset as source are kept (DatasetRecord::keep_jobs). NotFound.
   absl::StatusOr<DatasetRecord> SetRetention(const std::string& dataset,
                                              std::optional<absl::Duration> age);
-  absl::Status DeleteModel(const std::string& id);
+  // The tenant's. What other tenants share stays theirs. NotFound; FailedPrecondition while an
+  // unfinished job of the tenant uses it.
+  absl::Status DeleteModel(const std::string& tenant, const std::string& id);
+
+  // AlreadyExists.
+  absl::Status CreateTenant(const TenantRecord& tenant);
+  // Writes what `change`, which may refuse, makes of it. NotFound.
+  absl::Status ChangeTenant(const std::string& name,
+                            const std::function<absl::Status(TenantRecord&)>& change);
+  // What has gone with a tenant.
+  struct DeletedTenant {
+    int64_t keys = 0, jobs = 0, datasets = 0, stored_bytes = 0;
+  };
+  // Revokes its keys, cancels and deletes its jobs, deletes its datasets, and then the tenant. In
+  // small steps: after a kill, or Cancelled once `cancelled` says so, calling it again does what is
+  // left. NotFound; FailedPrecondition for the default tenant.
+  absl::StatusOr<DeletedTenant> DeleteTenant(const std::string& name,
+                                             const std::function<bool()>& cancelled,
+                                             absl::Time now);
 
   // The id of the job that was made with the request id; empty if there is none. AlreadyExists if
   // it was made from another request than that of the digest.
   static absl::StatusOr<std::string> JobOfRequest(Sql& sql, const std::string& request_id,
                                                   const std::string& request_digest);
   // Queues a job that has been checked, and returns its id; or what JobOfRequest says. NotFound if
-  // a dataset has gone meanwhile. `details` get their datasets here.
+  // a dataset has gone meanwhile, ResourceExhausted beyond the tenant's quota. `details` get their
+  // datasets here.
   absl::StatusOr<std::string> CreateJob(JobRecord job, JobDetails details,
                                         const std::vector<ReferenceRecord>& references,
                                         absl::Time now);
@@ -109,7 +131,7 @@ class Workflow {
   absl::Status ReportHandedBack(const LeaseName& lease, const std::string& checkpoint,
                                 absl::Time now);
 
-  // What was made from results that nobody trusts any more.
+  // What was made from results that nobody trusts any more; the job's tenant's.
   struct Distrusted {
     std::map<std::string, int64_t> results;  // by kind of task, those themselves among them
     std::vector<std::string> jobs, models;   // ids
@@ -159,6 +181,8 @@ class Workflow {
  private:
   // Runs `body` in a transaction, and tells those whom it concerned once it is committed.
   absl::Status Apply(absl::Time now, const std::function<absl::Status(Change&)>& body);
+  // Counts what the leases that end here have taken for their tenants.
+  void CountWorkerTime(Change& change) const;
   // The same on a task, which `body` saves.
   absl::Status ChangeTask(const std::string& key, absl::Time now,
                           const std::function<absl::Status(Change&, TaskRecord&)>& body);
@@ -168,8 +192,8 @@ class Workflow {
   // The job's datasets, which must be what they were when it was checked.
   static absl::Status TakeDatasets(Sql& sql, const JobRecord& job, JobDetails& details);
   // Declares results bad in small steps. FailedPrecondition once an unfinished job uses one.
-  absl::Status DeclareBad(const std::vector<std::string>& keys, const std::string& reason,
-                          absl::Time now);
+  absl::Status DeclareBad(const std::string& tenant, const std::vector<std::string>& keys,
+                          const std::string& reason, absl::Time now);
   absl::Status Lose(Change& change, LeaseOutcome outcome, TaskRecord& task);
   // Ends the lease with a failure or a refused result.
   absl::Status Fail(const LeaseName& lease, LeaseOutcome outcome, const Failure& failure,
@@ -184,6 +208,8 @@ class Workflow {
   WorkerRegistry& workers_;
   ServerMetrics& metrics_;
   const LeasePolicy policy_;
+  const bool share_results_;
+  FairShare share_;  // within transactions that write alone
   ChangeNotifier changes_;
   LiveState live_;
   absl::Mutex later_mutex_;

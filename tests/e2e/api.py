@@ -10,7 +10,7 @@ import zipfile
 import grpc
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ROOMS = ("blobs", "datasets", "jobs", "models")
+ROOMS = ("blobs", "datasets", "jobs", "models", "server", "workers")
 CHUNK = 1 << 20
 RPC_TIMEOUT_S = 30
 
@@ -27,11 +27,25 @@ def generate(folder):
     return wheel
 
 
+class WithKey(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor, grpc.StreamUnaryClientInterceptor):
+    """Sends an access key with every call."""
+
+    def __init__(self, key):
+        self.metadata = ("authorization", f"Bearer {key}")
+
+    def _call(self, go_on, details, request):
+        return go_on(details._replace(metadata=[*(details.metadata or ()), self.metadata]), request)
+
+    intercept_unary_unary = intercept_unary_stream = intercept_stream_unary = _call
+
+
 class Api:
     """Messages as api.jobs.Job, stubs as api.Jobs.GetJob."""
 
-    def __init__(self, address):
+    def __init__(self, address, key=None):
         self.channel = grpc.insecure_channel(address)
+        if key:
+            self.channel = grpc.intercept_channel(self.channel, WithKey(key))
         for room in ROOMS:
             setattr(self, room, importlib.import_module(f"alignflow.v1.{room}_pb2"))
             stubs = importlib.import_module(f"alignflow.v1.{room}_pb2_grpc")

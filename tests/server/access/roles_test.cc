@@ -9,6 +9,7 @@
 #include "alignflow/v1/jobs.pb.h"
 #include "alignflow/v1/models.pb.h"
 #include "alignflow/v1/server.pb.h"
+#include "alignflow/v1/tenants.pb.h"
 #include "alignflow/v1/workers.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -23,7 +24,7 @@ std::set<std::string> AllMethods() {
        {v1::Digest::descriptor()->file(), v1::Dataset::descriptor()->file(),
         v1::Worker::descriptor()->file(), v1::Job::descriptor()->file(),
         v1::Model::descriptor()->file(), v1::ServerInfo::descriptor()->file(),
-        v1::RegisterRequest::descriptor()->file()}) {
+        v1::Tenant::descriptor()->file(), v1::RegisterRequest::descriptor()->file()}) {
     for (int i = 0; i < file->service_count(); ++i) {
       const google::protobuf::ServiceDescriptor* service = file->service(i);
       for (int k = 0; k < service->method_count(); ++k) {

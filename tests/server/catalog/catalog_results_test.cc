@@ -92,6 +92,7 @@ TEST_F(CatalogResultsTest, ADatasetTakesAlongTheResultsThatHoldItsImages) {
 TEST_F(CatalogResultsTest, AModelMadeAgainHasItsNewWeights) {
   Do([](WritingSql& sql) {
     InsertTask(sql, Task("key"));
+    static_cast<Sql&>(sql) << "INSERT INTO task_tenants VALUES ('key', 'default')";
     ModelRecord model;
     model.id = "model";
     model.task_key = "key";
@@ -100,7 +101,7 @@ TEST_F(CatalogResultsTest, AModelMadeAgainHasItsNewWeights) {
     model.weights = "second";
     InsertModel(sql, model);
     EXPECT_EQ(FindModel(sql, "model")->weights, "second");
-    EXPECT_EQ(ListModels(sql, 1000, 10).size(), 1u);
+    EXPECT_EQ(ListModels(sql, kDefaultTenant, 1000, 10).size(), 1u);
   });
 }
 

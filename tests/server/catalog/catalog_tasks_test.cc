@@ -76,7 +76,8 @@ TEST_F(CatalogTasksTest, TheQueuedTaskOfTheLeastRankComesFirst) {
   });
   std::vector<std::string> order;
   Do([&](WritingSql& sql) {
-    while (const auto task = NextQueuedTask(sql, {}, [](const TaskRecord&) { return true; })) {
+    while (const auto task =
+               NextQueuedTask(sql, kDefaultTenant, {}, [](const TaskRecord&) { return true; })) {
       order.push_back(task->key);
       Move(sql, task->key, TaskState::kRunning);
     }
@@ -92,6 +93,14 @@ TEST_F(CatalogTasksTest, NothingThatAWorkerWaitsForScansATable) {
       "1",
       "SELECT 1 FROM tasks WHERE checkpoint = 'x' AND checkpoint <> ''",
       "SELECT 1 FROM task_outputs WHERE blob = 'x'",
+      "SELECT 1 FROM tenant_blobs WHERE blob = 'x' AND tenant = 'y'",
+      "SELECT sequence FROM tenant_models WHERE tenant = 'x' AND sequence < 9 ORDER BY sequence "
+      "DESC LIMIT 10",
+      "SELECT j.sequence FROM jobs j JOIN job_labels l ON l.sequence = j.sequence AND l.tenant = "
+      "j.tenant AND l.name = 'x' AND l.value = 'y' WHERE j.tenant = 'x' AND j.sequence < 9 ORDER "
+      "BY j.sequence DESC LIMIT 10",
+      "SELECT id FROM datasets WHERE tenant = 'x' AND sequence < 9 ORDER BY sequence DESC LIMIT 10",
+      "SELECT blob FROM tenant_blobs WHERE tenant = 'x' AND refs <= 0 LIMIT 10",
       "SELECT m.id FROM job_tasks jt JOIN models m ON m.task_key = jt.task_key WHERE jt.job_id = "
       "'x' "
       "AND jt.stage IN ('fit', 'align')",
@@ -132,7 +141,7 @@ TEST_F(CatalogTasksTest, ATaskThatAnotherJobWantsIsNotUnwanted) {
     UpdateJob(sql, first);
     CloseJob(sql, "first");
     EXPECT_THAT(JobsWaitingFor(sql, "shared"), ElementsAre("second"));
-    EXPECT_THAT(JobsWithTask(sql, "shared", 10), ElementsAre("second", "first"));
+    EXPECT_THAT(JobsWithTask(sql, kDefaultTenant, "shared", 10), ElementsAre("second", "first"));
     Move(sql, "shared", TaskState::kRunning);
     CloseTask(sql, "shared");
     EXPECT_TRUE(JobsWaitingFor(sql, "shared").empty());

@@ -118,7 +118,8 @@ TEST_F(OldCatalogTest, JobsWithAPlaceForEveryTaskAreCounted) {
     EXPECT_EQ(CountStages(sql, "done")[0].succeeded, 1);
     EXPECT_THAT(JobsWaitingFor(sql, "fit"), ElementsAre("going"));
     EXPECT_TRUE(JobsWaitingFor(sql, "prepare").empty());
-    const TaskRecord next = NextQueuedTask(sql, {}, [](const TaskRecord&) { return true; }).value();
+    const TaskRecord next =
+        NextQueuedTask(sql, kDefaultTenant, {}, [](const TaskRecord&) { return true; }).value();
     EXPECT_EQ(next.key, "shard");
     EXPECT_EQ(next.rank, (TaskRank{.turn = 2, .stage = 2, .ordinal = 0}));
     EXPECT_EQ(CountTasks(sql)[TaskState::kSucceeded], 1);

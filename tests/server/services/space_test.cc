@@ -161,14 +161,15 @@ class LookTest : public testing::Test {
 
 TEST_F(LookTest, EndsOnceTheClientHasGone) {
   int asked = 0;
-  const absl::Status status = LookAtSpace(*catalog_, *blobs_, [&] { return ++asked > 1; }).status();
+  const absl::Status status =
+      LookAtSpace(*catalog_, *blobs_, "", [&] { return ++asked > 1; }).status();
   EXPECT_TRUE(absl::IsCancelled(status)) << status;
   EXPECT_EQ(asked, 2);
 }
 
 TEST_F(LookTest, OthersWriteBetweenItsSteps) {
   int steps = 0;
-  const auto look = LookAtSpace(*catalog_, *blobs_, [&] {
+  const auto look = LookAtSpace(*catalog_, *blobs_, "", [&] {
     ++steps;
     EXPECT_EQ(catalog_->Transact([](WritingSql&) { return absl::OkStatus(); }), absl::OkStatus());
     EXPECT_EQ(catalog_->ForgetDeleted(), absl::OkStatus()) << "no transaction is open";
