@@ -29,7 +29,7 @@ constexpr int kMaxWorkers = 64;
 
 struct Flags {
   CoordinatorOptions options;
-  std::string metrics_listen;
+  std::string metrics_listen, metrics_token_file;
   int spawn_workers = 0;
   std::string models_dir;  // of the spawned workers
   absl::Duration drain_timeout = absl::Seconds(10);
@@ -66,7 +66,8 @@ absl::Status Run(const Flags& flags) {
   std::unique_ptr<MetricsServer> metrics;
   if (!flags.metrics_listen.empty()) {
     absl::StatusOr<std::unique_ptr<MetricsServer>> started =
-        MetricsServer::Start(flags.metrics_listen, (*coordinator)->metrics());
+        MetricsServer::Start(flags.metrics_listen, (*coordinator)->metrics(),
+                             flags.metrics_token_file);
     if (!started.ok()) return started.status();
     metrics = *std::move(started);
     spdlog::info("metrics on {}", metrics->address());
@@ -143,8 +144,14 @@ int main(int argc, char** argv) {
                  "Folder with pretrained models, passed on to the workers of --spawn-workers")
       ->type_name("FOLDER")
       ->check(CLI::ExistingDirectory);
-  app.add_option("--metrics-listen", flags.metrics_listen, "Address to serve /metrics on")
-      ->type_name("HOST:PORT");
+  CLI::Option* metrics =
+      app.add_option("--metrics-listen", flags.metrics_listen,
+                     "Address to serve /metrics on; beyond loopback with a token alone")
+          ->type_name("HOST:PORT");
+  app.add_option("--metrics-token-file", flags.metrics_token_file,
+                 "File whose first line is the token that Prometheus has to send")
+      ->type_name("FILE")
+      ->needs(metrics);
   app.add_option("--blob-grace", blob_grace, "Time that a blob is kept which nothing refers to")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 1e9))
