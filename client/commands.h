@@ -22,6 +22,9 @@ void AddWorkerCommands(CLI::App& app, Action& chosen);
 void AddViewCommand(CLI::App& app, Action& chosen);
 void AddSpaceCommand(CLI::App& app, Action& chosen);
 void AddSettingsCommand(CLI::App& app, Action& chosen);
+void AddKeyCommands(CLI::App& app, Action& chosen);
+void AddAuditCommands(CLI::App& app, Action& chosen);
+void AddDoctorCommand(CLI::App& app, Action& chosen);
 void AddLoginCommands(CLI::App& app, Action& chosen);
 void AddVersionCommand(CLI::App& app, Action& chosen);
 

@@ -144,7 +144,8 @@ absl::Status Catalog::Transact(const std::function<absl::Status(WritingSql&)>& b
     waited = SteadyNow() - asked;
     status = RunTransaction(*writer_, [&](Sql& sql) {
       WritingSql writing(sql);
-      return body(writing);
+      absl::Status done = body(writing);
+      return done.ok() ? before_commit_(writing) : done;
     });
     if (status.ok()) committed();
   }
