@@ -19,26 +19,14 @@
 #include "server/access/access_keys.h"
 #include "server/catalog/catalog_file.h"
 #include "server/catalog/keys.h"
+#include "server/catalog/tenants.h"
 #include "server/state_folder.h"
+#include "server/state_folder_change.h"
 
 namespace alignflow {
 namespace {
 
 constexpr size_t kMaxNameBytes = 100;
-
-// The catalog of a state folder, for one change of its own. A coordinator that is at work has it
-// open besides, and then must be of this version.
-absl::Status ChangeKeys(const std::filesystem::path& state,
-                        const std::function<absl::Status(WritingSql&)>& change) {
-  const absl::StatusOr<std::unique_ptr<StateFolder>> taken = StateFolder::Take(state);
-  const std::filesystem::path file = state / "catalog.sqlite";
-  if (!taken.ok()) {
-    return std::filesystem::exists(file) ? ChangeCatalogFile(file, change) : taken.status();
-  }
-  const absl::StatusOr<std::unique_ptr<Catalog>> catalog = Catalog::Open((*taken)->catalog());
-  if (!catalog.ok()) return catalog.status();
-  return (*catalog)->Transact(change);
-}
 
 std::string DateText(absl::Time time) {
   return time == absl::InfiniteFuture()
@@ -53,7 +41,7 @@ int Finish(const absl::Status& status) {
 }
 
 struct NewKey {
-  std::string role, name;
+  std::string role, name, tenant = kDefaultTenant;
   double days = 0;  // 0: for ever
 };
 
@@ -67,13 +55,15 @@ absl::Status Create(const std::string& state, const NewKey& wanted) {
   }
   absl::StatusOr<std::string> secret = std::string();
   NewAccessKey made;
-  absl::Status status = ChangeKeys(state, [&](WritingSql& sql) -> absl::Status {
+  absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) -> absl::Status {
     secret = TakeServerSecret(SecretFileOf(state));
     if (!secret.ok()) return secret.status();
+    if (!FindTenant(sql, wanted.tenant)) return NoTenant(wanted.tenant);
     const absl::Time now = absl::Now();
     made = MakeAccessKey(
         *secret, wanted.name, *role, now,
         wanted.days > 0 ? now + absl::Hours(24) * wanted.days : absl::InfiniteFuture());
+    made.key.tenant = wanted.tenant;
     InsertKey(sql, made.key);
     return absl::OkStatus();
   });
@@ -87,27 +77,28 @@ absl::Status Create(const std::string& state, const NewKey& wanted) {
 
 absl::Status List(const std::string& state) {
   std::vector<AccessKey> keys;
-  absl::Status status = ChangeKeys(state, [&](WritingSql& sql) {
+  absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) {
     keys = ListKeys(sql);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  std::printf("%-14s %-9s %-22s %-22s %-10s %s\n", "ID", "ROLE", "CREATED", "EXPIRES", "STATE",
-              "NAME");
+  std::printf("%-14s %-9s %-12s %-22s %-22s %-10s %s\n", "ID", "ROLE", "TENANT", "CREATED",
+              "EXPIRES", "STATE", "NAME");
   for (const AccessKey& key : keys) {
     const char* condition = key.revoke_time <= absl::Now()   ? "revoked"
                             : key.expire_time <= absl::Now() ? "expired"
                                                              : "holds";
-    std::printf("%-14s %-9s %-22s %-22s %-10s %s\n", key.id.c_str(),
-                std::string(RoleName(key.role)).c_str(), DateText(key.create_time).c_str(),
-                DateText(key.expire_time).c_str(), condition, key.name.c_str());
+    std::printf("%-14s %-9s %-12s %-22s %-22s %-10s %s\n", key.id.c_str(),
+                std::string(RoleName(key.role)).c_str(), key.tenant.c_str(),
+                DateText(key.create_time).c_str(), DateText(key.expire_time).c_str(), condition,
+                key.name.c_str());
   }
   return absl::OkStatus();
 }
 
 absl::Status Revoke(const std::string& state, const std::string& id) {
   bool revoked = false;
-  absl::Status status = ChangeKeys(state, [&](WritingSql& sql) {
+  absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) {
     revoked = RevokeKey(sql, id, absl::Now());
     return absl::OkStatus();
   });
@@ -138,6 +129,9 @@ int RunKeysCommand(int argc, char** argv) {
   create->add_option("--name", wanted.name, "Whose it is, for `keys list`")
       ->type_name("TEXT")
       ->required();
+  create->add_option("--tenant", wanted.tenant, "Whose data it opens; `tenants create` makes one")
+      ->type_name("NAME")
+      ->capture_default_str();
   create
       ->add_option("--expires", wanted.days, "Days that it holds; without it, until it is revoked")
       ->type_name("DAYS")

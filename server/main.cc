@@ -113,7 +113,7 @@ int main(int argc, char** argv) {
                "alignflow-coordinator");
   app.footer(
       "`alignflow-coordinator backup`, `restore` and `check` copy and check a state folder, `keys` "
-      "makes and revokes access keys.");
+      "makes and revokes access keys, `tenants` makes tenants.");
   app.add_option("--listen", flags.options.listen,
                  "Address; port 0 takes a free one. Beyond loopback with TLS alone")
       ->type_name("HOST:PORT")

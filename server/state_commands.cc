@@ -9,6 +9,7 @@
 #include "common/command_line.h"
 #include "server/keys_commands.h"
 #include "server/state_backup.h"
+#include "server/tenants_commands.h"
 
 namespace alignflow {
 namespace {
@@ -82,6 +83,7 @@ std::optional<int> RunStateCommand(int argc, char** argv) {
   if (command == "restore") return Restore(argc - 1, argv + 1);
   if (command == "check") return Check(argc - 1, argv + 1);
   if (command == "keys") return RunKeysCommand(argc - 1, argv + 1);
+  if (command == "tenants") return RunTenantsCommand(argc - 1, argv + 1);
   return std::nullopt;
 }
 

@@ -59,7 +59,7 @@ absl::StatusOr<Caller> Access::CallerOf(const Credentials& credentials, absl::Ti
   if (!id) return NotThisKey();
   const std::optional<AccessKey> key = Find(*id);
   if (!key || !IsKey(server_secret_, text, *key) || !key->Holds(now)) return NotThisKey();
-  return Caller{.key_id = key->id, .role = key->role};
+  return Caller{.key_id = key->id, .role = key->role, .tenant = key->tenant};
 }
 
 std::optional<AccessKey> Access::Find(const std::string& id) const {
@@ -76,6 +76,14 @@ bool Access::Holds(const Admission& admission, absl::Time now) const {
   if (admission.key_id.empty()) return open();
   const std::optional<AccessKey> key = Find(admission.key_id);
   return key && key->Holds(now);
+}
+
+Caller Access::CallerOf(const Admission& admission) const {
+  if (admission.certificate) return Caller{.key_id = "", .role = Role::kWorker};
+  if (admission.key_id.empty()) return Caller{};
+  const std::optional<AccessKey> key = Find(admission.key_id);
+  if (!key) return Caller{.key_id = admission.key_id, .role = Role::kViewer, .tenant = ""};
+  return Caller{.key_id = key->id, .role = key->role, .tenant = key->tenant};
 }
 
 absl::StatusOr<Caller> Access::Admit(const Credentials& credentials, std::string_view method,

@@ -24,6 +24,13 @@ inline constexpr std::string_view kBearer = "Bearer ";
 struct Caller {
   std::string key_id;  // empty: no key was needed, or a certificate was enough
   Role role = Role::kAdmin;
+  std::string tenant = kDefaultTenant;
+
+  // Whether the call needed no key: the coordinator is open, and whoever comes is an admin and a
+  // worker.
+  bool open() const { return key_id.empty() && role == Role::kAdmin; }
+  // Whether it reads and writes what leases need, whatever tenant that is of.
+  bool of_pool() const { return role == Role::kWorker || open(); }
 };
 
 // What a call that lasts was admitted by.
@@ -64,6 +71,10 @@ class Access {
   // Whether what a call was admitted by still opens something: its key may have expired or been
   // revoked since, or be the first where none was needed.
   bool Holds(const Admission& admission, absl::Time now) const;
+
+  // Who a call is from that has been admitted. A key that has gone since is a viewer's of no
+  // tenant.
+  Caller CallerOf(const Admission& admission) const;
 
  private:
   absl::StatusOr<Caller> CallerOf(const Credentials& credentials, absl::Time now) const;

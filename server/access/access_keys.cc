@@ -55,6 +55,7 @@ NewAccessKey MakeAccessKey(const std::string& server_secret, std::string name, R
   made.key = {.id = RandomHex(kIdBytes),
               .name = std::move(name),
               .role = role,
+              .tenant = kDefaultTenant,
               .digest = "",
               .create_time = now,
               .expire_time = expires};

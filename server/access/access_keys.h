@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/access/roles.h"
+#include "server/access/tenant_names.h"
 
 // Access keys: what they look like and what is kept of them. A key is
 //
@@ -23,7 +24,8 @@ struct AccessKey {
   std::string id;
   std::string name;  // what people call it
   Role role = Role::kViewer;
-  std::string digest;  // 64 hexadecimal digits
+  std::string tenant = kDefaultTenant;  // whose data it opens; a worker's opens what leases need
+  std::string digest;                   // 64 hexadecimal digits
   absl::Time create_time = absl::UnixEpoch();
   absl::Time expire_time = absl::InfiniteFuture();
   absl::Time revoke_time = absl::InfiniteFuture();

@@ -161,6 +161,10 @@ Admission AdmissionOf(const grpc::ServerContextBase& call) {
   return {.key_id = "", .certificate = peer && !peer->FindPropertyValues(kCertificate).empty()};
 }
 
+Caller CallerOf(const grpc::ServerContextBase& call, const Access& access) {
+  return access.CallerOf(AdmissionOf(call));
+}
+
 std::string ClientOf(const grpc::ServerContextBase& call) {
   const Admission admission = AdmissionOf(call);
   return admission.key_id.empty() ? call.peer() : absl::StrCat("key ", admission.key_id);

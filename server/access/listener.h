@@ -35,6 +35,9 @@ std::shared_ptr<grpc::ServerCredentials> GuardedCredentials(const TlsFiles& file
 // What a call under these credentials, which has been admitted, was admitted by.
 Admission AdmissionOf(const grpc::ServerContextBase& call);
 
+// Who such a call is from, and whose data it may see.
+Caller CallerOf(const grpc::ServerContextBase& call, const Access& access);
+
 // Whose a call is, as far as limits for each client go: its key's or, without one, its
 // connection's.
 std::string ClientOf(const grpc::ServerContextBase& call);

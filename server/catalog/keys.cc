@@ -19,10 +19,13 @@ void InsertKey(WritingSql& writing, const AccessKey& key) {
   const std::string role(RoleName(key.role));
   const int64_t created = ToColumn(key.create_time), expires = EndColumn(key.expire_time),
                 revoked = EndColumn(key.revoke_time), change = LastKeyChange(sql) + 1;
-  sql << "INSERT INTO access_keys (id, name, role, digest, create_time, expire_time, revoke_time, "
-         "change) VALUES (:id, :name, :role, :digest, :created, :expires, :revoked, :change)",
-      soci::use(key.id), soci::use(key.name), soci::use(role), soci::use(key.digest),
-      soci::use(created), soci::use(expires), soci::use(revoked), soci::use(change);
+  sql << "INSERT INTO access_keys (id, name, role, tenant, digest, create_time, expire_time, "
+         "revoke_time, "
+         "change) VALUES (:id, :name, :role, :tenant, :digest, :created, :expires, :revoked, "
+         ":change)",
+      soci::use(key.id), soci::use(key.name), soci::use(role), soci::use(key.tenant),
+      soci::use(key.digest), soci::use(created), soci::use(expires), soci::use(revoked),
+      soci::use(change);
 }
 
 std::vector<AccessKey> ListKeys(Sql& sql) {
@@ -30,10 +33,11 @@ std::vector<AccessKey> ListKeys(Sql& sql) {
   std::string role;
   int64_t created = 0, expires = 0, revoked = 0;
   soci::statement select =
-      (sql.prepare << "SELECT id, name, role, digest, create_time, expire_time, revoke_time FROM "
-                      "access_keys ORDER BY create_time, id",
-       soci::into(row.id), soci::into(row.name), soci::into(role), soci::into(row.digest),
-       soci::into(created), soci::into(expires), soci::into(revoked));
+      (sql.prepare
+           << "SELECT id, name, role, tenant, digest, create_time, expire_time, revoke_time FROM "
+              "access_keys ORDER BY create_time, id",
+       soci::into(row.id), soci::into(row.name), soci::into(role), soci::into(row.tenant),
+       soci::into(row.digest), soci::into(created), soci::into(expires), soci::into(revoked));
   select.execute();
   std::vector<AccessKey> keys;
   while (select.fetch()) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/catalog/soci.h"
+#include "server/catalog/tenant_migration.h"
 
 namespace alignflow {
 namespace {
@@ -336,7 +337,8 @@ const std::vector<Statements>& Migrations() {
       {
           R"(ALTER TABLE datasets ADD COLUMN keep_jobs BIGINT NOT NULL DEFAULT -1)",
           R"(CREATE INDEX jobs_by_source_and_end ON jobs (source, end_time))",
-      }};
+      },
+      TenantStatements()};
   return *migrations;
 }
 

@@ -2,6 +2,7 @@
 #define ALIGNFLOW_SERVER_SERVICES_SERVICE_CONTEXT_H_
 
 #include "absl/time/time.h"
+#include "server/access/access.h"
 #include "server/blobs/blob_store.h"
 #include "server/calls/calls.h"
 #include "server/catalog/catalog.h"
@@ -15,6 +16,7 @@ namespace alignflow {
 
 // What the services work on. Thread-safe; outlives them.
 struct ServiceContext {
+  const Access& access;
   CatalogReader& catalog;
   BlobStore& blobs;
   Workflow& workflow;
