@@ -179,9 +179,8 @@ void AddAuditCommands(CLI::App& app, Action& chosen) {
                      "how old the oldest may be, such as 90d or 12h (a plain number is days); "
                      "never: all that are kept")
         ->type_name("AGE")
-        ->check([](const std::string& text) {
-          return std::string(ParseAge(text).status().message());
-        });
+        ->check(
+            [](const std::string& text) { return std::string(ParseAge(text).status().message()); });
   };
   CLI::App* list = group->add_subcommand("list", "show the records of the last day, or longer");
   add_since(list);
@@ -195,8 +194,7 @@ void AddAuditCommands(CLI::App& app, Action& chosen) {
   write->callback([&chosen, since, file, write] {
     const bool all = write->count("--since") == 0;
     chosen = [since, file, all](Session& session) {
-      return ExportAudit(session, *file,
-                         all ? absl::InfiniteDuration() : ParseAge(*since).value());
+      return ExportAudit(session, *file, all ? absl::InfiniteDuration() : ParseAge(*since).value());
     };
   });
   CLI::App* verify = group->add_subcommand(

@@ -47,9 +47,9 @@ Finding CheckServing(const v1::ServerInfo& info) {
 }
 
 Finding CheckVersions(const v1::ServerInfo& info) {
-  Finding finding{.check = "versions",
-                  .text = absl::StrCat("afctl ", std::string(Version()), ", coordinator ",
-                                       info.version())};
+  Finding finding{
+      .check = "versions",
+      .text = absl::StrCat("afctl ", std::string(Version()), ", coordinator ", info.version())};
   if (info.result_version() != kResultVersion) {
     finding.health = Health::kWarning;
     absl::StrAppend(&finding.text, ", whose results are of version ", info.result_version(),
@@ -107,9 +107,9 @@ Finding CheckCaller(const v1::CallerInfo& caller, absl::Time now) {
   const std::string tenant(absl::StripPrefix(caller.tenant(), "tenants/"));
   Finding finding{
       .check = "you",
-      .text = absl::StrCat(RoleWord(caller.role()), tenant.empty() ? "" : " of the tenant ", tenant,
-                           caller.key().empty() ? ", by a certificate"
-                                                : absl::StrCat(", with ", caller.key()))};
+      .text = absl::StrCat(
+          RoleWord(caller.role()), tenant.empty() ? "" : " of the tenant ", tenant,
+          caller.key().empty() ? ", by a certificate" : absl::StrCat(", with ", caller.key()))};
   if (!caller.has_expire_time()) return finding;
   const absl::Duration left = ToAbslTime(caller.expire_time()) - now;
   absl::StrAppend(&finding.text, ", which expires ", DaysText(left));
@@ -121,10 +121,10 @@ Finding CheckCaller(const v1::CallerInfo& caller, absl::Time now) {
 }
 
 Finding CheckDisk(const v1::ServerInfo& info) {
-  Finding finding{.check = "disk",
-                  .text = absl::StrCat(BytesText(info.free_disk_bytes()), " free; below ",
-                                       BytesText(info.disk_reserve_bytes()),
-                                       " the coordinator takes no work")};
+  Finding finding{
+      .check = "disk",
+      .text = absl::StrCat(BytesText(info.free_disk_bytes()), " free; below ",
+                           BytesText(info.disk_reserve_bytes()), " the coordinator takes no work")};
   if (info.free_disk_bytes() < info.disk_reserve_bytes()) {
     finding.health = Health::kProblem;
   } else if (info.free_disk_bytes() / 2 < info.disk_reserve_bytes()) {
@@ -141,8 +141,9 @@ Finding CheckWorkers(const std::vector<v1::Worker>& workers) {
     return {.check = "workers",
             .health = Health::kProblem,
             .text = "none is connected: no job goes on",
-            .remedy = "start `alignflow-worker --coordinator HOST:PORT`, or the coordinator with "
-                      "--spawn-workers"};
+            .remedy =
+                "start `alignflow-worker --coordinator HOST:PORT`, or the coordinator with "
+                "--spawn-workers"};
   }
   std::map<std::string, int> devices;
   std::set<std::string> presets, models;
@@ -159,14 +160,13 @@ Finding CheckWorkers(const std::vector<v1::Worker>& workers) {
   const int all = static_cast<int>(workers.size());
   Finding finding{
       .check = "workers",
-      .text = absl::StrCat(
-          all, " connected (",
-          absl::StrJoin(devices, ", ",
-                        [](std::string* out, const auto& device) {
-                          absl::StrAppend(out, device.second, " ", device.first);
-                        }),
-          ")", presets.empty() ? "" : "; presets ", absl::StrJoin(presets, ", "),
-          models.empty() ? "" : "; models ", absl::StrJoin(models, ", "))};
+      .text = absl::StrCat(all, " connected (",
+                           absl::StrJoin(devices, ", ",
+                                         [](std::string* out, const auto& device) {
+                                           absl::StrAppend(out, device.second, " ", device.first);
+                                         }),
+                           ")", presets.empty() ? "" : "; presets ", absl::StrJoin(presets, ", "),
+                           models.empty() ? "" : "; models ", absl::StrJoin(models, ", "))};
   if (quarantined > 0) absl::StrAppend(&finding.text, "; ", quarantined, " in quarantine");
   if (closed > 0) absl::StrAppend(&finding.text, "; ", closed, " closed");
   if (quarantined + closed == all) {
@@ -190,10 +190,10 @@ Finding CheckQueue(const std::vector<v1::Job>& queued, bool more, bool running) 
   const bool one = queued.size() == 1 && !more;
   Finding finding{
       .check = "queue",
-      .text = absl::StrCat(one ? "1 job waits" : absl::StrCat(queued.size(), more ? " or more" : "",
-                                                              " jobs wait"),
-                           "; ", oldest.name(), " longest",
-                           oldest.waiting_reason().empty() ? "" : ": ", oldest.waiting_reason())};
+      .text = absl::StrCat(
+          one ? "1 job waits" : absl::StrCat(queued.size(), more ? " or more" : "", " jobs wait"),
+          "; ", oldest.name(), " longest", oldest.waiting_reason().empty() ? "" : ": ",
+          oldest.waiting_reason())};
   if (running) return finding;
   finding.health = Health::kWarning;
   finding.remedy = "no job runs meanwhile: see workers and disk, and what `afctl job get` says";

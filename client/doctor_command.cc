@@ -82,9 +82,9 @@ Result Tell(const std::vector<Finding>& findings) {
   result.document["health"] = HealthWord(worst);
   result.text = TableText(rows);
   if (unwell > 0) {
-    result.failure = absl::FailedPreconditionError(absl::StrCat(
-        unwell, " of ", findings.size(), unwell == 1 ? " checks needs" : " checks need",
-        " somebody to look after it"));
+    result.failure = absl::FailedPreconditionError(
+        absl::StrCat(unwell, " of ", findings.size(),
+                     unwell == 1 ? " checks needs" : " checks need", " somebody to look after it"));
   }
   return result;
 }
@@ -97,10 +97,11 @@ absl::StatusOr<Result> Examine(Session& session) {
                          v1::GetServerInfoRequest(), kLookDeadline);
   const absl::Time answered = absl::Now();
   if (!info.ok()) {
-    Result result = Tell({{.check = "server",
-                           .health = Health::kProblem,
-                           .text = absl::StrCat(session.server, " does not let us in, or is not there"),
-                           .remedy = "see below"}});
+    Result result =
+        Tell({{.check = "server",
+               .health = Health::kProblem,
+               .text = absl::StrCat(session.server, " does not let us in, or is not there"),
+               .remedy = "see below"}});
     result.failure = info.status();  // which tells the exit code
     return result;
   }

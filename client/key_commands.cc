@@ -169,9 +169,8 @@ void AddKeyCommands(CLI::App& app, Action& chosen) {
       ->add_option("--expires", wanted->expires,
                    "how long it holds, such as 90d or 12h (a plain number is days)")
       ->type_name("AGE")
-      ->check([](const std::string& text) {
-        return std::string(ParseAge(text).status().message());
-      })
+      ->check(
+          [](const std::string& text) { return std::string(ParseAge(text).status().message()); })
       ->capture_default_str();
   create
       ->add_option("--output", wanted->file,
@@ -184,12 +183,11 @@ void AddKeyCommands(CLI::App& app, Action& chosen) {
     chosen = ListKeys;
   });
   auto name = std::make_shared<std::string>();
-  CLI::App* revoke = group->add_subcommand(
-      "revoke", "have a key open nothing any more, also for calls that last");
+  CLI::App* revoke =
+      group->add_subcommand("revoke", "have a key open nothing any more, also for calls that last");
   revoke->add_option("key", *name, "as `key list` prints it")->required();
-  revoke->callback([&chosen, name] {
-    chosen = [name](Session& session) { return RevokeKey(session, *name); };
-  });
+  revoke->callback(
+      [&chosen, name] { chosen = [name](Session& session) { return RevokeKey(session, *name); }; });
 }
 
 }  // namespace alignflow

@@ -49,8 +49,8 @@ absl::Status AuditVerifier::Add(const AuditRecord& record) {
 
 absl::Status AuditVerifier::Finish(int64_t last, const std::string& hash) const {
   if (last > this->last()) {
-    return absl::DataLossError(absl::StrCat("records are missing at the end: from ", expected_,
-                                            " to ", last));
+    return absl::DataLossError(
+        absl::StrCat("records are missing at the end: from ", expected_, " to ", last));
   }
   if (last < this->last() || hash != previous_) {
     return absl::DataLossError(

@@ -25,9 +25,9 @@ absl::StatusOr<std::string> ReadToken(const std::string& file) {
   std::getline(in, token);
   token = std::string(absl::StripAsciiWhitespace(token));
   if (token.size() >= kLeastTokenBytes) return token;
-  return absl::FailedPreconditionError(
-      absl::StrCat("--metrics-token-file ", file, ": can't be read, or its first line is no token of at least ",
-                   kLeastTokenBytes, " characters; `openssl rand -hex 32` makes one"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "--metrics-token-file ", file, ": can't be read, or its first line is no token of at least ",
+      kLeastTokenBytes, " characters; `openssl rand -hex 32` makes one"));
 }
 
 void Answer(mg_connection* connection, const char* status, const char* headers,
@@ -96,9 +96,8 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
   // The HTTP server takes addresses only.
   if (address->host == "localhost") address->host = "127.0.0.1";
   // Whoever is slow holds a thread for no longer than that.
-  const std::vector<std::string> options = {"listening_ports",    address->ToString(),
-                                            "num_threads",        "4",
-                                            "request_timeout_ms", "5000"};
+  const std::vector<std::string> options = {
+      "listening_ports", address->ToString(), "num_threads", "4", "request_timeout_ms", "5000"};
   try {
     auto handler = std::make_unique<Handler>(std::move(registry), token_file);
     auto server = std::make_unique<CivetServer>(options);

@@ -12,8 +12,8 @@ class CivetServer;
 
 namespace alignflow {
 
-// Serves a registry over HTTP at /metrics for Prometheus, until destroyed. It knows no TLS: Debian's
-// civetweb looks for an OpenSSL that is not there.
+// Serves a registry over HTTP at /metrics for Prometheus, until destroyed. It knows no TLS:
+// Debian's civetweb looks for an OpenSSL that is not there.
 class MetricsServer {
  public:
   // Listens on HOST:PORT; port 0 takes a free one. With a file, whose first line is a token, who

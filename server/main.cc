@@ -65,9 +65,8 @@ absl::Status Run(const Flags& flags) {
   if (!coordinator.ok()) return coordinator.status();
   std::unique_ptr<MetricsServer> metrics;
   if (!flags.metrics_listen.empty()) {
-    absl::StatusOr<std::unique_ptr<MetricsServer>> started =
-        MetricsServer::Start(flags.metrics_listen, (*coordinator)->metrics(),
-                             flags.metrics_token_file);
+    absl::StatusOr<std::unique_ptr<MetricsServer>> started = MetricsServer::Start(
+        flags.metrics_listen, (*coordinator)->metrics(), flags.metrics_token_file);
     if (!started.ok()) return started.status();
     metrics = *std::move(started);
     spdlog::info("metrics on {}", metrics->address());
@@ -182,7 +181,18 @@ int main(int argc, char** argv) {
         return std::string(alignflow::ParseAge(text).status().message());
       })
       ->capture_default_str();
+  std::string keep_audit = alignflow::AgeText(flags.options.keep_audit);
+  app.add_option(
+         "--keep-audit", keep_audit,
+         "Time that the records of who did what are kept, as --keep-jobs; at most a million "
+         "of them are")
+      ->type_name("AGE")
+      ->check([](const std::string& text) {
+        return std::string(alignflow::ParseAge(text).status().message());
+      })
+      ->capture_default_str();
   if (const auto exit = alignflow::ParseCommandLine(app, argc, argv)) return *exit;
+  flags.options.keep_audit = alignflow::ParseAge(keep_audit).value();
   flags.options.keep_jobs = alignflow::ParseAge(keep_jobs).value();
   flags.options.state_dir = state_dir;
   flags.options.blob_grace = absl::Seconds(blob_grace);

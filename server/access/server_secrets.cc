@@ -18,7 +18,6 @@ namespace {
 
 constexpr size_t kSecretBytes = 32;
 constexpr size_t kIdDigits = 8;
-// More are not kept: who rotates that often drops the old ones.
 constexpr size_t kMostSecrets = 16;
 
 absl::Status Unusable(const std::filesystem::path& file, const std::string& why) {
@@ -54,7 +53,7 @@ absl::StatusOr<ServerSecrets> ServerSecrets::Take(const std::filesystem::path& f
   }
   std::ifstream in(file);
   std::vector<std::string> secrets;
-  for (std::string line; std::getline(in, line) && secrets.size() < kMostSecrets;) {
+  for (std::string line; std::getline(in, line);) {
     secrets.emplace_back(absl::StripAsciiWhitespace(line));
     if (!IsSha256Hex(secrets.back())) {
       return Unusable(file, "it holds no secret of 64 hexadecimal digits");
@@ -89,8 +88,13 @@ const std::string* ServerSecrets::Find(const std::string& id) const {
   return nullptr;
 }
 
-void ServerSecrets::Rotate() {
+absl::Status ServerSecrets::Rotate() {
+  if (secrets_.size() >= kMostSecrets) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("there are ", old(), " old secrets already; drop them first (--drop-old)"));
+  }
   secrets_.insert(secrets_.begin(), RandomHex(kSecretBytes));
+  return absl::OkStatus();
 }
 
 }  // namespace alignflow

@@ -24,7 +24,9 @@ std::string IdOfSecret(const std::string& secret);
 // are those that it has replaced: keys made under them hold until they are dropped.
 class ServerSecrets {
  public:
-  explicit ServerSecrets(std::string current) : secrets_{std::move(current)} {}
+  // Of one alone.
+  ServerSecrets(std::string current)  // NOLINT(google-explicit-constructor)
+      : secrets_{std::move(current)} {}
 
   // Those in the file, which is made if it is not there. FailedPrecondition, naming the file and
   // the remedy, if it can't be read or written.
@@ -33,15 +35,16 @@ class ServerSecrets {
   absl::Status Save(const std::filesystem::path& file) const;
 
   const std::string& current() const { return secrets_.front(); }
+  const std::vector<std::string>& all() const { return secrets_; }
   // The secret that a key was made under; null if it was dropped. Keys from before there were
   // several have no id: theirs is the oldest.
   const std::string* Find(const std::string& id) const;
   size_t old() const { return secrets_.size() - 1; }
   std::string oldest_id() const { return IdOfSecret(secrets_.back()); }
 
-  // A new current one.
-  void Rotate();
-  void DropOld() { secrets_.resize(1); }
+  // A new current one. FailedPrecondition if there are too many old ones.
+  absl::Status Rotate();
+  void DropOld() { secrets_.erase(secrets_.begin() + 1, secrets_.end()); }
 
  private:
   std::vector<std::string> secrets_;  // never empty; the newest first

@@ -21,8 +21,8 @@ std::string TextOf(const AuditRecord& record, bool with_resource) {
 
 }  // namespace
 
-AuditLog::AuditLog(Catalog& catalog, ServerMetrics& metrics, std::function<std::string()> secret)
-    : catalog_(catalog), metrics_(metrics), secret_(std::move(secret)) {
+AuditLog::AuditLog(Catalog& catalog, ServerMetrics& metrics, std::function<AuditSecrets()> secrets)
+    : catalog_(catalog), metrics_(metrics), secrets_(std::move(secrets)) {
   catalog_.set_before_commit([this](WritingSql& sql) { return BeforeCommit(sql); });
 }
 
@@ -31,7 +31,7 @@ absl::Status AuditLog::BeforeCommit(WritingSql& sql) {
   if (call == nullptr || call->written) return absl::OkStatus();
   call->record.time = SteadyNow();
   try {
-    AppendAuditRecord(sql, secret_(), call->record);
+    AppendAuditRecord(sql, secrets_(), call->record);
   } catch (const std::exception&) {
     metrics_.CountAuditFailure();
     throw;  // the change is not made either
@@ -113,9 +113,9 @@ void AuditLog::Flush(absl::Time now, bool all) {
 }
 
 absl::Status AuditLog::Append(const std::vector<AuditRecord>& records) {
-  const std::string secret = secret_();
+  const AuditSecrets secrets = secrets_();
   return catalog_.Transact([&](WritingSql& sql) {
-    for (const AuditRecord& record : records) AppendAuditRecord(sql, secret, record);
+    for (const AuditRecord& record : records) AppendAuditRecord(sql, secrets, record);
     return absl::OkStatus();
   });
 }
@@ -131,15 +131,15 @@ absl::Status AuditLog::RemoveOld(absl::Duration keep, absl::Time now) {
   bool any = false;
   absl::Status status = catalog_.Read([&](Sql& sql) {
     const AuditEnds ends = AuditEndsOf(sql);
-    const std::vector<AuditRecord> oldest = ListAuditRecords(
-        sql, {.after = ends.first - 1, .since = absl::InfinitePast(), .limit = 1});
+    const std::vector<AuditRecord> oldest =
+        ListAuditRecords(sql, {.after = ends.first - 1, .since = absl::InfinitePast(), .limit = 1});
     any = ends.last - ends.first + 1 > kMostAuditRecords ||
           (!oldest.empty() && oldest.front().time < cutoff);
     return absl::OkStatus();
   });
   if (!status.ok() || !any) return status;
   return catalog_.Transact([&](WritingSql& sql) {
-    RemoveAuditRecords(sql, secret_(), cutoff, kMostAuditRecords, kRemovedPerStep);
+    RemoveAuditRecords(sql, secrets_(), cutoff, kMostAuditRecords, kRemovedPerStep);
     return absl::OkStatus();
   });
 }

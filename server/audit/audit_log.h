@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/audit_chain.h"
+#include "server/catalog/audit.h"
 #include "server/catalog/catalog.h"
 #include "server/metrics.h"
 
@@ -30,9 +31,9 @@ inline constexpr int64_t kMostAuditRecords = 1'000'000;
 // transaction: neither is there without the other. Thread-safe.
 class AuditLog {
  public:
-  // `secret` gives the server secret. All must outlive the log. Once for a catalog, before it is
+  // `secrets` gives the server secrets. All must outlive the log. Once for a catalog, before it is
   // shared.
-  AuditLog(Catalog& catalog, ServerMetrics& metrics, std::function<std::string()> secret);
+  AuditLog(Catalog& catalog, ServerMetrics& metrics, std::function<AuditSecrets()> secrets);
   AuditLog(const AuditLog&) = delete;
   AuditLog& operator=(const AuditLog&) = delete;
 
@@ -50,7 +51,7 @@ class AuditLog {
   struct Gathered {
     AuditRecord record;
     absl::Time begun;
-    int64_t count = 0;  // calls that are not recorded yet
+    int64_t count = 0;   // calls that are not recorded yet
     bool first = false;  // the first one is among them
   };
   using Kinds = std::map<std::string, Gathered>;
@@ -64,7 +65,7 @@ class AuditLog {
 
   Catalog& catalog_;
   ServerMetrics& metrics_;
-  const std::function<std::string()> secret_;
+  const std::function<AuditSecrets()> secrets_;
   absl::Mutex mutex_;
   Kinds calls_ ABSL_GUARDED_BY(mutex_), refusals_ ABSL_GUARDED_BY(mutex_);
 };

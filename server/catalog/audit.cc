@@ -15,32 +15,13 @@ std::string SealOf(const AuditEnds& ends, const std::string& secret) {
                                          ends.last, " ", ends.last_hash));
 }
 
-void SetEnds(Sql& sql, AuditEnds& ends, const std::string& secret) {
-  ends.seal = SealOf(ends, secret);
-  sql << "INSERT OR REPLACE INTO audit_ends (id, first, before_first, last, last_hash, seal) "
-         "VALUES (1, :first, :before, :last, :hash, :seal)",
-      soci::use(ends.first), soci::use(ends.before_first), soci::use(ends.last),
-      soci::use(ends.last_hash), soci::use(ends.seal);
-}
-
 int64_t CountOf(Sql& sql, const char* query) {
   int64_t count = 0;
   sql << query, soci::into(count);
   return count;
 }
 
-}  // namespace
-
-AuditEnds AuditEndsOf(Sql& sql) {
-  AuditEnds ends{.first = 1, .before_first = NoAuditHash(), .last = 0, .last_hash = NoAuditHash(),
-                 .seal = ""};
-  sql << "SELECT first, before_first, last, last_hash, seal FROM audit_ends WHERE id = 1",
-      soci::into(ends.first), soci::into(ends.before_first), soci::into(ends.last),
-      soci::into(ends.last_hash), soci::into(ends.seal);
-  return ends;
-}
-
-bool IsSealed(Sql& sql, const AuditEnds& ends, const std::string& secret) {
+bool HoldsSeal(Sql& sql, const AuditEnds& ends, const AuditSecrets& secrets) {
   const int64_t first = CountOf(sql, "SELECT COALESCE(MIN(sequence), 0) FROM audit_records");
   const int64_t last = CountOf(sql, "SELECT COALESCE(MAX(sequence), 0) FROM audit_records");
   const bool none = ends.last < ends.first;
@@ -48,18 +29,39 @@ bool IsSealed(Sql& sql, const AuditEnds& ends, const std::string& secret) {
   if (!there) return false;
   // Nothing has been recorded yet.
   if (ends.seal.empty()) return ends.first == 1 && ends.last == 0;
-  return EqualInConstantTime(ends.seal, SealOf(ends, secret));
+  return std::ranges::any_of(secrets, [&](const std::string& secret) {
+    return EqualInConstantTime(ends.seal, SealOf(ends, secret));
+  });
 }
 
-void SealAudit(WritingSql& writing, const std::string& secret) {
-  Sql& sql = writing;
-  AuditEnds ends = AuditEndsOf(sql);
-  SetEnds(sql, ends, secret);
+// Writes new ends in the place of those that were sealed or not.
+void SetEnds(Sql& sql, AuditEnds& ends, bool sealed, const AuditSecrets& secrets) {
+  ends.seal = sealed ? SealOf(ends, secrets.front()) : "broken";
+  sql << "INSERT OR REPLACE INTO audit_ends (id, first, before_first, last, last_hash, seal) "
+         "VALUES (1, :first, :before, :last, :hash, :seal)",
+      soci::use(ends.first), soci::use(ends.before_first), soci::use(ends.last),
+      soci::use(ends.last_hash), soci::use(ends.seal);
 }
 
-void AppendAuditRecord(WritingSql& writing, const std::string& secret, AuditRecord record) {
+}  // namespace
+
+AuditEnds AuditEndsOf(Sql& sql) {
+  AuditEnds ends{
+      .first = 1, .before_first = NoAuditHash(), .last = 0, .last_hash = NoAuditHash(), .seal = ""};
+  sql << "SELECT first, before_first, last, last_hash, seal FROM audit_ends WHERE id = 1",
+      soci::into(ends.first), soci::into(ends.before_first), soci::into(ends.last),
+      soci::into(ends.last_hash), soci::into(ends.seal);
+  return ends;
+}
+
+bool IsSealed(Sql& sql, const AuditSecrets& secrets) {
+  return HoldsSeal(sql, AuditEndsOf(sql), secrets);
+}
+
+void AppendAuditRecord(WritingSql& writing, const AuditSecrets& secrets, AuditRecord record) {
   Sql& sql = writing;
   AuditEnds ends = AuditEndsOf(sql);
+  const bool sealed = HoldsSeal(sql, ends, secrets);
   record.sequence = ends.last + 1;
   const int64_t time = ToColumn(record.time);
   record.time = TimeOf(time);
@@ -73,7 +75,7 @@ void AppendAuditRecord(WritingSql& writing, const std::string& secret, AuditReco
       soci::use(record.hash);
   ends.last = record.sequence;
   ends.last_hash = record.hash;
-  SetEnds(sql, ends, secret);
+  SetEnds(sql, ends, sealed, secrets);
 }
 
 std::vector<AuditRecord> ListAuditRecords(Sql& sql, const AuditQuery& query) {
@@ -94,9 +96,9 @@ std::vector<AuditRecord> ListAuditRecords(Sql& sql, const AuditQuery& query) {
                       "count, hash FROM audit_records WHERE sequence > :after ORDER BY sequence "
                       "LIMIT :limit",
        soci::use(after), soci::use(query.limit), soci::into(row.sequence), soci::into(time),
-       soci::into(row.tenant), soci::into(row.key_id), soci::into(row.peer),
-       soci::into(row.method), soci::into(row.resource), soci::into(row.outcome),
-       soci::into(row.count), soci::into(row.hash));
+       soci::into(row.tenant), soci::into(row.key_id), soci::into(row.peer), soci::into(row.method),
+       soci::into(row.resource), soci::into(row.outcome), soci::into(row.count),
+       soci::into(row.hash));
   select.execute();
   std::vector<AuditRecord> records;
   while (select.fetch()) {
@@ -115,10 +117,11 @@ std::string AuditHashOf(Sql& sql, int64_t sequence) {
   return hash;
 }
 
-int64_t RemoveAuditRecords(WritingSql& writing, const std::string& secret, absl::Time cutoff,
+int64_t RemoveAuditRecords(WritingSql& writing, const AuditSecrets& secrets, absl::Time cutoff,
                            int64_t most, int64_t limit) {
   Sql& sql = writing;
   AuditEnds ends = AuditEndsOf(sql);
+  const bool sealed = HoldsSeal(sql, ends, secrets);
   const int64_t kept = ends.last - ends.first + 1;
   int64_t excess = std::clamp<int64_t>(kept - most, 0, limit);
   if (cutoff > absl::UnixEpoch()) {
@@ -136,7 +139,7 @@ int64_t RemoveAuditRecords(WritingSql& writing, const std::string& secret, absl:
   sql << "DELETE FROM audit_records WHERE sequence < :first", soci::use(first);
   ends.first = first;
   ends.before_first = before;
-  SetEnds(sql, ends, secret);
+  SetEnds(sql, ends, sealed, secrets);
   return excess;
 }
 

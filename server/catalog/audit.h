@@ -15,20 +15,22 @@
 namespace alignflow {
 
 struct AuditEnds {
-  int64_t first = 1;           // the oldest record that is kept
-  std::string before_first;    // the hash of the one before it
-  int64_t last = 0;            // the newest; first - 1 if none is kept
+  int64_t first = 1;         // the oldest record that is kept
+  std::string before_first;  // the hash of the one before it
+  int64_t last = 0;          // the newest; first - 1 if none is kept
   std::string last_hash;
-  std::string seal;            // over the four
+  std::string seal;  // over the four
 };
 AuditEnds AuditEndsOf(Sql& sql);
-// Whether the seal is of this secret and the ends are those of the rows that are there.
-bool IsSealed(Sql& sql, const AuditEnds& ends, const std::string& secret);
-// Seals the ends anew, under another secret.
-void SealAudit(WritingSql& sql, const std::string& secret);
+// The server secrets, the current one first: what it seals, each of them unlocks.
+using AuditSecrets = std::vector<std::string>;
+
+// Whether the ends are those of the rows that are there, and sealed with one of the secrets. Once
+// they are not they never are again: no record that is added hides what was done.
+bool IsSealed(Sql& sql, const AuditSecrets& secrets);
 
 // Adds a record at the end. Its sequence and hash are set here.
-void AppendAuditRecord(WritingSql& sql, const std::string& secret, AuditRecord record);
+void AppendAuditRecord(WritingSql& sql, const AuditSecrets& secrets, AuditRecord record);
 
 struct AuditQuery {
   int64_t after = 0;  // a sequence
@@ -41,7 +43,7 @@ std::string AuditHashOf(Sql& sql, int64_t sequence);
 
 // Removes the oldest records from before `cutoff`, and those beyond the newest `most`; at most
 // `limit`. Returns how many.
-int64_t RemoveAuditRecords(WritingSql& sql, const std::string& secret, absl::Time cutoff,
+int64_t RemoveAuditRecords(WritingSql& sql, const AuditSecrets& secrets, absl::Time cutoff,
                            int64_t most, int64_t limit);
 
 }  // namespace alignflow

@@ -73,8 +73,8 @@ class Catalog final : public CatalogReader {
   using WaitObserver = std::function<void(Wait, absl::Duration)>;
   void set_wait_observer(WaitObserver observer) { observe_wait_ = std::move(observer); }
 
-  // Called in each transaction that writes once `body` has returned OK: an error, or an exception of
-  // SQL's, leaves everything as it was. To be set before the catalog is shared.
+  // Called in each transaction that writes once `body` has returned OK: an error, or an exception
+  // of SQL's, leaves everything as it was. To be set before the catalog is shared.
   void set_before_commit(std::function<absl::Status(WritingSql&)> hook) {
     before_commit_ = std::move(hook);
   }

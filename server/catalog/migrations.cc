@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/catalog/audit_migration.h"
 #include "server/catalog/soci.h"
 #include "server/catalog/tenant_migration.h"
 
@@ -338,7 +339,8 @@ const std::vector<Statements>& Migrations() {
           R"(ALTER TABLE datasets ADD COLUMN keep_jobs BIGINT NOT NULL DEFAULT -1)",
           R"(CREATE INDEX jobs_by_source_and_end ON jobs (source, end_time))",
       },
-      TenantStatements()};
+      TenantStatements(),
+      AuditStatements()};
   return *migrations;
 }
 

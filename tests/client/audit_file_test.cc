@@ -18,7 +18,7 @@ using testing::HasSubstr;
 constexpr int kRecords = 1000;
 
 // The lines of a file of 1,000 records, without their ends.
-std::vector<std::string> Lines() {
+std::vector<std::string> Lines(int records = kRecords) {
   std::vector<std::string> lines;
   const auto add = [&](std::string line) {
     line.pop_back();
@@ -26,7 +26,7 @@ std::vector<std::string> Lines() {
   };
   std::string hash = NoAuditHash();
   add(AuditStartLine(1, hash));
-  for (int i = 1; i <= kRecords; ++i) {
+  for (int i = 1; i <= records; ++i) {
     AuditRecord record{.sequence = i,
                        .time = absl::FromUnixMicros(1'790'000'000'000'000 + 7 * i),
                        .tenant = i % 2 == 0 ? "radiology" : "surgery",
@@ -40,7 +40,7 @@ std::vector<std::string> Lines() {
     hash = record.hash = AuditHash(hash, record);
     add(AuditLine(record));
   }
-  add(AuditEndLine(kRecords, hash));
+  add(AuditEndLine(records, hash));
   return lines;
 }
 
@@ -56,9 +56,8 @@ class AuditFileTest : public testing::Test {
     const absl::Status status = Verify(changed);
     EXPECT_TRUE(absl::IsDataLoss(status)) << record;
     EXPECT_THAT(std::string(status.message()),
-                AnyOf(HasSubstr(absl::StrCat("record ", record, " ")),
-                      HasSubstr(absl::StrCat("record ", record + 1, " ")),
-                      HasSubstr("at the end"), HasSubstr("the end that was noted")))
+                AnyOf(HasSubstr(absl::StrCat("line ", record + 1, ": record")),
+                      HasSubstr(absl::StrCat("line ", record + 2, ": record"))))
         << record;
   }
   const std::vector<std::string> lines_ = Lines();
@@ -73,32 +72,31 @@ TEST_F(AuditFileTest, WhatWasWrittenHolds) {
 }
 
 TEST_F(AuditFileTest, EachChangedCharacterOfARecordIsFound) {
-  const std::string& line = lines_[500];
-  for (size_t at = 0; at < line.size(); ++at) {
-    std::vector<std::string> changed = lines_;
-    changed[500][at] = line[at] == '1' ? '2' : '1';
-    ExpectFound(changed, 500);
+  const std::vector<std::string> lines = Lines(20);
+  for (size_t at = 0; at < lines[15].size(); ++at) {
+    std::vector<std::string> changed = lines;
+    changed[15][at] = lines[15][at] == '1' ? '2' : '1';
+    ExpectFound(changed, 15);
   }
 }
 
 TEST_F(AuditFileTest, EachChangedRemovedRepeatedOrMovedRecordIsFound) {
   for (int i = 1; i <= kRecords; ++i) {
     std::vector<std::string> changed = lines_;
-    const size_t at = changed[i].find("jobs/");
-    changed[i].replace(at, 5, "jobs/9");
+    switch (i % 4) {
+      case 0:
+        changed[i].replace(changed[i].find("jobs/"), 5, "jobs/9");
+        break;
+      case 1:
+        changed.erase(changed.begin() + i);
+        break;
+      case 2:
+        changed.insert(changed.begin() + i, lines_[i]);
+        break;
+      default:
+        std::swap(changed[i], changed[i + 1]);
+    }
     ExpectFound(changed, i);
-
-    changed = lines_;
-    changed.erase(changed.begin() + i);
-    ExpectFound(changed, i);
-
-    changed = lines_;
-    changed.insert(changed.begin() + i, lines_[i]);
-    ExpectFound(changed, i);
-
-    changed = lines_;
-    std::swap(changed[i], changed[i == kRecords ? i - 1 : i + 1]);
-    ExpectFound(changed, i == kRecords ? i - 1 : i);
   }
 }
 

@@ -38,8 +38,8 @@ TEST(DoctorTest, WhatIsWellIsSaidToBeAndNothingIsToBeDone) {
   for (const Finding& finding :
        {CheckServing(Info()), CheckVersions(Info()), CheckClock(Info(), kNow, kNow),
         CheckEncryption(Info(), true, kNow), CheckEncryption(Info(), false, kNow),
-        CheckCaller(caller, kNow), CheckCaller({}, kNow), CheckDisk(Info()),
-        CheckWorkers({worker}), CheckQueue({}, false, false)}) {
+        CheckCaller(caller, kNow), CheckCaller({}, kNow), CheckDisk(Info()), CheckWorkers({worker}),
+        CheckQueue({}, false, false)}) {
     EXPECT_EQ(finding.health, Health::kWell) << finding.check << finding.text;
     EXPECT_EQ(finding.remedy, "") << finding.check;
   }
