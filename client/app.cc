@@ -160,6 +160,9 @@ CommandLine::CommandLine()
   AddViewCommand(*app_, chosen_);
   AddSpaceCommand(*app_, chosen_);
   AddSettingsCommand(*app_, chosen_);
+  AddKeyCommands(*app_, chosen_);
+  AddAuditCommands(*app_, chosen_);
+  AddDoctorCommand(*app_, chosen_);
   AddLoginCommands(*app_, chosen_);
   AddVersionCommand(*app_, chosen_);
   AddCompletionCommand(*app_, chosen_);

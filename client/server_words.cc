@@ -42,9 +42,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kFields 
 }};
 
 // Kinds of resources: how the API begins their names, and what the user calls one.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kKinds = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kKinds = {{
     {"datasets/", "dataset"},
     {"jobs/", "job"},
+    {"keys/", "key"},
     {"models/", "model"},
     {"workers/", "worker"},
 }};
@@ -113,10 +114,12 @@ std::string CommandWords(const std::string& message) {
   return absl::StrReplaceAll(
       message, {{"is no resource name; give datasets/ID, with an ID of", "is no dataset; give"},
                 {"is no resource name; give jobs/ID, with an ID of", "is no job; give"},
+                {"is no resource name; give keys/ID, with an ID of", "is no key; give"},
                 {"is no resource name; give models/ID, with an ID of", "is no model; give"},
                 {"is no resource name; give workers/ID, with an ID of", "is no worker; give"},
                 {"ListDatasets names", "`afctl dataset list` names"},
                 {"ListJobs names", "`afctl job list` names"},
+                {"ListKeys names", "`afctl key list` names"},
                 {"ListModels names", "`afctl model list` names"},
                 {"ListWorkers names", "`afctl worker list` names"},
                 {"RerunJob makes", "`afctl job rerun` makes"},

@@ -15,7 +15,8 @@ Stubs Stubs::On(const std::shared_ptr<grpc::ChannelInterface>& channel) {
                                              absl::Hex(random(), absl::kZeroPad16));
   BlobClientOptions options;
   options.owner.set_upload_id(upload_id);
-  return Stubs{.datasets = v1::Datasets::NewStub(channel),
+  return Stubs{.admin = v1::Admin::NewStub(channel),
+               .datasets = v1::Datasets::NewStub(channel),
                .fleet = v1::Fleet::NewStub(channel),
                .jobs = v1::Jobs::NewStub(channel),
                .models = v1::Models::NewStub(channel),

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "alignflow/v1/admin.grpc.pb.h"
 #include "alignflow/v1/datasets.grpc.pb.h"
 #include "alignflow/v1/fleet.grpc.pb.h"
 #include "alignflow/v1/jobs.grpc.pb.h"
@@ -23,6 +24,7 @@ namespace alignflow {
 
 // The services of one coordinator.
 struct Stubs {
+  std::unique_ptr<v1::Admin::StubInterface> admin;
   std::unique_ptr<v1::Datasets::StubInterface> datasets;
   std::unique_ptr<v1::Fleet::StubInterface> fleet;
   std::unique_ptr<v1::Jobs::StubInterface> jobs;
@@ -67,7 +69,7 @@ struct Result {
 using Action = std::function<absl::StatusOr<Result>(Session& session)>;
 
 // "jobs/abc" from "abc" or "jobs/abc". InvalidArgument for what can't be a name in `collection`:
-// "datasets", "jobs", "models" or "workers".
+// "datasets", "jobs", "keys", "models" or "workers".
 absl::StatusOr<std::string> ResourceName(const std::string& collection, const std::string& name);
 
 }  // namespace alignflow

@@ -29,6 +29,14 @@ constexpr int kKeepaliveMs = 20000;
 constexpr int kKeepaliveTimeoutMs = 10000;
 constexpr int kHandshakeTimeoutMs = 10000;
 constexpr int kRefreshSeconds = 10;
+// A connection without a call goes, so that nobody's pile up; one that lasts is replaced by another
+// now and then, as a client that follows a name which has moved must find the new address. Calls go
+// on meanwhile for the grace time, and streams go on where they stood on the new one.
+constexpr int kMaxIdleMs = 10 * 60 * 1000;
+constexpr int kMaxAgeMs = 6 * 60 * 60 * 1000;
+constexpr int kMaxAgeGraceMs = 10 * 60 * 1000;
+// On one connection; each kind of call has fewer places (server/calls/call_limits.h).
+constexpr int kMaxStreams = 8192;
 
 // Sends the access key with every call. gRPC's own call credentials do so over TLS alone, and a
 // coordinator on loopback may want a key without it.
@@ -156,6 +164,10 @@ void ApplyServerLimits(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, kMaxAgeMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, kMaxAgeGraceMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreams);
   // Two servers must not share a port, as Linux would let them.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }

@@ -37,7 +37,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(std::string_view ho
 // The access key in a file: its first line. FailedPrecondition, naming the file, if there is none.
 absl::StatusOr<std::string> ReadAccessKey(const std::string& file);
 
-// The server's half of the same limits: message sizes and how often a client may ping.
+// The server's half of the same limits: message sizes, how often a client may ping, streams on a
+// connection, and how long one is kept.
 void ApplyServerLimits(grpc::ServerBuilder& builder);
 
 }  // namespace alignflow

@@ -60,16 +60,4 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   return result;
 }
 
-absl::StatusOr<HostPort> ParseLoopback(std::string_view text) {
-  absl::StatusOr<HostPort> address = ParseHostPort(text);
-  if (address.ok() && !address->IsLoopback()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(address->ToString(),
-                     " is beyond this machine's loopback, and this listener knows no TLS and no "
-                     "keys; use 127.0.0.1:",
-                     address->port, ", and an SSH tunnel to reach it from another machine"));
-  }
-  return address;
-}
-
 }  // namespace alignflow

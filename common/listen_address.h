@@ -24,10 +24,6 @@ struct HostPort {
 // shows the form.
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
 
-// As ParseHostPort, and InvalidArgument with the remedy for an address beyond loopback: for
-// listeners that know no TLS.
-absl::StatusOr<HostPort> ParseLoopback(std::string_view text);
-
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_COMMON_LISTEN_ADDRESS_H_

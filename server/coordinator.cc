@@ -15,13 +15,16 @@
 #include "grpcpp/resource_quota.h"
 #include "grpcpp/server_builder.h"
 #include "server/access/access_keys.h"
+#include "server/access/server_secrets.h"
+#include "server/audit/audit_rules.h"
+#include "server/audit/audited_calls.h"
 #include "server/blobs/blob_stream.h"
 #include "server/catalog/jobs.h"
-#include "server/catalog/keys.h"
 #include "server/catalog/queue.h"
 #include "server/catalog/tasks.h"
 #include "server/catalog/tenants.h"
 #include "server/probe_command.h"
+#include "server/services/admin_service.h"
 #include "server/services/blobs_service.h"
 #include "server/services/datasets_service.h"
 #include "server/services/fleet_service.h"
@@ -74,8 +77,9 @@ absl::Status CheckListener(const CoordinatorOptions& options) {
 }  // namespace
 
 struct Coordinator::Services {
-  explicit Services(ServiceContext& context)
-      : blobs(context),
+  Services(ServiceContext& context, KeyRing& keys)
+      : admin(context, keys),
+        blobs(context),
         datasets(context),
         fleet(context),
         jobs(context),
@@ -84,6 +88,7 @@ struct Coordinator::Services {
         tenants(context),
         workers(context) {}
 
+  AdminService admin;
   BlobsService blobs;
   DatasetsService datasets;
   FleetService fleet;
@@ -95,14 +100,16 @@ struct Coordinator::Services {
 };
 
 Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<StateFolder> state,
-                         std::string secret, std::unique_ptr<Catalog> catalog,
+                         const ServerSecrets& secrets, std::unique_ptr<Catalog> catalog,
                          std::unique_ptr<BlobStore> blobs)
     : options_(options),
       state_(std::move(state)),
       catalog_(std::move(catalog)),
       blobs_(std::move(blobs)),
-      secret_(std::move(secret)),
-      access_(secret_, options.require_keys || !IsLocal(options)),
+      secret_(secrets.current()),
+      access_(secrets, options.require_keys || !IsLocal(options)),
+      audit_(*catalog_, metrics_, [this] { return access_.secrets().all(); }),
+      keys_(*catalog_, access_, state_->secret()),
       workflow_(*catalog_, *blobs_, workers_, metrics_, options.lease, options.share_results),
       uploads_(*catalog_, *blobs_),
       serving_(options.disk_reserve),
@@ -118,7 +125,7 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
                .calls = calls_,
                .state = *state_,
                .heartbeat_interval = options.heartbeat_interval},
-      services_(std::make_unique<Services>(context_)) {
+      services_(std::make_unique<Services>(context_, keys_)) {
   catalog_->set_observer([this](Catalog::Wait kind, absl::Duration wait, bool failed) {
     metrics_.ObserveCatalog(kind, wait, failed);
   });
@@ -137,10 +144,10 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
   if (!blobs.ok()) return blobs.status();
   absl::StatusOr<std::unique_ptr<Catalog>> catalog = Catalog::Open((*state)->catalog());
   if (!catalog.ok()) return catalog.status();
-  absl::StatusOr<std::string> secret = TakeServerSecret((*state)->secret());
+  absl::StatusOr<ServerSecrets> secret = ServerSecrets::Take((*state)->secret());
   if (!secret.ok()) return secret.status();
-  std::unique_ptr<Coordinator> coordinator(new Coordinator(
-      options, *std::move(state), *std::move(secret), *std::move(catalog), *std::move(blobs)));
+  std::unique_ptr<Coordinator> coordinator(
+      new Coordinator(options, *std::move(state), *secret, *std::move(catalog), *std::move(blobs)));
   status = coordinator->CheckWhoMayCome();
   if (!status.ok()) return status;
   status = coordinator->workflow_.Recover(SteadyNow());
@@ -153,7 +160,7 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
 Coordinator::~Coordinator() { Shutdown(); }
 
 absl::Status Coordinator::CheckWhoMayCome() {
-  absl::Status status = ReadKeys();
+  absl::Status status = keys_.Follow();
   if (status.ok()) status = ReadCallRates();
   if (!status.ok() || IsLocal(options_) || !options_.tls.client_ca.empty()) return status;
   if (access_.HasKey(SteadyNow())) return absl::OkStatus();
@@ -164,18 +171,14 @@ absl::Status Coordinator::CheckWhoMayCome() {
                    options_.state_dir.string(), " --role admin --name NAME`"));
 }
 
-absl::Status Coordinator::ReadKeys() {
-  int64_t change = 0;
-  std::vector<AccessKey> keys;
-  absl::Status status = catalog_->Read([&](Sql& sql) {
-    change = LastKeyChange(sql);
-    if (change != last_key_change_) keys = ListKeys(sql);
-    return absl::OkStatus();
-  });
-  if (!status.ok() || change == last_key_change_) return status;
-  access_.SetKeys(keys);
-  if (std::exchange(last_key_change_, change) >= 0) spdlog::info("access keys have changed");
-  return absl::OkStatus();
+void Coordinator::CountRefusal(const RefusedCall& call) {
+  metrics_.CountRefusedCall(call.code);
+  AuditRecord record;
+  // A stranger names what he likes: nothing of that is recorded but what there is.
+  if (const AuditRule* rule = FindAuditRule(call.method)) record.method = std::string(rule->method);
+  record.key_id = call.key_id;
+  record.outcome = absl::StatusCodeToString(call.code);
+  audit_.NoteRefusal(std::move(record), SteadyNow());
 }
 
 absl::Status Coordinator::ReadCallRates() {
@@ -207,6 +210,7 @@ absl::StatusOr<std::filesystem::path> Coordinator::WriteWorkerKey() {
 }
 
 absl::Status Coordinator::Serve() {
+  LookAtCertificate(SteadyNow());  // whoever asks first is told
   grpc::EnableDefaultHealthCheckService(true);
   static const bool reflection = [] {
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -221,13 +225,15 @@ absl::Status Coordinator::Serve() {
   int port = 0;
   if (!options_.listen.empty()) {
     address = ParseHostPort(options_.listen).value();
-    builder.AddListeningPort(address.ToString(),
-                             GuardedCredentials(options_.tls, access_, metrics_), &port);
+    const auto refused = [this](const RefusedCall& call) { CountRefusal(call); };
+    builder.AddListeningPort(address.ToString(), GuardedCredentials(options_.tls, access_, refused),
+                             &port);
     if (options_.tls.given()) {
-      builder.AddListeningPort(local.ToString(), GuardedCredentials({}, access_, metrics_),
+      builder.AddListeningPort(local.ToString(), GuardedCredentials({}, access_, refused),
                                &local.port);
     }
   }
+  builder.RegisterService(&services_->admin);
   builder.RegisterService(&services_->blobs);
   builder.RegisterService(&services_->datasets);
   builder.RegisterService(&services_->fleet);
@@ -238,6 +244,7 @@ absl::Status Coordinator::Serve() {
   builder.RegisterService(&services_->workers);
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
   interceptors.push_back(MakeRpcMetrics(metrics_));
+  interceptors.push_back(MakeCallAudit(audit_, access_));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || (!options_.listen.empty() && port == 0)) {
@@ -306,6 +313,7 @@ void Coordinator::Shutdown() {
   server_->Wait();
   std::error_code ignored;
   std::filesystem::remove(state_->listening(), ignored);
+  audit_.Flush(SteadyNow(), /*all=*/true);
 }
 
 void Coordinator::LookAtClock() {
@@ -323,14 +331,16 @@ void Coordinator::LookAtCertificate(absl::Time now) {
   certificate_due_ = now + kCertificateInterval;
   const absl::StatusOr<absl::Time> end = CheckTlsFiles(options_.tls, absl::Now());
   LogError("the certificate", end.status());
-  if (end.ok()) metrics_.SetCertificateEnd(*end);
+  if (!end.ok()) return;
+  metrics_.SetCertificateEnd(*end);
+  serving_.SetCertificateEnd(*end);
 }
 
 void Coordinator::Maintain(absl::Time now) {
   LookAtDisk();
   LookAtClock();
   LookAtCertificate(now);
-  LogError("reading access keys", ReadKeys());
+  LogError("reading access keys", keys_.Follow());
   LogError("reading limits of calls", ReadCallRates());
   calls_.Tick(now);
   // First those who have gone, so that jobs which lose their lease are told who is left.
@@ -342,6 +352,8 @@ void Coordinator::Maintain(absl::Time now) {
   LogError("deleting old jobs", workflow_.DeleteOldJobs(options_.keep_jobs, now));
   LogError("removing what deleted jobs left", workflow_.Sweep());
   LogError("writing down uploads", uploads_.Flush(now));
+  audit_.Flush(now);
+  LogError("removing old audit records", audit_.RemoveOld(options_.keep_audit, now));
   metrics_.SetOpenCalls(calls_.limits().open());
   LogError("counting", Count(now));
 }

@@ -16,6 +16,7 @@
 #include "grpcpp/server.h"
 #include "server/access/access.h"
 #include "server/access/listener.h"
+#include "server/audit/audit_log.h"
 #include "server/blobs/blob_store.h"
 #include "server/calls/calls.h"
 #include "server/catalog/catalog.h"
@@ -24,6 +25,7 @@
 #include "server/scheduler/leases.h"
 #include "server/services/service_context.h"
 #include "server/state_folder.h"
+#include "server/workflow/key_ring.h"
 #include "server/workflow/serving.h"
 #include "server/workflow/tenant_uploads.h"
 #include "server/workflow/worker_registry.h"
@@ -43,6 +45,7 @@ struct CoordinatorOptions {
   absl::Duration keep_jobs = absl::InfiniteDuration();  // how long after their end
   bool share_results = false;                           // whether tenants take each other's results
   absl::Duration blob_grace = absl::Hours(1);           // how long an unreferenced blob is kept
+  absl::Duration keep_audit = absl::Hours(24 * 730);    // how long audit records are kept
   // Free bytes of the state folder's disk below which no new work is taken.
   int64_t disk_reserve = int64_t{1} << 30;
   // Gives the free bytes; the disk itself is asked if it is empty.
@@ -84,14 +87,14 @@ class Coordinator {
   struct Services;
 
   Coordinator(const CoordinatorOptions& options, std::unique_ptr<StateFolder> state,
-              std::string secret, std::unique_ptr<Catalog> catalog,
+              const ServerSecrets& secrets, std::unique_ptr<Catalog> catalog,
               std::unique_ptr<BlobStore> blobs);
   absl::Status CheckWhoMayCome();
   absl::Status Serve();
-  // Follows the catalog, in which other processes make and revoke keys.
-  absl::Status ReadKeys();
-  // The same for the tenants' limits that calls are held to.
+  // Follows the catalog, in which other processes change the tenants' limits that calls are held
+  // to.
   absl::Status ReadCallRates();
+  void CountRefusal(const RefusedCall& call);
   void RunMaintenance();
   void LookAtDisk();
   void LookAtClock();
@@ -108,7 +111,9 @@ class Coordinator {
   const std::unique_ptr<BlobStore> blobs_;
   const std::string secret_;
   Access access_;
-  int64_t last_key_change_ = -1, last_tenant_change_ = -1;
+  int64_t last_tenant_change_ = -1;
+  AuditLog audit_;
+  KeyRing keys_;
   WorkerRegistry workers_;
   Workflow workflow_;
   TenantUploads uploads_;

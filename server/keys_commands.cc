@@ -1,7 +1,6 @@
 #include "server/keys_commands.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <functional>
@@ -17,6 +16,8 @@
 #include "absl/time/time.h"
 #include "common/command_line.h"
 #include "server/access/access_keys.h"
+#include "server/access/server_secrets.h"
+#include "server/catalog/audit.h"
 #include "server/catalog/catalog_file.h"
 #include "server/catalog/keys.h"
 #include "server/catalog/tenants.h"
@@ -25,8 +26,6 @@
 
 namespace alignflow {
 namespace {
-
-constexpr size_t kMaxNameBytes = 100;
 
 std::string DateText(absl::Time time) {
   return time == absl::InfiniteFuture()
@@ -40,6 +39,22 @@ int Finish(const absl::Status& status) {
   return kExitInput;
 }
 
+// Records what was done to a key with access to the state folder: by whom is not known.
+void Audit(WritingSql& sql, const ServerSecrets& secrets, const char* command,
+           const std::string& key_id, const std::string& tenant) {
+  AppendAuditRecord(sql, secrets.all(),
+                    {.sequence = 0,
+                     .time = absl::Now(),
+                     .tenant = tenant,
+                     .key_id = "",
+                     .peer = "",
+                     .method = command,
+                     .resource = key_id.empty() ? "" : absl::StrCat("keys/", key_id),
+                     .outcome = "OK",
+                     .count = 1,
+                     .hash = ""});
+}
+
 struct NewKey {
   std::string role, name, tenant = kDefaultTenant;
   double days = 0;  // 0: for ever
@@ -48,24 +63,21 @@ struct NewKey {
 absl::Status Create(const std::string& state, const NewKey& wanted) {
   const std::optional<Role> role = RoleOfName(wanted.role);
   if (!role) return absl::InvalidArgumentError("--role: give viewer, operator, admin or worker");
-  if (wanted.name.size() > kMaxNameBytes ||
-      std::ranges::any_of(wanted.name, [](unsigned char c) { return c < 32 || c == 127; })) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--name: at most ", kMaxNameBytes, " bytes and no control characters"));
-  }
-  absl::StatusOr<std::string> secret = std::string();
+  absl::Status status = CheckKeyName(wanted.name, "--name");
+  if (!status.ok()) return status;
   NewAccessKey made;
-  absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) -> absl::Status {
-    secret = TakeServerSecret(SecretFileOf(state));
-    if (!secret.ok()) return secret.status();
+  status = ChangeStateFolder(state, [&](WritingSql& sql) -> absl::Status {
+    const absl::StatusOr<ServerSecrets> secrets = ServerSecrets::Take(SecretFileOf(state));
+    if (!secrets.ok()) return secrets.status();
     const std::optional<TenantRecord> tenant = FindTenant(sql, wanted.tenant);
     if (!tenant || tenant->deleting) return NoTenant(wanted.tenant);
     const absl::Time now = absl::Now();
     made = MakeAccessKey(
-        *secret, wanted.name, *role, now,
+        secrets->current(), wanted.name, *role, now,
         wanted.days > 0 ? now + absl::Hours(24) * wanted.days : absl::InfiniteFuture());
     made.key.tenant = wanted.tenant;
     InsertKey(sql, made.key);
+    Audit(sql, *secrets, "keys create", made.key.id, made.key.tenant);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
@@ -76,6 +88,14 @@ absl::Status Create(const std::string& state, const NewKey& wanted) {
   return absl::OkStatus();
 }
 
+// Which secret keys are under, for the list.
+std::string CurrentSecret(const std::string& state) {
+  const absl::StatusOr<ServerSecrets> secrets = ServerSecrets::Take(SecretFileOf(state));
+  // A key of before there were several says none.
+  if (!secrets.ok()) return "";
+  return secrets->old() == 0 ? "" : IdOfSecret(secrets->current());
+}
+
 absl::Status List(const std::string& state) {
   std::vector<AccessKey> keys;
   absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) {
@@ -83,29 +103,93 @@ absl::Status List(const std::string& state) {
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
-  std::printf("%-14s %-9s %-12s %-22s %-22s %-10s %s\n", "ID", "ROLE", "TENANT", "CREATED",
-              "EXPIRES", "STATE", "NAME");
+  const std::string current = CurrentSecret(state);
+  std::printf("%-14s %-9s %-12s %-22s %-22s %-10s %-8s %s\n", "ID", "ROLE", "TENANT", "CREATED",
+              "EXPIRES", "STATE", "SECRET", "NAME");
   for (const AccessKey& key : keys) {
     const char* condition = key.revoke_time <= absl::Now()   ? "revoked"
                             : key.expire_time <= absl::Now() ? "expired"
                                                              : "holds";
-    std::printf("%-14s %-9s %-12s %-22s %-22s %-10s %s\n", key.id.c_str(),
+    const bool old = !current.empty() && key.secret != current;
+    std::printf("%-14s %-9s %-12s %-22s %-22s %-10s %-8s %s\n", key.id.c_str(),
                 std::string(RoleName(key.role)).c_str(), key.tenant.c_str(),
                 DateText(key.create_time).c_str(), DateText(key.expire_time).c_str(), condition,
-                key.name.c_str());
+                old ? "old" : "current", key.name.c_str());
   }
   return absl::OkStatus();
 }
 
 absl::Status Revoke(const std::string& state, const std::string& id) {
   bool revoked = false;
-  absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) {
+  absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) -> absl::Status {
+    const absl::StatusOr<ServerSecrets> secrets = ServerSecrets::Take(SecretFileOf(state));
+    if (!secrets.ok()) return secrets.status();
     revoked = RevokeKey(sql, id, absl::Now());
+    for (const AccessKey& key : ListKeys(sql)) {
+      if (revoked && key.id == id) Audit(sql, *secrets, "keys revoke", key.id, key.tenant);
+    }
     return absl::OkStatus();
   });
   if (!status.ok() || revoked) return status;
   return absl::NotFoundError(absl::StrCat(
       "there is no key ", id, " that holds; `alignflow-coordinator keys list` shows them"));
+}
+
+// A new secret for the keys that are made from now on. What is kept of a key can't be computed anew
+// without the key, so the old secret stays, for the keys that were made under it, until it is
+// dropped.
+absl::Status RotateSecret(const std::string& state) {
+  size_t old = 0;
+  absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) -> absl::Status {
+    absl::StatusOr<ServerSecrets> secrets = ServerSecrets::Take(SecretFileOf(state));
+    if (!secrets.ok()) return secrets.status();
+    NameSecretOfKeys(sql, secrets->oldest_id());
+    // Sealed with the secret that a coordinator at work still knows as the current one.
+    Audit(sql, *secrets, "keys rotate-secret", "", kDefaultTenant);
+    absl::Status rotated = secrets->Rotate();
+    if (rotated.ok()) rotated = secrets->Save(SecretFileOf(state));
+    old = secrets->old();
+    return rotated;
+  });
+  if (!status.ok()) return status;
+  std::printf(
+      "new keys are made under a new secret; %zu old still open what was made under them. Make "
+      "those keys anew (`keys list` shows which), then `keys rotate-secret --drop-old`.\n",
+      old);
+  return absl::OkStatus();
+}
+
+absl::Status DropOldSecrets(const std::string& state) {
+  std::optional<ServerSecrets> kept;
+  std::vector<AccessKey> revoked;
+  absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) -> absl::Status {
+    absl::StatusOr<ServerSecrets> secrets = ServerSecrets::Take(SecretFileOf(state));
+    if (!secrets.ok()) return secrets.status();
+    if (secrets->old() == 0) {
+      return absl::FailedPreconditionError(
+          "there is no old secret to drop; `keys rotate-secret` makes a new one first");
+    }
+    NameSecretOfKeys(sql, secrets->oldest_id());
+    revoked = RevokeKeysNotUnder(sql, IdOfSecret(secrets->current()), absl::Now());
+    for (const AccessKey& key : revoked) {
+      Audit(sql, *secrets, "keys rotate-secret --drop-old", key.id, key.tenant);
+    }
+    if (revoked.empty()) {
+      Audit(sql, *secrets, "keys rotate-secret --drop-old", "", kDefaultTenant);
+    }
+    secrets->DropOld();
+    kept = *std::move(secrets);
+    return absl::OkStatus();
+  });
+  // Only once the keys are revoked: until then the old secrets tell what they are under.
+  if (status.ok()) status = kept->Save(SecretFileOf(state));
+  if (!status.ok()) return status;
+  for (const AccessKey& key : revoked) {
+    std::printf("revoked: %s %s\n", key.id.c_str(), key.name.c_str());
+  }
+  std::printf("the old secrets are gone, and %zu keys that were under them are revoked\n",
+              revoked.size());
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -140,7 +224,14 @@ int RunKeysCommand(int argc, char** argv) {
   CLI::App* list = add("list", "Shows the keys, but not what they are");
   CLI::App* revoke = add("revoke", "Has a key open nothing any more, also for calls that last");
   revoke->add_option("id", id, "As `keys list` shows it")->required();
+  CLI::App* rotate = add("rotate-secret",
+                         "Has new keys made under a new server secret; keys under the old one hold "
+                         "until it is dropped");
+  bool drop_old = false;
+  rotate->add_flag("--drop-old", drop_old,
+                   "Instead, drop the old secrets, and revoke the keys that are still under them");
   if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
+  if (rotate->parsed()) return Finish(drop_old ? DropOldSecrets(state) : RotateSecret(state));
   if (list->parsed()) return Finish(List(state));
   return Finish(revoke->parsed() ? Revoke(state, id) : Create(state, wanted));
 }

@@ -29,7 +29,7 @@ constexpr int kMaxWorkers = 64;
 
 struct Flags {
   CoordinatorOptions options;
-  std::string metrics_listen;
+  std::string metrics_listen, metrics_token_file;
   int spawn_workers = 0;
   std::string models_dir;  // of the spawned workers
   absl::Duration drain_timeout = absl::Seconds(10);
@@ -65,8 +65,8 @@ absl::Status Run(const Flags& flags) {
   if (!coordinator.ok()) return coordinator.status();
   std::unique_ptr<MetricsServer> metrics;
   if (!flags.metrics_listen.empty()) {
-    absl::StatusOr<std::unique_ptr<MetricsServer>> started =
-        MetricsServer::Start(flags.metrics_listen, (*coordinator)->metrics());
+    absl::StatusOr<std::unique_ptr<MetricsServer>> started = MetricsServer::Start(
+        flags.metrics_listen, (*coordinator)->metrics(), flags.metrics_token_file);
     if (!started.ok()) return started.status();
     metrics = *std::move(started);
     spdlog::info("metrics on {}", metrics->address());
@@ -146,8 +146,14 @@ int main(int argc, char** argv) {
                  "Folder with pretrained models, passed on to the workers of --spawn-workers")
       ->type_name("FOLDER")
       ->check(CLI::ExistingDirectory);
-  app.add_option("--metrics-listen", flags.metrics_listen, "Address to serve /metrics on")
-      ->type_name("HOST:PORT");
+  CLI::Option* metrics =
+      app.add_option("--metrics-listen", flags.metrics_listen,
+                     "Address to serve /metrics on; beyond loopback with a token alone")
+          ->type_name("HOST:PORT");
+  app.add_option("--metrics-token-file", flags.metrics_token_file,
+                 "File whose first line is the token that Prometheus has to send")
+      ->type_name("FILE")
+      ->needs(metrics);
   app.add_option("--blob-grace", blob_grace, "Time that a blob is kept which nothing refers to")
       ->type_name("SECONDS")
       ->check(CLI::Range(0.0, 1e9))
@@ -178,7 +184,18 @@ int main(int argc, char** argv) {
         return std::string(alignflow::ParseAge(text).status().message());
       })
       ->capture_default_str();
+  std::string keep_audit = alignflow::AgeText(flags.options.keep_audit);
+  app.add_option(
+         "--keep-audit", keep_audit,
+         "Time that the records of who did what are kept, as --keep-jobs; at most a million "
+         "of them are")
+      ->type_name("AGE")
+      ->check([](const std::string& text) {
+        return std::string(alignflow::ParseAge(text).status().message());
+      })
+      ->capture_default_str();
   if (const auto exit = alignflow::ParseCommandLine(app, argc, argv)) return *exit;
+  flags.options.keep_audit = alignflow::ParseAge(keep_audit).value();
   flags.options.keep_jobs = alignflow::ParseAge(keep_jobs).value();
   flags.options.state_dir = state_dir;
   flags.options.blob_grace = absl::Seconds(blob_grace);

@@ -144,6 +144,8 @@ ServerMetrics::ServerMetrics()
                          .Name("alignflow_refused_calls_total")
                          .Help("Calls without a key that holds, or with one that may not")
                          .Register(*registry_)),
+      audit_failures_(Counter(*registry_, "alignflow_audit_failures_total",
+                              "Calls that could not be recorded for the audit")),
       catalog_waits_(BuildHistogram()
                          .Name("alignflow_catalog_wait_seconds")
                          .Help("Time that calls waited for their turn at the catalog")
@@ -238,6 +240,8 @@ void ServerMetrics::SetDisk(int64_t free_bytes, int64_t size_bytes, int64_t cata
 void ServerMetrics::CountRefusedCall(absl::StatusCode code) {
   refused_calls_.Add({{"code", absl::StatusCodeToString(code)}}).Increment();
 }
+
+void ServerMetrics::CountAuditFailure() { audit_failures_.Increment(); }
 
 void ServerMetrics::SetCertificateEnd(absl::Time end) {
   if (certificate_end_ == nullptr) {

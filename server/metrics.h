@@ -55,6 +55,8 @@ class ServerMetrics {
   void SetDisk(int64_t free_bytes, int64_t size_bytes, int64_t catalog_bytes);
   // alignflow_refused_calls_total{code}: without a key that holds, or with one that may not
   void CountRefusedCall(absl::StatusCode code);
+  // alignflow_audit_failures_total: calls that could not be recorded
+  void CountAuditFailure();
   // alignflow_certificate_end_timestamp_seconds: when --tls-cert runs out
   void SetCertificateEnd(absl::Time end);
   // alignflow_catalog_wait_seconds{kind}, alignflow_catalog_errors_total{kind}: write, read
@@ -87,6 +89,7 @@ class ServerMetrics {
   prometheus::Gauge& disk_size_;
   prometheus::Gauge& catalog_size_;
   prometheus::Family<prometheus::Counter>& refused_calls_;
+  prometheus::Counter& audit_failures_;
   prometheus::Gauge* certificate_end_ = nullptr;  // where there is one
   prometheus::Family<prometheus::Histogram>& catalog_waits_;
   prometheus::Histogram& write_wait_;

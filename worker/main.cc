@@ -44,7 +44,7 @@ struct Flags {
   std::string device = "auto";
   std::string cache_dir = DefaultCacheFolder().string();
   int threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  std::string metrics_listen;
+  std::string metrics_listen, metrics_token_file;
   std::string models_dir;
   ChannelSecurity security;
   std::string key_file;
@@ -107,7 +107,7 @@ absl::Status Serve(const Flags& flags) {
   WorkerMetrics metrics(*registry);
   std::unique_ptr<MetricsServer> metrics_server;
   if (!flags.metrics_listen.empty()) {
-    auto started = MetricsServer::Start(flags.metrics_listen, registry);
+    auto started = MetricsServer::Start(flags.metrics_listen, registry, flags.metrics_token_file);
     if (!started.ok()) return started.status();
     metrics_server = *std::move(started);
     std::printf("listening on %s\n", metrics_server->address().c_str());
@@ -183,9 +183,14 @@ int main(int argc, char** argv) {
       ->type_name("N")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
-  app.add_option("--metrics-listen", flags.metrics_listen,
-                 "Address for Prometheus; port 0 takes a free one")
-      ->type_name("HOST:PORT");
+  CLI::Option* metrics = app.add_option("--metrics-listen", flags.metrics_listen,
+                                        "Address for Prometheus; port 0 takes a free one; beyond "
+                                        "loopback with a token alone")
+                             ->type_name("HOST:PORT");
+  app.add_option("--metrics-token-file", flags.metrics_token_file,
+                 "File whose first line is the token that Prometheus has to send")
+      ->type_name("FILE")
+      ->needs(metrics);
   app.add_option("--models-dir", flags.models_dir,
                  "Folder with the folders of pretrained models, for jobs with the setting weights")
       ->type_name("FOLDER")

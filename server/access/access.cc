@@ -35,6 +35,28 @@ void Access::AddOwnKey(const AccessKey& key) {
   own_keys_.emplace(key.id, key);
 }
 
+void Access::SetSecrets(ServerSecrets secrets) {
+  absl::MutexLock lock(&mutex_);
+  secrets_ = std::move(secrets);
+}
+
+ServerSecrets Access::secrets() const {
+  absl::MutexLock lock(&mutex_);
+  return secrets_;
+}
+
+bool Access::Opens(std::string_view text, const AccessKey& key) const {
+  std::string secret;
+  {
+    absl::MutexLock lock(&mutex_);
+    const std::string* found =
+        own_keys_.contains(key.id) ? &own_secret_ : secrets_.Find(key.secret);
+    if (found == nullptr) return false;
+    secret = *found;
+  }
+  return IsKey(secret, text, key);
+}
+
 bool Access::open() const {
   if (required_) return false;
   absl::MutexLock lock(&mutex_);
@@ -58,7 +80,7 @@ absl::StatusOr<Caller> Access::CallerOf(const Credentials& credentials, absl::Ti
   const std::optional<std::string> id = IdOfKey(text);
   if (!id) return NotThisKey();
   const std::optional<AccessKey> key = Find(*id);
-  if (!key || !IsKey(server_secret_, text, *key) || !key->Holds(now)) return NotThisKey();
+  if (!key || !Opens(text, *key) || !key->Holds(now)) return NotThisKey();
   return Caller{.key_id = key->id, .role = key->role, .tenant = key->tenant};
 }
 

@@ -15,6 +15,7 @@
 #include "server/access/access_keys.h"
 #include "server/access/call_rates.h"
 #include "server/access/roles.h"
+#include "server/access/server_secrets.h"
 
 namespace alignflow {
 
@@ -51,12 +52,16 @@ struct Credentials {
 class Access {
  public:
   // required: no call goes without a key, even if there is none.
-  Access(std::string server_secret, bool required)
-      : server_secret_(std::move(server_secret)), required_(required) {}
+  Access(ServerSecrets secrets, bool required)
+      : own_secret_(secrets.current()), required_(required), secrets_(std::move(secrets)) {}
 
   // The keys as the catalog has them now.
   void SetKeys(const std::vector<AccessKey>& keys);
-  // A further one that lives as long as the process: for workers that it starts itself.
+  // The server's secrets as they are now.
+  void SetSecrets(ServerSecrets secrets);
+  ServerSecrets secrets() const;
+  // A further one, under the secret that was current at the start, that lives as long as the
+  // process: for workers that it starts itself.
   void AddOwnKey(const AccessKey& key);
 
   // Whether a call goes without a key.
@@ -76,6 +81,9 @@ class Access {
   // revoked since, or be the first where none was needed.
   bool Holds(const Admission& admission, absl::Time now) const;
 
+  // What is kept of a key; nothing if there is none of this id.
+  std::optional<AccessKey> Find(const std::string& id) const;
+
   // Who a call is from that has been admitted. A key that has gone since is a viewer's of no
   // tenant.
   Caller CallerOf(const Admission& admission) const;
@@ -83,12 +91,14 @@ class Access {
  private:
   absl::StatusOr<Caller> CallerOf(const Credentials& credentials, absl::Time now) const;
 
-  std::optional<AccessKey> Find(const std::string& id) const;
+  // Whether the text is the key.
+  bool Opens(std::string_view text, const AccessKey& key) const;
 
-  const std::string server_secret_;
+  const std::string own_secret_;
   const bool required_;
   CallRates rates_;
   mutable absl::Mutex mutex_;
+  ServerSecrets secrets_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, AccessKey> keys_ ABSL_GUARDED_BY(mutex_);  // by id
   std::map<std::string, AccessKey> own_keys_ ABSL_GUARDED_BY(mutex_);
 };

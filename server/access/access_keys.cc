@@ -1,25 +1,26 @@
 #include "server/access/access_keys.h"
 
-#include <openssl/crypto.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
-#include <fstream>
+#include <algorithm>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "common/digest.h"
-#include "common/partial_file.h"
+#include "server/access/server_secrets.h"
 
 namespace alignflow {
 namespace {
 
 constexpr std::string_view kProduct = "alignflow_";
 constexpr size_t kIdBytes = 6, kSecretBytes = 32;
+
+bool IsLowerHex(std::string_view text) {
+  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+}  // namespace
 
 std::string RandomHex(size_t bytes) {
   std::string random(bytes, '\0');
@@ -29,25 +30,14 @@ std::string RandomHex(size_t bytes) {
   return absl::BytesToHexString(random);
 }
 
-bool IsLowerHex(std::string_view text) {
-  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+absl::Status CheckKeyName(const std::string& name, const std::string& field) {
+  if (name.size() <= kMaxKeyNameBytes &&
+      std::ranges::none_of(name, [](unsigned char c) { return c < 32 || c == 127; })) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": at most ", kMaxKeyNameBytes, " bytes and no control characters"));
 }
-
-std::string DigestOfKey(const std::string& secret, std::string_view text) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-       reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest, &size);
-  return absl::BytesToHexString({reinterpret_cast<const char*>(digest), size});
-}
-
-absl::Status Unusable(const std::filesystem::path& file, const std::string& why) {
-  return absl::FailedPreconditionError(absl::StrCat(
-      file.string(), ": ", why,
-      "; restore it from a backup of the state folder, or delete it and make new keys"));
-}
-
-}  // namespace
 
 NewAccessKey MakeAccessKey(const std::string& server_secret, std::string name, Role role,
                            absl::Time now, absl::Time expires) {
@@ -60,7 +50,8 @@ NewAccessKey MakeAccessKey(const std::string& server_secret, std::string name, R
               .create_time = now,
               .expire_time = expires};
   made.text = absl::StrCat(std::string(kProduct), made.key.id, "_", RandomHex(kSecretBytes));
-  made.key.digest = DigestOfKey(server_secret, made.text);
+  made.key.digest = HmacSha256(server_secret, made.text);
+  made.key.secret = IdOfSecret(server_secret);
   return made;
 }
 
@@ -76,29 +67,7 @@ std::optional<std::string> IdOfKey(std::string_view text) {
 }
 
 bool IsKey(const std::string& server_secret, std::string_view text, const AccessKey& key) {
-  const std::string digest = DigestOfKey(server_secret, text);
-  return digest.size() == key.digest.size() &&
-         CRYPTO_memcmp(digest.data(), key.digest.data(), digest.size()) == 0;
-}
-
-absl::StatusOr<std::string> TakeServerSecret(const std::filesystem::path& file) {
-  std::error_code error;
-  if (!std::filesystem::exists(file, error)) {
-    const std::string secret = RandomHex(kSecretBytes);
-    PartialFile made(file);
-    absl::Status status = made.Append(secret + "\n");
-    if (status.ok()) status = made.Sync();
-    if (status.ok()) status = made.Rename();
-    if (!status.ok()) return status;
-    std::filesystem::permissions(
-        file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, error);
-  }
-  std::ifstream in(file);
-  std::string secret;
-  if (!std::getline(in, secret)) return Unusable(file, "it can't be read");
-  secret = std::string(absl::StripAsciiWhitespace(secret));
-  if (!IsSha256Hex(secret)) return Unusable(file, "it holds no secret of 64 hexadecimal digits");
-  return secret;
+  return EqualInConstantTime(HmacSha256(server_secret, text), key.digest);
 }
 
 }  // namespace alignflow

@@ -1,12 +1,11 @@
 #ifndef ALIGNFLOW_SERVER_ACCESS_ACCESS_KEYS_H_
 #define ALIGNFLOW_SERVER_ACCESS_ACCESS_KEYS_H_
 
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "absl/status/statusor.h"
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/access/roles.h"
 #include "server/access/tenant_names.h"
@@ -26,6 +25,7 @@ struct AccessKey {
   Role role = Role::kViewer;
   std::string tenant = kDefaultTenant;  // whose data it opens; a worker's opens what leases need
   std::string digest;                   // 64 hexadecimal digits
+  std::string secret = "";  // the id of the server secret that it was made under (server_secrets.h)
   absl::Time create_time = absl::UnixEpoch();
   absl::Time expire_time = absl::InfiniteFuture();
   absl::Time revoke_time = absl::InfiniteFuture();
@@ -44,14 +44,17 @@ struct NewAccessKey {
 NewAccessKey MakeAccessKey(const std::string& server_secret, std::string name, Role role,
                            absl::Time now, absl::Time expires);
 
+// InvalidArgument, naming the field, for a name of more than 100 bytes or with control characters.
+inline constexpr size_t kMaxKeyNameBytes = 100;
+absl::Status CheckKeyName(const std::string& name, const std::string& field);
+
+// Digits of the system's generator.
+std::string RandomHex(size_t bytes);
+
 // The id in a key's text; nothing if it hasn't the form of a key.
 std::optional<std::string> IdOfKey(std::string_view text);
 // Whether the text is the key, in a time that tells nothing of how far it agrees.
 bool IsKey(const std::string& server_secret, std::string_view text, const AccessKey& key);
-
-// The secret of a state folder, which is made if it is not there: 64 hexadecimal digits in a file
-// of mode 0600. FailedPrecondition, naming the file and the remedy, if it can't be read or written.
-absl::StatusOr<std::string> TakeServerSecret(const std::filesystem::path& file);
 
 }  // namespace alignflow
 

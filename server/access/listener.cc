@@ -7,6 +7,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/status_conversion.h"
@@ -73,9 +74,15 @@ std::string_view ValueOf(const grpc::AuthMetadataProcessor::InputMetadata& metad
   return {found->second.data(), found->second.size()};
 }
 
+// The id of the key that the metadata "authorization" shows; empty if it shows none.
+std::string ClaimedKey(std::string_view authorization) {
+  if (authorization.starts_with(kBearer)) authorization.remove_prefix(kBearer.size());
+  return IdOfKey(authorization).value_or("");
+}
+
 class Guard final : public grpc::AuthMetadataProcessor {
  public:
-  Guard(Access& access, ServerMetrics& metrics) : access_(access), metrics_(metrics) {}
+  Guard(Access& access, RefusalObserver refused) : access_(access), refused_(std::move(refused)) {}
 
   bool IsBlocking() const override { return false; }
 
@@ -85,19 +92,24 @@ class Guard final : public grpc::AuthMetadataProcessor {
     const Credentials credentials{
         .authorization = ValueOf(metadata, kAuthorization),
         .has_certificate = !peer->FindPropertyValues(kCertificate).empty()};
+    if (metadata.count(kAuthorization) > 1)
+      return grpc::Status(grpc::UNAUTHENTICATED, "give one key");
     const std::string_view path = ValueOf(metadata, kPath);
     const absl::StatusOr<Caller> caller = access_.Admit(credentials, path, SteadyNow());
     absl::Status status = caller.status();
     if (status.ok() && !IsOpenToAll(path) && !caller->of_pool()) {
       status = access_.rates().Take(caller->tenant, SteadyNow());
     }
-    if (!status.ok()) metrics_.CountRefusedCall(status.code());
+    if (!status.ok()) {
+      refused_(
+          {.code = status.code(), .key_id = ClaimedKey(credentials.authorization), .method = path});
+    }
     return ToGrpcStatus(status);
   }
 
  private:
   Access& access_;
-  ServerMetrics& metrics_;
+  const RefusalObserver refused_;
 };
 
 std::shared_ptr<grpc::ServerCredentials> Plain(const TlsFiles& files) {
@@ -147,9 +159,9 @@ absl::StatusOr<absl::Time> CheckTlsFiles(const TlsFiles& files, absl::Time now) 
 }
 
 std::shared_ptr<grpc::ServerCredentials> GuardedCredentials(const TlsFiles& files, Access& access,
-                                                            ServerMetrics& metrics) {
+                                                            RefusalObserver refused) {
   std::shared_ptr<grpc::ServerCredentials> credentials = Plain(files);
-  credentials->SetAuthMetadataProcessor(std::make_shared<Guard>(access, metrics));
+  credentials->SetAuthMetadataProcessor(std::make_shared<Guard>(access, std::move(refused)));
   return credentials;
 }
 
@@ -157,9 +169,8 @@ Admission AdmissionOf(const grpc::ServerContextBase& call) {
   const auto& metadata = call.client_metadata();
   const auto found = metadata.find(kAuthorization);
   if (found != metadata.end()) {
-    std::string_view text(found->second.data(), found->second.size());
-    if (text.starts_with(kBearer)) text.remove_prefix(kBearer.size());
-    return {.key_id = IdOfKey(text).value_or(""), .certificate = false};
+    return {.key_id = ClaimedKey({found->second.data(), found->second.size()}),
+            .certificate = false};
   }
   const auto peer = call.auth_context();
   return {.key_id = "", .certificate = peer && !peer->FindPropertyValues(kCertificate).empty()};

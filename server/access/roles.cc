@@ -13,6 +13,10 @@ constexpr std::string_view kHealthService = "/grpc.health.v1.Health/";
 constexpr std::string_view kReflectionServices = "/grpc.reflection.";
 
 constexpr MethodRule kRules[] = {
+    {"/alignflow.v1.Admin/CreateKey", Role::kAdmin},
+    {"/alignflow.v1.Admin/ListAuditRecords", Role::kAdmin},
+    {"/alignflow.v1.Admin/ListKeys", Role::kAdmin},
+    {"/alignflow.v1.Admin/RevokeKey", Role::kAdmin},
     {"/alignflow.v1.Blobs/FindMissing", Role::kOperator, true},
     {"/alignflow.v1.Blobs/QueryWrite", Role::kOperator, true},
     {"/alignflow.v1.Blobs/Read", Role::kViewer, true},
@@ -39,6 +43,7 @@ constexpr MethodRule kRules[] = {
     {"/alignflow.v1.Models/ExportModel", Role::kViewer},
     {"/alignflow.v1.Models/GetModel", Role::kViewer},
     {"/alignflow.v1.Models/ListModels", Role::kViewer},
+    {"/alignflow.v1.Server/GetCaller", Role::kViewer, true},
     {"/alignflow.v1.Server/GetServerInfo", Role::kViewer, true},
     {"/alignflow.v1.Server/ListSpaceUses", Role::kViewer},
     {"/alignflow.v1.Tenants/CreateTenant", Role::kAdmin},

@@ -93,11 +93,11 @@ absl::StatusOr<std::unique_ptr<BlobWriter>> BlobStore::Write(const std::string& 
   }
   if (Contains(sha256)) return nullptr;
   const std::string name = IncomingName(sha256, writer);
-    BlobWriter::Target target{.sha256 = sha256,
-                              .size = size,
-                              .incoming = IncomingPath(name),
-                              .final = PathOf(sha256),
-                              .observe = observe_};
+  BlobWriter::Target target{.sha256 = sha256,
+                            .size = size,
+                            .incoming = IncomingPath(name),
+                            .final = PathOf(sha256),
+                            .observe = observe_};
   {
     absl::MutexLock lock(&mutex_);
     target.resumable = writing_.insert(name).second;

@@ -147,7 +147,8 @@ absl::Status Catalog::Transact(const std::function<absl::Status(WritingSql&)>& b
     waited = SteadyNow() - asked;
     const auto write = [&](Sql& sql) {
       WritingSql writing(sql);
-      return body(writing);
+      absl::Status done = body(writing);
+      return done.ok() ? before_commit_(writing) : done;
     };
     status = RunTransaction(*writer_, write, failed);
     if (status.ok()) committed();

@@ -73,6 +73,12 @@ class Catalog final : public CatalogReader {
   using Observer = std::function<void(Wait, absl::Duration, bool failed)>;
   void set_observer(Observer observer) { observe_ = std::move(observer); }
 
+  // Called in each transaction that writes once `body` has returned OK: an error, or an exception
+  // of SQL's, leaves everything as it was. To be set before the catalog is shared.
+  void set_before_commit(std::function<absl::Status(WritingSql&)> hook) {
+    before_commit_ = std::move(hook);
+  }
+
   // Removes what is left of deleted rows beside the file: the journal, and the copies from before
   // upgrades. Does what it can while others read; Internal if it fails.
   absl::Status ForgetDeleted();
@@ -83,6 +89,9 @@ class Catalog final : public CatalogReader {
 
   const std::filesystem::path file_;
   Observer observe_ = [](Wait, absl::Duration, bool) {};
+  std::function<absl::Status(WritingSql&)> before_commit_ = [](WritingSql&) {
+    return absl::OkStatus();
+  };
   absl::Mutex write_mutex_;
   const std::unique_ptr<Sql> writer_;
   const std::vector<std::unique_ptr<Sql>> readers_;

@@ -19,6 +19,11 @@ void InsertKey(WritingSql& sql, const AccessKey& key);
 std::vector<AccessKey> ListKeys(Sql& sql);
 // False: there is no such key, or it was revoked before.
 bool RevokeKey(WritingSql& sql, const std::string& id, absl::Time now);
+// Keys from before there were several server secrets are under the one with this id.
+void NameSecretOfKeys(WritingSql& sql, const std::string& secret);
+// Revokes those that hold and were made under another secret, and returns them.
+std::vector<AccessKey> RevokeKeysNotUnder(WritingSql& sql, const std::string& secret,
+                                          absl::Time now);
 // Rises with each of these changes, whichever process makes it; 0: there was none.
 int64_t LastKeyChange(Sql& sql);
 

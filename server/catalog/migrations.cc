@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/catalog/audit_migration.h"
 #include "server/catalog/soci.h"
 #include "server/catalog/tenant_migration.h"
 
@@ -364,7 +365,8 @@ const std::vector<Statements>& Migrations() {
            UPDATE queue_counts SET tasks = tasks - 1
            WHERE kind = OLD.kind AND pretrained = (OLD.model <> ''); END)",
       },
-      TenantStatements()};
+      TenantStatements(),
+      AuditStatements()};
   return *migrations;
 }
 

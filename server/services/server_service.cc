@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,11 +10,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
 #include "common/version.h"
 #include "server/access/listener.h"
 #include "server/catalog/tenants.h"
+#include "server/services/admin_service.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -74,6 +77,26 @@ grpc::Status ServerService::GetServerInfo(grpc::ServerContext*, const v1::GetSer
   response->set_state(ToProto(context_.serving.state()));
   response->set_free_disk_bytes(context_.serving.free_disk());
   response->set_disk_reserve_bytes(context_.serving.disk_reserve());
+  *response->mutable_time() = ToTimestamp(absl::Now());
+  if (const absl::Time end = context_.serving.certificate_end(); end != absl::InfiniteFuture()) {
+    *response->mutable_certificate_end_time() = ToTimestamp(end);
+  }
+  return grpc::Status::OK;
+}
+
+grpc::Status ServerService::GetCaller(grpc::ServerContext* call, const v1::GetCallerRequest*,
+                                      v1::CallerInfo* response) {
+  const Caller caller = CallerOf(*call, context_.access);
+  response->set_tenant(absl::StrCat("tenants/", caller.tenant));
+  if (caller.open()) return grpc::Status::OK;
+  response->set_role(ToProto(caller.role));
+  const std::optional<AccessKey> key = context_.access.Find(caller.key_id);
+  if (!key) return grpc::Status::OK;
+  response->set_key(absl::StrCat("keys/", key->id));
+  response->set_display_name(key->name);
+  if (key->expire_time != absl::InfiniteFuture()) {
+    *response->mutable_expire_time() = ToTimestamp(key->expire_time);
+  }
   return grpc::Status::OK;
 }
 

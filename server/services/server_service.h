@@ -19,6 +19,8 @@ class ServerService final : public v1::Server::Service {
 
   grpc::Status GetServerInfo(grpc::ServerContext* call, const v1::GetServerInfoRequest* request,
                              v1::ServerInfo* response) override;
+  grpc::Status GetCaller(grpc::ServerContext* call, const v1::GetCallerRequest* request,
+                         v1::CallerInfo* response) override;
   grpc::Status ListSpaceUses(grpc::ServerContext* call, const v1::ListSpaceUsesRequest* request,
                              v1::ListSpaceUsesResponse* response) override;
 

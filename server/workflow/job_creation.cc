@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/audit/audited_call.h"
 #include "server/catalog/datasets.h"
 #include "server/catalog/job_details.h"
 #include "server/catalog/jobs.h"
@@ -79,6 +80,7 @@ absl::Status Workflow::QueueJob(Change& change, const std::vector<ReferenceRecor
   InsertJob(sql, job, references);
   InsertJobDetails(sql, job, details);
   InsertJobGraph(sql, job);
+  NameAuditedResource(absl::StrCat("jobs/", job.id));
   return Advance(change, blobs_, job.id);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace alignflow {
 
@@ -26,6 +27,9 @@ class Serving {
     if (draining_) return ServingState::kDraining;
     return free_disk_ < disk_reserve_ ? ServingState::kDiskLow : ServingState::kServing;
   }
+  // When the certificate runs out that clients are shown; InfiniteFuture: there is none.
+  void SetCertificateEnd(absl::Time end) { certificate_end_ = end; }
+  absl::Time certificate_end() const { return certificate_end_; }
   int64_t free_disk() const { return free_disk_; }
   int64_t disk_reserve() const { return disk_reserve_; }
 
@@ -37,6 +41,7 @@ class Serving {
  private:
   const int64_t disk_reserve_;
   std::atomic<int64_t> free_disk_ = INT64_MAX;
+  std::atomic<absl::Time> certificate_end_ = absl::InfiniteFuture();
   std::atomic<bool> draining_ = false;
 };
 

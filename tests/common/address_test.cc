@@ -70,13 +70,5 @@ TEST(ChannelTest, AKeyThatCouldNotBeOneIsRefusedAndNotShown) {
   }
 }
 
-TEST(HostPortTest, MetricsStayOnLoopback) {
-  for (const char* text : {"0.0.0.0:50051", "10.0.0.1:50051", "example.org:50051"}) {
-    const absl::Status status = ParseLoopback(text).status();
-    EXPECT_TRUE(absl::IsInvalidArgument(status));
-    EXPECT_THAT(std::string(status.message()), HasSubstr("127.0.0.1:50051"));
-  }
-}
-
 }  // namespace
 }  // namespace alignflow

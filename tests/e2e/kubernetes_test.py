@@ -27,8 +27,6 @@ EXTENSIONS = {
     "Certificate": {"secretName", "issuerRef", "duration", "renewBefore", "privateKey", "usages", "dnsNames", "commonName", "secretTemplate"},
     "ServiceMonitor": {"jobLabel", "selector", "endpoints", "namespaceSelector", "targetLabels"},
 }
-# Flags that programs of this repository get beside these manifests.
-COMING = {"--metrics-token-file", "--probe"}
 
 
 def kustomize(folder):
@@ -223,7 +221,7 @@ def test_private_key_is_the_coordinators_alone(rendered):
 @functools.cache
 def flags_of(program, *arguments):
     done = subprocess.run([BIN / program, *arguments, "--help"], capture_output=True, text=True, timeout=60)
-    return set(re.findall(r"--[a-z][a-z-]+", done.stdout)) | COMING
+    return set(re.findall(r"--[a-z][a-z-]+", done.stdout))
 
 
 def test_programs_know_the_flags_and_find_the_files_that_they_are_given(rendered):

@@ -62,7 +62,7 @@ def run(*arguments, key=None, server=None, ca=None, config=None, stdin=None):
     for name, value in (("AFCTL_KEY", key), ("AFCTL_SERVER", server), ("AFCTL_CA", ca)):
         if value:
             environment[name] = str(value)
-    return subprocess.run([str(part) for part in (BIN / "afctl", *arguments)], capture_output=True, text=True, timeout=60,
+    return subprocess.run([str(part) for part in (BIN / "afctl", *arguments)], capture_output=True, text=True, timeout=300,
                           env=environment, input=stdin, check=False)
 
 
@@ -170,7 +170,7 @@ def call(guarded, authority, method, role):
 
 
 def all_methods():
-    for name in ("blobs", "datasets", "fleet", "jobs", "models", "server", "workers"):
+    for name in ("admin", "blobs", "datasets", "fleet", "jobs", "models", "server", "workers"):
         module = importlib.import_module(f"alignflow.v1.{name}_pb2")
         for service in module.DESCRIPTOR.services_by_name.values():
             for method in service.methods:

@@ -94,8 +94,8 @@ TEST_F(StateBackupTest, AFolderThatIsNoStateIsSaidSo) {
 TEST_F(StateBackupTest, ACopyOpensToTheSameKeys) {
   DoneJob();
   ASSERT_TRUE(BackUpState(State(), Backup()).ok());
-  const std::string secret = TakeServerSecret(SecretFileOf(State())).value();
-  EXPECT_EQ(TakeServerSecret(SecretFileOf(Backup())).value(), secret);
+  const std::string secret = ServerSecrets::Take(SecretFileOf(State())).value().current();
+  EXPECT_EQ(ServerSecrets::Take(SecretFileOf(Backup())).value().current(), secret);
   struct stat status {};
   ASSERT_EQ(stat(SecretFileOf(Backup()).c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0077, 0u);

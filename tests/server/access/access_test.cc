@@ -130,15 +130,61 @@ TEST(AccessKeysTest, KeysAreLongAndDifferAndNothingOfThemIsKept) {
 TEST(AccessKeysTest, TheSecretIsMadeOnceAndNobodyElsesToRead) {
   TempFolder folder;
   const auto file = folder.path() / "secret";
-  const std::string secret = TakeServerSecret(file).value();
-  EXPECT_EQ(TakeServerSecret(file).value(), secret);
+  const std::string secret = ServerSecrets::Take(file).value().current();
+  EXPECT_EQ(ServerSecrets::Take(file).value().current(), secret);
   struct stat status {};
   ASSERT_EQ(stat(file.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
   std::ofstream(file) << "short\n";
-  const absl::Status damaged = TakeServerSecret(file).status();
+  const absl::Status damaged = ServerSecrets::Take(file).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(damaged));
   EXPECT_THAT(std::string(damaged.message()), HasSubstr(file.string()));
+}
+
+TEST(ServerSecretsTest, KeysOfAnOldSecretOpenUntilItIsDropped) {
+  TempFolder folder;
+  const auto file = folder.path() / "secret";
+  ServerSecrets secrets = ServerSecrets::Take(file).value();
+  const NewAccessKey before =
+      MakeAccessKey(secrets.current(), "before", Role::kAdmin, kNow, absl::InfiniteFuture());
+  ASSERT_EQ(secrets.Rotate(), absl::OkStatus());
+  ASSERT_EQ(secrets.Save(file), absl::OkStatus());
+  secrets = ServerSecrets::Take(file).value();
+  EXPECT_EQ(secrets.old(), 1u);
+  const NewAccessKey after =
+      MakeAccessKey(secrets.current(), "after", Role::kAdmin, kNow, absl::InfiniteFuture());
+  EXPECT_NE(before.key.secret, after.key.secret);
+  NewAccessKey unnamed = before;
+  unnamed.key.id = IdOfKey(before.text).value();
+  unnamed.key.secret = "";  // of before there were several
+  Access access(secrets, /*required=*/true);
+  const auto opens = [&](const NewAccessKey& made) {
+    return access.Admit({.authorization = "Bearer " + made.text}, kGetJob, kNow).ok();
+  };
+  access.SetKeys({before.key, after.key});
+  EXPECT_TRUE(opens(before) && opens(after));
+  access.SetKeys({unnamed.key, after.key});
+  EXPECT_TRUE(opens(unnamed) && opens(after));
+  access.SetKeys({before.key, after.key});
+  secrets.DropOld();
+  access.SetSecrets(secrets);
+  EXPECT_FALSE(opens(before));
+  EXPECT_TRUE(opens(after));
+  // What a key claims to be under helps nobody.
+  NewAccessKey forged = before;
+  forged.key.secret = after.key.secret;
+  access.SetKeys({forged.key});
+  EXPECT_FALSE(opens(forged));
+}
+
+TEST(ServerSecretsTest, OldOnesArePiledUpSoFarAndNoFurther) {
+  ServerSecrets secrets(kSecret);
+  int rotated = 0;
+  while (rotated < 100 && secrets.Rotate().ok()) ++rotated;
+  EXPECT_GT(rotated, 3);
+  EXPECT_LT(rotated, 100);
+  secrets.DropOld();
+  EXPECT_TRUE(secrets.Rotate().ok());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <set>
 #include <string>
 
+#include "alignflow/v1/admin.pb.h"
 #include "alignflow/v1/blobs.pb.h"
 #include "alignflow/v1/datasets.pb.h"
 #include "alignflow/v1/fleet.pb.h"
@@ -21,10 +22,11 @@ namespace {
 std::set<std::string> AllMethods() {
   std::set<std::string> methods;
   for (const google::protobuf::FileDescriptor* file :
-       {v1::Digest::descriptor()->file(), v1::Dataset::descriptor()->file(),
-        v1::Worker::descriptor()->file(), v1::Job::descriptor()->file(),
-        v1::Model::descriptor()->file(), v1::ServerInfo::descriptor()->file(),
-        v1::Tenant::descriptor()->file(), v1::RegisterRequest::descriptor()->file()}) {
+       {v1::AuditRecord::descriptor()->file(), v1::Digest::descriptor()->file(),
+        v1::Dataset::descriptor()->file(), v1::Worker::descriptor()->file(),
+        v1::Job::descriptor()->file(), v1::Model::descriptor()->file(),
+        v1::ServerInfo::descriptor()->file(), v1::Tenant::descriptor()->file(),
+        v1::RegisterRequest::descriptor()->file()}) {
     for (int i = 0; i < file->service_count(); ++i) {
       const google::protobuf::ServiceDescriptor* service = file->service(i);
       for (int k = 0; k < service->method_count(); ++k) {
@@ -56,7 +58,7 @@ TEST(RolesTest, EachRoleMayDoWhatThoseBeforeItMay) {
 
 TEST(RolesTest, AViewerChangesNothing) {
   for (const char* word :
-       {"Create", "Update", "Delete", "Cancel", "Rerun", "Distrust", "Set", "Write"}) {
+       {"Create", "Update", "Delete", "Cancel", "Rerun", "Distrust", "Set", "Write", "Revoke"}) {
     for (const std::string& method : AllMethods()) {
       if (method.find(std::string("/") + word) == std::string::npos) continue;
       EXPECT_FALSE(MayCall(Role::kViewer, method)) << method;
@@ -76,9 +78,9 @@ TEST(RolesTest, AWorkerComputesAndSeesNothingElse) {
   EXPECT_EQ(allowed, (std::set<std::string>{
                          "/alignflow.v1.Blobs/FindMissing", "/alignflow.v1.Blobs/QueryWrite",
                          "/alignflow.v1.Blobs/Read", "/alignflow.v1.Blobs/Write",
-                         "/alignflow.v1.Server/GetServerInfo", "/alignflow.v1.Workers/Heartbeat",
-                         "/alignflow.v1.Workers/Lease", "/alignflow.v1.Workers/Register",
-                         "/alignflow.v1.Workers/Report"}));
+                         "/alignflow.v1.Server/GetCaller", "/alignflow.v1.Server/GetServerInfo",
+                         "/alignflow.v1.Workers/Heartbeat", "/alignflow.v1.Workers/Lease",
+                         "/alignflow.v1.Workers/Register", "/alignflow.v1.Workers/Report"}));
 }
 
 TEST(RolesTest, WhatNoRuleNamesIsForNobody) {
