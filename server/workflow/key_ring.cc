@@ -55,7 +55,8 @@ absl::StatusOr<NewAccessKey> KeyRing::Create(const NewKey& wanted, absl::Time no
       MakeAccessKey(access_.secrets().current(), wanted.name, wanted.role, now, wanted.expires);
   made.key.tenant = wanted.tenant;
   absl::Status status = catalog_.Transact([&](WritingSql& sql) -> absl::Status {
-    if (!FindTenant(sql, wanted.tenant)) return NoTenant(wanted.tenant);
+    const std::optional<TenantRecord> tenant = FindTenant(sql, wanted.tenant);
+    if (!tenant || tenant->deleting) return NoTenant(wanted.tenant);
     InsertKey(sql, made.key);
     NameAuditedResource(absl::StrCat("keys/", made.key.id));
     return absl::OkStatus();
