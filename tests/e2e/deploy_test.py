@@ -75,7 +75,6 @@ def test_the_workers_probe_says_whether_it_hears_from_its_coordinator(tmp_path):
     coordinator = Coordinator(tmp_path)
     worker = Program([BIN / "alignflow-worker", "--coordinator", coordinator.address, "--device", "cpu", "--cache-dir", cache],
                      tmp_path / "worker.log")
-    # An idle worker's first answer comes when its first call has waited.
     poll(lambda: probe("alignflow-worker", "--cache-dir", cache).returncode == 0, 60, "the worker's first answer")
     contact, = cache.glob("workers/*/contact")
     contact.write_text(str(int(contact.read_text()) - 3600))
@@ -152,7 +151,7 @@ def test_a_whole_job_gets_by_with_the_system_calls_that_the_units_allow(data, tm
     service.coordinator = Coordinator(service.folder, prefix=under["alignflow-coordinator"])
     service.address = service.coordinator.address
     service.workers["worker"] = Program(
-        [*under["alignflow-worker"], BIN / "alignflow-worker", "--coordinator", service.address, "--threads", "2", "--device", "cpu",
+        [*under["alignflow-worker"], BIN / "alignflow-worker", "--coordinator", service.address, "--threads", "1", "--device", "cpu",
          "--cache-dir", tmp_path / "cache"], service.folder / "worker.log")
     run_job(service, data)
     for program in (service.workers["worker"], service.coordinator):

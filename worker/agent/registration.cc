@@ -16,10 +16,12 @@ constexpr absl::Duration kFastestHeartbeat = absl::Milliseconds(1);
 }  // namespace
 
 Registration::Registration(std::shared_ptr<grpc::ChannelInterface> channel,
-                           v1::RegisterRequest request, absl::Duration rpc_deadline)
+                           v1::RegisterRequest request, absl::Duration rpc_deadline,
+                           std::function<void()> on_answer)
     : stub_(v1::Workers::NewStub(channel)),
       request_(std::move(request)),
-      rpc_deadline_(rpc_deadline) {}
+      rpc_deadline_(rpc_deadline),
+      on_answer_(std::move(on_answer)) {}
 
 absl::StatusOr<Registration::Membership> Registration::Get() {
   // Held through the call, so that threads that find the name gone don't register twice.
@@ -35,6 +37,7 @@ absl::StatusOr<Registration::Membership> Registration::Get() {
   membership_.heartbeat_interval =
       std::clamp(absl::Seconds(interval.seconds()) + absl::Nanoseconds(interval.nanos()),
                  kFastestHeartbeat, kSlowestHeartbeat);
+  on_answer_();
   spdlog::info("registered as {}", membership_.worker_id);
   return membership_;
 }

@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_WORKER_AGENT_REGISTRATION_H_
 #define ALIGNFLOW_WORKER_AGENT_REGISTRATION_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,8 +23,10 @@ class Registration {
     absl::Duration heartbeat_interval;
   };
 
-  Registration(std::shared_ptr<grpc::ChannelInterface> channel, v1::RegisterRequest request,
-               absl::Duration rpc_deadline);
+  // `on_answer` is called after each registration.
+  Registration(
+      std::shared_ptr<grpc::ChannelInterface> channel, v1::RegisterRequest request,
+      absl::Duration rpc_deadline, std::function<void()> on_answer = [] {});
 
   // The current membership; registers if there is none, within the deadline. Errors are the call's;
   // FAILED_PRECONDITION means that this program and the coordinator don't fit together.
@@ -35,6 +38,7 @@ class Registration {
   const std::unique_ptr<v1::Workers::StubInterface> stub_;
   const v1::RegisterRequest request_;
   const absl::Duration rpc_deadline_;
+  const std::function<void()> on_answer_;
   absl::Mutex mutex_;
   Membership membership_ ABSL_GUARDED_BY(mutex_);
 };

@@ -56,7 +56,8 @@ WorkerSession::WorkerSession(Channels channels, Options options, TaskRunner runn
       cache_(cache),
       metrics_(metrics),
       stub_(v1::Workers::NewStub(channels_.control)),
-      registration_(channels_.control, MakeRegisterRequest(options_), options_.rpc_deadline) {}
+      registration_(channels_.control, MakeRegisterRequest(options_), options_.rpc_deadline,
+                    options_.on_answer) {}
 
 absl::Status WorkerSession::Run() {
   for (int failures = 0; !stop_.IsSet();) {

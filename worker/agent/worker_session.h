@@ -64,7 +64,8 @@ class WorkerSession {
     // retry_for is how long a task waits for a coordinator that is away when it needs a blob.
     BlobClientOptions blobs;
     std::function<int64_t()> device_memory = [] { return 0; };
-    // Called whenever the coordinator has answered a lease or a heartbeat, from any thread.
+    // Called whenever the coordinator has answered a registration, a lease or a heartbeat, from any
+    // thread.
     std::function<void()> on_answer = [] {};
   };
 
