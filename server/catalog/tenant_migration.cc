@@ -11,9 +11,10 @@ namespace {
   " ON CONFLICT (blob, tenant) DO UPDATE SET refs = tenant_blobs.refs + excluded.refs, " \
   "loose_since = 0"
 // SET clauses for a blob that loses n references.
-#define LET_GO(n)                                                                               \
-  " refs = refs - " n ", loose_since = CASE WHEN refs - " n " <= 0 THEN " NOW_MICROS " ELSE 0 " \
-                                                                                     "END "
+#define LET_GO(n)                                                                    \
+  " refs = refs - " n ", loose_since = CASE WHEN refs - " n " <= 0 THEN " NOW_MICROS \
+  " ELSE 0 "                                                                         \
+  "END "
 #define BLOBS_OF_TASK(task)                                        \
   "(SELECT blob FROM task_outputs WHERE task_key = " task          \
   " UNION ALL SELECT image FROM pairs WHERE task_key = " task      \
