@@ -97,16 +97,20 @@ absl::Status TenantUploads::Flush(absl::Time now) {
 }
 
 absl::Status TenantUploads::ForgetCollected(absl::Time cutoff) {
+  bool any = false;
   for (LooseBlob after;;) {
     std::vector<LooseBlob> loose;
     absl::Status status = catalog_.Read([&](Sql& sql) {
       loose = LooseBlobs(sql, cutoff, after, kBlobsPerStep);
       return absl::OkStatus();
     });
-    if (!status.ok() || loose.empty()) return status;
+    if (!status.ok()) return status;
+    // What was forgotten must not lie in the journal.
+    if (loose.empty()) return any ? catalog_.ForgetDeleted() : status;
     after = loose.back();
     std::erase_if(loose, [&](const LooseBlob& blob) { return blobs_.SizeOf(blob.blob).ok(); });
     if (loose.empty()) continue;
+    any = true;
     status = catalog_.Transact([&](WritingSql& sql) {
       for (const LooseBlob& blob : loose) ForgetLooseBlob(sql, blob);
       return absl::OkStatus();
