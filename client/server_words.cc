@@ -12,7 +12,7 @@ namespace alignflow {
 namespace {
 
 // Fields at the beginning of a message.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kFields = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 29> kFields = {{
     {"spec.source", "--source"},
     {"spec.target", "--target"},
     {"spec.references", "--references"},
@@ -38,6 +38,9 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kFields 
     {"after_index", "the pair to go on after"},
     {"page_size", "the list"},
     {"page_token", "the list"},
+    {"role", "--role"},
+    {"tenant", "--tenant"},
+    {"expire_time", "--expires"},
     {"name", "the name"},
 }};
 
@@ -126,6 +129,7 @@ std::string CommandWords(const std::string& message) {
                 {"; ask QueryWrite", "; try again"},
                 {" that jobs.proto names", " that there is"},
                 {" that fleet.proto names", " that there is"},
+                {" that admin.proto names", " that there is"},
                 {"the next_page_token of the answer before", "what the answer before says"},
                 {"is no DatasetItem", "is no item"}});
 }
