@@ -24,10 +24,12 @@ TEST(AuditRulesTest, EveryMethodHasARuleWhichIsSaidOnce) {
 TEST(AuditRulesTest, WhatOnlyOperatorsAndAdminsMayDoIsAChange) {
   // Nothing of a user's is changed by them: what is written is nobody's until something refers to
   // it.
-  const std::set<std::string_view> no_changes = {
-      "/alignflow.v1.Admin/ListAuditRecords", "/alignflow.v1.Admin/ListKeys",
-      "/alignflow.v1.Blobs/FindMissing", "/alignflow.v1.Blobs/QueryWrite",
-      "/alignflow.v1.Blobs/Write", "/alignflow.v1.Tenants/ListTenants"};
+  const std::set<std::string_view> no_changes = {"/alignflow.v1.Admin/ListAuditRecords",
+                                                 "/alignflow.v1.Admin/ListKeys",
+                                                 "/alignflow.v1.Blobs/FindMissing",
+                                                 "/alignflow.v1.Blobs/QueryWrite",
+                                                 "/alignflow.v1.Blobs/Write",
+                                                 "/alignflow.v1.Tenants/ListTenants"};
   for (const MethodRule& method : MethodRules()) {
     const AuditRule* rule = FindAuditRule(method.method);
     ASSERT_NE(rule, nullptr) << method.method;
