@@ -160,7 +160,7 @@ void AddLimit(CLI::App& command, const char* name, std::optional<int64_t>& limit
   option->transform([bytes, least](const std::string& text) -> std::string {
     if (text == kNone) return text;
     std::string number = text;
-    const std::string problem = bytes ? CLI::AsSizeValue(false)(number) : std::string();
+    const std::string problem = bytes ? CLI::AsSizeValue(true)(number) : std::string();
     if (!problem.empty()) throw CLI::ValidationError(problem);
     const std::string range = CLI::Range(static_cast<double>(least), 1e18)(number);
     if (!range.empty() || number.find_first_not_of("0123456789") != std::string::npos) {

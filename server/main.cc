@@ -161,7 +161,7 @@ int main(int argc, char** argv) {
   app.add_option("--disk-reserve", flags.options.disk_reserve,
                  "Space left on the disk of the state folder below which no new work is taken")
       ->type_name("BYTES")
-      ->transform(CLI::AsSizeValue(false))
+      ->transform(CLI::AsSizeValue(true))
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--drain-timeout", drain_timeout,
