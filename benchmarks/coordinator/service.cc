@@ -58,8 +58,8 @@ Service::Service(const std::filesystem::path& state, std::vector<std::string> op
     _exit(127);
   }
   close(ends[1]);
-  const std::string address = ReadAddress(fdopen(ends[0], "r"));
-  channel_ = CreateChannel(address, security).value();
+  address_ = ReadAddress(fdopen(ends[0], "r"));
+  channel_ = CreateChannel(address_, security).value();
   blobs_ = std::make_unique<BlobClient>(channel_);
   datasets_ = v1::Datasets::NewStub(channel_);
   jobs_ = v1::Jobs::NewStub(channel_);
@@ -69,6 +69,10 @@ Service::Service(const std::filesystem::path& state, std::vector<std::string> op
 Service::~Service() {
   kill(pid_, SIGKILL);
   waitpid(pid_, nullptr, 0);
+}
+
+void Service::SetWorkersSecurity(const ChannelSecurity& security) {
+  workers_ = v1::Workers::NewStub(CreateChannel(address_, security).value());
 }
 
 v1::Digest Service::Upload(const std::string& bytes) {

@@ -48,6 +48,9 @@ class Service {
   v1::CreateJobRequest JobOn(const std::string& dataset, int pairs, int seed);
   v1::Digest Upload(const std::string& bytes);
 
+  // What workers ask for is asked for with this from now on, such as a worker's key.
+  void SetWorkersSecurity(const ChannelSecurity& security);
+
   BlobClient& blobs() { return *blobs_; }
   v1::Jobs::Stub& jobs() { return *jobs_; }
   v1::Workers::Stub& workers() { return *workers_; }
@@ -57,6 +60,7 @@ class Service {
 
  private:
   pid_t pid_ = -1;
+  std::string address_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<BlobClient> blobs_;
   std::unique_ptr<v1::Datasets::Stub> datasets_;
