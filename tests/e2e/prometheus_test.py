@@ -56,7 +56,7 @@ class Prometheus(Program):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, stubs, data):
+def run(tmp_path_factory, data):
     """A job, while a Prometheus looks."""
     folder = tmp_path_factory.mktemp("prometheus")
     service = Service(folder / "service").start_coordinator("--metrics-listen", "127.0.0.1:0")
