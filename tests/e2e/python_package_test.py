@@ -218,12 +218,12 @@ def test_progress_is_told_and_a_broken_upload_goes_on(client, service, tmp_path)
 
     def break_off():
         yield api.blobs.WriteBlobRequest(digest=digest, data=whole[:1 << 20])
+        query = api.blobs.QueryWriteRequest(digest=digest)  # before that an error would overtake what was sent
+        poll(lambda: api.Blobs.QueryWrite(query, timeout=10).committed_bytes == 1 << 20, 30, "the first chunk")
         raise RuntimeError("broken on purpose")
 
     with pytest.raises(Exception):
-        api.Blobs.Write(break_off(), timeout=10)
-    query = api.blobs.QueryWriteRequest(digest=digest)
-    poll(lambda: api.Blobs.QueryWrite(query, timeout=10).committed_bytes == 1 << 20, 30, "the first chunk")
+        api.Blobs.Write(break_off(), timeout=60)
     seen = []
     client.push_dataset("large", tmp_path, labels={"polyp": 255}, on_progress=seen.append)
     assert api.read(digest.sha256) == whole
