@@ -92,10 +92,12 @@ class Guard final : public grpc::AuthMetadataProcessor {
     const Credentials credentials{
         .authorization = ValueOf(metadata, kAuthorization),
         .has_certificate = !peer->FindPropertyValues(kCertificate).empty()};
-    if (metadata.count(kAuthorization) > 1)
-      return grpc::Status(grpc::UNAUTHENTICATED, "give one key");
     const std::string_view path = ValueOf(metadata, kPath);
-    const absl::StatusOr<Caller> caller = access_.Admit(credentials, path, SteadyNow());
+    // Of two keys, services might take the one that was not looked at here.
+    const absl::StatusOr<Caller> caller =
+        metadata.count(kAuthorization) > 1
+            ? absl::UnauthenticatedError("a call has one key, and this one came with several")
+            : access_.Admit(credentials, path, SteadyNow());
     absl::Status status = caller.status();
     if (status.ok() && !IsOpenToAll(path) && !caller->of_pool()) {
       status = access_.rates().Take(caller->tenant, SteadyNow());
