@@ -200,7 +200,7 @@ def test_an_admin_makes_tenants_sets_quotas_and_deletes_them(hospital, data):
     assert refused.returncode != 0 and f"{PAIRS} of {2 * PAIRS} pairs" in refused.stderr and "UTC" in refused.stderr
     quota = json.loads(hospital.afctl("radiology", "quota", "show", "--json").stdout)
     assert quota["use"]["jobs"] == "1" and quota["use"]["pairs_today"] == str(PAIRS)
-    assert quota["limits"] == {"stored_bytes": str(1 << 30), "pairs_a_day": str(2 * PAIRS), "calls_a_second": "1000"}
+    assert quota["limits"] == {"stored_bytes": str(10**9), "pairs_a_day": str(2 * PAIRS), "calls_a_second": "1000"}
     assert "pairs today" in hospital.afctl("radiology", "quota", "show").stdout
     stored = data / "source" / "images"
     poll(lambda: int(json.loads(hospital.afctl("radiology", "quota", "show", "--json").stdout)["use"]["stored_bytes"])
