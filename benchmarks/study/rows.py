@@ -26,6 +26,7 @@ REINHARD = {"method": "reinhard"}
 BASELINE = "real, ordinary augmentation"
 RESTYLE = {"generate.mix": "restyled:1"}
 GENERATE = {"generate.mix": "generated:1"}
+SCALING = {"evaluate.augment": "scaling"}
 BOTH = {"generate.mix": "restyled:0.5,recoloured:0.5"}
 
 METHODS = {
@@ -53,6 +54,12 @@ METHODS = {
     "cut to views, scaled": Row({"method": "framing", "framing.least_scale": "0.35"}, PAIRS_VIEWS),
     "cut to views, restyle and recolour, scaled": Row({**BOTH, "framing.least_scale": "0.35"}, PAIRS_VIEWS),
     "cut to views, Reinhard, scaled": Row({**REINHARD, "framing.least_scale": "0.35"}, PAIRS_VIEWS),
+    # A user's augmentation that shows images from farther away, besides the ordinary one.
+    "scaling augmentation": Row({**REINHARD, **SCALING}, REAL),
+    "framing, Reinhard, scaling augmentation": Row({**REINHARD, **SCALING}),
+    "cut to views, scaling augmentation": Row({**REINHARD, **SCALING}, REAL_VIEWS),
+    "cut to views, Reinhard, scaling augmentation": Row({**REINHARD, **SCALING}, PAIRS_VIEWS),
+    "cut to views, restyle and recolour, scaling augmentation": Row({**BOTH, **SCALING}, PAIRS_VIEWS),
 }
 # From images spread over the way between both looks to the references' look in all of them.
 STYLE = {f"least style {share}": Row({**RESTYLE, "restyle.least_style": share}) for share in ("0", "0.3", "0.6", "1")}

@@ -341,9 +341,10 @@ const std::vector<Setting>& AllSettings() {
       Integer("evaluate.batch", 2, 1024, {"baseline", "evaluate"}, "Images in such a step"),
       Real("evaluate.learning_rate", 1e-8, 1, {"baseline", "evaluate"},
            "AdamW's peak rate in them"),
-      Choice("evaluate.augment", {"none", "ordinary"}, {"baseline", "evaluate"},
+      Choice("evaluate.augment", {"none", "ordinary", "scaling"}, {"baseline", "evaluate"},
              "What the training images of both sides are changed by besides flips: ordinary: "
-             "brightness, contrast, saturation, channel gains, gamma and crops, as users do"),
+             "brightness, contrast, saturation, channel gains, gamma and crops, as users do; "
+             "scaling: besides, half of them seen from farther away, at a scale of 0.35 to 1"),
       Real("evaluate.synthetic_share", 0, 1, {"evaluate"},
            "Share of synthetic pairs in each batch where they take part"),
       Integer("figures.samples", 4, 100000, {"figures"},

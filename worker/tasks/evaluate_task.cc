@@ -73,7 +73,9 @@ bool HasPairs(const TaskSpec& spec) {
 }
 
 Augment AugmentOf(const TaskSpec& spec) {
-  return TextSetting(spec, "evaluate.augment") == "ordinary" ? Augment::kOrdinary : Augment::kNone;
+  const std::string augment = TextSetting(spec, "evaluate.augment");
+  if (augment == "scaling") return Augment::kScaling;
+  return augment == "ordinary" ? Augment::kOrdinary : Augment::kNone;
 }
 
 struct TrainedSegmenter {

@@ -53,10 +53,11 @@ class Batches {
       batch.images = real > 0 ? at::cat({batch.images, added.images}) : added.images;
       batch.classes = real > 0 ? at::cat({batch.classes, added.classes}) : added.classes;
     }
-    if (training_.augment == Augment::kOrdinary) {
-      ImagesAndClasses cropped = Cropped({batch.images, batch.classes}, random);
-      batch.images = OrdinaryColours(cropped.images, random);
-      batch.classes = std::move(cropped.classes);
+    if (training_.augment == Augment::kOrdinary || training_.augment == Augment::kScaling) {
+      const auto& window = training_.augment == Augment::kOrdinary ? Cropped : Scaled;
+      ImagesAndClasses shown = window({batch.images, batch.classes}, random);
+      batch.images = OrdinaryColours(shown.images, random);
+      batch.classes = std::move(shown.classes);
     } else if (training_.augment == Augment::kStrong) {
       batch.images = StrongColours(batch.images, random);
     }

@@ -16,6 +16,7 @@ namespace alignflow {
 enum class Augment {
   kNone,
   kOrdinary,  // colours as a user's augmentation changes them, and crops
+  kScaling,   // likewise, and half of the images seen from farther away
   kStrong,    // colours far from the image's own
 };
 

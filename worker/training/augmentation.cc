@@ -6,10 +6,38 @@ namespace alignflow {
 namespace {
 
 constexpr double kLeastCrop = 0.75;
+constexpr double kLeastScale = 0.35;
+constexpr int64_t kBorder = 1, kReflection = 2;  // as at::grid_sampler numbers them
 
 at::Tensor Uniform(at::IntArrayRef shape, double low, double high, at::Generator random,
                    at::Device device) {
   return (low + (high - low) * at::rand(shape, random)).to(device);
+}
+
+// float [count,1]
+at::Tensor CropSides(int64_t count, at::Generator random) {
+  return kLeastCrop + (1 - kLeastCrop) * at::rand({count, 1}, random);
+}
+
+// A square window of each image at a place of its own, shown at the image's size. side: float
+// [B,1], in sides of the image; a window of more than 1 holds the whole image.
+ImagesAndClasses Windows(const ImagesAndClasses& batch, const at::Tensor& side, int64_t padding,
+                         at::Generator random) {
+  const int64_t count = batch.images.size(0);
+  // Of coordinates from -1 to 1, the window is [centre - side, centre + side].
+  const at::Tensor centre = (1 - side) * (2 * at::rand({count, 2}, random) - 1);
+  at::Tensor place = at::zeros({count, 2, 3});
+  for (const int64_t axis : {0, 1}) {
+    place.select(1, axis).select(1, axis).copy_(side.select(1, 0));
+    place.select(1, axis).select(1, 2).copy_(centre.select(1, axis));
+  }
+  constexpr int64_t kBilinear = 0, kNearest = 1;
+  const at::Tensor grid = at::affine_grid_generator(place, batch.images.sizes(), false);
+  const at::Tensor classes = batch.classes.to(at::kFloat).unsqueeze(1);
+  return {at::grid_sampler(batch.images, grid.to(batch.images.device()), kBilinear, padding, false),
+          at::grid_sampler(classes, grid.to(classes.device()), kNearest, padding, false)
+              .squeeze(1)
+              .to(at::kByte)};
 }
 
 }  // namespace
@@ -43,22 +71,16 @@ at::Tensor StrongColours(const at::Tensor& images, at::Generator random) {
 }
 
 ImagesAndClasses Cropped(const ImagesAndClasses& batch, at::Generator random) {
+  const at::Tensor side = CropSides(batch.images.size(0), random);
+  return Windows(batch, side, kBorder, random);
+}
+
+ImagesAndClasses Scaled(const ImagesAndClasses& batch, at::Generator random) {
   const int64_t count = batch.images.size(0);
-  // Of coordinates from -1 to 1, the crop is [centre - side, centre + side].
-  const at::Tensor side = kLeastCrop + (1 - kLeastCrop) * at::rand({count, 1}, random);
-  const at::Tensor centre = (1 - side) * (2 * at::rand({count, 2}, random) - 1);
-  at::Tensor place = at::zeros({count, 2, 3});
-  for (const int64_t axis : {0, 1}) {
-    place.select(1, axis).select(1, axis).copy_(side.select(1, 0));
-    place.select(1, axis).select(1, 2).copy_(centre.select(1, axis));
-  }
-  constexpr int64_t kBilinear = 0, kNearest = 1, kBorder = 1;  // as at::grid_sampler numbers them
-  const at::Tensor grid = at::affine_grid_generator(place, batch.images.sizes(), false);
-  const at::Tensor classes = batch.classes.to(at::kFloat).unsqueeze(1);
-  return {at::grid_sampler(batch.images, grid.to(batch.images.device()), kBilinear, kBorder, false),
-          at::grid_sampler(classes, grid.to(classes.device()), kNearest, kBorder, false)
-              .squeeze(1)
-              .to(at::kByte)};
+  const at::Tensor near = CropSides(count, random);
+  const at::Tensor far = (-std::log(kLeastScale) * at::rand({count, 1}, random)).exp();
+  const at::Tensor side = at::where(at::rand({count, 1}, random).lt(0.5), near, far);
+  return Windows(batch, side, kReflection, random);
 }
 
 }  // namespace alignflow

@@ -24,6 +24,10 @@ struct ImagesAndClasses {
 // which each pixel takes the nearest.
 ImagesAndClasses Cropped(const ImagesAndClasses& batch, at::Generator random);
 
+// Half of the images (by a draw for each) cropped as above, the others seen from farther away: at a
+// scale of 0.35 to 1, evenly in its logarithm, mirrored at their borders, with their masks.
+ImagesAndClasses Scaled(const ImagesAndClasses& batch, at::Generator random);
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_WORKER_TRAINING_AUGMENTATION_H_

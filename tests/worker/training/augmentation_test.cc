@@ -39,13 +39,52 @@ TEST(AugmentationTest, OrdinaryColoursReachTheirRangesAndNotFurther) {
   EXPECT_GT(ratio.max().item<float>(), 1.4);
 }
 
-TEST(AugmentationTest, CropsKeepImageAndMaskTogether) {
-  constexpr int64_t kCount = 32, kSide = 64;
-  // A red square where the mask is, away from the middle, so that a shift of either would show.
-  ImagesAndClasses batch{at::full({kCount, 3, kSide, kSide}, -1.0),
-                         at::zeros({kCount, kSide, kSide}, at::kByte)};
+// A red square where the mask is, away from the middle, so that a shift of either would show.
+ImagesAndClasses RedSquares(int64_t count, int64_t side) {
+  ImagesAndClasses batch{at::full({count, 3, side, side}, -1.0),
+                         at::zeros({count, side, side}, at::kByte)};
   batch.images.narrow(2, 24, 12).narrow(3, 30, 16).select(1, 0).fill_(1);
   batch.classes.narrow(1, 24, 12).narrow(2, 30, 16).fill_(2);
+  return batch;
+}
+
+TEST(AugmentationTest, ScalingShowsHalfOfTheImagesFromFartherAwayWithTheirMasks) {
+  constexpr int64_t kCount = 400, kSide = 64;
+  const ImagesAndClasses batch = RedSquares(kCount, kSide);
+  const ImagesAndClasses scaled = Scaled(batch, Seeded(7));
+  EXPECT_EQ(scaled.images.sizes(), batch.images.sizes());
+  const at::Tensor inside = scaled.classes.eq(2);
+  EXPECT_TRUE(at::logical_or(inside, scaled.classes.eq(0)).all().item<bool>());
+  const at::Tensor red = scaled.images.select(1, 0).gt(0);
+  EXPECT_LT(red.ne(inside).sum().item<int64_t>(), red.sum().item<int64_t>() / 10);
+  // The square is 12 rows high: 0.35 of that at least, and up to what a crop makes of it. Mirrored
+  // ones beside it have the same height, so it is looked at in the column that is met first.
+  int64_t small = 0, large = 0;
+  double least = 1e9, most = 0;
+  for (int64_t i = 0; i < kCount; ++i) {
+    const at::Tensor rows = inside[i].any(1).to(at::kInt).contiguous();
+    const int* row = rows.data_ptr<int>();
+    int64_t height = 0;
+    for (int64_t y = 0, run = 0; y < kSide; ++y) {
+      run = row[y] != 0 ? run + 1 : 0;
+      const bool cut = run == y + 1 || y + 1 == kSide;  // by the border
+      if (!cut) height = std::max(height, run);
+    }
+    if (height == 0) continue;
+    const double scale = static_cast<double>(height) / 12;
+    least = std::min(least, scale);
+    most = std::max(most, scale);
+    ++(scale < 0.99 ? small : large);
+  }
+  EXPECT_GT(least, 0.3);
+  EXPECT_LT(least, 0.45);
+  EXPECT_GT(most, 1.2);
+  EXPECT_NEAR(static_cast<double>(small) / static_cast<double>(small + large), 0.5, 0.1);
+}
+
+TEST(AugmentationTest, CropsKeepImageAndMaskTogether) {
+  constexpr int64_t kCount = 32, kSide = 64;
+  const ImagesAndClasses batch = RedSquares(kCount, kSide);
   const ImagesAndClasses cropped = Cropped(batch, Seeded(7));
   EXPECT_EQ(cropped.images.sizes(), batch.images.sizes());
   EXPECT_EQ(cropped.classes.scalar_type(), at::kByte);
