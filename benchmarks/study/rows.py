@@ -51,6 +51,8 @@ METHODS = {
     "cut to views": Row(REINHARD, REAL_VIEWS),
     "cut to views, Reinhard": Row(REINHARD, PAIRS_VIEWS),
     "cut to views, restyle and recolour": Row(BOTH, PAIRS_VIEWS),
+    "cut to views, restyle": Row(RESTYLE, PAIRS_VIEWS),
+    "cut to views, generate": Row(GENERATE, PAIRS_VIEWS),
     "cut to views, scaled": Row({"method": "framing", "framing.least_scale": "0.35"}, PAIRS_VIEWS),
     "cut to views, restyle and recolour, scaled": Row({**BOTH, "framing.least_scale": "0.35"}, PAIRS_VIEWS),
     "cut to views, Reinhard, scaled": Row({**REINHARD, "framing.least_scale": "0.35"}, PAIRS_VIEWS),

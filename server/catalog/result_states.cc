@@ -88,4 +88,30 @@ std::vector<std::string> ResultsMadeFrom(Sql& sql, const std::string& tenant,
   return Keys(select, key);
 }
 
+std::vector<std::string> MakersOfInput(Sql& sql, const std::string& reader,
+                                       const std::string& blob) {
+  std::string key;
+  soci::statement select =
+      (sql.prepare << "SELECT DISTINCT o.task_key FROM task_inputs i JOIN task_outputs o ON o.blob "
+                      "= i.blob JOIN job_tasks jt ON jt.task_key = o.task_key JOIN job_tasks mine "
+                      "ON mine.job_id = jt.job_id WHERE i.task_key = :reader AND mine.task_key = "
+                      ":same AND mine.open = 1 AND (o.blob = :blob OR EXISTS (SELECT 1 FROM pairs "
+                      "p WHERE p.task_key = o.task_key AND :picture IN (p.image, p.mask, "
+                      "p.view_image, p.view_mask)))",
+       soci::use(reader), soci::use(reader), soci::use(blob), soci::use(blob), soci::into(key));
+  return Keys(select, key);
+}
+
+std::vector<std::string> ReadersThatWait(Sql& sql, const std::string& task_key, absl::Time now) {
+  std::string key;
+  const int64_t time = ToColumn(now);
+  soci::statement select =
+      (sql.prepare << "SELECT DISTINCT i.task_key FROM task_outputs o JOIN task_inputs i ON i.blob "
+                      "= o.blob JOIN task_trials tt ON tt.task_key = i.task_key JOIN tasks t ON "
+                      "t.task_key = i.task_key WHERE o.task_key = :task AND tt.not_before > :now "
+                      "AND t.state = 'queued'",
+       soci::use(task_key), soci::use(time), soci::into(key));
+  return Keys(select, key);
+}
+
 }  // namespace alignflow

@@ -41,6 +41,13 @@ std::vector<std::string> ResultsOfStage(Sql& sql, const std::string& job, const 
 std::vector<std::string> ResultsMadeFrom(Sql& sql, const std::string& tenant,
                                          const std::string& task_key);
 
+// Tasks that made the blob, or a picture of a pair in one of their outputs, of those that the task
+// `reader` has its inputs from, in unfinished jobs.
+std::vector<std::string> MakersOfInput(Sql& sql, const std::string& reader,
+                                       const std::string& blob);
+// Queued tasks that wait longer than until `now` and have an input that the task put out.
+std::vector<std::string> ReadersThatWait(Sql& sql, const std::string& task_key, absl::Time now);
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_SERVER_CATALOG_RESULT_STATES_H_

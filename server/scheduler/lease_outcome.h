@@ -16,18 +16,20 @@ enum class LeaseOutcome {
   kLost,        // the worker fell silent
   kUnheard,     // the worker asks for another task instead of ending this one
   kHandedBack,  // the worker stopped before the end
+  kInputLost,   // a file that the task needs is gone, and is made again
   kCancelled,   // nobody wants the task any more
 };
 
-inline constexpr std::array kLeaseOutcomes = {LeaseOutcome::kSucceeded,  LeaseOutcome::kFailed,
-                                              LeaseOutcome::kRefused,    LeaseOutcome::kUnsuited,
-                                              LeaseOutcome::kLost,       LeaseOutcome::kUnheard,
-                                              LeaseOutcome::kHandedBack, LeaseOutcome::kCancelled};
+inline constexpr std::array kLeaseOutcomes = {
+    LeaseOutcome::kSucceeded,  LeaseOutcome::kFailed,    LeaseOutcome::kRefused,
+    LeaseOutcome::kUnsuited,   LeaseOutcome::kLost,      LeaseOutcome::kUnheard,
+    LeaseOutcome::kHandedBack, LeaseOutcome::kInputLost, LeaseOutcome::kCancelled};
 
 // "succeeded", "handed back", ...: as users, metrics and the catalog have it.
 constexpr std::string_view OutcomeName(LeaseOutcome outcome) {
   constexpr std::array<std::string_view, kLeaseOutcomes.size()> kNames = {
-      "succeeded", "failed", "refused", "unsuited", "lost", "unheard", "handed back", "cancelled"};
+      "succeeded", "failed",      "refused",    "unsuited", "lost",
+      "unheard",   "handed back", "input lost", "cancelled"};
   return kNames[static_cast<size_t>(outcome)];
 }
 

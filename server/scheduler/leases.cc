@@ -11,6 +11,9 @@ constexpr char kFailure[] = "failure";
 constexpr char kRefused[] = "refused";
 constexpr char kUnsuited[] = "unsuited";
 constexpr char kHandedBack[] = "handed_back";
+constexpr char kInputLost[] = "input_lost";
+// Longer than any task takes: the end of what makes the input ends the wait.
+constexpr absl::Duration kInputWait = absl::Hours(24 * 365);
 
 absl::Status Refused(int64_t attempt, const TaskRecord& task) {
   return absl::FailedPreconditionError(absl::StrCat("attempt ", attempt, " does not hold task ",
@@ -136,6 +139,25 @@ absl::StatusOr<ReportEffect> HandBack(const LeasePolicy& policy, int64_t attempt
   }
   task.reported = kHandedBack;
   if (!checkpoint.empty()) task.checkpoint = checkpoint;
+  return ReportEffect::kApplied;
+}
+
+absl::StatusOr<ReportEffect> EndWithInputLost(const LeasePolicy& policy, int64_t attempt,
+                                              const std::string& message, absl::Time now,
+                                              TaskRecord& task, TaskTrials& trials) {
+  if (Repeats(attempt, kInputLost, task)) return ReportEffect::kRepeated;
+  if (!Holds(attempt, task)) return Refused(attempt, task);
+  const int times = trials.hand_backs + 1;
+  absl::Status moved = times >= policy.max_hand_backs
+                           ? Fail(absl::StrCat(message, " (", times,
+                                               " times in a row; see to the coordinator's disk, "
+                                               "then start the job again)"),
+                                  now, task)
+                           : Requeue(now, task);
+  if (!moved.ok()) return moved;
+  trials.hand_backs = times;
+  trials.not_before = now + kInputWait;
+  task.reported = kInputLost;
   return ReportEffect::kApplied;
 }
 

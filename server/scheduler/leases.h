@@ -20,8 +20,8 @@ namespace alignflow {
 
 struct LeasePolicy {
   absl::Duration duration = absl::Seconds(15);  // without a heartbeat; then the worker is lost
-  // The task then fails: failures and refused results in all; workers lost with it; hand-backs in a
-  // row without a new checkpoint.
+  // The task then fails: failures and refused results in all; workers lost with it; hand-backs and
+  // lost inputs in a row without a new checkpoint.
   int max_failures = 3;
   int max_losses = 10;
   int max_hand_backs = 20;
@@ -59,6 +59,12 @@ absl::StatusOr<ReportEffect> EndAsUnsuited(int64_t attempt, absl::Time now, Task
 absl::StatusOr<ReportEffect> HandBack(const LeasePolicy& policy, int64_t attempt,
                                       const std::string& checkpoint, absl::Time now,
                                       TaskRecord& task, TaskTrials& trials);
+
+// A file that the task needs is gone and is made again: `message` says which. RUNNING -> QUEUED
+// until then, without a word against the task; FAILED after too many in a row.
+absl::StatusOr<ReportEffect> EndWithInputLost(const LeasePolicy& policy, int64_t attempt,
+                                              const std::string& message, absl::Time now,
+                                              TaskRecord& task, TaskTrials& trials);
 
 // Whether the attempt may still write: it runs, or its task is cancelled and the worker has not
 // handed back yet.

@@ -126,7 +126,8 @@ grpc::Status WorkersService::Report(grpc::ServerContext*, const v1::ReportReques
            .permanent = request->failure().permanent(),
            .unsuited = request->failure().unsuited(),
            .out_of_memory = request->failure().out_of_memory(),
-           .diverged = request->failure().diverged()},
+           .diverged = request->failure().diverged(),
+           .missing_blob = request->failure().missing_sha256()},
           SteadyNow());
       break;
     case v1::ReportRequest::kHandedBack:

@@ -127,14 +127,10 @@ absl::Status MakeTask(Change& change, BlobStore& blobs, const JobRecord& job, in
   } else {
     place.reused = CanReuse(change, blobs, *task);
     if (!place.reused) {
-      // Others that have taken its result wait for the new one, and go on with it.
-      ReopenTask(change.sql, task->key);
-      for (const std::string& other : JobsWaitingFor(change.sql, task->key)) change.Later(other);
-      absl::Status queued = QueueAgain(change.now, *task);
-      if (!queued.ok()) return queued;
       task->rank = rank;
       task->tenant = job.tenant;
-      change.Save(*task);
+      absl::Status queued = MakeAgain(change, *task);
+      if (!queued.ok()) return queued;
     }
   }
   InsertJobTask(change.sql, job.id, place);
@@ -206,6 +202,12 @@ std::map<std::string, int64_t> SizesOf(const PlanInput& plan) {
 
 }  // namespace
 
+std::string TaskText(Sql& sql, const TaskRecord& task) {
+  const std::optional<std::string> job = UnfinishedJobWithTask(sql, task.key);
+  return absl::StrCat("task ", task.key.substr(0, 12), " (", task.spec.kind, ")",
+                      job ? absl::StrCat(" of jobs/", *job) : "");
+}
+
 PlanInput PlanOf(const JobRecord& job) {
   return {.source_digest = job.source_digest,
           .references_digest = job.references_digest,
@@ -275,6 +277,15 @@ absl::Status OnTaskMoved(Change& change, BlobStore& blobs, const TaskRecord& tas
     absl::Status advanced = Advance(change, blobs, jobs[i]);
     if (!advanced.ok()) return advanced;
   }
+  return absl::OkStatus();
+}
+
+absl::Status MakeAgain(Change& change, TaskRecord& task) {
+  ReopenTask(change.sql, task.key);
+  for (const std::string& job : JobsWaitingFor(change.sql, task.key)) change.Later(job);
+  absl::Status queued = QueueAgain(change.now, task);
+  if (!queued.ok()) return queued;
+  change.Save(task);
   return absl::OkStatus();
 }
 

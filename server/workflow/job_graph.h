@@ -34,6 +34,13 @@ absl::Status Advance(Change& change, BlobStore& blobs, const std::string& job);
 // Takes the jobs that wait for the task further, after it has changed its state.
 absl::Status OnTaskMoved(Change& change, BlobStore& blobs, const TaskRecord& task);
 
+// The task as log lines name it: its kind, and the jobs that wait for it.
+std::string TaskText(Sql& sql, const TaskRecord& task);
+
+// Queues a task that has ended once more. Unfinished jobs that have taken its result wait for the
+// new one, and go on with it.
+absl::Status MakeAgain(Change& change, TaskRecord& task);
+
 // Ends an unfinished job as CANCELLED, and its tasks that no other job wants.
 absl::Status CancelUnfinished(Change& change, JobRecord& job);
 

@@ -16,6 +16,7 @@
 #include "server/catalog/tenant_uses.h"
 #include "server/scheduler/task_rules.h"
 #include "server/workflow/job_graph.h"
+#include "server/workflow/lost_inputs.h"
 #include "server/workflow/random_id.h"
 #include "server/workflow/task_results.h"
 #include "spdlog/spdlog.h"
@@ -33,13 +34,6 @@ std::string DatasetOf(Sql& sql, const std::string& packed, const std::string& re
 constexpr size_t kJobsPerStep = 16;
 
 std::string ShortKey(const std::string& key) { return key.substr(0, 12); }
-
-// "task 0123456789ab (fit) of jobs/x": the oldest unfinished job that wants it.
-std::string TaskText(Sql& sql, const TaskRecord& task) {
-  const std::optional<std::string> job = UnfinishedJobWithTask(sql, task.key);
-  return absl::StrCat("task ", ShortKey(task.key), " (", task.spec.kind, ")",
-                      job ? absl::StrCat(" of jobs/", *job) : "");
-}
 
 }  // namespace
 
@@ -272,6 +266,7 @@ absl::Status Workflow::ReportSuccess(const LeaseName& lease, const TaskOutputs& 
     change.EndLease(task, lease.worker, LeaseOutcome::kSucceeded, "");
     if (MakesPairs(task.spec.kind)) places = PairPlacesOfTask(change.sql, task_key);
     DeleteTrials(change.sql, task_key);
+    EndWaitsFor(change, task_key);
     SetResult(change.sql, task_key, {}, now);
     SetOutputs(change.sql, task_key, outputs);
     SetPairs(change.sql, task_key, results.pairs);
@@ -304,6 +299,8 @@ absl::Status Workflow::ReportSuccess(const LeaseName& lease, const TaskOutputs& 
 
 absl::Status Workflow::ReportFailure(const LeaseName& lease, const Failure& failure,
                                      absl::Time now) {
+  const absl::StatusOr<bool> awaited = AwaitInput(lease, failure, now);
+  if (!awaited.ok() || *awaited) return awaited.status();
   if (!failure.unsuited) return Fail(lease, LeaseOutcome::kFailed, failure, now);
   return ChangeTask(lease.task_key, now, [&](Change& change, TaskRecord& task) -> absl::Status {
     task.worker = lease.worker;

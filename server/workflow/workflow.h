@@ -122,6 +122,7 @@ class Workflow {
   struct Failure {
     std::string message;
     bool permanent = false, unsuited = false, out_of_memory = false, diverged = false;
+    std::string missing_blob = {};  // an input that could not be read, or empty
   };
   // The ends of a lease that a worker reports; each may be repeated. FailedPrecondition if the
   // attempt does not hold the task; InvalidArgument for results that are not whole: they are
@@ -200,6 +201,9 @@ class Workflow {
                     absl::Time now);
   // The first queued task that the worker may take.
   std::optional<TaskRecord> NextTaskFor(Sql& sql, const std::string& worker, absl::Time now);
+  // Ends the lease of a task that lacks an input, and has that made again. False, and nothing is
+  // done, if the input is there or nothing that its jobs have would make it.
+  absl::StatusOr<bool> AwaitInput(const LeaseName& lease, const Failure& failure, absl::Time now);
   // Removes a checkpoint that was replaced, unless something refers to it.
   void ReleaseCheckpoint(const std::string& blob);
 

@@ -28,6 +28,10 @@ BlobClientOptions Hasty(BlobClientOptions options) {
   return options;
 }
 
+bool IsGone(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsDataLoss(status);
+}
+
 }  // namespace
 
 AgentTaskContext::AgentTaskContext(Setup setup, LeaseKeeper& keeper, BlobCache& cache)
@@ -53,6 +57,20 @@ fs::path AgentTaskContext::LocalFile(const std::string& digest) const {
 }
 
 absl::StatusOr<fs::path> AgentTaskContext::Fetch(const std::string& digest) {
+  absl::StatusOr<fs::path> file = FetchFile(digest);
+  if (IsGone(file.status())) {
+    absl::MutexLock lock(&mutex_);
+    missing_input_ = digest;
+  }
+  return file;
+}
+
+std::string AgentTaskContext::missing_input() const {
+  absl::MutexLock lock(&mutex_);
+  return missing_input_;
+}
+
+absl::StatusOr<fs::path> AgentTaskContext::FetchFile(const std::string& digest) {
   fs::path file = LocalFile(digest);
   std::error_code ignored;
   // Was checked when it came to lie here.
@@ -111,9 +129,9 @@ void AgentTaskContext::Report(const TaskProgress& progress) {
 
 absl::StatusOr<std::optional<fs::path>> AgentTaskContext::LoadCheckpoint() {
   if (checkpoint_.empty()) return std::nullopt;
-  absl::StatusOr<fs::path> file = Fetch(checkpoint_);
+  absl::StatusOr<fs::path> file = FetchFile(checkpoint_);
   if (file.ok()) return *std::move(file);
-  if (!absl::IsNotFound(file.status()) && !absl::IsDataLoss(file.status())) return file.status();
+  if (!IsGone(file.status())) return file.status();
   spdlog::warn("{}; beginning anew", file.status().ToString());
   checkpoint_.clear();
   return std::nullopt;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "common/blob_client.h"
 #include "worker/agent/blob_cache.h"
 #include "worker/agent/lease_keeper.h"
@@ -57,11 +58,14 @@ class AgentTaskContext : public TaskContext {
 
   // The last checkpoint that the coordinator has, or empty.
   const std::string& checkpoint() const { return checkpoint_; }
+  // An input that the coordinator does not have as it was written, or empty.
+  std::string missing_input() const;
   int64_t bytes_sent() const;
   int64_t bytes_received() const;
 
  private:
   std::filesystem::path LocalFile(const std::string& digest) const;
+  absl::StatusOr<std::filesystem::path> FetchFile(const std::string& digest);
 
   const Setup setup_;
   LeaseKeeper& keeper_;
@@ -69,6 +73,8 @@ class AgentTaskContext : public TaskContext {
   BlobClient blobs_;
   BlobClient checkpoints_;
   std::string checkpoint_;
+  mutable absl::Mutex mutex_;
+  std::string missing_input_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace alignflow

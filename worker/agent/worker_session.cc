@@ -165,6 +165,7 @@ void WorkerSession::RunLeased(const v1::LeaseResponse& lease) {
       report.mutable_failure()->set_permanent(absl::IsInvalidArgument(outputs.status()));
       report.mutable_failure()->set_unsuited(absl::IsFailedPrecondition(outputs.status()));
       report.mutable_failure()->set_out_of_memory(absl::IsResourceExhausted(outputs.status()));
+      report.mutable_failure()->set_missing_sha256(context.missing_input());
       report.mutable_failure()->set_diverged(outputs.status().GetPayload(kDiverged).has_value());
     }
   }

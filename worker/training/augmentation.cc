@@ -1,6 +1,8 @@
 #include "worker/training/augmentation.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace alignflow {
 namespace {
@@ -34,7 +36,21 @@ ImagesAndClasses Windows(const ImagesAndClasses& batch, const at::Tensor& side, 
   constexpr int64_t kBilinear = 0, kNearest = 1;
   const at::Tensor grid = at::affine_grid_generator(place, batch.images.sizes(), false);
   const at::Tensor classes = batch.classes.to(at::kFloat).unsqueeze(1);
-  return {at::grid_sampler(batch.images, grid.to(batch.images.device()), kBilinear, padding, false),
+  const at::Tensor grid_there = grid.to(batch.images.device());
+  at::Tensor images = at::grid_sampler(batch.images, grid_there, kBilinear, padding, false);
+  for (int64_t i = 0; i < count; ++i) {
+    const double shrunk = side[i].item<double>();
+    if (shrunk <= 1) continue;
+    // Averaged over what becomes a pixel, as a camera does; coordinates from -1 to 1 stay.
+    const auto length = [&](int64_t axis) {
+      return std::max<int64_t>(2, std::lround(batch.images.size(axis) / shrunk));
+    };
+    const at::Tensor small =
+        at::_upsample_bilinear2d_aa(batch.images.narrow(0, i, 1), {length(2), length(3)}, false);
+    images.narrow(0, i, 1).copy_(
+        at::grid_sampler(small, grid_there.narrow(0, i, 1), kBilinear, padding, false));
+  }
+  return {std::move(images),
           at::grid_sampler(classes, grid.to(classes.device()), kNearest, padding, false)
               .squeeze(1)
               .to(at::kByte)};

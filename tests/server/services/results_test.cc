@@ -248,5 +248,106 @@ TEST_F(ResultsTest, AJobThatHasTakenAResultWaitsWhileItIsMadeAgainForAnother) {
   ExpectAllDone(waiting);
 }
 
+// A worker that takes part finds files gone, and says so.
+class LostInputsTest : public ResultsTest {
+ protected:
+  // Does what comes before the first task of the kind, and leases that.
+  v1::LeaseResponse LeaseOf(const std::string& worker, const std::string& kind) {
+    for (;;) {
+      v1::LeaseResponse lease = Lease(worker).value();
+      if (!lease.has_task() || lease.task().kind() == kind) return lease;
+      const absl::Status reported = ReportSuccess(worker, lease);
+      EXPECT_EQ(reported, absl::OkStatus());
+      if (!reported.ok()) return {};
+    }
+  }
+  absl::Status ReportMissing(const std::string& worker, const v1::LeaseResponse& lease,
+                             const std::string& blob) {
+    v1::ReportRequest request;
+    request.mutable_failure()->set_message("blob " + blob + " is damaged");
+    request.mutable_failure()->set_missing_sha256(blob);
+    return Report(worker, lease, request);
+  }
+};
+
+TEST_F(LostInputsTest, WhatMadeALostInputIsComputedAgainAndTheJobGoesOn) {
+  const std::string job = CreateJob(JobRequest(2)).value().name();
+  const std::string worker = Register();
+  const v1::LeaseResponse generate = LeaseOf(worker, "generate");
+  ASSERT_TRUE(generate.has_task());
+  const std::string model = generate.task().inputs().at("model");
+  LoseFile(model);
+  ASSERT_EQ(ReportMissing(worker, generate, model), absl::OkStatus());
+  ASSERT_EQ(ReportMissing(worker, generate, model), absl::OkStatus()) << "repeated";
+  EXPECT_EQ(LeaseEnds(GetJob(job), "generate", "input lost"), 1);
+  EXPECT_EQ(GetJob(job).state(), v1::JOB_STATE_RUNNING);
+
+  const v1::LeaseResponse maker = Lease(worker).value();
+  ASSERT_EQ(maker.task().kind(), "align") << "the one that waits is not leased";
+  const std::string idle = Register();
+  for (v1::LeaseResponse other; (other = Lease(idle).value()).has_task();) {
+    EXPECT_NE(other.task().key(), generate.task().key());
+    ASSERT_EQ(ReportSuccess(idle, other), absl::OkStatus());
+  }
+  ASSERT_EQ(ReportSuccess(worker, maker), absl::OkStatus());
+  Restart();
+  const std::string next = Register();
+  const v1::LeaseResponse again = Lease(next).value();
+  EXPECT_EQ(again.task().key(), generate.task().key());
+  ASSERT_EQ(ReportSuccess(next, again), absl::OkStatus());
+  Work(next);
+  ExpectAllDone(job);
+  EXPECT_EQ(Pairs(job).size(), 2);
+  EXPECT_EQ(status_, absl::OkStatus());
+  EXPECT_EQ(LeaseEnds(GetJob(job), "generate", "failed"), 0);
+}
+
+TEST_F(LostInputsTest, APictureOfAPairIsAnInputOfWhatReadsThePairs) {
+  v1::CreateJobRequest request = JobRequest(2);
+  Set(request, "gates.enabled", "on");
+  const std::string job = CreateJob(request).value().name();
+  const std::string worker = Register();
+  const v1::LeaseResponse figures = LeaseOf(worker, "figures");
+  ASSERT_TRUE(figures.has_task());
+  const std::string picture = Pairs(job).front().image().sha256();
+  LoseFile(picture);
+  ASSERT_EQ(ReportMissing(worker, figures, picture), absl::OkStatus());
+  const v1::LeaseResponse maker = Lease(worker).value();
+  ASSERT_EQ(maker.task().kind(), "generate");
+  ASSERT_EQ(ReportSuccess(worker, maker), absl::OkStatus());
+  Work(worker);
+  ExpectAllDone(job);
+}
+
+TEST_F(LostInputsTest, WhatIsThereOrWasUploadedIsAFailure) {
+  const std::string job = CreateJob(JobRequest(2)).value().name();
+  const std::string worker = Register();
+  v1::LeaseResponse lease = Lease(worker).value();
+  ASSERT_EQ(lease.task().kind(), "prepare");
+  const std::string dataset = lease.task().inputs().at("dataset");
+  ASSERT_EQ(ReportMissing(worker, lease, dataset), absl::OkStatus()) << "it is there";
+  lease = Lease(worker).value();
+  LoseFile(dataset);
+  ASSERT_EQ(ReportMissing(worker, lease, dataset), absl::OkStatus()) << "nothing makes it again";
+  lease = Lease(worker).value();
+  ASSERT_EQ(ReportMissing(worker, lease, "../../etc/passwd"), absl::OkStatus());
+  EXPECT_EQ(GetJob(job).state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(LeaseEnds(GetJob(job), "prepare", "failed"), 3);
+}
+
+TEST_F(LostInputsTest, ADiskThatLosesAFileAgainAndAgainEndsTheJob) {
+  const std::string job = CreateJob(JobRequest(2)).value().name();
+  const std::string worker = Register();
+  for (int i = 0; i < 100 && GetJob(job).state() != v1::JOB_STATE_FAILED; ++i) {
+    const v1::LeaseResponse generate = LeaseOf(worker, "generate");
+    ASSERT_TRUE(generate.has_task());
+    const std::string model = generate.task().inputs().at("model");
+    LoseFile(model);
+    ASSERT_EQ(ReportMissing(worker, generate, model), absl::OkStatus());
+  }
+  EXPECT_EQ(GetJob(job).state(), v1::JOB_STATE_FAILED);
+  EXPECT_THAT(GetJob(job).error(), HasSubstr("20 times in a row; see to the coordinator's disk"));
+}
+
 }  // namespace
 }  // namespace alignflow

@@ -82,6 +82,17 @@ TEST(AugmentationTest, ScalingShowsHalfOfTheImagesFromFartherAwayWithTheirMasks)
   EXPECT_NEAR(static_cast<double>(small) / static_cast<double>(small + large), 0.5, 0.1);
 }
 
+// Detail that is too fine to be seen from there becomes its mean.
+TEST(AugmentationTest, FromFartherAwayFineDetailIsAveraged) {
+  constexpr int64_t kCount = 200, kSide = 64;
+  at::Tensor stripes = at::ones({kCount, 3, kSide, kSide});
+  stripes.slice(3, 0, kSide, 2).fill_(-1);
+  const ImagesAndClasses scaled =
+      Scaled({stripes, at::zeros({kCount, kSide, kSide}, at::kByte)}, Seeded(9));
+  // The least of all has a scale near 0.35, at which a pixel holds almost three stripes.
+  EXPECT_LT(scaled.images.abs().mean({1, 2, 3}).min().item<float>(), 0.25);
+}
+
 TEST(AugmentationTest, CropsKeepImageAndMaskTogether) {
   constexpr int64_t kCount = 32, kSide = 64;
   const ImagesAndClasses batch = RedSquares(kCount, kSide);
