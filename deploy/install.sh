@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # install.sh [PACKAGE...]: installs AlignFlow from the unpacked bundle around it, with no network: by default coordinator, client and worker, else
 # those that are named (alignflow-client on a workstation, alignflow-worker on a machine that only computes). As root, on Debian 12.
+# The Python client: install.sh python3-venv, then python3 -m venv ENV && ENV/bin/pip install --no-index --find-links wheels 'alignflow[numpy]'
 # Where the bundle is signed, look at the signature first: gpg --verify SHA256SUMS.asc SHA256SUMS
 set -euo pipefail
 cd "$(dirname "$(realpath "$0")")"

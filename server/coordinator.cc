@@ -363,11 +363,13 @@ absl::Status Coordinator::Count(absl::Time now) {
     metrics_.SetJobs(CountJobs(sql));
     metrics_.SetTasks(CountTasks(sql));
     fleet_metrics_.SetQueue(LookAtQueue(sql), now);
+    tenant_metrics_.SetUses(LookAtTenants(sql));
     return absl::OkStatus();
   });
   const std::vector<LiveState::Lease> leases = workflow_.live().Leases();
-  workers_.LookAtFleet(now,
-                       [&](const Fleet& fleet) { fleet_metrics_.SetWork(leases, fleet, now); });
+  workers_.LookAtFleet(now, [&](const Fleet& fleet) {
+    tenant_metrics_.CountWork(leases, fleet, fleet_metrics_.SetWork(leases, fleet, now));
+  });
   return status;
 }
 

@@ -25,6 +25,7 @@
 #include "server/scheduler/leases.h"
 #include "server/services/service_context.h"
 #include "server/state_folder.h"
+#include "server/tenant_metrics.h"
 #include "server/workflow/key_ring.h"
 #include "server/workflow/serving.h"
 #include "server/workflow/tenant_uploads.h"
@@ -107,6 +108,7 @@ class Coordinator {
   const std::unique_ptr<StateFolder> state_;
   ServerMetrics metrics_;
   FleetMetrics fleet_metrics_{*metrics_.registry()};
+  TenantMetrics tenant_metrics_{*metrics_.registry()};
   const std::unique_ptr<Catalog> catalog_;
   const std::unique_ptr<BlobStore> blobs_;
   const std::string secret_;

@@ -97,10 +97,10 @@ void FleetMetrics::SetWorkers(const Fleet& fleet) {
   }
 }
 
-void FleetMetrics::SetWork(const std::vector<LiveState::Lease>& leases, const Fleet& fleet,
-                           absl::Time now) {
+absl::Duration FleetMetrics::SetWork(const std::vector<LiveState::Lease>& leases,
+                                     const Fleet& fleet, absl::Time now) {
   SetWorkers(fleet);
-  CountWorkerSeconds(leases, fleet, now);
+  const absl::Duration passed = CountWorkerSeconds(leases, fleet, now);
   std::map<std::pair<std::string, bool>, int> running;
   std::map<std::string, double> age, steps, images;
   for (const LiveState::Lease& lease : leases) {
@@ -117,23 +117,25 @@ void FleetMetrics::SetWork(const std::vector<LiveState::Lease>& leases, const Fl
   SetByKind(TrainingKinds(), age, checkpoint_age_);
   SetByKind(TrainingKinds(), steps, steps_);
   SetByKind(ImageKinds(), images, images_);
+  return passed;
 }
 
-void FleetMetrics::CountWorkerSeconds(const std::vector<LiveState::Lease>& leases,
-                                      const Fleet& fleet, absl::Time now) {
+absl::Duration FleetMetrics::CountWorkerSeconds(const std::vector<LiveState::Lease>& leases,
+                                                const Fleet& fleet, absl::Time now) {
   absl::Duration passed;
   {
     absl::MutexLock lock(&mutex_);
     if (now > looked_) passed = std::min(now - looked_, kLongestGap);
     looked_ = now;
   }
-  if (passed <= absl::ZeroDuration()) return;
+  if (passed <= absl::ZeroDuration()) return absl::ZeroDuration();
   for (const LiveState::Lease& lease : leases) {
     const FleetWorker* worker = fleet.Find(lease.worker);
     if (worker == nullptr) continue;  // it has not come back since the coordinator's start
     worker_seconds_.Add({{"kind", lease.kind}, {"device", worker->abilities.device}})
         .Increment(absl::ToDoubleSeconds(passed));
   }
+  return passed;
 }
 
 }  // namespace alignflow

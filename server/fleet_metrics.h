@@ -34,15 +34,16 @@ class FleetMetrics {
   // alignflow_checkpoint_age_seconds{kind}: of trainings, the longest time since a lease or its
   //   latest checkpoint: what would be lost with the worker
   // alignflow_training_steps_per_second{kind}, alignflow_images_per_second{kind}: as workers say
-  void SetWork(const std::vector<LiveState::Lease>& leases, const Fleet& fleet, absl::Time now)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Returns the time that is counted for each of the leases.
+  absl::Duration SetWork(const std::vector<LiveState::Lease>& leases, const Fleet& fleet,
+                         absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   using Gauges = prometheus::Family<prometheus::Gauge>;
 
   void SetWorkers(const Fleet& fleet);
-  void CountWorkerSeconds(const std::vector<LiveState::Lease>& leases, const Fleet& fleet,
-                          absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Duration CountWorkerSeconds(const std::vector<LiveState::Lease>& leases, const Fleet& fleet,
+                                    absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
 
   Gauges& queued_;
   Gauges& oldest_;

@@ -22,6 +22,19 @@ void AddToDay(WritingSql& writing, const std::string& tenant, int64_t pairs, int
 
 }  // namespace
 
+std::vector<TenantLook> LookAtTenants(Sql& sql) {
+  TenantLook row;
+  soci::statement select =
+      (sql.prepare << "SELECT u.tenant, u.queued_tasks, u.jobs, u.stored_bytes FROM tenant_uses u "
+                      "JOIN tenants t ON t.name = u.tenant ORDER BY t.create_time, t.name",
+       soci::into(row.name), soci::into(row.queued_tasks), soci::into(row.jobs),
+       soci::into(row.stored_bytes));
+  select.execute();
+  std::vector<TenantLook> rows;
+  while (select.fetch()) rows.push_back(row);
+  return rows;
+}
+
 TenantUse UseOfTenant(Sql& sql, const std::string& tenant, absl::Time now) {
   TenantUse use;
   int64_t day = 0, micros = 0;

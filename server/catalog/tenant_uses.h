@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -12,6 +13,14 @@
 // What tenants use, which triggers and these functions count. Within Catalog::Transact and
 // CatalogReader::Read only.
 namespace alignflow {
+
+// What a tenant has now.
+struct TenantLook {
+  std::string name;
+  int64_t queued_tasks = 0, jobs = 0, stored_bytes = 0;
+};
+// In the order in which the tenants were made.
+std::vector<TenantLook> LookAtTenants(Sql& sql);
 
 TenantUse UseOfTenant(Sql& sql, const std::string& tenant, absl::Time now);
 // A job has asked for so many pairs; workers have worked for so long. On the day of `now`.

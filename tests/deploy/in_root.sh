@@ -7,7 +7,9 @@ if [ "$1" = packages ]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ./alignflow-*.deb >/root/apt.log || { tail -n 30 /root/apt.log; exit 1; }
 else
   [ "$(tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ')" = lo ] || { echo "install_test: there is a network" >&2; exit 1; }
-  ./install.sh >/root/apt.log || { tail -n 30 /root/apt.log; exit 1; }
+  { ./install.sh && ./install.sh python3-venv; } >/root/apt.log || { tail -n 30 /root/apt.log; exit 1; }
+  python3 -m venv /root/venv
+  /root/venv/bin/pip install --quiet --no-index --find-links wheels 'alignflow[numpy]'
 fi
 dpkg-query -W -f='${Package} ${Version} ${Installed-Size} KiB\n' 'alignflow-*'
 
@@ -30,6 +32,11 @@ await setpriv --reuid=alignflow --regid=alignflow --clear-groups alignflow-coord
 await setpriv --reuid=alignflow-worker --regid=alignflow-worker --clear-groups alignflow-worker --probe --cache-dir /var/cache/alignflow
 mkdir /root/job
 AFCTL_SERVER=127.0.0.1:7400 bash /root/small_job.sh /root/job
+if [ "$1" != packages ]; then
+  job=$(grep -o '"jobs/[0-9a-f]*"' /root/job/job.json | head -n 1 | tr -d '"')
+  AFCTL_SERVER=127.0.0.1:7400 /root/venv/bin/python -c 'import sys, alignflow
+with alignflow.connect() as client: print("python:", sum(1 for _ in client.pairs(sys.argv[1])), "pairs")' "$job"
+fi
 kill "$worker"; wait "$worker"
 kill "$coordinator"; wait "$coordinator"
 [ "$(stat -c '%U %a' /var/lib/alignflow)" = "alignflow 700" ] || { echo "install_test: rights of the state folder" >&2; exit 1; }
