@@ -17,7 +17,9 @@ namespace {
 
 // How the samples of a frame lie in its bytes.
 struct Packing {
-  bool big_endian = false, words_swapped = false, planar = false;
+  bool big_endian = false, planar = false;
+  bool words_swapped = false;  // 8-bit samples in big-endian words
+  size_t first = 0;            // byte of the frame, where words are swapped
 };
 
 // A sample of the bytes' type as its stored bits say: shifted down to bit 0, what is above the bits
@@ -35,7 +37,8 @@ void Unpack(std::string_view bytes, const DicomHeader& header, const Packing& pa
       const size_t index = packing.planar ? channel * pixels + i : i * channels + channel;
       Raw raw = 0;
       if constexpr (sizeof(Raw) == 1) {
-        raw = static_cast<uint8_t>(bytes[packing.words_swapped ? index ^ 1 : index]);
+        raw = static_cast<uint8_t>(
+            bytes[packing.words_swapped ? (packing.first + index) ^ 1 : index]);
       } else if constexpr (sizeof(Raw) == 2) {
         raw = Read16(bytes.substr(2 * index), packing.big_endian);
       } else {
@@ -111,12 +114,16 @@ absl::StatusOr<StoredFrame> DecodeNative(const ParsedDicom& dicom, int64_t frame
   }
   if (header.bits_allocated == 1) return DamagedDicom("it has colours of 1 bit");
   const int64_t bytes = header.frame_bits() / 8;
-  const std::string_view own = dicom.native.substr(frame * bytes, bytes);
-  if (dicom.words_swapped && bytes % 2 != 0) return DamagedDicom("its frames are no whole words");
+  if (dicom.words_swapped && dicom.native.size() % 2 != 0) {
+    return DamagedDicom("its pixels are no whole words");
+  }
+  const std::string_view own =
+      dicom.words_swapped ? dicom.native : dicom.native.substr(frame * bytes, bytes);
   auto samples = UnpackFrame(own, header,
                              {.big_endian = header.syntax.elements.big_endian,
+                              .planar = header.planar && header.samples > 1,
                               .words_swapped = dicom.words_swapped,
-                              .planar = header.planar && header.samples > 1});
+                              .first = static_cast<size_t>(frame * bytes)});
   if (!samples.ok()) return samples.status();
   stored.samples = *std::move(samples);
   return stored;

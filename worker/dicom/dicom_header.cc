@@ -40,14 +40,19 @@ struct DataSetBytes {
   TransferSyntax syntax;
 };
 
+// Whether the element that `bytes` begin with has its representation written.
+bool HasLetters(std::string_view bytes) {
+  return absl::ascii_isupper(static_cast<unsigned char>(bytes[4])) &&
+         absl::ascii_isupper(static_cast<unsigned char>(bytes[5]));
+}
+
 // Without file meta information (PS3.10, 7.1) the coding is told by the first element: its group is
 // small, and two letters follow where representations are written.
 absl::StatusOr<DataSetBytes> Bare(std::string_view bytes) {
   if (bytes.size() < 8) return DamagedDicom("it is cut short");
   const bool big = Read16(bytes, false) > 0xff && Read16(bytes, true) <= 0xff;
   if (Read16(bytes, big) > 0xff) return Refuse("the file is no DICOM file", "leave it out");
-  const bool letters = std::isupper(static_cast<unsigned char>(bytes[4])) != 0 &&
-                       std::isupper(static_cast<unsigned char>(bytes[5])) != 0;
+  const bool letters = HasLetters(bytes);
   auto syntax = FindTransferSyntax(big       ? "1.2.840.10008.1.2.2"
                                    : letters ? "1.2.840.10008.1.2.1"
                                              : "1.2.840.10008.1.2");
@@ -75,7 +80,12 @@ absl::StatusOr<DataSetBytes> SkipMetaInformation(std::string_view bytes) {
   if (uid.empty()) return Bare(bytes.substr(end));
   auto syntax = FindTransferSyntax(uid);
   if (!syntax.ok()) return syntax.status();
-  return DataSetBytes{bytes.substr(end), *std::move(syntax)};
+  bytes.remove_prefix(end);
+  // Some write implicitly what they call explicit.
+  if (!syntax->deflated && bytes.size() >= 8 && !HasLetters(bytes)) {
+    syntax->elements.explicit_vr = false;
+  }
+  return DataSetBytes{bytes, *std::move(syntax)};
 }
 
 // A table with its descriptor: entries, first value, bits. Nothing where there is none.
