@@ -467,8 +467,9 @@ absl::Status CheckIsPicture(const DicomHeader& header) {
   for (const Kind& kind : kKinds) {
     if (header.sop_class != kind.sop_class || (kind.of_one_frame && header.frames == 1)) continue;
     return Refuse(
-        absl::StrCat("the DICOM file is ", std::string(kind.name), " (", header.frames,
-                     header.frames == 1 ? " frame" : " frames", "), no picture"),
+        absl::StrCat("the DICOM file is ", std::string(kind.name),
+                     header.frames == 1 ? "" : absl::StrCat(" of ", header.frames, " frames"),
+                     " and no picture"),
         kind.of_one_frame
             ? "volumes are not read yet: store the slices that are meant as single-frame files"
             : "export what is meant as PNG, or leave it out");
