@@ -4,7 +4,6 @@
 #include <dcmtk/dcmdata/dcpixel.h>
 #include <dcmtk/dcmdata/dcpixseq.h>
 #include <dcmtk/dcmdata/dcpxitem.h>
-#include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmdata/dctk.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
@@ -26,7 +25,6 @@ void RegisterOnce() {
     DJDecoderRegistration::registerCodecs(EDC_photometricInterpretation, EUC_never,
                                           EPC_colorByPixel);
     DJLSDecoderRegistration::registerCodecs(EJLSUC_never, EJLSPC_colorByPixel);
-    DcmRLEDecoderRegistration::registerCodecs();
     return true;
   }();
   static_cast<void>(registered);
@@ -46,10 +44,38 @@ void Describe(const DicomHeader& header, DcmDataset& set) {
   set.putAndInsertUint16(DCM_PixelRepresentation, header.is_signed ? 1 : 0);
 }
 
+// That the frame is of the header's size, before memory is taken for what it says itself: its
+// markers up to the first that begins a picture (ITU-T T.81, B.2; of JPEG-LS, T.87, C.1).
+absl::Status CheckSize(std::string_view frame, const DicomHeader& header) {
+  size_t at = 2;
+  while (at + 4 <= frame.size()) {
+    if (static_cast<uint8_t>(frame[at]) != 0xff) break;
+    const auto marker = static_cast<uint8_t>(frame[at + 1]);
+    if (marker == 0xff) {  // a fill byte
+      ++at;
+      continue;
+    }
+    const bool tables = marker == 0xc4 || marker == 0xc8 || marker == 0xcc;
+    if ((marker >= 0xc0 && marker <= 0xcf && !tables) || marker == 0xf7) {
+      if (frame.size() - at < 10) break;
+      if (Read16(frame.substr(at + 5), true) == header.rows &&
+          Read16(frame.substr(at + 7), true) == header.columns &&
+          static_cast<uint8_t>(frame[at + 9]) == header.samples) {
+        return absl::OkStatus();
+      }
+      return DamagedDicom("a JPEG frame has another size than the header says");
+    }
+    at += 2 + Read16(frame.substr(at + 2), true);
+  }
+  return DamagedDicom("a JPEG frame does not say how large it is");
+}
+
 }  // namespace
 
 absl::StatusOr<CodecOutput> DecodeByDcmtk(std::string_view frame, const DicomHeader& header) {
   RegisterOnce();
+  absl::Status size = CheckSize(frame, header);
+  if (!size.ok()) return size;
   DcmDataset set;
   Describe(header, set);
   const E_TransferSyntax syntax = DcmXfer(header.syntax.uid.c_str()).getXfer();

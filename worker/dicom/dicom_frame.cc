@@ -129,6 +129,17 @@ absl::StatusOr<StoredFrame> DecodeNative(const ParsedDicom& dicom, int64_t frame
   return stored;
 }
 
+absl::StatusOr<CodecOutput> Decode(std::string_view frame, const DicomHeader& header) {
+  switch (header.syntax.pixels) {
+    case PixelCoding::kRle:
+      return DecodeRle(frame, header);
+    case PixelCoding::kJpeg2000:
+      return DecodeJpeg2000(frame, header);
+    default:
+      return DecodeByDcmtk(frame, header);
+  }
+}
+
 absl::StatusOr<StoredFrame> DecodeEncapsulated(const ParsedDicom& dicom, int64_t frame) {
   const DicomHeader& header = dicom.header;
   if (header.bits_allocated == 1) return DamagedDicom("it has 1 bit per pixel and is compressed");
@@ -141,9 +152,7 @@ absl::StatusOr<StoredFrame> DecodeEncapsulated(const ParsedDicom& dicom, int64_t
     for (size_t i = begin; i < end; ++i) joined += dicom.fragments[i];
     bytes = joined;
   }
-  const absl::StatusOr<CodecOutput> output = header.syntax.pixels == PixelCoding::kJpeg2000
-                                                 ? DecodeJpeg2000(bytes, header)
-                                                 : DecodeByDcmtk(bytes, header);
+  const absl::StatusOr<CodecOutput> output = Decode(bytes, header);
   if (!output.ok()) return output.status();
   auto samples = UnpackFrame(output->samples, header, {});
   if (!samples.ok()) return samples.status();

@@ -15,9 +15,11 @@ struct CodecOutput {
   std::string photometric;
 };
 
-// One frame of JPEG, JPEG-LS or RLE by DCMTK's codecs. They are given the frame and a few numbers
+// One frame of JPEG or JPEG-LS, by DCMTK's codecs. They are given the frame and a few numbers
 // of the header, never the file.
 absl::StatusOr<CodecOutput> DecodeByDcmtk(std::string_view frame, const DicomHeader& header);
+
+absl::StatusOr<CodecOutput> DecodeRle(std::string_view frame, const DicomHeader& header);
 
 // One frame of JPEG 2000, by OpenJPEG.
 absl::StatusOr<CodecOutput> DecodeJpeg2000(std::string_view frame, const DicomHeader& header);

@@ -131,5 +131,20 @@ TEST(DicomFrameTest, ADamagedFrameIsRefused) {
   }
 }
 
+TEST(DicomFrameTest, AFrameThatSaysThatItIsLargerThanTheHeaderIsNotDecoded) {
+  // A progressive JPEG of 65,500 x 65,500 pixels.
+  const std::string frame("\xff\xd8\xff\xc2\x00\x0b\x08\xff\xdc\xff\xdc\x01\x01\x11\x00\xff\xd9",
+                          17);
+  const std::string bytes =
+      DicomBytes(Ramp(8, 8, CV_8U)).Without(0x7fe00010).File("1.2.840.10008.1.2.4.50") +
+      LittleEndian(0x00107fe0, 4) + "OB" + std::string(2, '\0') + std::string(4, '\xff') +
+      LittleEndian(0xe000fffe, 4) + LittleEndian(0, 4) + LittleEndian(0xe000fffe, 4) +
+      LittleEndian(frame.size() + 1, 4) + frame + std::string(1, '\0') +
+      LittleEndian(0xe0ddfffe, 4) + LittleEndian(0, 4);
+  const auto dicom = ParseDicom(bytes);
+  ASSERT_TRUE(dicom.ok()) << dicom.status();
+  EXPECT_THAT(std::string(DecodeFrame(*dicom, 0).status().message()), HasSubstr("another size"));
+}
+
 }  // namespace
 }  // namespace alignflow
