@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "client/call.h"
 #include "client/commands.h"
+#include "client/image_options.h"
 #include "client/interrupt.h"
 #include "client/job_file.h"
 #include "client/job_text.h"
@@ -29,6 +30,7 @@ struct AlignArguments {
   std::string method, masks, segmenter;  // settings with options of their own; empty: not given
   bool no_gates = false;
   std::vector<std::string> labels;  // "name=value"
+  ImageOptions images;
   bool wait = false;
   double timeout_s = kDefaultTimeoutSeconds;
 };
@@ -127,10 +129,10 @@ struct SentReferences {
   DescribedFolder files;
 };
 
-absl::StatusOr<SentReferences> SendReferences(const std::string& dir, Session& session,
-                                              BlobClient& blobs) {
+absl::StatusOr<SentReferences> SendReferences(const std::string& dir, const ImportOptions& import,
+                                              Session& session, BlobClient& blobs) {
   Counter counter(session.console);
-  auto folder = ScanReferences(dir, CountChecked(counter));
+  auto folder = ScanReferences(dir, CountChecked(counter), import);
   counter.End();
   if (!folder.ok()) return Annotate(folder.status(), "--references");
   PrintFindings(*folder, session.console);
@@ -175,6 +177,8 @@ absl::StatusOr<v1::Job> Create(const Stubs& stubs, v1::CreateJobRequest request)
 absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) {
   auto request = Gather(arguments);
   if (!request.ok()) return request.status();
+  const auto import = ParseImageOptions(arguments.images);
+  if (!import.ok()) return import.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   v1::CreateJobRequest creation;
@@ -193,7 +197,7 @@ absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) 
   spec.set_pairs(*request->pairs);
   spec.set_preset(request->preset.value_or(""));
   spec.mutable_settings()->insert(request->settings.begin(), request->settings.end());
-  const auto references = SendReferences(*request->references, session, *stubs->blobs);
+  const auto references = SendReferences(*request->references, *import, session, *stubs->blobs);
   if (!references.ok()) return references.status();
   AddReferences(*references, spec);
   int longest_side = LongerSide(source->largest());
@@ -266,6 +270,7 @@ void AddAlignCommand(CLI::App& app, Action& chosen) {
                    "-100 to 100, 0 if not given: the work of jobs with a higher one is done first")
       ->type_name("N")
       ->check(CLI::Range(-kMaxJobPriority, kMaxJobPriority));
+  AddImageOptions(*command, arguments->images);
   command->add_flag("--wait", arguments->wait, "show progress until the job has ended");
   AddTimeoutOption(*command, arguments->timeout_s);
   command->footer(SettingsHelp);

@@ -5,8 +5,13 @@
 #include "absl/strings/str_join.h"
 #include "client/call.h"
 #include "client/commands.h"
+#include "client/convert_folder.h"
 #include "client/dataset_push.h"
+#include "client/image_options.h"
+#include "client/interrupt.h"
+#include "client/output_file.h"
 #include "client/paging.h"
+#include "client/scan_folder.h"
 #include "client/text_table.h"
 #include "client/timestamps.h"
 #include "common/age.h"
@@ -175,6 +180,43 @@ absl::StatusOr<Result> Push(Session& session, const PushArguments& arguments) {
   return result;
 }
 
+struct ConvertArguments {
+  std::string dir, out, labels;
+  ImageOptions images;
+};
+
+absl::StatusOr<Result> Convert(Session& session, const ConvertArguments& arguments) {
+  absl::Status folder = CheckOutputFolder(arguments.out);
+  if (!folder.ok()) return folder;
+  const InterruptNote note(
+      absl::StrCat(arguments.out, " is incomplete: remove it before you use the name again"));
+  const auto scanned = ScanFolder(session, arguments.dir, arguments.labels, arguments.images);
+  if (!scanned.ok()) return scanned.status();
+  return ConvertFolder(session, *scanned, arguments.out);
+}
+
+void AddConvertCommand(CLI::App& group, Action& chosen) {
+  CLI::App* command = group.add_subcommand(
+      "convert",
+      "write what `dataset push` would send of DIR to a folder of PNG images and masks, to be "
+      "looked at or pushed: DICOM files among them are made into pictures, without their headers");
+  auto arguments = std::make_shared<ConvertArguments>();
+  command
+      ->add_option("dir", arguments->dir,
+                   "a dataset (images/ and masks/) or a folder of images, such as DICOM files")
+      ->type_name("DIR")
+      ->required();
+  command->add_option("out", arguments->out, "new folder to write to")
+      ->type_name("DIR")
+      ->required();
+  command->add_option("--labels", arguments->labels, "of the masks, as for `dataset push`")
+      ->type_name("NAME=VALUE,...");
+  AddImageOptions(*command, arguments->images);
+  command->callback([&chosen, arguments] {
+    chosen = [arguments](Session& session) { return Convert(session, *arguments); };
+  });
+}
+
 }  // namespace
 
 void AddDatasetCommands(CLI::App& app, Action& chosen) {
@@ -198,9 +240,12 @@ void AddDatasetCommands(CLI::App& app, Action& chosen) {
                    "is not 0), or its colour, such as polyp=#ff0000,background=#000000; guessed "
                    "from the masks if not given")
       ->type_name("NAME=VALUE,...");
+  AddImageOptions(*push, arguments->images);
   push->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return Push(session, *arguments); };
   });
+
+  AddConvertCommand(*group, chosen);
 
   CLI::App* list = group->add_subcommand("list", "list all datasets, newest first");
   list->callback([&chosen] { chosen = ListDatasets; });

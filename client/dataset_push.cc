@@ -114,6 +114,8 @@ v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& file
 absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments& arguments) {
   absl::Status name = CheckName(arguments.name);
   if (!name.ok()) return name;
+  const auto import = ParseImageOptions(arguments.images);
+  if (!import.ok()) return import.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
   std::optional<LabelTable> labels;
@@ -123,7 +125,7 @@ absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments&
     labels = *std::move(parsed);
   }
   Counter counter(session.console);
-  auto folder = ScanDataset(arguments.dir, labels, CountChecked(counter));
+  auto folder = ScanDataset(arguments.dir, labels, CountChecked(counter), *import);
   counter.End();
   if (!folder.ok()) return folder.status();
   PrintFindings(*folder, session.console);

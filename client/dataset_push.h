@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "alignflow/v1/datasets.pb.h"
+#include "client/image_options.h"
 #include "client/session.h"
 #include "client/upload.h"
 
@@ -15,6 +16,7 @@ struct PushArguments {
   std::string name;    // the dataset's id
   std::string dir;     // with images/ and masks/
   std::string labels;  // LabelTable's text form; empty: inferred
+  ImageOptions images;
 };
 
 struct PushedDataset {

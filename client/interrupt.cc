@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/message_json.h"
 #include "common/partial_file.h"
+#include "common/scratch_folder.h"
 
 namespace alignflow {
 namespace {
@@ -44,6 +45,7 @@ void Write(int descriptor, std::string_view text) {
   State& state = Shared();
   state.mutex.lock();  // for good: no thread of the command gets past it
   PartialFile::AbandonAll();
+  ScratchFolder::AbandonAll();
   if (state.terminal) tcsetattr(STDIN_FILENO, TCSANOW, &*state.terminal);
   if (!state.silent) {
     const std::string message =

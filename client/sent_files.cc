@@ -38,13 +38,17 @@ std::string TakeItem(std::string_view& rest, const std::vector<FolderItem>& item
   if (!mask)
     static_cast<void>(Take(left, ", image") || Take(left, ".image") || Take(left, ".stem"));
   rest = left;
-  return ShownPath(mask ? items[index].mask : items[index].image);
+  return ShownPath(mask ? items[index].GivenMask() : items[index].GivenImage());
 }
 
-std::map<std::string, std::string> PathsByDigest(const DescribedFolder& files) {
+std::map<std::string, std::string> PathsByDigest(const std::vector<FolderItem>& items,
+                                                 const DescribedFolder& files) {
   std::map<std::string, std::string> paths;
-  for (const auto* list : {&files.images, &files.masks}) {
-    for (const BlobFile& file : *list) paths.emplace(file.blob.sha256, ShownPath(file.file));
+  for (size_t i = 0; i < files.images.size(); ++i) {
+    paths.emplace(files.images[i].blob.sha256, ShownPath(items[i].GivenImage()));
+  }
+  for (size_t i = 0; i < files.masks.size(); ++i) {
+    paths.emplace(files.masks[i].blob.sha256, ShownPath(items[i].GivenMask()));
   }
   return paths;
 }
@@ -65,7 +69,7 @@ std::string NameFiles(std::string_view rest, const std::vector<FolderItem>& item
     }
     if (std::string_view after = rest;
         Take(after, "blob ") && IsSha256Hex(after.substr(0, kDigestDigits))) {
-      if (paths.empty()) paths = PathsByDigest(files);
+      if (paths.empty()) paths = PathsByDigest(items, files);
       const auto found = paths.find(std::string(after.substr(0, kDigestDigits)));
       if (found != paths.end()) {
         // "PATH: blob X is gone" names the file once; several files may have the same bytes.

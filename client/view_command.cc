@@ -1,30 +1,26 @@
 #include <CLI/CLI.hpp>
 #include <memory>
-#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "client/commands.h"
+#include "client/image_options.h"
 #include "client/interrupt.h"
 #include "client/output_file.h"
 #include "client/view_folder.h"
-#include "common/status_conversion.h"
 
 namespace alignflow {
 namespace {
 
 struct ViewArguments {
   std::string dir, out, labels, undo;
+  ImageOptions images;
   int size = 0;
 };
 
 absl::StatusOr<Result> Cut(Session& session, const ViewArguments& arguments) {
-  std::optional<LabelTable> labels;
-  if (!arguments.labels.empty()) {
-    auto parsed = LabelTable::Parse(arguments.labels);
-    if (!parsed.ok()) return Annotate(parsed.status(), "--labels");
-    labels = *std::move(parsed);
-  }
-  auto summary = CutViews(session, arguments.dir, arguments.out, labels, arguments.size);
+  const auto scanned = ScanFolder(session, arguments.dir, arguments.labels, arguments.images);
+  if (!scanned.ok()) return scanned.status();
+  auto summary = CutViews(session, *scanned, arguments.out, arguments.size);
   if (!summary.ok()) return summary.status();
   std::string text =
       absl::StrCat("cut ", summary->images, " images", summary->masks ? " and their masks" : "",
@@ -93,6 +89,7 @@ void AddViewCommand(CLI::App& app, Action& chosen) {
       ->type_name("DIR")
       ->excludes(labels)
       ->excludes(size);
+  AddImageOptions(*command, arguments->images);
   command->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return View(session, *arguments); };
   });

@@ -18,7 +18,6 @@
 #include "common/status_conversion.h"
 #include "worker/data/contact_sheet.h"
 #include "worker/data/file_listing.h"
-#include "worker/data/folder_layout.h"
 #include "worker/data/image_decode.h"
 #include "worker/data/image_file.h"
 #include "worker/data/image_folder.h"
@@ -33,35 +32,16 @@ constexpr size_t kSheetRows = 8, kSheetColumns = 3;  // pictures on the contact 
 constexpr int kSheetTile = 160;
 constexpr size_t kNamed = 20;
 
-// A new folder, or an empty one.
-absl::Status MakeEmpty(const fs::path& folder) {
-  std::error_code error;
-  if (fs::exists(folder, error) && !fs::is_empty(folder, error)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(ShownPath(folder), " is not empty: name a new folder"));
-  }
-  fs::create_directories(folder, error);
-  if (!error) return absl::OkStatus();
-  return absl::InternalError(
-      absl::StrCat("cannot make the folder ", ShownPath(folder), ": ", error.message()));
-}
-
-bool HasMasks(const fs::path& dir) {
-  LeftOutList left_out(dir);
-  FaultList faults(dir);
-  return FindDatasetLayout(dir, left_out, faults).ok();
-}
-
 absl::StatusOr<cv::Mat> ImageOf(const FolderItem& item, int sample_bits) {
   auto bytes = ReadImageFile(item.image);
   if (!bytes.ok()) return bytes.status();
-  return DecodeImage(*bytes, ShownPath(item.image), sample_bits);
+  return DecodeImage(*bytes, ShownPath(item.GivenImage()), sample_bits);
 }
 
 absl::StatusOr<cv::Mat> MaskOf(const FolderItem& item, const LabelTable& labels) {
   auto bytes = ReadImageFile(item.mask);
   if (!bytes.ok()) return bytes.status();
-  return DecodeMask(*bytes, ShownPath(item.mask), &labels);
+  return DecodeMask(*bytes, ShownPath(item.GivenMask()), &labels);
 }
 
 absl::Status Write(const fs::path& file, absl::StatusOr<std::string> png) {
@@ -223,33 +203,23 @@ absl::Status PutOneBack(const fs::path& file, const StoredView& stored, const fs
 
 }  // namespace
 
-absl::StatusOr<ViewSummary> CutViews(Session& session, const fs::path& dir, const fs::path& out,
-                                     const std::optional<LabelTable>& labels, int size) {
-  Counter counter(session.console);
-  const bool masks = HasMasks(dir);
-  if (labels && !masks) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--labels: ", ShownPath(dir), " has no masks; leave it out"));
-  }
-  auto folder = masks ? ScanDataset(dir, labels, CountChecked(counter))
-                      : ScanReferences(dir, CountChecked(counter));
-  counter.End();
-  if (!folder.ok()) return folder.status();
-  PrintFindings(*folder, session.console);
-  absl::Status made = MakeEmpty(out);
-  for (const char* part : {"images", "masks"}) {
-    if (made.ok() && (masks || std::string_view(part) == "images")) made = MakeEmpty(out / part);
-  }
+absl::StatusOr<ViewSummary> CutViews(Session& session, const ScannedFolder& scanned,
+                                     const fs::path& out, int size) {
+  const ImageFolder& folder = scanned.folder;
+  absl::Status made = MakeEmptyFolder(out);
+  if (made.ok()) made = MakeEmptyFolder(out / "images");
+  if (made.ok() && scanned.masks) made = MakeEmptyFolder(out / "masks");
   if (!made.ok()) return made;
 
-  ViewSummary summary{.images = folder->items.size(), .whole = 0, .masks = masks};
-  Sheet sheet(folder->items.size());
-  std::vector<absl::StatusOr<Json>> lines(folder->items.size(), absl::UnknownError(""));
+  Counter counter(session.console);
+  ViewSummary summary{.images = folder.items.size(), .whole = 0, .masks = scanned.masks};
+  Sheet sheet(folder.items.size());
+  std::vector<absl::StatusOr<Json>> lines(folder.items.size(), absl::UnknownError(""));
   std::mutex mutex;
   size_t done = 0;
-  ForEachOnAllCores(folder->items.size(), [&](size_t i) {
+  ForEachOnAllCores(folder.items.size(), [&](size_t i) {
     bool whole = false;
-    lines[i] = CutOne(folder->items[i], i, *folder, size, out, sheet, whole);
+    lines[i] = CutOne(folder.items[i], i, folder, size, out, sheet, whole);
     const std::scoped_lock lock(mutex);
     if (whole) ++summary.whole;
     ++done;
@@ -296,7 +266,7 @@ absl::StatusOr<size_t> PutViewsBack(const fs::path& views, const fs::path& dir,
         absl::StrCat(ShownPath(views / kViewsFile), " has no view for ", FirstTen(unknown, count),
                      ": masks must have the names of the views' images"));
   }
-  absl::Status made = MakeEmpty(out);
+  absl::Status made = MakeEmptyFolder(out);
   if (!made.ok()) return made;
   std::vector<absl::Status> statuses(files.size());
   ForEachOnAllCores(files.size(), [&](size_t i) {

@@ -2,12 +2,11 @@
 #define ALIGNFLOW_CLIENT_VIEW_FOLDER_H_
 
 #include <filesystem>
-#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "client/scan_folder.h"
 #include "client/session.h"
-#include "common/data/label_table.h"
 
 // Folders of images cut to their fields of view, and masks put back into whole pictures.
 namespace alignflow {
@@ -25,13 +24,11 @@ struct ViewSummary {
   bool masks = false;
 };
 
-// Cuts the pictures of a dataset, or of a folder of images alone, and its masks to their views at
-// their full size. `size`: the views' side in pixels; 0: each its own. Errors as of ScanDataset;
-// FailedPrecondition if `out` holds files already. views.jsonl is written last: a folder without
-// it is not finished.
-absl::StatusOr<ViewSummary> CutViews(Session& session, const std::filesystem::path& dir,
-                                     const std::filesystem::path& out,
-                                     const std::optional<LabelTable>& labels, int size);
+// Cuts the pictures of a folder, and its masks, to their views at their full size. `size`: the
+// views' side in pixels; 0: each its own. FailedPrecondition if `out` holds files already.
+// views.jsonl is written last: a folder without it is not finished.
+absl::StatusOr<ViewSummary> CutViews(Session& session, const ScannedFolder& scanned,
+                                     const std::filesystem::path& out, int size);
 
 // Puts masks of views, such as a model predicts, back into pictures of the whole size, background
 // around. `views`: what CutViews wrote. `dir`: masks of any size with the views' names, in it or in

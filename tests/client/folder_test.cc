@@ -27,7 +27,7 @@ using testing::Not;
 
 TEST_F(FolderTest, EveryFileThatIsLeftOutIsNamedWithItsReason) {
   AddThreePairs();
-  folder_.Write("images/scan.dcm", "x");
+  folder_.Write("images/scan.gif", "x");
   folder_.Write("images/volume.nii.gz", "x");
   folder_.Write("images/.a.png", "x");
   folder_.Write("images/Thumbs.db", "x");
@@ -38,8 +38,9 @@ TEST_F(FolderTest, EveryFileThatIsLeftOutIsNamedWithItsReason) {
   const auto outcome = Push();
   ASSERT_EQ(outcome.exit, 0) << outcome.err;
   EXPECT_EQ(pairs_sent(), 3);
-  EXPECT_THAT(outcome.err, HasSubstr("images: 1 left out (DICOM is not read: export it as PNG): "
-                                     "scan.dcm"));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("images: 1 left out (an image format that is not read: export it "
+                        "as PNG): scan.gif"));
   EXPECT_THAT(outcome.err, HasSubstr("volumes are not read: export their slices as PNG): volume"));
   EXPECT_THAT(outcome.err, HasSubstr("images: 2 left out (hidden, or the operating system's own): "
                                      ".a.png, Thumbs.db"));
@@ -51,11 +52,11 @@ TEST_F(FolderTest, EveryFileThatIsLeftOutIsNamedWithItsReason) {
 
 TEST_F(FolderTest, OfManyFilesTheFirstTenAreNamedAndTheRestIsCounted) {
   AddThreePairs();
-  for (int i = 10; i < 35; ++i) folder_.Write(absl::StrCat("images/s", i, ".dcm"), "x");
+  for (int i = 10; i < 35; ++i) folder_.Write(absl::StrCat("images/s", i, ".gif"), "x");
   const auto outcome = Push();
   ASSERT_EQ(outcome.exit, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("25 left out"), HasSubstr("s10.dcm, s11.dcm"),
-                                 HasSubstr("s19.dcm and 15 more"), Not(HasSubstr("s20.dcm"))));
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("25 left out"), HasSubstr("s10.gif, s11.gif"),
+                                 HasSubstr("s19.gif and 15 more"), Not(HasSubstr("s20.gif"))));
 }
 
 TEST_F(FolderTest, FurtherPagesOfATiffAreCounted) {
@@ -87,12 +88,12 @@ TEST_F(FolderTest, ASecondFolderOfImagesBesideTheFirstIsRefused) {
 }
 
 TEST_F(FolderTest, AFolderOfAnotherFormatSaysWhatToDo) {
-  for (int i = 10; i < 25; ++i) folder_.Write(absl::StrCat("images/s", i, ".dcm"), "x");
+  for (int i = 10; i < 25; ++i) folder_.Write(absl::StrCat("images/s", i, ".gif"), "x");
   Add("masks/s10.png");
   folder_.Write("masks/s.json", "x");
   ExpectRefusedPush(
-      {"images: holds no images; 15 left out (DICOM is not read: export it as PNG): "
-       "s10.dcm"});
+      {"images: holds no images; 15 left out (an image format that is not read: export it "
+       "as PNG): s10.gif"});
 }
 
 // --- Folders by other names ---
@@ -218,7 +219,7 @@ TEST_F(FolderTest, FaultsOfReferencesAreToldAtOnceToo) {
   Add({"r1.png", "r2.png", "r3.png", "r3.jpg"});
   folder_.Write("r1.png", "");
   folder_.Write("r2.png", "no picture");
-  folder_.Write("r4.dcm", "x");
+  folder_.Write("r4.gif", "x");
   const auto outcome = Align();
   EXPECT_EQ(outcome.exit, kExitFailure);
   for (const std::string text : {"--references", "3 faults", "r1.png: the file is empty", "r2.png",

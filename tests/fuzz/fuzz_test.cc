@@ -9,6 +9,7 @@
 
 #include "tests/common/temp_folder.h"
 #include "tests/worker/data/format_kinds.h"
+#include "tests/worker/dicom/dicom_bytes.h"
 
 namespace alignflow {
 namespace {
@@ -74,6 +75,42 @@ TEST(FuzzTest, NoImageIsDecodedIntoAnythingButAPictureOrARefusal) {
 
 TEST(FuzzTest, NoMaskIsDecodedIntoAnythingButValuesOrARefusal) {
   RunTarget("fuzz_decode_mask", ImageSeeds(), 10000);
+}
+
+// A fragment of pixels behind a data set without any.
+std::string Encapsulated(const DicomBytes& file, const std::string& syntax, std::string frame) {
+  if (frame.size() % 2 != 0) frame += '\0';
+  return DicomBytes(file).Without(0x7fe00010).File(syntax) + LittleEndian(0x00107fe0, 4) + "OB" +
+         std::string(2, '\0') + std::string(4, '\xff') + LittleEndian(0xe000fffe, 4) +
+         LittleEndian(0, 4) + LittleEndian(0xe000fffe, 4) + LittleEndian(frame.size(), 4) + frame +
+         LittleEndian(0xe0ddfffe, 4) + LittleEndian(0, 4);
+}
+
+TEST(FuzzTest, NoDicomFileIsAnythingButFramesOrARefusal) {
+  const cv::Mat grey = Clutter(12, 8, CV_8U), colours = Clutter(12, 8);
+  const cv::Mat large = cv::Mat(64, 64, CV_8UC3, cv::Scalar(1, 2, 3));  // for OpenCV's encoder
+  DicomBytes windowed(Ramp(8, 8, CV_16S)), palette(grey), item{DicomBytes::Empty{}};
+  windowed.Text(0x00281052, "DS", "-1024").Text(0x00281053, "DS", "2.5");
+  windowed.Text(0x00281050, "DS", "40").Text(0x00281051, "DS", "400");
+  item.Value(0x00283002, "US", LittleEndian(2, 2) + LittleEndian(0, 2) + LittleEndian(16, 2));
+  item.Value(0x00283006, "OW", "abcd");
+  palette.Text(0x00280004, "CS", "PALETTE COLOR").Sequence(0x00283010, item);
+  for (uint32_t channel = 0; channel < 3; ++channel) {
+    palette.Value(0x00281101 + channel, "US",
+                  LittleEndian(4, 2) + LittleEndian(0, 2) + LittleEndian(16, 2));
+    palette.Value(0x00281201 + channel, "OW", "abcdefgh");
+  }
+  // One segment: a run of 96 zeros.
+  const std::string rle = LittleEndian(1, 4) + LittleEndian(64, 4) + std::string(56, '\0') +
+                          "\xa1" + std::string(1, '\0');
+  RunTarget("fuzz_dicom",
+            {windowed.File(), palette.File(), DicomBytes(Ramp(8, 8), 2).File("1.2.840.10008.1.2.2"),
+             DicomBytes(grey).File("1.2.840.10008.1.2"),
+             Encapsulated(DicomBytes(grey), "1.2.840.10008.1.2.4.50", Encode(".jpg", grey)),
+             Encapsulated(DicomBytes(colours), "1.2.840.10008.1.2.4.50", Encode(".jpg", colours)),
+             Encapsulated(DicomBytes(large), "1.2.840.10008.1.2.4.90", Encode(".jp2", large)),
+             Encapsulated(DicomBytes(grey), "1.2.840.10008.1.2.5", rle)},
+            10000);
 }
 
 TEST(FuzzTest, NoManifestIsReadThatIsNotWrittenTheSameWay) {

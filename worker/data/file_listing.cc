@@ -78,7 +78,6 @@ std::string WhyNotRead(const fs::path& path) {
     const char* words;
   };
   static const auto* const kKinds = new std::vector<Kind>{
-      {{".dcm", ".dicom", ".ima"}, "DICOM is not read: export it as PNG"},
       {{".nii", ".mha", ".mhd", ".nrrd", ".mgz"},
        "volumes are not read: export their slices as PNG"},
       {{".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".svg", ".psd", ".exr",
@@ -92,6 +91,7 @@ std::string WhyNotRead(const fs::path& path) {
       {{".json", ".xml", ".csv", ".txt", ".yaml", ".yml", ".xlsx", ".md", ".pdf"},
        "text and tables are no images"}};
   const fs::path name = absl::AsciiStrToLower(path.filename().string());
+  if (name == "dicomdir") return "a list of DICOM files, and no image";
   // "scan.nii.gz" is a volume first.
   const bool packed = name.extension() == ".gz" && name.stem().extension() == ".nii";
   const std::string extension = packed ? ".nii" : name.extension().string();
@@ -116,7 +116,7 @@ size_t CountImagesBelow(const fs::path& folder) {
     if (IsHidden(it->path())) {
       it.disable_recursion_pending();
     } else {
-      count += HasImageName(it->path()) && !it->is_directory(ignored);
+      count += !it->is_directory(ignored) && HoldsImage(it->path());
     }
   }
   return count;
@@ -160,9 +160,9 @@ std::vector<fs::path> ListImages(const fs::path& folder, const fs::path& root,
       if (folder != root) AddFolder(path, left_out, faults);
     } else if (path == root / kGroupsFile) {
       continue;
-    } else if (!HasImageName(path)) {
+    } else if (!HoldsImage(path)) {
       left_out.Add(path, WhyNotRead(path));
-    } else if (const absl::Status name = CheckItemName(path.stem().string()); !name.ok()) {
+    } else if (const absl::Status name = CheckItemName(StemOf(path)); !name.ok()) {
       const std::string text(name.message());
       faults.Add({.kind = "names that cannot be kept",
                   .remedy = "rename, and try again",

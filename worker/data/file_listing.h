@@ -33,8 +33,8 @@ size_t CountImagesBelow(const std::filesystem::path& folder);
 // Whether a name is hidden or the operating system's own: ".x", "Thumbs.db", "__MACOSX".
 bool IsHidden(const std::filesystem::path& path);
 
-// What a file that is not read is, and the remedy where there is one: "DICOM is not read: export it
-// as PNG".
+// What a file that is not read is, and the remedy where there is one: "volumes are not read:
+// export their slices as PNG".
 std::string WhyNotRead(const std::filesystem::path& path);
 
 // Adds a fault unless the file or folder, links resolved, lies inside of `root`.

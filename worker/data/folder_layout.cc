@@ -75,7 +75,7 @@ absl::StatusOr<Contents> Look(const fs::path& dir) {
       contents.folders.push_back({path, CountImagesBelow(path)});
     } else {
       contents.files.push_back(path);
-      contents.images += HasImageName(path);
+      contents.images += HoldsImage(path);
     }
   }
   return contents;
@@ -121,7 +121,7 @@ std::string Seen(const fs::path& dir, const Contents& contents) {
     seen.push_back(absl::StrCat(ShownPath(folder.path, dir), "/ (", Counted(folder.images), ")"));
   }
   for (const fs::path& file : contents.files) {
-    if (!HasImageName(file)) seen.push_back(ShownPath(file, dir));
+    if (!HoldsImage(file)) seen.push_back(ShownPath(file, dir));
   }
   return seen.empty() ? "it is empty" : "it holds " + FirstTen(seen, seen.size());
 }
@@ -184,7 +184,7 @@ bool HasMarkedMasks(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const fs::path& path = it->path();
-    if (HasImageName(path) && !IsHidden(path)) stems.push_back(path.stem().string());
+    if (!IsHidden(path) && HoldsImage(path)) stems.push_back(StemOf(path));
   }
   return FindMarkedMasks(stems).has_value();
 }

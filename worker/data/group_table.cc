@@ -178,25 +178,29 @@ std::optional<std::string> ReadText(const fs::path& file, FaultList& faults) {
   return std::nullopt;
 }
 
-// Items with an image by their stems and by their files' names.
+// Items with an image by their stems and by their files' names: a file of several frames is several
+// items.
 class ItemsByName {
  public:
   explicit ItemsByName(std::vector<FolderItem>& items) {
     for (FolderItem& item : items) {
       if (item.image.empty()) continue;
-      stems_.try_emplace(item.name, &item);
-      files_.try_emplace(item.image.filename().string(), &item);
+      stems_.try_emplace(item.name, std::vector{&item});
+      files_[item.image.filename().string()].push_back(&item);
+      const std::string stem = StemOf(item.image);
+      if (stem != item.name && stem != item.image.filename()) files_[stem].push_back(&item);
     }
   }
-  FolderItem* Find(const std::string& name) const {
+  const std::vector<FolderItem*>& Find(const std::string& name) const {
+    static const auto* const kNone = new std::vector<FolderItem*>;
     for (const auto* names : {&stems_, &files_}) {
       if (const auto found = names->find(name); found != names->end()) return found->second;
     }
-    return nullptr;
+    return *kNone;
   }
 
  private:
-  std::unordered_map<std::string, FolderItem*> stems_, files_;
+  std::unordered_map<std::string, std::vector<FolderItem*>> stems_, files_;
 };
 
 }  // namespace
@@ -208,15 +212,17 @@ size_t ReadGroups(const fs::path& file, std::vector<FolderItem>& items, FaultLis
   const ItemsByName named(items);
   std::unordered_map<const FolderItem*, size_t> line_of;
   std::set<std::string> groups;
-  for (Row& row : ParseRows(*text, table)) {
-    FolderItem* item = named.Find(row.name);
-    if (item == nullptr) {
-      table.Unknown(row);
-    } else if (const auto [first, added] = line_of.try_emplace(item, row.line); !added) {
-      table.Twice(row, first->second);
-    } else {
+  for (const Row& row : ParseRows(*text, table)) {
+    const std::vector<FolderItem*>& named_items = named.Find(row.name);
+    if (named_items.empty()) table.Unknown(row);
+    for (FolderItem* item : named_items) {
+      const auto [first, added] = line_of.try_emplace(item, row.line);
+      if (!added) {
+        table.Twice(row, first->second);
+        break;
+      }
+      item->group = row.group;
       groups.insert(row.group);
-      item->group = std::move(row.group);
     }
   }
   for (const FolderItem& item : items) {

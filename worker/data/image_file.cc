@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "common/data/image_probe.h"
 #include "worker/data/fault_list.h"
+#include "worker/dicom/dicom_header.h"
 
 namespace alignflow {
 namespace {
@@ -29,6 +30,18 @@ bool HasImageName(const fs::path& path) {
   static const auto* const kExtensions = new std::set<std::string>(
       {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp"});
   return kExtensions->contains(absl::AsciiStrToLower(path.extension().string()));
+}
+
+bool HoldsImage(const fs::path& path) {
+  if (HasImageName(path)) return true;
+  // A disc's list of its DICOM files is a DICOM file itself.
+  if (absl::AsciiStrToLower(path.filename().string()) == "dicomdir") return false;
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored) && LooksLikeDicom(path);
+}
+
+std::string StemOf(const fs::path& path) {
+  return HasImageName(path) ? path.stem().string() : DicomStem(path);
 }
 
 std::error_code EnterError(const fs::path& folder) {

@@ -14,6 +14,12 @@ bool HasImageName(const std::filesystem::path& path);
 // These endings, for messages: ".png, .jpg, .bmp, .tif or .webp".
 inline constexpr char kImageNames[] = ".png, .jpg, .bmp, .tif or .webp";
 
+// Whether a file is read as an image: by its name, or as a DICOM file by its content, which has any
+// name.
+bool HoldsImage(const std::filesystem::path& path);
+// The name that an image is matched with its mask by: without its ending, where it has one.
+std::string StemOf(const std::filesystem::path& path);
+
 // Whether what lies in a folder can be reached, for which it needs its execute permission.
 std::error_code EnterError(const std::filesystem::path& folder);
 

@@ -17,22 +17,39 @@ namespace {
 
 namespace fs = std::filesystem;
 using Paths = std::vector<fs::path>;
+using Images = std::vector<ListedImage>;
 
 // What is found out about a folder on the way.
 struct Scan {
-  explicit Scan(const fs::path& root) : dir(root), left_out(root), faults(root) {}
+  Scan(const fs::path& root, const ImportOptions& options)
+      : dir(root), left_out(root), faults(root), import(options, faults) {}
 
   fs::path dir;
   LeftOutList left_out;
   FaultList faults;
+  ImageImport import;
   ImageFolder folder;
 };
 
 std::vector<std::string> StemsOf(const Paths& files) {
   std::vector<std::string> stems;
   stems.reserve(files.size());
-  for (const fs::path& file : files) stems.push_back(file.stem().string());
+  for (const fs::path& file : files) stems.push_back(StemOf(file));
   return stems;
+}
+
+std::vector<std::string> StemsOf(const Images& images) {
+  std::vector<std::string> stems;
+  stems.reserve(images.size());
+  for (const ListedImage& image : images) stems.push_back(image.stem);
+  return stems;
+}
+
+Paths FilesOf(const Images& images) {
+  Paths files;
+  files.reserve(images.size());
+  for (const ListedImage& image : images) files.push_back(image.file);
+  return files;
 }
 
 Paths Chosen(const Paths& files, const std::vector<size_t>& indices) {
@@ -65,8 +82,20 @@ Paths ListSome(const fs::path& folder, Scan& scan) {
   return images;
 }
 
+// DICOM files as masks, which are not read.
+void RefuseDicomMasks(Paths& masks, Scan& scan) {
+  std::erase_if(masks, [&scan](const fs::path& mask) {
+    if (HasImageName(mask)) return false;
+    scan.faults.Add({.kind = "masks that cannot be used",
+                     .remedy = "export the masks as PNG, one for each image, under its stem",
+                     .path = mask,
+                     .reason = "is a DICOM file, which is read as an image and not as a mask"});
+    return true;
+  });
+}
+
 // Images and masks of a dataset, in that order.
-std::pair<Paths, Paths> ListDataset(const FolderLayout& layout, Scan& scan) {
+std::pair<Paths, Paths> ListFiles(const FolderLayout& layout, Scan& scan) {
   Paths images = ListSome(layout.images, scan);
   if (layout.masks != layout.images) return {std::move(images), ListSome(layout.masks, scan)};
   const std::optional<MarkedMasks> marked = FindMarkedMasks(StemsOf(images));
@@ -74,10 +103,16 @@ std::pair<Paths, Paths> ListDataset(const FolderLayout& layout, Scan& scan) {
   return {Chosen(images, marked->images), Chosen(images, marked->masks)};
 }
 
+std::pair<Images, Paths> ListDataset(const FolderLayout& layout, Scan& scan) {
+  auto [files, masks] = ListFiles(layout, scan);
+  RefuseDicomMasks(masks, scan);
+  return {scan.import.ListFrames(files), std::move(masks)};
+}
+
 void AddDoubles(const std::vector<std::pair<size_t, size_t>>& doubles, const Paths& files,
                 Scan& scan) {
   for (const auto& [later, first] : doubles) {
-    const bool same = files[later].stem() == files[first].stem();
+    const bool same = StemOf(files[later]) == StemOf(files[first]);
     scan.faults.Add(
         {.kind = "names that could mean two files",
          .remedy = "rename or remove one of the two",
@@ -92,14 +127,14 @@ std::string ByRule(const StemMatch& match) {
   return match.rule.empty() ? "" : absl::StrCat(" (rule of the other files: ", match.rule, ")");
 }
 
-void AddUnmatched(const StemMatch& match, const Paths& images, const Paths& masks,
+void AddUnmatched(const StemMatch& match, const Images& images, const Paths& masks,
                   const FolderLayout& layout, Scan& scan) {
   for (const size_t index : match.images_alone) {
-    const fs::path wanted = layout.masks / (images[index].stem().string() + ".png");
+    const fs::path wanted = layout.masks / (images[index].stem + ".png");
     scan.faults.Add({.kind = "images without a mask",
                      .remedy = "add the masks under names that follow the same rule as the "
                                "others, or remove the images",
-                     .path = images[index],
+                     .path = images[index].file,
                      .reason = match.rule.empty() ? absl::StrCat("has no mask, such as ",
                                                                  ShownPath(wanted, scan.dir))
                                                   : "has no mask" + ByRule(match)});
@@ -114,17 +149,18 @@ void AddUnmatched(const StemMatch& match, const Paths& images, const Paths& mask
 }
 
 // The pairs, and files that are left alone, which are checked as well: all faults at once.
-std::vector<FolderItem> MakeItems(const StemMatch& match, const Paths& images, const Paths& masks) {
+std::vector<FolderItem> MakeItems(const StemMatch& match, const Images& images,
+                                  const Paths& masks) {
   std::vector<FolderItem> items;
   items.reserve(match.pairs.size());
-  for (const auto& [image, mask] : match.pairs) {
-    items.push_back({images[image].stem().string(), images[image], masks[mask]});
-  }
-  for (const size_t i : match.images_alone) {
-    items.push_back({images[i].stem().string(), images[i], {}});
-  }
+  const auto add = [&](const ListedImage& image, const fs::path& mask) {
+    items.push_back({image.stem, image.usable ? image.file : fs::path(), mask});
+    items.back().frame = image.frame;
+  };
+  for (const auto& [image, mask] : match.pairs) add(images[image], masks[mask]);
+  for (const size_t i : match.images_alone) add(images[i], {});
   for (const size_t i : match.masks_alone) {
-    items.push_back({masks[i].stem().string(), {}, masks[i]});
+    items.push_back({StemOf(masks[i]), {}, masks[i]});
   }
   std::ranges::stable_sort(items, {}, &FolderItem::name);
   return items;
@@ -168,7 +204,7 @@ void JudgeLabels(const std::optional<LabelTable>& given, const SetFacts& facts,
                  const FolderLayout& layout, Scan& scan) {
   ImageFolder& folder = scan.folder;
   LabelUse use = facts.labels;
-  const MaskPath path = [&folder](size_t index) { return folder.items[index].mask; };
+  const MaskPath path = [&folder](size_t index) { return folder.items[index].GivenMask(); };
   folder.labels_guessed = !given;
   if (given) {
     AddStrayValues(*given, use, path, scan.faults);
@@ -190,6 +226,12 @@ void JudgeLabels(const std::optional<LabelTable>& given, const SetFacts& facts,
 
 absl::StatusOr<ImageFolder> Finish(Scan& scan) {
   if (!scan.faults.empty()) return scan.faults.ToStatus();
+  scan.import.NumberItems(scan.folder.items);
+  scan.folder.scratch = scan.import.scratch();
+  for (std::string& note : scan.import.Notes()) scan.folder.notes.push_back(std::move(note));
+  for (std::string& warning : scan.import.Warnings()) {
+    scan.folder.warnings.push_back(std::move(warning));
+  }
   std::vector<std::string> left_out = scan.left_out.Sentences();
   scan.folder.warnings.insert(scan.folder.warnings.begin(), left_out.begin(), left_out.end());
   return std::move(scan.folder);
@@ -199,15 +241,15 @@ absl::StatusOr<ImageFolder> Finish(Scan& scan) {
 
 absl::StatusOr<ImageFolder> ScanDataset(const fs::path& dir,
                                         const std::optional<LabelTable>& labels,
-                                        const ScanProgress& progress) {
-  Scan scan(dir);
+                                        const ScanProgress& progress, const ImportOptions& import) {
+  Scan scan(dir, import);
   const auto layout = FindDatasetLayout(dir, scan.left_out, scan.faults);
   if (!layout.ok()) return layout.status();
   if (!layout->note.empty()) scan.folder.notes.push_back(layout->note);
 
   const auto [images, masks] = ListDataset(*layout, scan);
   const StemMatch match = MatchStems(StemsOf(images), StemsOf(masks));
-  AddDoubles(match.image_doubles, images, scan);
+  AddDoubles(match.image_doubles, FilesOf(images), scan);
   AddDoubles(match.mask_doubles, masks, scan);
   // Without any files on one side, that is the fault.
   if (!images.empty() && !masks.empty()) AddUnmatched(match, images, masks, *layout, scan);
@@ -220,34 +262,38 @@ absl::StatusOr<ImageFolder> ScanDataset(const fs::path& dir,
   AddGroups(*layout, scan);
   SetFacts facts;
   const LabelTable* given = labels ? &*labels : nullptr;
-  absl::Status checked =
-      CheckItems(scan.folder.items, given, progress, facts, scan.left_out, scan.faults);
+  absl::Status checked = scan.import.Convert(scan.folder.items, given, progress);
+  if (!checked.ok()) return checked;
+  checked = CheckItems(scan.folder.items, given, progress, facts, scan.left_out, scan.faults);
   if (!checked.ok()) return checked;
   Conclude(facts, scan.folder);
   JudgeLabels(labels, facts, *layout, scan);
   return Finish(scan);
 }
 
-absl::StatusOr<ImageFolder> ScanReferences(const fs::path& dir, const ScanProgress& progress) {
-  Scan scan(dir);
+absl::StatusOr<ImageFolder> ScanReferences(const fs::path& dir, const ScanProgress& progress,
+                                           const ImportOptions& import) {
+  Scan scan(dir, import);
   const auto layout = FindReferenceLayout(dir, scan.left_out, scan.faults);
   if (!layout.ok()) return layout.status();
   if (!layout->note.empty()) scan.folder.notes.push_back(layout->note);
-  Paths images = ListSome(layout->images, scan);
-  if (const auto marked = FindMarkedMasks(StemsOf(images))) {
+  Paths files = ListSome(layout->images, scan);
+  if (const auto marked = FindMarkedMasks(StemsOf(files))) {
     for (const size_t i : marked->masks) {
-      scan.left_out.Add(images[i], absl::StrCat("masks by their names (", marked->mark,
-                                                "): of references, only the images are read"));
+      scan.left_out.Add(files[i], absl::StrCat("masks by their names (", marked->mark,
+                                               "): of references, only the images are read"));
     }
-    images = Chosen(images, marked->images);
+    files = Chosen(files, marked->images);
   }
+  const Images images = scan.import.ListFrames(files);
   const StemMatch alone = MatchStems(StemsOf(images), {});
-  AddDoubles(alone.image_doubles, images, scan);
+  AddDoubles(alone.image_doubles, FilesOf(images), scan);
   scan.folder.items = MakeItems(alone, images, {});
   AddGroups(*layout, scan);
   SetFacts facts;
-  absl::Status checked =
-      CheckItems(scan.folder.items, nullptr, progress, facts, scan.left_out, scan.faults);
+  absl::Status checked = scan.import.Convert(scan.folder.items, nullptr, progress);
+  if (!checked.ok()) return checked;
+  checked = CheckItems(scan.folder.items, nullptr, progress, facts, scan.left_out, scan.faults);
   if (!checked.ok()) return checked;
   Conclude(facts, scan.folder);
   if (scan.folder.items.size() > kMaxReferences) {

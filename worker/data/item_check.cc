@@ -21,22 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What decoding takes: the file, and for each pixel the stored samples (16 bits of four channels at
-// most). Of a file that does not begin with its header, such as many a TIFF, the most is assumed.
-size_t DecodeBytes(const fs::path& path) {
-  if (path.empty()) return 0;
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  if (error || size > static_cast<uintmax_t>(kMaxImageFileBytes)) return 0;  // refused unread
-  std::string start(std::min<size_t>(size, size_t{64} << 10), '\0');
-  std::ifstream(path, std::ios::binary)
-      .read(start.data(), static_cast<std::streamsize>(start.size()));
-  const absl::StatusOr<ImageHeader> header = ProbeImage(start);
-  int64_t pixels = kMaxImagePixels;
-  if (header.ok()) pixels = std::min(pixels, header->width * header->height);
-  return size + 8 * static_cast<size_t>(pixels);
-}
-
 // What was found in one item.
 struct Findings {
   std::vector<Fault> faults;
@@ -96,7 +80,7 @@ void CheckItem(FolderItem& item, size_t index, const LabelTable* labels, SetFact
       facts.notes.Add(FileRole::kMask, *pair);
     } else {
       findings.faults.push_back(
-          FaultOf(pair.status(), item.mask, "masks of another size than their image"));
+          FaultOf(pair.status(), item.GivenMask(), "masks of another size than their image"));
     }
   }
   if (mask) {
@@ -119,13 +103,27 @@ void CheckItemWithin(MemoryGate& gate, FolderItem& item, size_t index, const Lab
   } catch (const std::bad_alloc&) {
     findings.faults.push_back({.kind = "images that cannot be used",
                                .remedy = "make the picture smaller, or leave it out",
-                               .path = item.image.empty() ? item.mask : item.image,
+                               .path = item.image.empty() ? item.GivenMask() : item.GivenImage(),
                                .reason = "there is not enough memory to decode it"});
   }
   gate.Leave(bytes);
 }
 
 }  // namespace
+
+size_t DecodeBytes(const fs::path& path) {
+  if (path.empty()) return 0;
+  std::error_code error;
+  const auto size = fs::file_size(path, error);
+  if (error || size > static_cast<uintmax_t>(kMaxImageFileBytes)) return 0;  // refused unread
+  std::string start(std::min<size_t>(size, size_t{64} << 10), '\0');
+  std::ifstream(path, std::ios::binary)
+      .read(start.data(), static_cast<std::streamsize>(start.size()));
+  const absl::StatusOr<ImageHeader> header = ProbeImage(start);
+  int64_t pixels = kMaxImagePixels;
+  if (header.ok()) pixels = std::min(pixels, header->width * header->height);
+  return size + 8 * static_cast<size_t>(pixels);
+}
 
 void SetFacts::Add(const SetFacts& other) {
   labels.Add(other.labels);

@@ -22,6 +22,18 @@ struct FolderItem {
   int height = 0;
   ItemFacts facts = {};
   std::string group = {};  // as groups.csv gives it; empty: there is no such file
+  // The user's own files, where image and mask were made of them (image_import.h); else empty.
+  std::filesystem::path image_source = {};
+  std::filesystem::path mask_source = {};
+  int64_t frame = 0;  // of the image's source
+
+  // What messages call the two.
+  const std::filesystem::path& GivenImage() const {
+    return image_source.empty() ? image : image_source;
+  }
+  const std::filesystem::path& GivenMask() const {
+    return mask_source.empty() ? mask : mask_source;
+  }
 };
 
 // What the files of a set have told besides.
@@ -37,6 +49,11 @@ struct SetFacts {
 // Called after each item checked with (items checked, items in all), from one thread at a time; may
 // be empty. Return false to stop (Cancelled).
 using ScanProgress = std::function<bool(size_t done, size_t total)>;
+
+// What decoding an image file takes: the file, and for each pixel the stored samples (16 bits of
+// four channels at most). Of a file that does not begin with its header, such as many a TIFF, the
+// most is assumed.
+size_t DecodeBytes(const std::filesystem::path& path);
 
 // Decodes every file of the items to its last pixel, on all cores, and fills in width and height.
 // Memory is bounded: pictures that are decoded at the same time have about kDecodeBytes together,

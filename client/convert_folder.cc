@@ -1,0 +1,85 @@
+#include "client/convert_folder.h"
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "client/output_file.h"
+#include "client/upload.h"
+#include "common/parallel.h"
+#include "worker/data/image_file.h"
+
+namespace alignflow {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The bytes as they are: what is sent is what is written.
+absl::Status Copy(const fs::path& from, const fs::path& folder, const std::string& name) {
+  const auto bytes = ReadImageFile(from);
+  if (!bytes.ok()) return bytes.status();
+  const std::string ending = absl::AsciiStrToLower(from.extension().string());
+  return WriteInFolder(folder / (name + ending), *bytes);
+}
+
+std::string Cell(const std::string& text) {
+  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
+}
+
+std::string GroupTable(const ImageFolder& folder) {
+  std::string table = "name,group\n";
+  for (const FolderItem& item : folder.items) {
+    absl::StrAppend(&table, Cell(item.name), ",", Cell(item.group), "\n");
+  }
+  return table;
+}
+
+}  // namespace
+
+absl::StatusOr<Result> ConvertFolder(Session& session, const ScannedFolder& scanned,
+                                     const fs::path& out) {
+  const ImageFolder& folder = scanned.folder;
+  absl::Status made = MakeEmptyFolder(out);
+  if (made.ok()) made = MakeEmptyFolder(out / "images");
+  if (made.ok() && scanned.masks) made = MakeEmptyFolder(out / "masks");
+  if (!made.ok()) return made;
+  Counter counter(session.console);
+  std::mutex mutex;
+  absl::Status result;
+  size_t done = 0;
+  ForEachOnAllCores(folder.items.size(), [&](size_t i) {
+    const FolderItem& item = folder.items[i];
+    absl::Status copied = Copy(item.image, out / "images", item.name);
+    if (copied.ok() && scanned.masks) copied = Copy(item.mask, out / "masks", item.name);
+    const std::scoped_lock lock(mutex);
+    result.Update(copied);
+    ++done;
+    counter.Show(absl::StrCat("writing ", done, "/", folder.items.size()),
+                 done == folder.items.size());
+    return result.ok();
+  });
+  counter.End();
+  if (!result.ok()) return result;
+  if (!folder.items.front().group.empty()) {
+    absl::Status written = WriteInFolder(out / "groups.csv", GroupTable(folder));
+    if (!written.ok()) return written;
+  }
+  Result written{.document = {{"out", out.string()},
+                              {"images", folder.items.size()},
+                              {"masks", scanned.masks},
+                              {"items", Json::array()}},
+                 .text = absl::StrCat("wrote ", folder.items.size(), " images",
+                                      scanned.masks ? " and their masks" : "", " to ", out.string(),
+                                      ": what `afctl dataset push` would send of them\n")};
+  for (const FolderItem& item : folder.items) {
+    Json line{{"name", item.name}, {"file", ShownPath(item.GivenImage())}};
+    if (!item.image_source.empty()) line["frame"] = item.frame + 1;
+    written.document["items"].push_back(std::move(line));
+  }
+  return written;
+}
+
+}  // namespace alignflow
