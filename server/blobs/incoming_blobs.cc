@@ -1,6 +1,9 @@
 #include "server/blobs/incoming_blobs.h"
 
+#include <sys/statvfs.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <system_error>
 #include <utility>
 
@@ -15,6 +18,12 @@ std::string NameOf(const std::string& sha256, const std::string& writer) {
   return writer.empty() ? sha256 : absl::StrCat(sha256, "-", writer);
 }
 
+bool HasSpace(const std::filesystem::path& folder, int64_t bytes) {
+  struct statvfs disk = {};
+  if (statvfs(folder.c_str(), &disk) != 0) return true;  // then writing says what is wrong
+  return static_cast<int64_t>(disk.f_bavail) >= bytes / static_cast<int64_t>(disk.f_frsize);
+}
+
 // Whichever writer the file is of.
 std::string DigestOf(const std::filesystem::path& file) {
   return file.filename().string().substr(0, kDigestDigits);
@@ -24,6 +33,7 @@ std::string DigestOf(const std::filesystem::path& file) {
 
 absl::StatusOr<std::unique_ptr<BlobWriter>> IncomingBlobs::Write(Wanted wanted, int64_t offset,
                                                                  const std::string& writer) {
+  if (!HasSpace(folder_, wanted.size - offset)) return WriteError(ENOSPC, "begin a blob");
   const std::string name = NameOf(wanted.sha256, writer);
   BlobWriter::Target target{.sha256 = std::move(wanted.sha256),
                             .size = wanted.size,

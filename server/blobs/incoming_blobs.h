@@ -38,8 +38,8 @@ class IncomingBlobs {
     PublishBlob publish;
     BlobObserver observe;
   };
-  // OutOfRange if the offset is neither 0 nor where the write stands. This object must outlive the
-  // writer.
+  // OutOfRange if the offset is neither 0 nor where the write stands, ResourceExhausted if the disk
+  // has no space for what is still to come. This object must outlive the writer.
   absl::StatusOr<std::unique_ptr<BlobWriter>> Write(Wanted wanted, int64_t offset,
                                                     const std::string& writer);
   // Bytes that have arrived of a write that can be gone on with.

@@ -41,6 +41,20 @@ absl::Status ForClients(const absl::Status& status) {
   return absl::UnavailableError(absl::StrCat("the blobs' store: ", status.message()));
 }
 
+// The bytes of an object, with errors as clients are to have them.
+class ClientSource final : public BlobSource {
+ public:
+  explicit ClientSource(ObjectSource object) : object_(std::move(object)) {}
+  absl::StatusOr<std::string> Read(int64_t limit) override {
+    absl::StatusOr<std::string> bytes = object_.Read(limit);
+    if (bytes.ok()) return bytes;
+    return ForClients(bytes.status());
+  }
+
+ private:
+  ObjectSource object_;
+};
+
 std::string RandomId() {
   unsigned char bytes[16];
   RAND_bytes(bytes, sizeof(bytes));
@@ -127,8 +141,13 @@ absl::Status ObjectBlobs::Prepare() {
   status = LearnBucket();
   if (!status.ok()) return status;
   const absl::StatusOr<int> aborted = bucket_->AbortUploads();
-  if (!aborted.ok()) return aborted.status();
-  if (*aborted > 0) spdlog::info("blobs: ended {} unfinished uploads of parts", *aborted);
+  if (!aborted.ok()) {
+    spdlog::warn(
+        "blobs: can't end uploads of parts that a kill has left: {}; have the bucket do it",
+        std::string(aborted.status().message()));
+  } else if (*aborted > 0) {
+    spdlog::info("blobs: ended {} unfinished uploads of parts", *aborted);
+  }
   if (options_.tend) tending_ = std::thread([this] { Tend(); });
   return absl::OkStatus();
 }
@@ -184,6 +203,7 @@ absl::Status ObjectBlobs::LearnBucket() {
 
 ObjectBlobs::~ObjectBlobs() {
   stop_.Set();
+  if (bucket_ != nullptr) bucket_->GiveUp();
   if (tending_.joinable()) tending_.join();
 }
 
@@ -260,11 +280,16 @@ absl::StatusOr<BlobStore::Found> ObjectBlobs::Find(const std::string& sha256, in
     };
     return Found{.source = *std::move(source), .size = size, .on_damage = damaged};
   }
-  return Found{.source = std::make_unique<ObjectSource>(*bucket_, sha256, offset, size),
-               .size = size,
-               .on_damage = [this, sha256, size](std::string_view how) {
-                 return Damaged(sha256, size, how);
-               }};
+  const auto gone = [this, sha256] {
+    spdlog::error("blob {} is gone from the bucket: somebody has deleted it", sha256);
+    Remove(sha256);  // so that it can be written again
+  };
+  return Found{
+      .source = std::make_unique<ClientSource>(ObjectSource(*bucket_, sha256, offset, size, gone)),
+      .size = size,
+      .on_damage = [this, sha256, size](std::string_view how) {
+        return Damaged(sha256, size, how);
+      }};
 }
 
 absl::Status ObjectBlobs::Damaged(const std::string& sha256, int64_t size, std::string_view how) {

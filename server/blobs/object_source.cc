@@ -17,6 +17,7 @@ absl::StatusOr<std::string> ObjectSource::Read(int64_t limit) {
     const int64_t want = std::min(std::max(range_, limit), size_ - offset_);
     absl::StatusOr<std::string> bytes = bucket_.Get(key_, offset_, want);
     if (absl::IsNotFound(bytes.status())) {
+      on_gone_();
       return absl::DataLossError(
           absl::StrCat("blob ", key_, " is gone from ", bucket_.options().Url(),
                        ": somebody has deleted it; write it again or run the job again"));

@@ -2,6 +2,7 @@
 #define ALIGNFLOW_SERVER_BLOBS_OBJECT_SOURCE_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,12 +17,18 @@ namespace alignflow {
 
 // The bytes of an object from an offset on, asked for in ranges: the first as long as what is
 // wanted, each further one twice as long, so that who looks at a beginning reads no more, and who
-// reads on waits seldom. DataLoss if the object is gone or shorter than `size`. Not thread-safe;
-// `bucket` must outlive it.
+// reads on waits seldom. DataLoss if the object is gone, of which `on_gone` is told. Not
+// thread-safe; `bucket` must outlive it.
 class ObjectSource final : public BlobSource {
  public:
-  ObjectSource(Bucket& bucket, std::string key, int64_t offset, int64_t size)
-      : bucket_(bucket), key_(std::move(key)), offset_(offset), size_(size) {}
+  ObjectSource(
+      Bucket& bucket, std::string key, int64_t offset, int64_t size,
+      std::function<void()> on_gone = [] {})
+      : bucket_(bucket),
+        key_(std::move(key)),
+        on_gone_(std::move(on_gone)),
+        offset_(offset),
+        size_(size) {}
   absl::StatusOr<std::string> Read(int64_t limit) override;
 
  private:
@@ -29,6 +36,7 @@ class ObjectSource final : public BlobSource {
 
   Bucket& bucket_;
   const std::string key_;
+  const std::function<void()> on_gone_;
   int64_t offset_;  // of what is asked for next
   const int64_t size_;
   int64_t range_ = kFirstRange;

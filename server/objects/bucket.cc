@@ -134,7 +134,7 @@ absl::StatusOr<HttpResponse> Bucket::Send(const HttpRequest& request, int64_t bo
     absl::StatusOr<HttpResponse> response = SendOnce(request, std::min(left, kAttempt + transfer));
     const bool again =
         response.ok() ? IsWorthAnotherTry(*response) : absl::IsUnavailable(response.status());
-    if (!again || IsSilent()) return response;
+    if (!again || given_up_ || IsSilent()) return response;
     absl::Duration pause = BackoffDelay(options_.backoff, failures, Uniform());
     if (response.ok()) pause = std::max(pause, PauseOf(*response));
     if (SteadyNow() + pause >= deadline) return response;

@@ -43,6 +43,9 @@ class Bucket {
   // Whether the store answers: one attempt.
   absl::Status Ping(absl::Duration timeout);
 
+  // From now on nothing is tried again: for a process that ends.
+  void GiveUp() { given_up_ = true; }
+
   // Makes an object of a file's first `size` bytes, whose SHA-256 this is. It appears whole or not
   // at all; one that is there is replaced.
   absl::Status PutFile(const std::string& key, int fd, int64_t size, const std::string& sha256);
@@ -87,6 +90,7 @@ class Bucket {
 
   const BucketOptions options_;
   std::unique_ptr<HttpConnections> connections_;
+  std::atomic<bool> given_up_ = false;
   mutable absl::Mutex mutex_;
   std::optional<absl::Time> silent_since_ ABSL_GUARDED_BY(mutex_);
 };

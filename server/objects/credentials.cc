@@ -19,8 +19,8 @@ std::string Variable(const char* name) {
 
 absl::StatusOr<S3Keys> FromEnvironment() {
   S3Keys keys{.access_key = Variable("AWS_ACCESS_KEY_ID"),
-                   .secret_key = Variable("AWS_SECRET_ACCESS_KEY"),
-                   .session_token = Variable("AWS_SESSION_TOKEN")};
+              .secret_key = Variable("AWS_SECRET_ACCESS_KEY"),
+              .session_token = Variable("AWS_SESSION_TOKEN")};
   if (!keys.access_key.empty() && !keys.secret_key.empty()) return keys;
   return absl::FailedPreconditionError(
       "the object store's keys are missing: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the "

@@ -90,7 +90,10 @@ absl::Status ErrorOf(const BucketOptions& options, const HttpResponse& response,
                                                  : absl::StrCat("--s3-region ", error.region),
                             ", and that region's --s3-endpoint"));
   }
-  if (response.status == 404) return absl::NotFoundError(said);
+  // An answer without a code is to HEAD; one with other text is not a store's.
+  if (response.status == 404 && (response.body.empty() || !error.code.empty())) {
+    return absl::NotFoundError(said);
+  }
   if (response.status == 401 || response.status == 403) return fix(RightsText(options));
   if (response.status == 507 || error.code == "QuotaExceeded" ||
       error.code == "XMinioStorageFull") {

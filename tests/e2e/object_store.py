@@ -1,13 +1,15 @@
 """An S3-compatible store (moto's server) behind a gate that checks every request and can be shut.
 
 What moto does not prove: it checks no signature and no digest of what comes (the gate does, by botocore), knows neither
-rights nor slowness, answers one process, keeps all in memory, and has no TLS here.
+rights nor slowness, and keeps all in memory.
 """
 
 import hashlib
 import http.client
 import http.server
+import logging
 import re
+import ssl
 import threading
 
 import botocore.auth
@@ -22,7 +24,9 @@ BUCKET = "scans"
 class ObjectStore:
     """Coordinators get `options` and `prefix` (a command that gives them the keys in the environment)."""
 
-    def __init__(self, path="site-a"):
+    def __init__(self, certificate=None, key=None):
+        """With a certificate and its key, PEM files, the gate speaks TLS."""
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # which tells of each request
         self.moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self.moto.start()
         self.backend = self.moto.get_host_and_port()
@@ -31,11 +35,15 @@ class ObjectStore:
         self.lock = threading.Lock()
         self.gate = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Gate", (Gate,), {"store": self}))
         self.gate.daemon_threads = True
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate, key)
+            self.gate.socket = context.wrap_socket(self.gate.socket, server_side=True)
         threading.Thread(target=self.gate.serve_forever, daemon=True).start()
         self.ask("PUT", f"/{BUCKET}", f"<CreateBucketConfiguration><LocationConstraint>{REGION}"
                                       "</LocationConstraint></CreateBucketConfiguration>".encode())
-        self.options = ("--blobs", f"s3://{BUCKET}/{path}", "--s3-region", REGION,
-                        "--s3-endpoint", "http://127.0.0.1:%d" % self.gate.server_address[1])
+        endpoint = "%s://127.0.0.1:%d" % ("https" if certificate else "http", self.gate.server_address[1])
+        self.options = ("--blobs", f"s3://{BUCKET}/site-a", "--s3-region", REGION, "--s3-endpoint", endpoint)
         self.prefix = ("env", f"AWS_ACCESS_KEY_ID={KEY}", f"AWS_SECRET_ACCESS_KEY={SECRET}")
 
     def ask(self, method, path, body=b"", headers=None):
@@ -55,6 +63,7 @@ class ObjectStore:
     def close(self):
         self.gate.shutdown()
         self.gate.server_close()
+        self.ask("POST", "/moto-api/reset")  # its state is the process's
         self.moto.stop()
 
 

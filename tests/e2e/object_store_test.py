@@ -8,7 +8,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from crash_test import JOB_TIMEOUT_S, Rampage, expect_no_orphans
 from inputs import LONGER, check_pulled, start_job
 from object_store import BUCKET, KEY, SECRET, ObjectStore
-from processes import BIN, poll
+from processes import BIN, Coordinator, poll
+from security_test import Authority
 
 
 @pytest.fixture
@@ -116,3 +117,22 @@ def test_a_store_that_refuses_ends_the_start_with_the_remedy(store, tmp_path):
     without = subprocess.run(["env", "-u", "AWS_ACCESS_KEY_ID", BIN / "alignflow-coordinator", *map(str, start),
                               *store.options], capture_output=True, text=True, timeout=60, check=False)
     assert without.returncode == 1 and "--s3-credentials" in without.stderr
+
+
+def test_the_stores_certificate_is_verified(tmp_path):
+    authority = Authority(tmp_path, "ca")
+    certificates = {"right": authority.sign("right"), "other": authority.sign("other", "DNS:elsewhere.example.org")}
+    state = tmp_path / "state"
+    ours = ("--s3-ca", authority.ca)
+    for name, options, accepted in (("right", (), False), ("other", ours, False), ("right", ours, True)):
+        store = ObjectStore(*certificates[name])
+        try:
+            if accepted:
+                coordinator = Coordinator(tmp_path, *store.options, *options, state_dir=state, prefix=store.prefix)
+                assert "site-a/coordinator" in store.keys()
+                assert coordinator.terminate() == 0
+            else:
+                refused = command(store, "--listen", "127.0.0.1:0", "--state-dir", state, *options)
+                assert refused.returncode == 1 and "--s3-ca" in refused.stderr and not store.keys()
+        finally:
+            store.close()

@@ -128,9 +128,15 @@ TEST_F(ObjectBlobsTest, AnObjectThatSomebodyDeletedIsLost) {
   const absl::Status status = store_->Get(sha256, 100).status();
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("gone from s3://bucket/blobs/"));
-  CompareAll();
   EXPECT_FALSE(store_->Contains(sha256));
   ASSERT_TRUE(Put("hello").ok());
+  EXPECT_EQ(store_->Get(sha256, 100).value(), "hello");
+}
+
+TEST_F(ObjectBlobsTest, SomethingThatIsNoStoreCostsNoBlob) {
+  const std::string sha256 = Put("hello").value();
+  bucket_.Break({.method = "GET", .trouble = Trouble::kOtherServer, .status = 404});
+  EXPECT_TRUE(absl::IsUnavailable(store_->Get(sha256, 100).status()));
   EXPECT_EQ(store_->Get(sha256, 100).value(), "hello");
 }
 

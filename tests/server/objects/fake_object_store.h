@@ -35,11 +35,12 @@ namespace alignflow {
 class FakeObjectStore {
  public:
   enum class Trouble {
-    kStatus,      // answers with `status` and `code` and does nothing
-    kLostAnswer,  // does what was asked, and closes the connection
-    kSilence,     // does nothing, and never answers
-    kCutShort,    // closes the connection half-way through the answer's body
-    kFlippedBit,  // answers with other bytes than are stored
+    kStatus,       // answers with `status` and `code` and does nothing
+    kLostAnswer,   // does what was asked, and closes the connection
+    kSilence,      // does nothing, and never answers
+    kCutShort,     // closes the connection half-way through the answer's body
+    kFlippedBit,   // answers with other bytes than are stored
+    kOtherServer,  // answers with `status` and a page for people
   };
   struct Fault {
     std::string method;  // empty: any
@@ -267,6 +268,9 @@ class FakeObjectStore {
     Answer answer = fault && fault->trouble == Trouble::kStatus
                         ? Refusal(fault->status, fault->code)
                         : Do(request);
+    if (fault && fault->trouble == Trouble::kOtherServer) {
+      answer = {.status = fault->status, .body = "<html>Not here</html>", .headers = {}};
+    }
     if (fault && fault->trouble == Trouble::kLostAnswer) return false;
     if (fault && fault->trouble == Trouble::kFlippedBit && !answer.body.empty()) {
       answer.body[answer.body.size() / 2] ^= 1;
