@@ -42,6 +42,15 @@ Finding CheckServing(const v1::ServerInfo& info) {
                .health = Health::kProblem,
                .text = "answers, but takes no work: its disk is almost full",
                .remedy = "see disk"};
+  } else if (info.state() == v1::SERVER_STATE_BLOBS_DOWN) {
+    finding = {.check = "server",
+               .health = Health::kProblem,
+               .text =
+                   "answers, but takes no work: the object store that it keeps blobs in does "
+                   "not answer",
+               .remedy =
+                   "see the coordinator's log for what the store says, and the network "
+                   "between them; it goes on by itself"};
   }
   return finding;
 }

@@ -96,7 +96,7 @@ foreach(component coordinator client worker)
   string(TOUPPER ${component} name)
   set(CPACK_DEBIAN_${name}_PACKAGE_SHLIBDEPS ON)
 endforeach()
-set(CPACK_DEBIAN_COORDINATOR_PACKAGE_DEPENDS passwd)
+set(CPACK_DEBIAN_COORDINATOR_PACKAGE_DEPENDS "passwd, ca-certificates")  # authorities of object stores
 set(CPACK_DEBIAN_COORDINATOR_PACKAGE_RECOMMENDS alignflow-client)
 set(CPACK_DEBIAN_COORDINATOR_PACKAGE_SUGGESTS alignflow-worker)
 set(CPACK_DEBIAN_WORKER_PACKAGE_DEPENDS passwd)

@@ -18,7 +18,7 @@ packages=(
   build-essential file cmake ninja-build ccache pkg-config ca-certificates unzip python3 python3-pip
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev prometheus-cpp-dev
   libopencv-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev libsoci-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev libyaml-cpp-dev libutf8proc-dev
-  libspdlog-dev libssl-dev zlib1g-dev libcurl4-openssl-dev
+  libspdlog-dev libssl-dev zlib1g-dev libcurl4-openssl-dev libpugixml-dev
 )
 [ $build_only = 1 ] || packages+=(
   git python3-venv clang clang-format clang-tidy libclang-rt-dev libgtest-dev libgmock-dev openssl

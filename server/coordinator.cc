@@ -19,6 +19,8 @@
 #include "server/audit/audit_rules.h"
 #include "server/audit/audited_calls.h"
 #include "server/blobs/blob_stream.h"
+#include "server/blobs/folder_blobs.h"
+#include "server/blobs/object_blobs.h"
 #include "server/catalog/jobs.h"
 #include "server/catalog/queue.h"
 #include "server/catalog/tasks.h"
@@ -43,6 +45,8 @@ namespace {
 constexpr int kMaxThreads = 64;
 // For the steps of calls that last: they read and write files and the catalog.
 constexpr int kCallThreads = 4;
+// The same where such a step may wait for an object store.
+constexpr int kRemoteCallThreads = 32;
 // What gRPC may hold for messages on their way.
 constexpr size_t kMemoryQuotaBytes = 512 << 20;
 constexpr absl::Duration kMaintenanceInterval = absl::Seconds(1);
@@ -72,6 +76,12 @@ absl::Status CheckListener(const CoordinatorOptions& options) {
                    ": beyond this machine's loopback only with TLS; give --tls-cert and --tls-key, "
                    "or listen on 127.0.0.1:",
                    address->port, " and reach it through an SSH tunnel"));
+}
+
+absl::StatusOr<std::unique_ptr<BlobStore>> OpenBlobs(const std::filesystem::path& folder,
+                                                     const CoordinatorOptions& options) {
+  if (!options.bucket.given()) return FolderBlobs::Open(folder);
+  return ObjectBlobs::Open(folder, {.bucket = options.bucket, .cache_bytes = options.blob_cache});
 }
 
 }  // namespace
@@ -113,7 +123,7 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
       workflow_(*catalog_, *blobs_, workers_, metrics_, options.lease, options.share_results),
       uploads_(*catalog_, *blobs_),
       serving_(options.disk_reserve),
-      calls_(kCallThreads, &access_),
+      calls_(blobs_->IsRemote() ? kRemoteCallThreads : kCallThreads, &access_),
       context_{.access = access_,
                .catalog = *catalog_,
                .blobs = *blobs_,
@@ -140,7 +150,7 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const Coordinato
   if (!status.ok()) return status;
   absl::StatusOr<std::unique_ptr<StateFolder>> state = StateFolder::Take(options.state_dir);
   if (!state.ok()) return state.status();
-  absl::StatusOr<std::unique_ptr<BlobStore>> blobs = BlobStore::Open((*state)->blobs());
+  absl::StatusOr<std::unique_ptr<BlobStore>> blobs = OpenBlobs((*state)->blobs(), options);
   if (!blobs.ok()) return blobs.status();
   absl::StatusOr<std::unique_ptr<Catalog>> catalog = Catalog::Open((*state)->catalog());
   if (!catalog.ok()) return catalog.status();
@@ -285,6 +295,20 @@ void Coordinator::LookAtDisk() {
   ShowHealth();
 }
 
+void Coordinator::LookAtBlobs() {
+  const absl::Status health = blobs_->Health();
+  const ServingState before = serving_.state();
+  serving_.SetBlobs(health);
+  if (serving_.state() == before) return;
+  if (!health.ok()) {
+    spdlog::error("no new work: {}", std::string(health.message()));
+  } else {
+    spdlog::info("the blobs' store answers again");
+    calls_.WakeAll();  // workers that wait
+  }
+  ShowHealth();
+}
+
 void Coordinator::ShowHealth() {
   server_->GetHealthCheckService()->SetServingStatus(serving_.state() == ServingState::kServing);
 }
@@ -338,6 +362,7 @@ void Coordinator::LookAtCertificate(absl::Time now) {
 
 void Coordinator::Maintain(absl::Time now) {
   LookAtDisk();
+  LookAtBlobs();
   LookAtClock();
   LookAtCertificate(now);
   LogError("reading access keys", keys_.Follow());

@@ -22,6 +22,7 @@
 #include "server/catalog/catalog.h"
 #include "server/fleet_metrics.h"
 #include "server/metrics.h"
+#include "server/objects/bucket_options.h"
 #include "server/scheduler/leases.h"
 #include "server/services/service_context.h"
 #include "server/state_folder.h"
@@ -49,6 +50,9 @@ struct CoordinatorOptions {
   absl::Duration keep_audit = absl::Hours(24 * 730);    // how long audit records are kept
   // Free bytes of the state folder's disk below which no new work is taken.
   int64_t disk_reserve = int64_t{1} << 30;
+  // Where blobs are kept; not given: in the state folder.
+  BucketOptions bucket;
+  int64_t blob_cache = int64_t{2} << 30;  // bytes of copies in the state folder of a bucket's blobs
   // Gives the free bytes; the disk itself is asked if it is empty.
   std::function<int64_t()> free_disk;
 };
@@ -98,6 +102,7 @@ class Coordinator {
   void CountRefusal(const RefusedCall& call);
   void RunMaintenance();
   void LookAtDisk();
+  void LookAtBlobs();
   void LookAtClock();
   void LookAtCertificate(absl::Time now);
   void ShowHealth();

@@ -16,6 +16,7 @@
 #include "common/metrics_server.h"
 #include "common/process.h"
 #include "common/steady_now.h"
+#include "server/bucket_flags.h"
 #include "server/coordinator.h"
 #include "server/state_commands.h"
 #include "server/worker_supervisor.h"
@@ -111,7 +112,8 @@ int main(int argc, char** argv) {
   CLI::App app("Keeps datasets, jobs and results, and leases the jobs' tasks to workers.",
                "alignflow-coordinator");
   app.footer(
-      "`alignflow-coordinator backup`, `restore` and `check` copy and check a state folder, `keys` "
+      "`alignflow-coordinator backup`, `restore` and `check` copy and check a state folder, "
+      "`migrate-state` moves its blobs into a bucket, `keys` "
       "makes and revokes access keys, `tenants` makes tenants, `--probe` asks for a coordinator's "
       "health.");
   app.add_option("--listen", flags.options.listen,
@@ -133,9 +135,18 @@ int main(int argc, char** argv) {
       ->needs(certificate);
   app.add_flag("--require-keys", flags.options.require_keys,
                "Take no call without an access key, also on loopback and before there is any");
-  app.add_option("--state-dir", state_dir, "Folder that everything is kept in; made if missing")
+  app.add_option("--state-dir", state_dir,
+                 "Folder that everything is kept in, or all but the blobs; made if missing")
       ->type_name("FOLDER")
       ->required();
+  alignflow::BucketFlags bucket;
+  bucket.AddTo(app);
+  app.add_option("--blob-cache", flags.options.blob_cache,
+                 "Most bytes of copies of a bucket's blobs in the state folder")
+      ->type_name("BYTES")
+      ->transform(CLI::AsSizeValue(true))
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_flag("--share-results", flags.options.share_results,
                "Tenants take each other's results where source, settings and seed are the same");
   app.add_option("--spawn-workers", flags.spawn_workers,
@@ -197,6 +208,9 @@ int main(int argc, char** argv) {
   if (const auto exit = alignflow::ParseCommandLine(app, argc, argv)) return *exit;
   flags.options.keep_audit = alignflow::ParseAge(keep_audit).value();
   flags.options.keep_jobs = alignflow::ParseAge(keep_jobs).value();
+  const absl::StatusOr<alignflow::BucketOptions> of_bucket = bucket.Get();
+  if (!of_bucket.ok()) return alignflow::Fail(of_bucket.status());
+  flags.options.bucket = *of_bucket;
   flags.options.state_dir = state_dir;
   flags.options.blob_grace = absl::Seconds(blob_grace);
   flags.drain_timeout = absl::Seconds(drain_timeout);

@@ -54,8 +54,9 @@ void SetStates(const std::map<State, int64_t>& counts,
 
 constexpr BlobOperation kBlobOperations[] = {BlobOperation::kAppend, BlobOperation::kCommit,
                                              BlobOperation::kRead};
-constexpr absl::StatusCode kDiskErrors[] = {
-    absl::StatusCode::kResourceExhausted, absl::StatusCode::kInternal, absl::StatusCode::kDataLoss};
+constexpr absl::StatusCode kStorageErrors[] = {
+    absl::StatusCode::kResourceExhausted, absl::StatusCode::kInternal, absl::StatusCode::kDataLoss,
+    absl::StatusCode::kUnavailable};
 
 std::string NameOf(BlobOperation operation) {
   switch (operation) {
@@ -174,7 +175,7 @@ ServerMetrics::ServerMetrics()
   for (const char* kind : {"read", "write"}) catalog_errors_.Add({{"kind", kind}});
   for (const BlobOperation operation : kBlobOperations) {
     blob_operations_.Add({{"operation", NameOf(operation)}}, kBlobSeconds);
-    for (const absl::StatusCode code : kDiskErrors) blob_errors_.Add(LabelsOf(operation, code));
+    for (const absl::StatusCode code : kStorageErrors) blob_errors_.Add(LabelsOf(operation, code));
   }
   for (const absl::StatusCode code :
        {absl::StatusCode::kUnauthenticated, absl::StatusCode::kPermissionDenied}) {
@@ -263,7 +264,7 @@ void ServerMetrics::ObserveBlob(BlobOperation operation, absl::Duration duration
                                 absl::StatusCode code) {
   blob_operations_.Add({{"operation", NameOf(operation)}}, kBlobSeconds)
       .Observe(absl::ToDoubleSeconds(duration));
-  if (std::ranges::find(kDiskErrors, code) != std::end(kDiskErrors)) {
+  if (std::ranges::find(kStorageErrors, code) != std::end(kStorageErrors)) {
     blob_errors_.Add(LabelsOf(operation, code)).Increment();
   }
 }

@@ -1,23 +1,19 @@
 #include "server/state_backup.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <set>
 #include <system_error>
 
-#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "common/digest.h"
+#include "absl/synchronization/mutex.h"
 #include "common/status_conversion.h"
-#include "server/blobs/blob_store.h"
+#include "server/blobs/folder_blobs.h"
 #include "server/catalog/catalog_file.h"
 #include "server/state_folder.h"
+#include "server/stored_blobs.h"
 
 namespace alignflow {
 namespace {
-
-constexpr int64_t kChunkBytes = 1 << 20;
 
 std::filesystem::path CatalogOf(const std::filesystem::path& state) {
   return state / "catalog.sqlite";
@@ -29,36 +25,13 @@ absl::Status CheckIsState(const std::filesystem::path& folder) {
       folder.string(), ": is no state folder or copy of one; give the folder with catalog.sqlite"));
 }
 
-// The blob's bytes piece by piece, checked at the end. NotFound; DataLoss if they don't match.
-absl::Status ReadBlob(const std::filesystem::path& blobs, const std::string& sha256,
-                      absl::FunctionRef<absl::Status(std::string_view)> use) {
-  const std::filesystem::path path = blobs / sha256.substr(0, 2) / sha256.substr(2);
-  const FileHandle file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.get() < 0) return absl::NotFoundError(absl::StrCat("there is no blob ", sha256));
-  Sha256 hash;
-  std::string chunk(kChunkBytes, '\0');
-  for (;;) {
-    const ssize_t count = read(file.get(), chunk.data(), chunk.size());
-    if (count < 0) return absl::DataLossError(absl::StrCat("blob ", sha256, " can't be read"));
-    if (count == 0) break;
-    const std::string_view bytes(chunk.data(), count);
-    hash.Update(bytes);
-    absl::Status used = use(bytes);
-    if (!used.ok()) return used;
-  }
-  if (hash.Finish() == sha256) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat("blob ", sha256, " is damaged"));
-}
-
-absl::Status CopyBlob(const std::filesystem::path& from, const std::string& sha256, BlobStore& to) {
-  const std::filesystem::path path = from / sha256.substr(0, 2) / sha256.substr(2);
-  std::error_code error;
-  const auto size = static_cast<int64_t>(std::filesystem::file_size(path, error));
-  if (error) return absl::NotFoundError(absl::StrCat("there is no blob ", sha256));
-  absl::StatusOr<std::unique_ptr<BlobWriter>> writer = to.Write(sha256, size, 0);
+absl::Status CopyBlob(const StoredBlobs& from, const std::string& sha256, BlobStore& to) {
+  const absl::StatusOr<int64_t> size = from.SizeOf(sha256);
+  if (!size.ok()) return size.status();
+  absl::StatusOr<std::unique_ptr<BlobWriter>> writer = to.Write(sha256, *size, 0);
   if (!writer.ok()) return writer.status();
   absl::Status status =
-      ReadBlob(from, sha256, [&](std::string_view bytes) { return (*writer)->Append(bytes); });
+      from.Read(sha256, *size, [&](std::string_view bytes) { return (*writer)->Append(bytes); });
   return status.ok() ? (*writer)->Commit() : status;
 }
 
@@ -74,14 +47,17 @@ absl::Status CopySecret(const std::filesystem::path& from, const std::filesystem
 }
 
 absl::StatusOr<CopiedState> CopyState(const std::filesystem::path& from,
-                                      const std::filesystem::path& to) {
+                                      const std::filesystem::path& to,
+                                      const BucketOptions& bucket) {
   absl::Status status = CheckIsState(from);
   if (!status.ok()) return status;
+  const absl::StatusOr<StoredBlobs> stored = StoredBlobs::Open(from, bucket);
+  if (!stored.ok()) return stored.status();
   std::error_code error;
   if (std::filesystem::create_directories(to, error)) {
     std::filesystem::permissions(to, std::filesystem::perms::owner_all, error);
   }
-  absl::StatusOr<std::unique_ptr<BlobStore>> blobs = BlobStore::Open(to / "blobs");
+  absl::StatusOr<std::unique_ptr<FolderBlobs>> blobs = FolderBlobs::Open(to / "blobs");
   if (!blobs.ok()) return blobs.status();
   // The catalog first: what it refers to stays there, unless somebody deletes it meanwhile.
   status = CopyCatalogFile(CatalogOf(from), CatalogOf(to));
@@ -91,28 +67,27 @@ absl::StatusOr<CopiedState> CopyState(const std::filesystem::path& from,
   const absl::StatusOr<std::set<std::string>> referenced = BlobsOfCatalogFile(CatalogOf(to));
   if (!referenced.ok()) return referenced.status();
   CopiedState copied;
-  for (const std::string& blob : *referenced) {
-    if ((*blobs)->SizeOf(blob).ok()) {
-      ++copied.blobs;
-      continue;
-    }
-    status = CopyBlob(from / "blobs", blob, **blobs);
-    if (absl::IsNotFound(status) || absl::IsDataLoss(status)) {
-      ++copied.missing;
-      continue;
-    }
-    if (!status.ok()) return status;
-    ++copied.blobs;
-    ++copied.copied;
-  }
+  absl::Mutex mutex;
+  status = stored->ForEach({referenced->begin(), referenced->end()}, [&](const std::string& blob) {
+    const bool there = (*blobs)->SizeOf(blob).ok();
+    const absl::Status made = there ? absl::OkStatus() : CopyBlob(*stored, blob, **blobs);
+    const bool missing = absl::IsNotFound(made) || absl::IsDataLoss(made);
+    if (!made.ok() && !missing) return made;
+    absl::MutexLock lock(&mutex);
+    ++(missing ? copied.missing : copied.blobs);
+    if (made.ok() && !there) ++copied.copied;
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
   return copied;
 }
 
 }  // namespace
 
 absl::StatusOr<CopiedState> BackUpState(const std::filesystem::path& state,
-                                        const std::filesystem::path& backup) {
-  return CopyState(state, backup);
+                                        const std::filesystem::path& backup,
+                                        const BucketOptions& bucket) {
+  return CopyState(state, backup, bucket);
 }
 
 absl::StatusOr<CopiedState> RestoreState(const std::filesystem::path& backup,
@@ -122,24 +97,36 @@ absl::StatusOr<CopiedState> RestoreState(const std::filesystem::path& backup,
     return absl::FailedPreconditionError(absl::StrCat(
         state.string(), ": is not empty; give a new folder, or move the old one away first"));
   }
-  return CopyState(backup, state);
+  return CopyState(backup, state, {});
 }
 
-absl::StatusOr<StateProblems> CheckState(const std::filesystem::path& state) {
+absl::StatusOr<StateProblems> CheckState(const std::filesystem::path& state,
+                                         const BucketOptions& bucket) {
   absl::Status status = CheckIsState(state);
   if (!status.ok()) return status;
+  const absl::StatusOr<StoredBlobs> stored = StoredBlobs::Open(state, bucket);
+  if (!stored.ok()) return stored.status();
   StateProblems problems;
   absl::StatusOr<std::vector<std::string>> of_catalog = CheckCatalogFile(CatalogOf(state));
   if (!of_catalog.ok()) return of_catalog.status();
   problems.of_catalog = *std::move(of_catalog);
   const absl::StatusOr<std::set<std::string>> referenced = BlobsOfCatalogFile(CatalogOf(state));
   if (!referenced.ok()) return referenced.status();
-  for (const std::string& blob : *referenced) {
-    ++problems.blobs;
-    status = ReadBlob(state / "blobs", blob, [](std::string_view) { return absl::OkStatus(); });
-    if (absl::IsNotFound(status)) problems.lost.push_back(blob);
-    if (absl::IsDataLoss(status)) problems.damaged.push_back(blob);
-  }
+  problems.blobs = static_cast<int64_t>(referenced->size());
+  absl::Mutex mutex;
+  status = stored->ForEach({referenced->begin(), referenced->end()}, [&](const std::string& blob) {
+    const absl::StatusOr<int64_t> size = stored->SizeOf(blob);
+    const absl::Status read =
+        size.ok() ? stored->Read(blob, *size, [](std::string_view) { return absl::OkStatus(); })
+                  : size.status();
+    absl::MutexLock lock(&mutex);
+    if (absl::IsNotFound(read)) problems.lost.push_back(blob);
+    if (absl::IsDataLoss(read)) problems.damaged.push_back(blob);
+    return absl::IsNotFound(read) || absl::IsDataLoss(read) ? absl::OkStatus() : read;
+  });
+  if (!status.ok()) return status;
+  std::ranges::sort(problems.lost);
+  std::ranges::sort(problems.damaged);
   return problems;
 }
 

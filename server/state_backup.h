@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/objects/bucket_options.h"
 
 // Copies of a state folder, and what is wrong with one. Errors name the file and the remedy.
 namespace alignflow {
@@ -19,10 +20,12 @@ struct CopiedState {
 
 // Copies a state folder, whose coordinator may be at work, to another folder: the catalog as it is
 // at one moment, and every blob that it refers to, each checked against its digest. A copy that is
-// there already is brought up to date, and costs what is new. FailedPrecondition for a folder that
-// is no state folder, ResourceExhausted for a full disk.
+// there already is brought up to date, and costs what is new. It has its blobs in itself, also of a
+// state whose blobs are in a bucket. FailedPrecondition for a folder that is no state folder or
+// whose blobs are elsewhere, ResourceExhausted for a full disk.
 absl::StatusOr<CopiedState> BackUpState(const std::filesystem::path& state,
-                                        const std::filesystem::path& backup);
+                                        const std::filesystem::path& backup,
+                                        const BucketOptions& bucket = {});
 
 // Makes a state folder from a copy. FailedPrecondition if `state` is there and not empty.
 absl::StatusOr<CopiedState> RestoreState(const std::filesystem::path& backup,
@@ -37,7 +40,8 @@ struct StateProblems {
 };
 
 // Looks at the whole catalog and at every byte of every blob that it refers to. Changes nothing.
-absl::StatusOr<StateProblems> CheckState(const std::filesystem::path& state);
+absl::StatusOr<StateProblems> CheckState(const std::filesystem::path& state,
+                                         const BucketOptions& bucket = {});
 
 }  // namespace alignflow
 

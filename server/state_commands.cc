@@ -7,6 +7,8 @@
 
 #include "absl/status/status.h"
 #include "common/command_line.h"
+#include "server/blob_migration.h"
+#include "server/bucket_flags.h"
 #include "server/keys_commands.h"
 #include "server/probe_command.h"
 #include "server/state_backup.h"
@@ -40,8 +42,12 @@ int BackUp(int argc, char** argv) {
   app.add_option("--to", to, "Folder for the copy; one that is there is brought up to date")
       ->type_name("FOLDER")
       ->required();
+  BucketFlags bucket;
+  bucket.AddTo(app);
   if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
-  return Tell(BackUpState(state, to), to);
+  const absl::StatusOr<BucketOptions> of_bucket = bucket.Get();
+  if (!of_bucket.ok()) return Fail(of_bucket.status());
+  return Tell(BackUpState(state, to, *of_bucket), to);
 }
 
 int Restore(int argc, char** argv) {
@@ -62,8 +68,12 @@ int Check(int argc, char** argv) {
   app.add_option("--state-dir", state, "The state folder, or a copy of one")
       ->type_name("FOLDER")
       ->required();
+  BucketFlags bucket;
+  bucket.AddTo(app);
   if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
-  const absl::StatusOr<StateProblems> problems = CheckState(state);
+  const absl::StatusOr<BucketOptions> of_bucket = bucket.Get();
+  if (!of_bucket.ok()) return Fail(of_bucket.status());
+  const absl::StatusOr<StateProblems> problems = CheckState(state, *of_bucket);
   if (!problems.ok()) return Fail(problems.status());
   for (const std::string& problem : problems->of_catalog) {
     std::printf("catalog: %s\n", problem.c_str());
@@ -76,6 +86,32 @@ int Check(int argc, char** argv) {
   return problems->any() ? 1 : 0;
 }
 
+int MigrateState(int argc, char** argv) {
+  std::string state;
+  CLI::App app("Moves the blobs of a state folder, whose coordinator is stopped, into a bucket.",
+               "alignflow-coordinator migrate-state");
+  app.add_option("--state-dir", state, "The state folder")->type_name("FOLDER")->required();
+  BucketFlags bucket;
+  bucket.AddTo(app);
+  app.get_option("--blobs")->required();
+  if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
+  const absl::StatusOr<BucketOptions> of_bucket = bucket.Get();
+  if (!of_bucket.ok()) return Fail(of_bucket.status());
+  const auto progress = [](int64_t done, int64_t all) {
+    std::fprintf(stderr, "%lld of %lld blobs\n", static_cast<long long>(done),
+                 static_cast<long long>(all));
+  };
+  const absl::StatusOr<MigratedBlobs> migrated = MigrateBlobs(state, *of_bucket, progress);
+  if (!migrated.ok()) return Fail(migrated.status());
+  for (const std::string& blob : migrated->damaged) {
+    std::printf("damaged: blob %s\n", blob.c_str());
+  }
+  std::printf("%s: %lld blobs, %lld of them new; %zu were damaged before and are left out\n",
+              of_bucket->Url().c_str(), static_cast<long long>(migrated->blobs),
+              static_cast<long long>(migrated->copied), migrated->damaged.size());
+  return migrated->damaged.empty() ? 0 : 1;
+}
+
 }  // namespace
 
 std::optional<int> RunStateCommand(int argc, char** argv) {
@@ -83,6 +119,7 @@ std::optional<int> RunStateCommand(int argc, char** argv) {
   if (command == "backup") return BackUp(argc - 1, argv + 1);
   if (command == "restore") return Restore(argc - 1, argv + 1);
   if (command == "check") return Check(argc - 1, argv + 1);
+  if (command == "migrate-state") return MigrateState(argc - 1, argv + 1);
   if (command == "keys") return RunKeysCommand(argc - 1, argv + 1);
   if (command == "tenants") return RunTenantsCommand(argc - 1, argv + 1);
   if (command == "--probe") return RunProbeCommand(argc - 1, argv + 1);

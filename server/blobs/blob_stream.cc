@@ -31,6 +31,15 @@ absl::StatusOr<std::string> ReadUpTo(int fd, int64_t size) {
   return bytes;
 }
 
+class FileSource final : public BlobSource {
+ public:
+  explicit FileSource(FileHandle file) : file_(std::move(file)) {}
+  absl::StatusOr<std::string> Read(int64_t limit) override { return ReadUpTo(file_.get(), limit); }
+
+ private:
+  const FileHandle file_;
+};
+
 }  // namespace
 
 FileHandle::~FileHandle() {
@@ -56,6 +65,18 @@ absl::Status SyncFolder(const std::filesystem::path& folder) {
   const FileHandle handle(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (handle.get() < 0 || fsync(handle.get()) != 0) return WriteError(errno, "sync a folder");
   return absl::OkStatus();
+}
+
+int64_t SizeOfFile(const std::filesystem::path& file) {
+  struct stat info = {};
+  return stat(file.c_str(), &info) == 0 ? info.st_size : -1;
+}
+
+bool RemoveOldFile(const std::filesystem::path& file, absl::Time cutoff, int64_t& bytes) {
+  struct stat info = {};
+  if (stat(file.c_str(), &info) != 0 || absl::TimeFromTimespec(info.st_mtim) > cutoff) return false;
+  bytes += info.st_size;
+  return unlink(file.c_str()) == 0;
 }
 
 BlobWriter::BlobWriter(Target target, FileHandle file, std::function<void()> on_end)
@@ -138,18 +159,23 @@ absl::Status BlobWriter::DoCommit() {
         absl::StrCat("the bytes do not match the digest: announced ", target_.sha256, ", found ",
                      found, "; they are discarded, send the file again")));
   }
-  if (fsync(file_.get()) != 0) return Discard(WriteError(errno, "sync"));
-  if (fchmod(file_.get(), 0400) != 0 ||
-      rename(target_.incoming.c_str(), target_.final.c_str()) != 0) {
-    return Discard(WriteError(errno, "rename"));
-  }
-  return SyncFolder(target_.final.parent_path());
+  absl::Status published =
+      target_.publish({.path = target_.incoming, .fd = file_.get(), .size = target_.size});
+  // What is kept in vain while a store does not answer need not come again.
+  return published.ok() || absl::IsUnavailable(published) ? published : Discard(published);
 }
 
-BlobReader::BlobReader(std::string sha256, FileHandle file, int64_t offset, int64_t size,
-                       std::function<void()> on_damage, BlobObserver observe)
+absl::StatusOr<std::unique_ptr<BlobSource>> SourceOfFile(FileHandle file, int64_t offset) {
+  if (lseek(file.get(), offset, SEEK_SET) != offset) {
+    return absl::InternalError(absl::StrCat("blobs: seek: error ", errno));
+  }
+  return std::make_unique<FileSource>(std::move(file));
+}
+
+BlobReader::BlobReader(std::string sha256, std::unique_ptr<BlobSource> source, int64_t offset,
+                       int64_t size, OnDamage on_damage, BlobObserver observe)
     : sha256_(std::move(sha256)),
-      file_(std::move(file)),
+      source_(std::move(source)),
       offset_(offset),
       size_(size),
       whole_(offset == 0),
@@ -164,23 +190,15 @@ absl::StatusOr<std::string> BlobReader::Next(int64_t limit) {
 }
 
 absl::StatusOr<std::string> BlobReader::DoNext(int64_t limit) {
-  absl::StatusOr<std::string> bytes = ReadUpTo(file_.get(), std::min(limit, size_ - offset_));
+  absl::StatusOr<std::string> bytes = source_->Read(std::min(limit, size_ - offset_));
   if (!bytes.ok()) return bytes;
   offset_ += static_cast<int64_t>(bytes->size());
   if (whole_) hash_.Update(*bytes);
-  if (bytes->empty() && offset_ < size_) return Damaged("it was cut short while being read");
+  if (bytes->empty() && offset_ < size_) return on_damage_("it was cut short while being read");
   if (offset_ == size_ && whole_ && !std::exchange(checked_, true) && hash_.Finish() != sha256_) {
-    return Damaged("its bytes do not match its digest");
+    return on_damage_("its bytes do not match its digest");
   }
   return bytes;
-}
-
-absl::Status BlobReader::Damaged(std::string_view how) {
-  on_damage_();
-  return absl::DataLossError(fmt::format(
-      "blob {} is damaged on the coordinator's disk: {}; it is removed, write it again or run the "
-      "job again",
-      sha256_, how));
 }
 
 }  // namespace alignflow

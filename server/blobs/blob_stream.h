@@ -33,6 +33,15 @@ class FileHandle {
 enum class BlobOperation { kAppend, kCommit, kRead };
 using BlobObserver = std::function<void(BlobOperation, absl::Duration, const absl::Status&)>;
 
+// All bytes of a blob, checked against its digest, in a file that is not the blob yet.
+struct IncomingFile {
+  std::filesystem::path path;
+  int fd = -1;
+  int64_t size = 0;
+};
+// Makes the blob appear. Unavailable: the file is kept for another try.
+using PublishBlob = std::function<absl::Status(const IncomingFile&)>;
+
 // Takes the bytes of one blob, in order. Destroyed before Commit it leaves what arrived where a
 // later writer goes on, unless an error has shown that this would be useless. Not thread-safe.
 class BlobWriter {
@@ -41,8 +50,8 @@ class BlobWriter {
     std::string sha256;
     int64_t size = 0;
     std::filesystem::path incoming;  // where the bytes gather
-    std::filesystem::path final;     // the blob's place
     bool resumable = true;
+    PublishBlob publish;
     BlobObserver observe = [](BlobOperation, absl::Duration, const absl::Status&) {};
   };
 
@@ -60,7 +69,7 @@ class BlobWriter {
 
   // Checks size and digest, and makes the blob appear durably. InvalidArgument if the bytes are
   // others than announced (they are discarded); FailedPrecondition if some have not come yet (they
-  // are kept).
+  // are kept) and what PublishBlob says. To be called once.
   absl::Status Commit();
 
   int64_t received() const { return received_; }
@@ -81,38 +90,53 @@ class BlobWriter {
   bool keep_ = true;
 };
 
+// Where bytes of a blob come from, in order. Not thread-safe.
+class BlobSource {
+ public:
+  virtual ~BlobSource() = default;
+  // Up to `limit` further bytes, fewer only at the end; none at the end.
+  virtual absl::StatusOr<std::string> Read(int64_t limit) = 0;
+};
+absl::StatusOr<std::unique_ptr<BlobSource>> SourceOfFile(FileHandle file, int64_t offset);
+
 // Gives the bytes of one blob, in order. Read from its beginning to its end the blob is checked
 // against its digest. Not thread-safe.
 class BlobReader {
  public:
-  // `on_damage` is called once if the bytes don't match.
-  BlobReader(std::string sha256, FileHandle file, int64_t offset, int64_t size,
-             std::function<void()> on_damage, BlobObserver observe);
+  // `on_damage` is called once if the bytes don't match, and says what Next returns then.
+  using OnDamage = std::function<absl::Status(std::string_view how)>;
+  BlobReader(std::string sha256, std::unique_ptr<BlobSource> source, int64_t offset, int64_t size,
+             OnDamage on_damage, BlobObserver observe);
 
   // Up to `limit` further bytes; none at the end. DataLoss at the end of a blob that was read whole
-  // and doesn't match; Internal if the disk fails.
+  // and doesn't match; Internal if the disk fails, Unavailable if a store does not answer.
   absl::StatusOr<std::string> Next(int64_t limit);
 
   int64_t size() const { return size_; }  // of the whole blob
 
  private:
   absl::StatusOr<std::string> DoNext(int64_t limit);
-  absl::Status Damaged(std::string_view how);
 
   const std::string sha256_;
-  FileHandle file_;
+  const std::unique_ptr<BlobSource> source_;
   int64_t offset_;
   const int64_t size_;
   const bool whole_;
   bool checked_ = false;
   Sha256 hash_;
-  std::function<void()> on_damage_;
+  const OnDamage on_damage_;
   const BlobObserver observe_;
 };
 
 // An error of writing a file: ResourceExhausted with the remedy if there is no space, Internal
 // otherwise.
 absl::Status WriteError(int error, std::string_view what);
+
+// The file's bytes, or -1 if there is none.
+int64_t SizeOfFile(const std::filesystem::path& file);
+
+// Whether the file was removed: if it was last written at or before `cutoff`. Adds its bytes.
+bool RemoveOldFile(const std::filesystem::path& file, absl::Time cutoff, int64_t& bytes);
 
 // Makes a rename in the folder durable.
 absl::Status SyncFolder(const std::filesystem::path& folder);

@@ -8,19 +8,21 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/blobs/blob_stream.h"
 
 namespace alignflow {
 
 absl::StatusOr<MappedBlob> MappedBlob::Open(const std::filesystem::path& file) {
-  const FileHandle handle(open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  return Of(FileHandle(open(file.c_str(), O_RDONLY | O_CLOEXEC)));
+}
+
+absl::StatusOr<MappedBlob> MappedBlob::Of(const FileHandle& file) {
   struct stat info = {};
-  if (handle.get() < 0 || fstat(handle.get(), &info) != 0) {
+  if (file.get() < 0 || fstat(file.get(), &info) != 0) {
     return absl::NotFoundError("there is no such blob");
   }
   const auto size = static_cast<size_t>(info.st_size);
   if (size == 0) return MappedBlob(nullptr, 0);
-  void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, handle.get(), 0);
+  void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (data == MAP_FAILED) return absl::InternalError(absl::StrCat("blobs: map: error ", errno));
   return MappedBlob(data, size);
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "server/blobs/blob_stream.h"
 
 namespace alignflow {
 
@@ -15,6 +16,8 @@ class MappedBlob {
  public:
   // NotFound if it is not there.
   static absl::StatusOr<MappedBlob> Open(const std::filesystem::path& file);
+  // The whole file, which may then be closed.
+  static absl::StatusOr<MappedBlob> Of(const FileHandle& file);
   ~MappedBlob();
   MappedBlob(MappedBlob&& other) noexcept;
   MappedBlob& operator=(MappedBlob&& other) noexcept;

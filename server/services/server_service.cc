@@ -30,6 +30,8 @@ v1::ServerState ToProto(ServingState state) {
       return v1::SERVER_STATE_DRAINING;
     case ServingState::kDiskLow:
       return v1::SERVER_STATE_DISK_LOW;
+    case ServingState::kBlobsDown:
+      return v1::SERVER_STATE_BLOBS_DOWN;
   }
   return v1::SERVER_STATE_UNSPECIFIED;
 }

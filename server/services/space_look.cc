@@ -166,7 +166,7 @@ class Looking {
     int64_t files = 0;
     // One tenant of several is told of its own alone.
     const bool all = !tenant_.empty() ||
-                     store_.VisitFiles([&](const std::string& sha256, int64_t bytes, bool whole) {
+                     store_.VisitBlobs([&](const std::string& sha256, int64_t bytes, bool whole) {
                        accounts_.AddFile(sha256, bytes, whole);
                        return ++files % kFilesPerStep != 0 || !cancelled_();
                      });

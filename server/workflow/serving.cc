@@ -12,6 +12,12 @@ std::string GibText(int64_t bytes) {
 
 }  // namespace
 
+void Serving::SetBlobs(const absl::Status& health) {
+  absl::MutexLock lock(&mutex_);
+  blobs_error_ = std::string(health.message());
+  blobs_down_ = !health.ok();
+}
+
 std::string Serving::Reason() const {
   switch (state()) {
     case ServingState::kServing:
@@ -23,6 +29,10 @@ std::string Serving::Reason() const {
                           GibText(disk_reserve_),
                           " (--disk-reserve); it goes on once there is space: delete datasets or "
                           "models that are not needed, or give it a larger disk");
+    case ServingState::kBlobsDown: {
+      absl::MutexLock lock(&mutex_);
+      return absl::StrCat("it goes on by itself once this is over: ", blobs_error_);
+    }
   }
   return "";
 }
@@ -32,6 +42,7 @@ absl::Status Serving::CheckTakesWork() const {
     case ServingState::kServing:
       return absl::OkStatus();
     case ServingState::kDraining:
+    case ServingState::kBlobsDown:
       return absl::UnavailableError(Reason());
     case ServingState::kDiskLow:
       return absl::ResourceExhaustedError(Reason());

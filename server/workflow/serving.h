@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 
 namespace alignflow {
 
-enum class ServingState { kServing, kDraining, kDiskLow };
+enum class ServingState { kServing, kDraining, kDiskLow, kBlobsDown };
 
 // Whether the coordinator takes new work. A coordinator that does not takes no jobs and no
 // datasets, hands out no tasks, and is unhealthy to gRPC's health service. Thread-safe.
@@ -23,8 +25,12 @@ class Serving {
   void Drain() { draining_ = true; }
   void SetFreeDisk(int64_t bytes) { free_disk_ = bytes; }
 
+  // Whether what the blobs are kept in answers: an error's message says what is wrong.
+  void SetBlobs(const absl::Status& health);
+
   ServingState state() const {
     if (draining_) return ServingState::kDraining;
+    if (blobs_down_) return ServingState::kBlobsDown;
     return free_disk_ < disk_reserve_ ? ServingState::kDiskLow : ServingState::kServing;
   }
   // When the certificate runs out that clients are shown; InfiniteFuture: there is none.
@@ -35,7 +41,8 @@ class Serving {
 
   // Why not, for people, with the remedy; empty while it serves.
   std::string Reason() const;
-  // Unavailable while it closes, ResourceExhausted while the disk is low.
+  // Unavailable while it closes or the blobs' store does not answer, ResourceExhausted while the
+  // disk is low.
   absl::Status CheckTakesWork() const;
 
  private:
@@ -43,6 +50,9 @@ class Serving {
   std::atomic<int64_t> free_disk_ = INT64_MAX;
   std::atomic<absl::Time> certificate_end_ = absl::InfiniteFuture();
   std::atomic<bool> draining_ = false;
+  std::atomic<bool> blobs_down_ = false;
+  mutable absl::Mutex mutex_;
+  std::string blobs_error_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace alignflow

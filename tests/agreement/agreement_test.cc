@@ -8,6 +8,7 @@
 #include "absl/time/clock.h"
 #include "client/dataset_push.h"
 #include "common/data/manifest.h"
+#include "server/blobs/folder_blobs.h"
 #include "server/services/dataset_check.h"
 #include "tests/agreement/random_set.h"
 #include "tests/common/temp_folder.h"
@@ -40,7 +41,7 @@ class AgreementTest : public testing::Test {
   }
 
   TempFolder state_;
-  std::unique_ptr<BlobStore> blobs_ = BlobStore::Open(state_.path() / "blobs").value();
+  std::unique_ptr<BlobStore> blobs_ = FolderBlobs::Open(state_.path() / "blobs").value();
 };
 
 void ExpectImage(const RandomPair& pair, const DatasetManifest& manifest) {

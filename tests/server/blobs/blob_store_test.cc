@@ -4,13 +4,17 @@
 
 #include <csignal>
 #include <fstream>
+#include <map>
 #include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
 #include "common/digest.h"
 #include "gtest/gtest.h"
+#include "server/blobs/folder_blobs.h"
+#include "server/blobs/object_blobs.h"
 #include "tests/common/temp_folder.h"
+#include "tests/server/objects/fake_object_store.h"
 
 namespace alignflow {
 namespace {
@@ -31,14 +35,57 @@ class SmallDisk {
   rlimit before_ = {};
 };
 
-class BlobStoreTest : public testing::Test {
- protected:
-  void SetUp() override { Reopen(); }
-  void Reopen() { store_ = BlobStore::Open(folder_.path() / "blobs").value(); }
+// What keeps the blobs, and how a test gets at them behind the store's back.
+class Keeper {
+ public:
+  virtual ~Keeper() = default;
+  virtual std::unique_ptr<BlobStore> Open(const std::filesystem::path& folder) = 0;
+  virtual void Overwrite(const std::string& sha256, const std::string& bytes) = 0;
+};
 
-  std::filesystem::path FileOf(const std::string& sha256) const {
-    return folder_.path() / "blobs" / sha256.substr(0, 2) / sha256.substr(2);
+class FolderKeeper : public Keeper {
+ public:
+  std::unique_ptr<BlobStore> Open(const std::filesystem::path& folder) override {
+    folder_ = folder;
+    return FolderBlobs::Open(folder).value();
   }
+  void Overwrite(const std::string& sha256, const std::string& bytes) override {
+    const std::filesystem::path file = folder_ / sha256.substr(0, 2) / sha256.substr(2);
+    std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+    std::ofstream(file, std::ios::binary) << bytes;
+  }
+
+ private:
+  std::filesystem::path folder_;
+};
+
+// Without copies: what is read comes from the bucket.
+class BucketKeeper : public Keeper {
+ public:
+  std::unique_ptr<BlobStore> Open(const std::filesystem::path& folder) override {
+    return ObjectBlobs::Open(folder, {.bucket = bucket_.Options(), .cache_bytes = 0, .tend = false})
+        .value();
+  }
+  void Overwrite(const std::string& sha256, const std::string& bytes) override {
+    bucket_.Set("blobs/" + sha256, bytes);
+  }
+
+ private:
+  FakeObjectStore bucket_;
+};
+
+class BlobStoreTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    const bool folder = std::string(GetParam()) == "Folder";
+    keeper_ = folder ? std::unique_ptr<Keeper>(new FolderKeeper) : std::make_unique<BucketKeeper>();
+    Reopen();
+  }
+  void Reopen() {
+    store_.reset();
+    store_ = keeper_->Open(folder_.path() / "blobs");
+  }
+
   int FilesIncoming() const {
     int files = 0;
     for ([[maybe_unused]] const auto& entry :
@@ -57,16 +104,19 @@ class BlobStoreTest : public testing::Test {
     return put;
   }
   void Overwrite(const std::string& sha256, const std::string& bytes) {
-    std::filesystem::permissions(FileOf(sha256), std::filesystem::perms::owner_all);
-    std::ofstream(FileOf(sha256), std::ios::binary) << bytes;
+    keeper_->Overwrite(sha256, bytes);
   }
   static absl::Time LongAgo() { return absl::Now() - absl::Hours(1); }
 
   TempFolder folder_;
+  std::unique_ptr<Keeper> keeper_;
   std::unique_ptr<BlobStore> store_;
 };
 
-TEST_F(BlobStoreTest, GivesBackWhatItWasGiven) {
+INSTANTIATE_TEST_SUITE_P(All, BlobStoreTest, testing::Values("Folder", "Bucket"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST_P(BlobStoreTest, GivesBackWhatItWasGiven) {
   const std::string bytes("a\0b", 3);
   const std::string sha256 = Put(bytes).value();
   EXPECT_EQ(sha256, Sha256OfString(bytes));
@@ -77,12 +127,12 @@ TEST_F(BlobStoreTest, GivesBackWhatItWasGiven) {
   EXPECT_EQ(FilesIncoming(), 0);
 }
 
-TEST_F(BlobStoreTest, KeepsTheEmptyBlob) {
+TEST_P(BlobStoreTest, KeepsTheEmptyBlob) {
   const std::string sha256 = Put("").value();
   EXPECT_EQ(store_->Get(sha256, 100).value(), "");
 }
 
-TEST_F(BlobStoreTest, AnInterruptedWriteGoesOnWhereItStoppedAlsoAfterARestart) {
+TEST_P(BlobStoreTest, AnInterruptedWriteGoesOnWhereItStoppedAlsoAfterARestart) {
   const std::string bytes = "hello world";
   auto writer = Writer(bytes);
   ASSERT_TRUE(writer->Append("hello").ok());
@@ -98,7 +148,7 @@ TEST_F(BlobStoreTest, AnInterruptedWriteGoesOnWhereItStoppedAlsoAfterARestart) {
   EXPECT_TRUE(store_->QueryWrite(sha256).complete);
 }
 
-TEST_F(BlobStoreTest, AWriteFromTheBeginningForgetsWhatWasThere) {
+TEST_P(BlobStoreTest, AWriteFromTheBeginningForgetsWhatWasThere) {
   auto writer = Writer("hello");
   ASSERT_TRUE(writer->Append("he").ok());
   writer.reset();
@@ -107,7 +157,7 @@ TEST_F(BlobStoreTest, AWriteFromTheBeginningForgetsWhatWasThere) {
   EXPECT_TRUE(writer->Commit().ok());
 }
 
-TEST_F(BlobStoreTest, CommittingTooEarlyKeepsWhatCame) {
+TEST_P(BlobStoreTest, CommittingTooEarlyKeepsWhatCame) {
   auto writer = Writer("hello");
   ASSERT_TRUE(writer->Append("he").ok());
   EXPECT_TRUE(absl::IsFailedPrecondition(writer->Commit()));
@@ -115,7 +165,7 @@ TEST_F(BlobStoreTest, CommittingTooEarlyKeepsWhatCame) {
   EXPECT_EQ(store_->QueryWrite(Sha256OfString("hello")).bytes, 2);
 }
 
-TEST_F(BlobStoreTest, BytesThatDoNotMatchTheDigestAreDiscarded) {
+TEST_P(BlobStoreTest, BytesThatDoNotMatchTheDigestAreDiscarded) {
   auto writer = Writer("hello");
   ASSERT_TRUE(writer->Append("jello").ok());
   EXPECT_TRUE(absl::IsInvalidArgument(writer->Commit()));
@@ -124,29 +174,29 @@ TEST_F(BlobStoreTest, BytesThatDoNotMatchTheDigestAreDiscarded) {
   EXPECT_EQ(FilesIncoming(), 0);
 }
 
-TEST_F(BlobStoreTest, MoreBytesThanAnnouncedAreRefused) {
+TEST_P(BlobStoreTest, MoreBytesThanAnnouncedAreRefused) {
   auto writer = Writer("hello");
   EXPECT_TRUE(absl::IsInvalidArgument(writer->Append("hello!")));
   writer.reset();
   EXPECT_EQ(FilesIncoming(), 0);
 }
 
-TEST_F(BlobStoreTest, RefusesOffsetsWhereItDoesNotStand) {
+TEST_P(BlobStoreTest, RefusesOffsetsWhereItDoesNotStand) {
   EXPECT_TRUE(absl::IsOutOfRange(store_->Write(Sha256OfString("hello"), 5, 3).status()));
 }
 
-TEST_F(BlobStoreTest, RefusesMalformedDigests) {
+TEST_P(BlobStoreTest, RefusesMalformedDigests) {
   EXPECT_TRUE(absl::IsInvalidArgument(store_->Write("../../etc/passwd", 5, 0).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(store_->Read("../../etc/passwd", 0).status()));
   EXPECT_FALSE(store_->Contains("../../etc/passwd"));
 }
 
-TEST_F(BlobStoreTest, RefusesBlobsBeyondTheLimit) {
+TEST_P(BlobStoreTest, RefusesBlobsBeyondTheLimit) {
   EXPECT_TRUE(absl::IsResourceExhausted(
       store_->Write(std::string(64, 'a'), BlobStore::kMaxBlobBytes + 1, 0).status()));
 }
 
-TEST_F(BlobStoreTest, TwoWritersOfTheSameBytesDoNotDisturbEachOther) {
+TEST_P(BlobStoreTest, TwoWritersOfTheSameBytesDoNotDisturbEachOther) {
   auto first = Writer("hello");
   ASSERT_TRUE(first->Append("he").ok());
   auto second = Writer("hello");
@@ -160,7 +210,7 @@ TEST_F(BlobStoreTest, TwoWritersOfTheSameBytesDoNotDisturbEachOther) {
   EXPECT_EQ(FilesIncoming(), 0);
 }
 
-TEST_F(BlobStoreTest, AFullDiskLeavesNoHalfWrittenBlobAndSaysWhatToDo) {
+TEST_P(BlobStoreTest, AFullDiskLeavesNoHalfWrittenBlobAndSaysWhatToDo) {
   const std::string bytes(100000, 'x');
   {
     const SmallDisk disk(4096);
@@ -176,7 +226,7 @@ TEST_F(BlobStoreTest, AFullDiskLeavesNoHalfWrittenBlobAndSaysWhatToDo) {
   EXPECT_TRUE(Put(bytes).ok()) << "it works again once there is space";
 }
 
-TEST_F(BlobStoreTest, AFlippedByteIsFoundAndTheBlobCanBeWrittenAgain) {
+TEST_P(BlobStoreTest, AFlippedByteIsFoundAndTheBlobCanBeWrittenAgain) {
   const std::string sha256 = Put("hello").value();
   Overwrite(sha256, "jello");
   EXPECT_TRUE(absl::IsDataLoss(store_->Get(sha256, 100).status()));
@@ -185,7 +235,7 @@ TEST_F(BlobStoreTest, AFlippedByteIsFoundAndTheBlobCanBeWrittenAgain) {
   EXPECT_EQ(store_->Get(sha256, 100).value(), "hello");
 }
 
-TEST_F(BlobStoreTest, ATruncatedBlobIsFoundWhenReadWhole) {
+TEST_P(BlobStoreTest, ATruncatedBlobIsFoundWhenReadWhole) {
   const std::string sha256 = Put("hello").value();
   Overwrite(sha256, "hel");
   auto reader = store_->Read(sha256, 0).value();
@@ -194,13 +244,13 @@ TEST_F(BlobStoreTest, ATruncatedBlobIsFoundWhenReadWhole) {
   EXPECT_TRUE(absl::IsDataLoss(status));
 }
 
-TEST_F(BlobStoreTest, AnEmptiedBlobIsFound) {
+TEST_P(BlobStoreTest, AnEmptiedBlobIsFound) {
   const std::string sha256 = Put("hello").value();
   Overwrite(sha256, "");
   EXPECT_TRUE(absl::IsDataLoss(store_->Get(sha256, 100).status()));
 }
 
-TEST_F(BlobStoreTest, OperationsAreObservedWithWhatBecameOfThem) {
+TEST_P(BlobStoreTest, OperationsAreObservedWithWhatBecameOfThem) {
   std::vector<std::pair<BlobOperation, absl::StatusCode>> seen;
   store_->set_observer(
       [&](BlobOperation operation, absl::Duration duration, const absl::Status& status) {
@@ -211,8 +261,7 @@ TEST_F(BlobStoreTest, OperationsAreObservedWithWhatBecameOfThem) {
   auto writer = Writer(bytes);
   ASSERT_TRUE(writer->Append(bytes).ok());
   ASSERT_TRUE(writer->Commit().ok());
-  std::filesystem::permissions(FileOf(Sha256OfString(bytes)), std::filesystem::perms::owner_all);
-  std::ofstream(FileOf(Sha256OfString(bytes))) << "other byte";
+  Overwrite(Sha256OfString(bytes), "other byte");
   EXPECT_FALSE(store_->Get(Sha256OfString(bytes), 1000).ok());
   const std::vector<std::pair<BlobOperation, absl::StatusCode>> expected = {
       {BlobOperation::kAppend, absl::StatusCode::kOk},
@@ -221,7 +270,7 @@ TEST_F(BlobStoreTest, OperationsAreObservedWithWhatBecameOfThem) {
   EXPECT_EQ(seen, expected);
 }
 
-TEST_F(BlobStoreTest, ReadsFromAnOffset) {
+TEST_P(BlobStoreTest, ReadsFromAnOffset) {
   const std::string sha256 = Put("hello").value();
   auto reader = store_->Read(sha256, 3).value();
   EXPECT_EQ(reader->Next(100).value(), "lo");
@@ -231,7 +280,7 @@ TEST_F(BlobStoreTest, ReadsFromAnOffset) {
   EXPECT_TRUE(absl::IsNotFound(store_->Read(std::string(64, '0'), 0).status()));
 }
 
-TEST_F(BlobStoreTest, GarbageIsWhatIsOldAndNotReferredTo) {
+TEST_P(BlobStoreTest, GarbageIsWhatIsOldAndNotReferredTo) {
   const std::string kept = Put("kept").value();
   const std::string old = Put("old").value();
   const auto is_referenced = [&](const std::string& sha256) { return sha256 == kept; };
@@ -246,16 +295,48 @@ TEST_F(BlobStoreTest, GarbageIsWhatIsOldAndNotReferredTo) {
   EXPECT_FALSE(store_->Contains(old));
 }
 
-TEST_F(BlobStoreTest, ABlobThatWasAskedForIsYoungAgain) {
-  const std::string sha256 = Put("hello").value();
-  std::filesystem::last_write_time(
-      FileOf(sha256), std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
-  ASSERT_TRUE(store_->Contains(sha256));
+TEST_P(BlobStoreTest, WhatAnOwnerPinsIsNoGarbageHoweverOld) {
+  const BlobOwner owner = BlobOwner::Upload("test");
+  const std::string sha256 = store_->Put("hello", owner, absl::Now()).value();
   const auto nothing = [](const std::string&) { return false; };
-  EXPECT_EQ(store_->CollectGarbage(nothing, LongAgo()).removed, 0);
+  EXPECT_EQ(store_->CollectGarbage(nothing, absl::Now() + absl::Hours(1)).removed, 0);
+  EXPECT_TRUE(store_->Contains(sha256));
 }
 
-TEST_F(BlobStoreTest, AbandonedWritesAreGarbageButRunningOnesAreNot) {
+TEST_P(BlobStoreTest, MapsTheBytes) {
+  const std::string sha256 = Put("hello").value();
+  EXPECT_EQ(store_->Map(sha256)->bytes(), "hello");
+  EXPECT_TRUE(absl::IsNotFound(store_->Map(std::string(64, '0')).status()));
+}
+
+TEST_P(BlobStoreTest, VisitsWhatIsThereAndWhatHasArrived) {
+  Put("hello").value();
+  Put("world!").value();
+  auto writer = Writer("other");
+  ASSERT_TRUE(writer->Append("ot").ok());
+  std::map<std::string, std::pair<int64_t, bool>> seen;
+  EXPECT_TRUE(store_->VisitBlobs([&](const std::string& sha256, int64_t bytes, bool whole) {
+    seen[sha256] = {bytes, whole};
+    return true;
+  }));
+  const std::map<std::string, std::pair<int64_t, bool>> expected = {
+      {Sha256OfString("hello"), {5, true}},
+      {Sha256OfString("world!"), {6, true}},
+      {Sha256OfString("other"), {2, false}}};
+  EXPECT_EQ(seen, expected);
+  EXPECT_FALSE(store_->VisitBlobs([](const std::string&, int64_t, bool) { return false; }));
+}
+
+TEST_P(BlobStoreTest, WhatIsRemovedIsGoneAtOnceAndCanBeWrittenAgain) {
+  const std::string sha256 = Put("hello").value();
+  store_->Remove(sha256);
+  EXPECT_FALSE(store_->Contains(sha256));
+  EXPECT_TRUE(absl::IsNotFound(store_->Read(sha256, 0).status()));
+  ASSERT_TRUE(Put("hello").ok());
+  EXPECT_EQ(store_->Get(sha256, 100).value(), "hello");
+}
+
+TEST_P(BlobStoreTest, AbandonedWritesAreGarbageButRunningOnesAreNot) {
   const auto nothing = [](const std::string&) { return false; };
   const absl::Time soon = absl::Now() + absl::Hours(1);
   auto writer = Writer("hello");

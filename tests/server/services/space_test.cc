@@ -3,6 +3,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "alignflow/v1/server.grpc.pb.h"
+#include "server/blobs/folder_blobs.h"
 #include "server/services/space_look.h"
 #include "tests/server/coordinator_fixture.h"
 
@@ -151,7 +152,7 @@ TEST_F(SpaceTest, PagesTellOfOneLookForAsLongAsItIsKept) {
 class LookTest : public testing::Test {
  protected:
   LookTest()
-      : blobs_(BlobStore::Open(folder_.path() / "blobs").value()),
+      : blobs_(FolderBlobs::Open(folder_.path() / "blobs").value()),
         catalog_(Catalog::Open(folder_.path() / "catalog.sqlite").value()) {}
 
   TempFolder folder_;

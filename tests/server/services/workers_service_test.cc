@@ -1,5 +1,6 @@
 #include "server/services/workers_service.h"
 
+#include "server/blobs/folder_blobs.h"
 #include "server/workflow/task_results.h"
 #include "tests/server/coordinator_fixture.h"
 
@@ -122,7 +123,7 @@ TEST_F(WorkersServiceTest, ResultsThatAreNotWholeAreRefused) {
                                    line(1, png) + line(2, png) + line(3, png) + line(4, png),
                                    line(1, png) + line(2, png) + line(3, absent),
                                    line(1, png) + line(2, png) + line(3, "no digest")}) {
-    const auto store = BlobStore::Open(folder_.path() / "blobs").value();
+    const auto store = FolderBlobs::Open(folder_.path() / "blobs").value();
     BlobStore& blobs = *store;
     TaskSpec task{.kind = "generate", .settings = {}, .inputs = {}};
     task.settings = {first.task().settings().begin(), first.task().settings().end()};

@@ -1,5 +1,6 @@
 #include "common/digest.h"
 #include "gtest/gtest.h"
+#include "server/blobs/folder_blobs.h"
 #include "server/metrics.h"
 #include "server/workflow/workflow.h"
 #include "tests/common/temp_folder.h"
@@ -36,7 +37,7 @@ class BackoffTest : public testing::Test {
 
   TempFolder folder_;
   std::unique_ptr<Catalog> catalog_ = Catalog::Open(folder_.path() / "catalog.sqlite").value();
-  std::unique_ptr<BlobStore> blobs_ = BlobStore::Open(folder_.path() / "blobs").value();
+  std::unique_ptr<BlobStore> blobs_ = FolderBlobs::Open(folder_.path() / "blobs").value();
   WorkerRegistry workers_;
   ServerMetrics metrics_;
   Workflow workflow_{*catalog_, *blobs_, workers_, metrics_, LeasePolicy()};

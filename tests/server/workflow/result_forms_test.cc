@@ -4,6 +4,7 @@
 #include "common/digest.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/blobs/folder_blobs.h"
 #include "server/scheduler/task_rules.h"
 #include "tests/common/temp_folder.h"
 #include "tests/server/fake_results.h"
@@ -28,7 +29,7 @@ class ResultFormsTest : public testing::Test {
   }
 
   TempFolder folder_;
-  std::unique_ptr<BlobStore> blobs_ = BlobStore::Open(folder_.path() / "blobs").value();
+  std::unique_ptr<BlobStore> blobs_ = FolderBlobs::Open(folder_.path() / "blobs").value();
 };
 
 TEST_F(ResultFormsTest, EveryRoleOfEveryKindRefusesGarbageAndTakesItsForm) {
