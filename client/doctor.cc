@@ -42,6 +42,12 @@ Finding CheckServing(const v1::ServerInfo& info) {
                .health = Health::kProblem,
                .text = "answers, but takes no work: its disk is almost full",
                .remedy = "see disk"};
+  } else if (info.state() == v1::SERVER_STATE_NO_CATALOG) {
+    finding = {.check = "server",
+               .health = Health::kProblem,
+               .text = "answers, but takes no work: its database does not answer",
+               .remedy = "whoever runs the coordinator looks at its database server; it goes on by "
+                         "itself then"};
   }
   return finding;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <optional>
 #include <set>
 #include <system_error>
 
@@ -12,6 +13,8 @@
 #include "common/status_conversion.h"
 #include "server/blobs/blob_store.h"
 #include "server/catalog/catalog_file.h"
+#include "server/catalog/postgres_engine.h"
+#include "server/catalog_location.h"
 #include "server/state_folder.h"
 
 namespace alignflow {
@@ -108,10 +111,35 @@ absl::StatusOr<CopiedState> CopyState(const std::filesystem::path& from,
   return copied;
 }
 
+// The digests of the blobs that the catalog refers to.
+absl::StatusOr<std::set<std::string>> CheckCatalogOf(const std::filesystem::path& state,
+                                                     StateProblems& problems) {
+  const absl::StatusOr<std::optional<CatalogLocation>> location = ReadCatalogLocation(state);
+  if (!location.ok()) return location.status();
+  if (*location) return BlobsOfPostgresCatalog((*location)->address);
+  absl::Status status = CheckIsState(state);
+  if (!status.ok()) return status;
+  absl::StatusOr<std::vector<std::string>> of_catalog = CheckCatalogFile(CatalogOf(state));
+  if (!of_catalog.ok()) return of_catalog.status();
+  problems.of_catalog = *std::move(of_catalog);
+  return BlobsOfCatalogFile(CatalogOf(state));
+}
+
 }  // namespace
 
 absl::StatusOr<CopiedState> BackUpState(const std::filesystem::path& state,
                                         const std::filesystem::path& backup) {
+  const absl::StatusOr<std::optional<CatalogLocation>> location = ReadCatalogLocation(state);
+  if (!location.ok()) return location.status();
+  if (*location) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        state.string(),
+        ": its catalog is in a database, which PostgreSQL's own programs copy. "
+        "First `pg_dump --format=custom --file=catalog.dump '",
+        (*location)->address.url,
+        "'`, then copy the folder's `blobs`, `secret` and `catalog-id`: in this order the copy has "
+        "every file that the catalog refers to"));
+  }
   return CopyState(state, backup);
 }
 
@@ -126,14 +154,10 @@ absl::StatusOr<CopiedState> RestoreState(const std::filesystem::path& backup,
 }
 
 absl::StatusOr<StateProblems> CheckState(const std::filesystem::path& state) {
-  absl::Status status = CheckIsState(state);
-  if (!status.ok()) return status;
   StateProblems problems;
-  absl::StatusOr<std::vector<std::string>> of_catalog = CheckCatalogFile(CatalogOf(state));
-  if (!of_catalog.ok()) return of_catalog.status();
-  problems.of_catalog = *std::move(of_catalog);
-  const absl::StatusOr<std::set<std::string>> referenced = BlobsOfCatalogFile(CatalogOf(state));
+  const absl::StatusOr<std::set<std::string>> referenced = CheckCatalogOf(state, problems);
   if (!referenced.ok()) return referenced.status();
+  absl::Status status;
   for (const std::string& blob : *referenced) {
     ++problems.blobs;
     status = ReadBlob(state / "blobs", blob, [](std::string_view) { return absl::OkStatus(); });

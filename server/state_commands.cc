@@ -1,7 +1,9 @@
 #include "server/state_commands.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <cstdio>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -10,6 +12,7 @@
 #include "server/keys_commands.h"
 #include "server/probe_command.h"
 #include "server/state_backup.h"
+#include "server/state_move.h"
 #include "server/tenants_commands.h"
 
 namespace alignflow {
@@ -76,12 +79,41 @@ int Check(int argc, char** argv) {
   return problems->any() ? 1 : 0;
 }
 
+int MoveState(int argc, char** argv) {
+  std::string state, catalog;
+  CLI::App app(
+      "Moves what a state folder keeps in tables into an empty PostgreSQL database. Its "
+      "coordinator "
+      "must be stopped; files stay where they are.",
+      "alignflow-coordinator migrate-state");
+  app.add_option("--from", state, "The state folder")->type_name("FOLDER")->required();
+  app.add_option("--catalog", catalog, "The database; the password comes from PGPASSFILE's file")
+      ->type_name("postgresql://USER@HOST/DATABASE")
+      ->required();
+  if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
+  const absl::StatusOr<PostgresAddress> address = ParsePostgresUrl(catalog);
+  if (!address.ok()) return Fail(address.status());
+  const absl::StatusOr<std::map<std::string, int64_t>> rows = MoveCatalog(state, *address);
+  if (!rows.ok()) return Fail(rows.status());
+  int64_t all = 0;
+  for (const auto& [table, count] : *rows) {
+    std::printf("%10lld %s\n", static_cast<long long>(count), table.c_str());
+    all += count;
+  }
+  std::printf(
+      "%lld rows moved and compared; the file is kept as catalog.sqlite.moved. Start the "
+      "coordinator with --catalog '%s'\n",
+      static_cast<long long>(all), address->url.c_str());
+  return 0;
+}
+
 }  // namespace
 
 std::optional<int> RunStateCommand(int argc, char** argv) {
   const std::string_view command = argc > 1 ? argv[1] : "";
   if (command == "backup") return BackUp(argc - 1, argv + 1);
   if (command == "restore") return Restore(argc - 1, argv + 1);
+  if (command == "migrate-state") return MoveState(argc - 1, argv + 1);
   if (command == "check") return Check(argc - 1, argv + 1);
   if (command == "keys") return RunKeysCommand(argc - 1, argv + 1);
   if (command == "tenants") return RunTenantsCommand(argc - 1, argv + 1);

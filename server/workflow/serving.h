@@ -10,7 +10,7 @@
 
 namespace alignflow {
 
-enum class ServingState { kServing, kDraining, kDiskLow };
+enum class ServingState { kServing, kDraining, kNoCatalog, kDiskLow };
 
 // Whether the coordinator takes new work. A coordinator that does not takes no jobs and no
 // datasets, hands out no tasks, and is unhealthy to gRPC's health service. Thread-safe.
@@ -22,9 +22,12 @@ class Serving {
   // From now on and for good.
   void Drain() { draining_ = true; }
   void SetFreeDisk(int64_t bytes) { free_disk_ = bytes; }
+  // Whether the catalog's database answers.
+  void SetCatalogAnswers(bool answers) { catalog_answers_ = answers; }
 
   ServingState state() const {
     if (draining_) return ServingState::kDraining;
+    if (!catalog_answers_) return ServingState::kNoCatalog;
     return free_disk_ < disk_reserve_ ? ServingState::kDiskLow : ServingState::kServing;
   }
   // When the certificate runs out that clients are shown; InfiniteFuture: there is none.
@@ -35,7 +38,8 @@ class Serving {
 
   // Why not, for people, with the remedy; empty while it serves.
   std::string Reason() const;
-  // Unavailable while it closes, ResourceExhausted while the disk is low.
+  // Unavailable while it closes or the database does not answer, ResourceExhausted while the disk
+  // is low.
   absl::Status CheckTakesWork() const;
 
  private:
@@ -43,6 +47,7 @@ class Serving {
   std::atomic<int64_t> free_disk_ = INT64_MAX;
   std::atomic<absl::Time> certificate_end_ = absl::InfiniteFuture();
   std::atomic<bool> draining_ = false;
+  std::atomic<bool> catalog_answers_ = true;
 };
 
 }  // namespace alignflow

@@ -150,11 +150,10 @@ TEST_F(SpaceTest, PagesTellOfOneLookForAsLongAsItIsKept) {
 // A store and a catalog by themselves.
 class LookTest : public testing::Test {
  protected:
-  LookTest()
-      : blobs_(BlobStore::Open(folder_.path() / "blobs").value()),
-        catalog_(Catalog::Open(folder_.path() / "catalog.sqlite").value()) {}
+  LookTest() : blobs_(BlobStore::Open(folder_.path() / "blobs").value()), catalog_(place_.Open()) {}
 
   TempFolder folder_;
+  const TestCatalog place_{folder_.path() / "catalog.sqlite"};
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<Catalog> catalog_;
 };
