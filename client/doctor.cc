@@ -51,6 +51,12 @@ Finding CheckServing(const v1::ServerInfo& info) {
                .remedy =
                    "see the coordinator's log for what the store says, and the network "
                    "between them; it goes on by itself"};
+  } else if (info.state() == v1::SERVER_STATE_NO_CATALOG) {
+    finding = {.check = "server",
+               .health = Health::kProblem,
+               .text = "answers, but takes no work: its database does not answer",
+               .remedy = "whoever runs the coordinator looks at its database server; it goes on by "
+                         "itself then"};
   }
   return finding;
 }

@@ -17,13 +17,14 @@ done
 packages=(
   build-essential file cmake ninja-build ccache pkg-config ca-certificates unzip python3 python3-pip
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev prometheus-cpp-dev
-  libopencv-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev libsoci-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev libyaml-cpp-dev libutf8proc-dev
+  libopencv-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev libsoci-dev libsqlite3-dev libpq-dev libcli11-dev nlohmann-json3-dev libyaml-cpp-dev libutf8proc-dev
   libspdlog-dev libssl-dev zlib1g-dev libcurl4-openssl-dev libpugixml-dev
 )
 [ $build_only = 1 ] || packages+=(
   git python3-venv clang clang-format clang-tidy libclang-rt-dev libgtest-dev libgmock-dev openssl
   chromium  # opens the reports in tests/e2e
   faketime  # sets the clock in tests/e2e/campaign.py
+  postgresql-15  # keeps catalogs of tests
   prometheus  # scrapes a run and checks rules in tests/e2e
 )
 missing=()

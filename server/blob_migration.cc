@@ -9,6 +9,7 @@
 #include "server/blobs/bucket_note.h"
 #include "server/blobs/folder_blobs.h"
 #include "server/blobs/object_blobs.h"
+#include "server/catalog_location.h"
 #include "server/state_folder.h"
 #include "server/stored_blobs.h"
 
@@ -41,7 +42,8 @@ absl::StatusOr<MigratedBlobs> MigrateBlobs(
     const std::filesystem::path& state, const BucketOptions& bucket,
     const std::function<void(int64_t done, int64_t all)>& progress) {
   std::error_code error;
-  if (!std::filesystem::exists(state / "catalog.sqlite", error)) {
+  if (!std::filesystem::exists(state / "catalog.sqlite", error) &&
+      !std::filesystem::exists(CatalogLocationFileOf(state), error)) {
     return absl::FailedPreconditionError(
         absl::StrCat(state.string(), ": is no state folder; give the folder with catalog.sqlite"));
   }

@@ -25,6 +25,7 @@
 #include "server/catalog/queue.h"
 #include "server/catalog/tasks.h"
 #include "server/catalog/tenants.h"
+#include "server/opened_state.h"
 #include "server/probe_command.h"
 #include "server/services/admin_service.h"
 #include "server/services/blobs_service.h"
@@ -148,16 +149,16 @@ Coordinator::Coordinator(const CoordinatorOptions& options, std::unique_ptr<Stat
 absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(const CoordinatorOptions& options) {
   absl::Status status = CheckListener(options);
   if (!status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<StateFolder>> state = StateFolder::Take(options.state_dir);
+  absl::StatusOr<OpenedState> state =
+      options.database ? OpenState(options.state_dir, *options.database, options.stand_by)
+                       : OpenState(options.state_dir);
   if (!state.ok()) return state.status();
-  absl::StatusOr<std::unique_ptr<BlobStore>> blobs = OpenBlobs((*state)->blobs(), options);
+  absl::StatusOr<std::unique_ptr<BlobStore>> blobs = OpenBlobs(state->folder->blobs(), options);
   if (!blobs.ok()) return blobs.status();
-  absl::StatusOr<std::unique_ptr<Catalog>> catalog = Catalog::Open((*state)->catalog());
-  if (!catalog.ok()) return catalog.status();
-  absl::StatusOr<ServerSecrets> secret = ServerSecrets::Take((*state)->secret());
+  absl::StatusOr<ServerSecrets> secret = ServerSecrets::Take(state->folder->secret());
   if (!secret.ok()) return secret.status();
-  std::unique_ptr<Coordinator> coordinator(
-      new Coordinator(options, *std::move(state), *secret, *std::move(catalog), *std::move(blobs)));
+  std::unique_ptr<Coordinator> coordinator(new Coordinator(
+      options, std::move(state->folder), *secret, std::move(state->catalog), *std::move(blobs)));
   status = coordinator->CheckWhoMayCome();
   if (!status.ok()) return status;
   status = coordinator->workflow_.Recover(SteadyNow());
@@ -309,6 +310,27 @@ void Coordinator::LookAtBlobs() {
   ShowHealth();
 }
 
+bool Coordinator::LookAtCatalog() {
+  const absl::Status status = catalog_->Check();
+  const ServingState before = serving_.state();
+  if (absl::IsAborted(status)) {
+    replaced_ = true;
+    serving_.Drain();
+  } else {
+    serving_.SetCatalogAnswers(status.ok());
+  }
+  if (serving_.state() != before) {
+    if (status.ok()) {
+      spdlog::info("the catalog's database answers again");
+      calls_.WakeAll();  // workers that wait
+    } else {
+      spdlog::error("the catalog: {}", std::string(status.message()));
+    }
+    ShowHealth();
+  }
+  return status.ok();
+}
+
 void Coordinator::ShowHealth() {
   server_->GetHealthCheckService()->SetServingStatus(serving_.state() == ServingState::kServing);
 }
@@ -365,9 +387,11 @@ void Coordinator::Maintain(absl::Time now) {
   LookAtBlobs();
   LookAtClock();
   LookAtCertificate(now);
+  calls_.Tick(now);
+  // Without it leases go on: workers say that they live, which writes nothing.
+  if (!LookAtCatalog()) return;
   LogError("reading access keys", keys_.Follow());
   LogError("reading limits of calls", ReadCallRates());
-  calls_.Tick(now);
   // First those who have gone, so that jobs which lose their lease are told who is left.
   if (workers_.DropSilent(now, options_.lease.duration) > 0) {
     workflow_.WorkersChanged();
@@ -420,7 +444,7 @@ void Coordinator::RunMaintenance() {
   for (;;) {
     const absl::Time now = SteadyNow();
     Maintain(now);
-    if (now >= next_collection) {
+    if (now >= next_collection && serving_.state() != ServingState::kNoCatalog && !replaced_) {
       LogError("collecting garbage", CollectGarbage(options_.blob_grace, now).status());
       next_collection = now + interval;
     }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -20,6 +21,7 @@
 #include "server/blobs/blob_store.h"
 #include "server/calls/calls.h"
 #include "server/catalog/catalog.h"
+#include "server/catalog/postgres_address.h"
 #include "server/fleet_metrics.h"
 #include "server/metrics.h"
 #include "server/objects/bucket_options.h"
@@ -37,6 +39,11 @@ namespace alignflow {
 
 struct CoordinatorOptions {
   std::filesystem::path state_dir;  // made if it does not exist; everything is kept there
+  // The database that the catalog is in; nothing: a file of the state folder.
+  std::optional<PostgresAddress> database;
+  // Asked while another coordinator has the database, or it does not answer, with the reason:
+  // whether to wait on, and to take over when it is free. Nothing: that is an error.
+  std::function<bool(const absl::Status&)> stand_by;
   // HOST:PORT; port 0 takes a free one; empty: channels within the process only. Beyond loopback
   // with `tls` alone.
   std::string listen;
@@ -62,8 +69,9 @@ class Coordinator {
  public:
   // Opens the state and serves. InvalidArgument for an address that is malformed, or beyond
   // loopback without TLS, FailedPrecondition for one that nobody has a key or certificate for, or
-  // for a state folder that another coordinator has or that can't be written, Unavailable for a
-  // port in use, DataLoss for a damaged catalog; each with the remedy.
+  // for a state folder or database that another coordinator has or that can't be written,
+  // Unavailable for a port in use or a database that does not answer, DataLoss for a damaged
+  // catalog, Cancelled once `stand_by` has said no; each with the remedy.
   static absl::StatusOr<std::unique_ptr<Coordinator>> Start(const CoordinatorOptions& options);
   // Shuts down if Shutdown was not called.
   ~Coordinator();
@@ -77,6 +85,10 @@ class Coordinator {
   absl::StatusOr<std::filesystem::path> WriteWorkerKey();
   std::shared_ptr<grpc::Channel> InProcessChannel();
   std::shared_ptr<prometheus::Registry> metrics() const { return metrics_.registry(); }
+
+  // Whether another coordinator has taken the database over, or may have: this one serves nobody
+  // any more, for good.
+  bool replaced() const { return replaced_; }
 
   // Takes no more work and says so to health checks, leases nothing more, asks the workers to hand
   // back, and waits until they have, at most `patience`.
@@ -101,6 +113,8 @@ class Coordinator {
   absl::Status ReadCallRates();
   void CountRefusal(const RefusedCall& call);
   void RunMaintenance();
+  // Whether there is a catalog to work on.
+  bool LookAtCatalog();
   void LookAtDisk();
   void LookAtBlobs();
   void LookAtClock();
@@ -131,6 +145,7 @@ class Coordinator {
   std::unique_ptr<grpc::Server> server_;
   std::string address_, worker_address_;
   SteadyFlag stop_;
+  std::atomic<bool> replaced_ = false;
   std::atomic<bool> collected_ = false;                // at least once
   absl::Duration clock_step_;                          // that the log tells of
   absl::Time certificate_due_ = absl::InfinitePast();  // when it is looked at again

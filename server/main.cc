@@ -26,6 +26,7 @@ namespace alignflow {
 namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(500);
+constexpr absl::Duration kStandbyInterval = absl::Seconds(1);
 constexpr int kMaxWorkers = 64;
 
 struct Flags {
@@ -61,8 +62,17 @@ absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordi
   return command;
 }
 
+// Waits for its turn: until a stop is asked for, false then. Tells why when that changes.
+bool StandBy(const absl::Status& reason) {
+  static absl::Status told;
+  if (reason != told) spdlog::info("standing by: {}", std::string(reason.message()));
+  told = reason;
+  return !StopSignal::WaitFor(kStandbyInterval);
+}
+
 absl::Status Run(const Flags& flags) {
   absl::StatusOr<std::unique_ptr<Coordinator>> coordinator = Coordinator::Start(flags.options);
+  if (absl::IsCancelled(coordinator.status()) && StopSignal::Raised()) return absl::OkStatus();
   if (!coordinator.ok()) return coordinator.status();
   std::unique_ptr<MetricsServer> metrics;
   if (!flags.metrics_listen.empty()) {
@@ -86,7 +96,13 @@ absl::Status Run(const Flags& flags) {
   std::fflush(stdout);
   do {
     supervisor.Tick(SteadyNow());
-  } while (!StopSignal::WaitFor(kTick));
+  } while (!StopSignal::WaitFor(kTick) && !(*coordinator)->replaced());
+  if ((*coordinator)->replaced()) {
+    (*coordinator)->Shutdown();
+    return absl::AbortedError(
+        "another coordinator has taken the database over, or may have; start this one again with "
+        "--standby to take over from that one");
+  }
 
   spdlog::info("closing: workers hand back");
   (*coordinator)->Drain(flags.drain_timeout);
@@ -113,7 +129,7 @@ int main(int argc, char** argv) {
                "alignflow-coordinator");
   app.footer(
       "`alignflow-coordinator backup`, `restore` and `check` copy and check a state folder, "
-      "`migrate-state` moves its blobs into a bucket, `keys` "
+      "`migrate-state` moves it into a PostgreSQL database or a bucket, `keys` "
       "makes and revokes access keys, `tenants` makes tenants, `--probe` asks for a coordinator's "
       "health.");
   app.add_option("--listen", flags.options.listen,
@@ -147,6 +163,16 @@ int main(int argc, char** argv) {
       ->transform(CLI::AsSizeValue(true))
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  std::string catalog;
+  bool standby = false;
+  CLI::Option* database =
+      app.add_option("--catalog", catalog,
+                     "PostgreSQL database for what is kept in tables; without it a file of the "
+                     "state folder. The password comes from the file in PGPASSFILE")
+          ->type_name("postgresql://USER@HOST/DATABASE");
+  app.add_flag("--standby", standby,
+               "Wait while another coordinator has the database, and take over when it is gone")
+      ->needs(database);
   app.add_flag("--share-results", flags.options.share_results,
                "Tenants take each other's results where source, settings and seed are the same");
   app.add_option("--spawn-workers", flags.spawn_workers,
@@ -212,6 +238,12 @@ int main(int argc, char** argv) {
   if (!of_bucket.ok()) return alignflow::Fail(of_bucket.status());
   flags.options.bucket = *of_bucket;
   flags.options.state_dir = state_dir;
+  if (!catalog.empty()) {
+    absl::StatusOr<alignflow::PostgresAddress> address = alignflow::ParsePostgresUrl(catalog);
+    if (!address.ok()) return alignflow::Fail(address.status());
+    flags.options.database = *std::move(address);
+    if (standby) flags.options.stand_by = alignflow::StandBy;
+  }
   flags.options.blob_grace = absl::Seconds(blob_grace);
   flags.drain_timeout = absl::Seconds(drain_timeout);
   flags.worker_grace = absl::Seconds(worker_grace);

@@ -1,6 +1,7 @@
 #include "server/state_backup.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <system_error>
 
@@ -9,6 +10,8 @@
 #include "common/status_conversion.h"
 #include "server/blobs/folder_blobs.h"
 #include "server/catalog/catalog_file.h"
+#include "server/catalog/postgres_engine.h"
+#include "server/catalog_location.h"
 #include "server/state_folder.h"
 #include "server/stored_blobs.h"
 
@@ -82,11 +85,36 @@ absl::StatusOr<CopiedState> CopyState(const std::filesystem::path& from,
   return copied;
 }
 
+// The digests of the blobs that the catalog refers to.
+absl::StatusOr<std::set<std::string>> CheckCatalogOf(const std::filesystem::path& state,
+                                                     StateProblems& problems) {
+  const absl::StatusOr<std::optional<CatalogLocation>> location = ReadCatalogLocation(state);
+  if (!location.ok()) return location.status();
+  if (*location) return BlobsOfPostgresCatalog((*location)->address);
+  absl::Status status = CheckIsState(state);
+  if (!status.ok()) return status;
+  absl::StatusOr<std::vector<std::string>> of_catalog = CheckCatalogFile(CatalogOf(state));
+  if (!of_catalog.ok()) return of_catalog.status();
+  problems.of_catalog = *std::move(of_catalog);
+  return BlobsOfCatalogFile(CatalogOf(state));
+}
+
 }  // namespace
 
 absl::StatusOr<CopiedState> BackUpState(const std::filesystem::path& state,
                                         const std::filesystem::path& backup,
                                         const BucketOptions& bucket) {
+  const absl::StatusOr<std::optional<CatalogLocation>> location = ReadCatalogLocation(state);
+  if (!location.ok()) return location.status();
+  if (*location) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        state.string(),
+        ": its catalog is in a database, which PostgreSQL's own programs copy. "
+        "First `pg_dump --format=custom --file=catalog.dump '",
+        (*location)->address.url,
+        "'`, then copy the folder's `blobs`, `secret` and `catalog-id`: in this order the copy has "
+        "every file that the catalog refers to"));
+  }
   return CopyState(state, backup, bucket);
 }
 
@@ -102,28 +130,24 @@ absl::StatusOr<CopiedState> RestoreState(const std::filesystem::path& backup,
 
 absl::StatusOr<StateProblems> CheckState(const std::filesystem::path& state,
                                          const BucketOptions& bucket) {
-  absl::Status status = CheckIsState(state);
-  if (!status.ok()) return status;
+  StateProblems problems;
+  const absl::StatusOr<std::set<std::string>> referenced = CheckCatalogOf(state, problems);
+  if (!referenced.ok()) return referenced.status();
   const absl::StatusOr<StoredBlobs> stored = StoredBlobs::Open(state, bucket);
   if (!stored.ok()) return stored.status();
-  StateProblems problems;
-  absl::StatusOr<std::vector<std::string>> of_catalog = CheckCatalogFile(CatalogOf(state));
-  if (!of_catalog.ok()) return of_catalog.status();
-  problems.of_catalog = *std::move(of_catalog);
-  const absl::StatusOr<std::set<std::string>> referenced = BlobsOfCatalogFile(CatalogOf(state));
-  if (!referenced.ok()) return referenced.status();
   problems.blobs = static_cast<int64_t>(referenced->size());
   absl::Mutex mutex;
-  status = stored->ForEach({referenced->begin(), referenced->end()}, [&](const std::string& blob) {
-    const absl::StatusOr<int64_t> size = stored->SizeOf(blob);
-    const absl::Status read =
-        size.ok() ? stored->Read(blob, *size, [](std::string_view) { return absl::OkStatus(); })
-                  : size.status();
-    absl::MutexLock lock(&mutex);
-    if (absl::IsNotFound(read)) problems.lost.push_back(blob);
-    if (absl::IsDataLoss(read)) problems.damaged.push_back(blob);
-    return absl::IsNotFound(read) || absl::IsDataLoss(read) ? absl::OkStatus() : read;
-  });
+  const absl::Status status =
+      stored->ForEach({referenced->begin(), referenced->end()}, [&](const std::string& blob) {
+        const absl::StatusOr<int64_t> size = stored->SizeOf(blob);
+        const absl::Status read =
+            size.ok() ? stored->Read(blob, *size, [](std::string_view) { return absl::OkStatus(); })
+                      : size.status();
+        absl::MutexLock lock(&mutex);
+        if (absl::IsNotFound(read)) problems.lost.push_back(blob);
+        if (absl::IsDataLoss(read)) problems.damaged.push_back(blob);
+        return absl::IsNotFound(read) || absl::IsDataLoss(read) ? absl::OkStatus() : read;
+      });
   if (!status.ok()) return status;
   std::ranges::sort(problems.lost);
   std::ranges::sort(problems.damaged);

@@ -21,8 +21,9 @@ struct CopiedState {
 // Copies a state folder, whose coordinator may be at work, to another folder: the catalog as it is
 // at one moment, and every blob that it refers to, each checked against its digest. A copy that is
 // there already is brought up to date, and costs what is new. It has its blobs in itself, also of a
-// state whose blobs are in a bucket. FailedPrecondition for a folder that is no state folder or
-// whose blobs are elsewhere, ResourceExhausted for a full disk.
+// state whose blobs are in a bucket. FailedPrecondition for a folder that is no state folder, whose
+// blobs are elsewhere or whose catalog is in a database (with what to do instead),
+// ResourceExhausted for a full disk.
 absl::StatusOr<CopiedState> BackUpState(const std::filesystem::path& state,
                                         const std::filesystem::path& backup,
                                         const BucketOptions& bucket = {});
@@ -40,6 +41,7 @@ struct StateProblems {
 };
 
 // Looks at the whole catalog and at every byte of every blob that it refers to. Changes nothing.
+// A database's pages are its server's to check.
 absl::StatusOr<StateProblems> CheckState(const std::filesystem::path& state,
                                          const BucketOptions& bucket = {});
 

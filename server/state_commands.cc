@@ -1,7 +1,9 @@
 #include "server/state_commands.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <cstdio>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,7 @@
 #include "server/keys_commands.h"
 #include "server/probe_command.h"
 #include "server/state_backup.h"
+#include "server/state_move.h"
 #include "server/tenants_commands.h"
 
 namespace alignflow {
@@ -86,30 +89,62 @@ int Check(int argc, char** argv) {
   return problems->any() ? 1 : 0;
 }
 
-int MigrateState(int argc, char** argv) {
-  std::string state;
-  CLI::App app("Moves the blobs of a state folder, whose coordinator is stopped, into a bucket.",
-               "alignflow-coordinator migrate-state");
-  app.add_option("--state-dir", state, "The state folder")->type_name("FOLDER")->required();
-  BucketFlags bucket;
-  bucket.AddTo(app);
-  app.get_option("--blobs")->required();
-  if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
-  const absl::StatusOr<BucketOptions> of_bucket = bucket.Get();
-  if (!of_bucket.ok()) return Fail(of_bucket.status());
+int MoveBlobs(const std::string& state, const BucketOptions& bucket) {
   const auto progress = [](int64_t done, int64_t all) {
     std::fprintf(stderr, "%lld of %lld blobs\n", static_cast<long long>(done),
                  static_cast<long long>(all));
   };
-  const absl::StatusOr<MigratedBlobs> migrated = MigrateBlobs(state, *of_bucket, progress);
+  const absl::StatusOr<MigratedBlobs> migrated = MigrateBlobs(state, bucket, progress);
   if (!migrated.ok()) return Fail(migrated.status());
   for (const std::string& blob : migrated->damaged) {
     std::printf("damaged: blob %s\n", blob.c_str());
   }
   std::printf("%s: %lld blobs, %lld of them new; %zu were damaged before and are left out\n",
-              of_bucket->Url().c_str(), static_cast<long long>(migrated->blobs),
+              bucket.Url().c_str(), static_cast<long long>(migrated->blobs),
               static_cast<long long>(migrated->copied), migrated->damaged.size());
   return migrated->damaged.empty() ? 0 : 1;
+}
+
+int MoveTables(const std::string& state, const PostgresAddress& address) {
+  const absl::StatusOr<std::map<std::string, int64_t>> rows = MoveCatalog(state, address);
+  if (!rows.ok()) return Fail(rows.status());
+  int64_t all = 0;
+  for (const auto& [table, count] : *rows) {
+    std::printf("%10lld %s\n", static_cast<long long>(count), table.c_str());
+    all += count;
+  }
+  std::printf(
+      "%lld rows moved and compared; the file is kept as catalog.sqlite.moved. Start the "
+      "coordinator with --catalog '%s'\n",
+      static_cast<long long>(all), address.url.c_str());
+  return 0;
+}
+
+int MigrateState(int argc, char** argv) {
+  std::string state, catalog;
+  CLI::App app(
+      "Moves what a state folder keeps, whose coordinator is stopped: its tables into an empty "
+      "PostgreSQL database, its blobs into a bucket, or both.",
+      "alignflow-coordinator migrate-state");
+  app.add_option("--state-dir", state, "The state folder")->type_name("FOLDER")->required();
+  CLI::Option* database =
+      app.add_option("--catalog", catalog, "The database; the password comes from PGPASSFILE's file")
+          ->type_name("postgresql://USER@HOST/DATABASE");
+  BucketFlags bucket;
+  bucket.AddTo(app);
+  if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
+  const absl::StatusOr<BucketOptions> of_bucket = bucket.Get();
+  if (!of_bucket.ok()) return Fail(of_bucket.status());
+  const bool blobs = app.get_option("--blobs")->count() > 0;
+  if (!blobs && database->count() == 0) {
+    return Fail(absl::InvalidArgumentError("say where to: give --catalog, --blobs or both"));
+  }
+  absl::StatusOr<PostgresAddress> address = PostgresAddress();
+  if (database->count() > 0) address = ParsePostgresUrl(catalog);
+  if (!address.ok()) return Fail(address.status());
+  const int moved = blobs ? MoveBlobs(state, *of_bucket) : 0;
+  if (moved != 0 || database->count() == 0) return moved;
+  return MoveTables(state, *address);
 }
 
 }  // namespace

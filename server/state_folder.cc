@@ -52,6 +52,10 @@ std::filesystem::path ListeningFileOf(const std::filesystem::path& state) {
   return state / "listening";
 }
 
+std::filesystem::path CatalogLocationFileOf(const std::filesystem::path& state) {
+  return state / "catalog-id";
+}
+
 absl::StatusOr<std::unique_ptr<StateFolder>> StateFolder::Take(const fs::path& folder) {
   std::error_code error;
   if (fs::create_directories(folder, error)) fs::permissions(folder, kOwnFolder, error);

@@ -14,6 +14,8 @@ namespace alignflow {
 std::filesystem::path SecretFileOf(const std::filesystem::path& state);
 // The file in a state folder that says where its coordinator listens (probe_command.h).
 std::filesystem::path ListeningFileOf(const std::filesystem::path& state);
+// The file in a state folder that says in which database its catalog is (catalog_location.h).
+std::filesystem::path CatalogLocationFileOf(const std::filesystem::path& state);
 
 // The folder that everything is kept in, for this process alone. What is in it belongs to its
 // owner: images of patients are nobody else's business. Thread-safe.

@@ -5,6 +5,7 @@ The last line is "N passed, N failed". Full output goes to build/test-logs/; wha
 
 import argparse
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -17,6 +18,7 @@ LOGS = ROOT / "build" / "test-logs"
 ROOMS = ("common", "server", "worker", "client", "tests", "benchmarks")
 BINARY_TIMEOUT_S = 30 * 60
 E2E_TIMEOUT_S = 40 * 60
+ON_POSTGRESQL = "*"
 
 
 class Total:
@@ -30,10 +32,11 @@ class Total:
         print(f"{name}: {passed} passed, {len(failed)} failed, {len(skipped)} skipped in {seconds:.0f} s", flush=True)
 
 
-def run(command, log, timeout):
+def run(command, log, timeout, environment=None):
     """Exit status and output; 124 where the time ran out."""
     try:
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout,
+                              env={**os.environ, **(environment or {})})
         status, output = done.returncode, done.stdout
     except subprocess.TimeoutExpired as expired:
         status, output = 124, (expired.stdout or b"") + b"\n(ran out of time)\n"
@@ -90,6 +93,20 @@ def run_googletest(total):
         total.add(name, passed, failed, skipped, time.monotonic() - start)
 
 
+def run_on_postgresql(total):
+    """The tests that keep a catalog, once more with their catalogs in PostgreSQL."""
+    name, start = "server_test on PostgreSQL", time.monotonic()
+    if not list(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        total.add(name, 0, [], ["no PostgreSQL is installed (scripts/setup.sh)"], 0)
+        return
+    command = ["build/bin/server_test", f"--gtest_filter={ON_POSTGRESQL}"]
+    status, text = run(command, LOGS / "server_test_on_postgresql.log", BINARY_TIMEOUT_S,
+                       {"ALIGNFLOW_TEST_CATALOG": "postgresql"})
+    passed, failed, skipped = parse_googletest(status, text)
+    show_failed(text, failed)
+    total.add(name, passed, failed, skipped, time.monotonic() - start)
+
+
 def run_e2e(total, python):
     start, report = time.monotonic(), LOGS / "e2e.xml"
     report.unlink(missing_ok=True)
@@ -120,6 +137,7 @@ def main():
     total = Total()
     check_format(total)
     run_googletest(total)
+    run_on_postgresql(total)
     if args.python:
         run_e2e(total, args.python)
     for word, names in (("skipped", total.skipped), ("FAILED", total.failed)):

@@ -37,8 +37,10 @@ bool HoldsSeal(Sql& sql, const AuditEnds& ends, const AuditSecrets& secrets) {
 // Writes new ends in the place of those that were sealed or not.
 void SetEnds(Sql& sql, AuditEnds& ends, bool sealed, const AuditSecrets& secrets) {
   ends.seal = sealed ? SealOf(ends, secrets.front()) : "broken";
-  sql << "INSERT OR REPLACE INTO audit_ends (id, first, before_first, last, last_hash, seal) "
-         "VALUES (1, :first, :before, :last, :hash, :seal)",
+  sql << "INSERT INTO audit_ends (id, first, before_first, last, last_hash, seal) VALUES (1, "
+         ":first, :before, :last, :hash, :seal) ON CONFLICT (id) DO UPDATE SET first = "
+         "excluded.first, before_first = excluded.before_first, last = excluded.last, last_hash = "
+         "excluded.last_hash, seal = excluded.seal",
       soci::use(ends.first), soci::use(ends.before_first), soci::use(ends.last),
       soci::use(ends.last_hash), soci::use(ends.seal);
 }

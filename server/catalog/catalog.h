@@ -40,14 +40,17 @@ class CatalogReader {
   virtual ~CatalogReader() = default;
 
   // Runs `body` on a connection that can't write. It sees what was committed before, all through;
-  // it waits for no writer, and none waits for it. Returns body's status, or DataLoss or Internal.
+  // it waits for no writer, and none waits for it. Returns body's status, or DataLoss, Unavailable
+  // or Internal.
   // `body` must not call Read.
   virtual absl::Status Read(const std::function<absl::Status(Sql&)>& body) = 0;
 };
 
-// What the coordinator knows: datasets, jobs, tasks, results, in one SQLite file. The only truth:
-// after a kill, whatever was committed is there. Thread-safe; one transaction that writes runs at a
-// time, beside any that read.
+class CatalogEngine;
+
+// What the coordinator knows: datasets, jobs, tasks, results, in one SQLite file or a PostgreSQL
+// database (postgres_engine.h). The only truth: after a kill, whatever was committed is there.
+// Thread-safe; one transaction that writes runs at a time, beside any that read.
 class Catalog final : public CatalogReader {
  public:
   // Opens or creates the file and brings its schema up to date; what an earlier version wrote is
@@ -55,10 +58,12 @@ class Catalog final : public CatalogReader {
   // FailedPrecondition if it can't be written or a newer AlignFlow wrote it, each naming the file
   // and the remedy.
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(const std::filesystem::path& file);
+  explicit Catalog(std::unique_ptr<CatalogEngine> engine);
   ~Catalog() override;
 
   // Runs `body` in a transaction: commits if it returns OK, otherwise leaves everything as it was.
-  // Returns body's status, or ResourceExhausted (disk full), DataLoss (damaged file) or Internal.
+  // Returns body's status, or ResourceExhausted (disk full), DataLoss (damaged file), Unavailable
+  // (the database server does not answer; nothing was committed) or Internal.
   // `body` must not call Transact. `committed` is called after the commit and before the next
   // transaction.
   absl::Status Transact(
@@ -79,24 +84,25 @@ class Catalog final : public CatalogReader {
     before_commit_ = std::move(hook);
   }
 
+  // Whether it can be used: Unavailable while its database server does not answer, which passes;
+  // Aborted once the catalog may be another coordinator's, which does not: what this process
+  // remembers of it may be wrong. Asks the server.
+  absl::Status Check();
+
   // Removes what is left of deleted rows beside the file: the journal, and the copies from before
-  // upgrades. Does what it can while others read; Internal if it fails.
+  // upgrades. Does what it can while others read; Internal if it fails. A database server's are its
+  // own business.
   absl::Status ForgetDeleted();
 
  private:
-  Catalog(std::filesystem::path file, std::unique_ptr<Sql> writer,
-          std::vector<std::unique_ptr<Sql>> readers);
-
-  const std::filesystem::path file_;
+  const std::unique_ptr<CatalogEngine> engine_;
   Observer observe_ = [](Wait, absl::Duration, bool) {};
   std::function<absl::Status(WritingSql&)> before_commit_ = [](WritingSql&) {
     return absl::OkStatus();
   };
   absl::Mutex write_mutex_;
-  const std::unique_ptr<Sql> writer_;
-  const std::vector<std::unique_ptr<Sql>> readers_;
   absl::Mutex read_mutex_;
-  std::vector<Sql*> free_readers_ ABSL_GUARDED_BY(read_mutex_);
+  std::vector<int> free_readers_ ABSL_GUARDED_BY(read_mutex_);
 };
 
 }  // namespace alignflow

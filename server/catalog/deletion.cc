@@ -9,8 +9,8 @@ namespace alignflow {
 
 void DeleteJob(WritingSql& writing, const std::string& id) {
   Sql& sql = writing;
-  sql << "INSERT OR IGNORE INTO left_tasks (task_key) SELECT task_key FROM job_tasks WHERE job_id "
-         "= :id",
+  sql << "INSERT INTO left_tasks (task_key) SELECT DISTINCT task_key FROM job_tasks WHERE job_id = "
+         ":id AND task_key IS NOT NULL ON CONFLICT (task_key) DO NOTHING",
       soci::use(id);
   sql << "DELETE FROM jobs WHERE id = :id", soci::use(id);
 }

@@ -1,19 +1,33 @@
 #include "server/catalog/migrations.h"
 
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/catalog/audit_migration.h"
+#include "server/catalog/postgres_schema.h"
 #include "server/catalog/soci.h"
 #include "server/catalog/tenant_migration.h"
 
 namespace alignflow {
 namespace {
 
-using Statements = std::vector<const char*>;
+// A statement, and PostgreSQL's where it needs other words than PostgresWords gives it (triggers,
+// functions of SQLite's); it may be several there, divided by semicolons.
+struct Statement {
+  Statement(const char* text) : sqlite(text) {}  // NOLINT: the common case
+  Statement(const char* sqlite, const char* postgres) : sqlite(sqlite), postgres(postgres) {}
+  const char* sqlite;
+  const char* postgres = nullptr;
+};
+using Statements = std::vector<Statement>;
 
-// Times are microseconds since 1970, 0 for none;
-// digests are hexadecimal text. A migration that has been released is never edited: add another.
+Statements AllOf(const std::vector<const char*>& texts) { return {texts.begin(), texts.end()}; }
+
+// Times are microseconds since 1970, 0 for none; digests are hexadecimal text. A migration that has
+// been released is never edited: add another. On PostgreSQL those from kPostgresSchemaVersion on
+// are run.
 const std::vector<Statements>& Migrations() {
   static const auto* const migrations = new std::vector<Statements>{
       {
@@ -365,18 +379,45 @@ const std::vector<Statements>& Migrations() {
            UPDATE queue_counts SET tasks = tasks - 1
            WHERE kind = OLD.kind AND pretrained = (OLD.model <> ''); END)",
       },
-      TenantStatements(),
-      AuditStatements()};
+      AllOf(TenantStatements()),
+      AllOf(AuditStatements())};
   return *migrations;
 }
 
+// Several statements at once, whatever colons and quotes are in them.
+void RunScript(Sql& sql, const std::string& script) {
+  PGconn* handle = static_cast<soci::postgresql_session_backend*>(sql.get_backend())->conn_;
+  const std::unique_ptr<PGresult, decltype(&PQclear)> result(PQexec(handle, script.c_str()),
+                                                             PQclear);
+  const ExecStatusType code = PQresultStatus(result.get());
+  if (code == PGRES_COMMAND_OK || code == PGRES_TUPLES_OK) return;
+  const char* state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
+  throw soci::postgresql_soci_error(PQerrorMessage(handle), state == nullptr ? "     " : state);
+}
+
+// Returns the version that it has then.
+int MakeSchema(Sql& sql) {
+  if (!IsPostgres(sql)) {
+    sql << "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";
+    return SchemaVersion(sql);
+  }
+  soci::transaction transaction(sql);
+  RunScript(sql, PostgresSchema());
+  transaction.commit();
+  return kPostgresSchemaVersion;
+}
+
 }  // namespace
+
+bool IsPostgres(Sql& sql) { return sql.get_backend_name() == "postgresql"; }
 
 int NewestSchemaVersion() { return static_cast<int>(Migrations().size()); }
 
 int SchemaVersion(Sql& sql) {
   int tables = 0, version = 0;
-  sql << "SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_version'", soci::into(tables);
+  sql << (IsPostgres(sql) ? "SELECT COUNT(to_regclass('schema_version'))"
+                          : "SELECT COUNT(*) FROM sqlite_master WHERE name = 'schema_version'"),
+      soci::into(tables);
   if (tables == 0) return 0;
   sql << "SELECT COALESCE(MAX(version), 0) FROM schema_version", soci::into(version);
   return version;
@@ -384,8 +425,8 @@ int SchemaVersion(Sql& sql) {
 
 absl::Status Migrate(WritingSql& writing, int newest) {
   Sql& sql = writing;
-  sql << "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)";
   int version = SchemaVersion(sql);
+  if (version == 0) version = MakeSchema(sql);
   if (version > NewestSchemaVersion()) {
     return absl::FailedPreconditionError(
         absl::StrCat("the schema has version ", version, ", this program knows up to ",
@@ -393,7 +434,15 @@ absl::Status Migrate(WritingSql& writing, int newest) {
   }
   for (; version < newest; ++version) {
     soci::transaction transaction(sql);
-    for (const char* statement : Migrations()[version]) sql << statement;
+    for (const Statement& statement : Migrations()[version]) {
+      if (!IsPostgres(sql)) {
+        sql << statement.sqlite;
+      } else if (statement.postgres != nullptr) {
+        RunScript(sql, statement.postgres);
+      } else {
+        sql << PostgresWords(statement.sqlite);
+      }
+    }
     const int now = version + 1;
     sql << "INSERT INTO schema_version (version) VALUES (:version)", soci::use(now);
     transaction.commit();

@@ -55,7 +55,7 @@ std::vector<BrokenStage> BrokenStagesOfJob(Sql& sql, const std::string& job) {
   // From the broken ones, which are few, to the job's places.
   soci::statement select =
       (sql.prepare << "SELECT jt.stage, r.state, MIN(r.reason) FROM results r CROSS JOIN job_tasks "
-                      "jt ON jt.task_key = r.task_key WHERE r.state <> 'whole' AND jt.job_id = "
+                      "jt WHERE jt.task_key = r.task_key AND r.state <> 'whole' AND jt.job_id = "
                       ":job GROUP BY jt.stage, r.state ORDER BY jt.stage",
        soci::use(job), soci::into(row.stage), soci::into(state), soci::into(row.result.reason));
   select.execute();

@@ -44,10 +44,11 @@ std::vector<std::string> JobsPastRetention(Sql& sql, absl::Duration age, absl::T
       (sql.prepare << "WITH RECURSIVE sources (source) AS (SELECT MIN(source) FROM jobs UNION ALL "
                       "SELECT (SELECT MIN(source) FROM jobs WHERE source > sources.source) FROM "
                       "sources WHERE sources.source IS NOT NULL) SELECT j.id FROM sources s CROSS "
-                      "JOIN jobs j ON j.source = s.source AND j.end_time > 0 AND j.end_time < "
+                      "JOIN jobs j WHERE j.source = s.source AND j.end_time > 0 AND j.end_time < "
                       "CASE (SELECT COUNT(*) FROM datasets d WHERE d.id = s.source AND "
-                      "d.keep_jobs >= 0) WHEN 0 THEN :now - :age ELSE :again - (SELECT d.keep_jobs "
-                      "FROM datasets d WHERE d.id = s.source) END LIMIT "
+                      "d.keep_jobs >= 0) WHEN 0 THEN CAST(:now AS BIGINT) - CAST(:age AS BIGINT) "
+                      "ELSE CAST(:again AS BIGINT) - (SELECT d.keep_jobs FROM datasets d WHERE "
+                      "d.id = s.source) END LIMIT "
                    << limit,
        soci::use(time), soci::use(others), soci::use(again), soci::into(job));
   select.execute();

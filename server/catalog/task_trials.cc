@@ -85,9 +85,10 @@ void AddLeaseEnd(WritingSql& writing, const std::string& task_key, LeaseOutcome 
   const std::string name(OutcomeName(outcome));
   const int64_t time = ToColumn(now);
   sql << "INSERT INTO lease_ends (job_id, stage, outcome, ends, message, time) SELECT DISTINCT "
-         "job_id, stage, :outcome, 1, :message, :time FROM job_tasks WHERE task_key = :task AND "
-         "open = 1 ON CONFLICT (job_id, stage, outcome) DO UPDATE SET ends = ends + 1, message = "
-         "excluded.message, time = excluded.time",
+         "job_id, stage, :outcome, 1, :message, CAST(:time AS BIGINT) FROM job_tasks WHERE "
+         "task_key "
+         "= :task AND open = 1 ON CONFLICT (job_id, stage, outcome) DO UPDATE SET ends = "
+         "lease_ends.ends + 1, message = excluded.message, time = excluded.time",
       soci::use(name), soci::use(message), soci::use(time), soci::use(task_key);
 }
 

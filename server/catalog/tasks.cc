@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/catalog/columns.h"
+#include "server/catalog/migrations.h"
 #include "server/catalog/soci.h"
 #include "server/scheduler/placement.h"
 
@@ -13,6 +14,8 @@ namespace {
 
 using Settings = std::map<std::string, std::string>;
 using ProgressValues = std::map<std::string, double>;
+
+constexpr int64_t kFirstPage = 16;
 
 // A task as it lies in its row.
 struct TaskRow {
@@ -53,10 +56,10 @@ constexpr char kSelect[] =
     "t.job_rank, t.stage_rank, t.ordinal_rank, t.tenant FROM tasks t ";
 
 // Visits the rows of "SELECT ... FROM tasks t" + `rest`, which has as many parameters as `values`,
-// until `visit` returns false.
+// until `visit` returns false. Returns how many there were.
 template <typename... Values>
-void VisitTasks(Sql& sql, const std::function<bool(TaskRecord)>& visit, const std::string& rest,
-                const Values&... values) {
+int VisitTasks(Sql& sql, const std::function<bool(TaskRecord)>& visit, const std::string& rest,
+               const Values&... values) {
   TaskRow row;
   soci::statement select(sql);
   (select.exchange(soci::use(values)), ...);
@@ -90,9 +93,12 @@ void VisitTasks(Sql& sql, const std::function<bool(TaskRecord)>& visit, const st
   select.prepare(kSelect + rest);
   select.define_and_bind();
   select.execute();
+  int visited = 0;
   while (select.fetch()) {
-    if (!visit(row.Record())) return;
+    ++visited;
+    if (!visit(row.Record())) break;
   }
+  return visited;
 }
 
 // All of them.
@@ -164,11 +170,19 @@ std::optional<TaskRecord> NextQueuedTask(Sql& sql, const std::string& tenant,
     next = std::move(task);
     return false;
   };
-  VisitTasks(sql, take_if_it_fits,
-             "WHERE t.tenant = :tenant AND t.state = 'queued' AND (t.model = '' OR instr(:known, "
-             "'/' || t.model || '/') > "
-             "0) ORDER BY t.job_rank, t.stage_rank, t.ordinal_rank",
-             tenant, known);
+  const std::string queue =
+      "WHERE t.tenant = :tenant AND t.state = 'queued' AND (t.model = '' OR instr(:known, '/' || "
+      "t.model || '/') > 0) ORDER BY t.job_rank, t.stage_rank, t.ordinal_rank";
+  // SQLite gives one row after the other, PostgreSQL all at once: there it is asked for more and
+  // more of them.
+  if (!IsPostgres(sql)) {
+    VisitTasks(sql, take_if_it_fits, queue, tenant, known);
+    return next;
+  }
+  for (int64_t first = 0, page = kFirstPage; !next; first += page, page *= 2) {
+    const std::string part = absl::StrCat(queue, ", t.task_key LIMIT ", page, " OFFSET ", first);
+    if (VisitTasks(sql, take_if_it_fits, part, tenant, known) < page) break;
+  }
   return next;
 }
 

@@ -28,6 +28,8 @@ v1::ServerState ToProto(ServingState state) {
       return v1::SERVER_STATE_SERVING;
     case ServingState::kDraining:
       return v1::SERVER_STATE_DRAINING;
+    case ServingState::kNoCatalog:
+      return v1::SERVER_STATE_NO_CATALOG;
     case ServingState::kDiskLow:
       return v1::SERVER_STATE_DISK_LOW;
     case ServingState::kBlobsDown:

@@ -24,6 +24,8 @@ std::string Serving::Reason() const {
       return "";
     case ServingState::kDraining:
       return "the coordinator is closing; ask the next one";
+    case ServingState::kNoCatalog:
+      return "the coordinator's database does not answer; it goes on by itself once it does";
     case ServingState::kDiskLow:
       return absl::StrCat("the coordinator's disk has ", GibText(free_disk_), " left, less than ",
                           GibText(disk_reserve_),
@@ -43,6 +45,7 @@ absl::Status Serving::CheckTakesWork() const {
       return absl::OkStatus();
     case ServingState::kDraining:
     case ServingState::kBlobsDown:
+    case ServingState::kNoCatalog:
       return absl::UnavailableError(Reason());
     case ServingState::kDiskLow:
       return absl::ResourceExhaustedError(Reason());

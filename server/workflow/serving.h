@@ -12,7 +12,7 @@
 
 namespace alignflow {
 
-enum class ServingState { kServing, kDraining, kDiskLow, kBlobsDown };
+enum class ServingState { kServing, kDraining, kNoCatalog, kDiskLow, kBlobsDown };
 
 // Whether the coordinator takes new work. A coordinator that does not takes no jobs and no
 // datasets, hands out no tasks, and is unhealthy to gRPC's health service. Thread-safe.
@@ -24,12 +24,15 @@ class Serving {
   // From now on and for good.
   void Drain() { draining_ = true; }
   void SetFreeDisk(int64_t bytes) { free_disk_ = bytes; }
+  // Whether the catalog's database answers.
+  void SetCatalogAnswers(bool answers) { catalog_answers_ = answers; }
 
   // Whether what the blobs are kept in answers: an error's message says what is wrong.
   void SetBlobs(const absl::Status& health);
 
   ServingState state() const {
     if (draining_) return ServingState::kDraining;
+    if (!catalog_answers_) return ServingState::kNoCatalog;
     if (blobs_down_) return ServingState::kBlobsDown;
     return free_disk_ < disk_reserve_ ? ServingState::kDiskLow : ServingState::kServing;
   }
@@ -41,8 +44,8 @@ class Serving {
 
   // Why not, for people, with the remedy; empty while it serves.
   std::string Reason() const;
-  // Unavailable while it closes or the blobs' store does not answer, ResourceExhausted while the
-  // disk is low.
+  // Unavailable while it closes or the database or the blobs' store does not answer,
+  // ResourceExhausted while the disk is low.
   absl::Status CheckTakesWork() const;
 
  private:
@@ -53,6 +56,7 @@ class Serving {
   std::atomic<bool> blobs_down_ = false;
   mutable absl::Mutex mutex_;
   std::string blobs_error_ ABSL_GUARDED_BY(mutex_);
+  std::atomic<bool> catalog_answers_ = true;
 };
 
 }  // namespace alignflow

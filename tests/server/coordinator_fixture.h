@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "tests/common/temp_folder.h"
 #include "tests/server/fake_results.h"
 #include "tests/server/grey_png.h"
+#include "tests/server/test_database.h"
 
 namespace alignflow {
 
@@ -41,6 +43,7 @@ class CoordinatorTest : public testing::Test {
     // Nor must a test wait for a task to be leased again.
     options_.lease.backoff.initial = absl::ZeroDuration();
     options_.free_disk = free_disk_;
+    options_.database = database_;
     coordinator_ = Coordinator::Start(options_).value();
     channel_ = coordinator_->InProcessChannel();
     blobs_ = std::make_unique<BlobClient>(channel_);
@@ -51,11 +54,15 @@ class CoordinatorTest : public testing::Test {
     workers_ = v1::Workers::NewStub(channel_);
   }
 
-  // As a restart after a kill: nothing is handed back, only what was committed is there.
-  void Restart() {
+  void Stop() {
     blobs_.reset();
     channel_.reset();
     coordinator_.reset();
+  }
+
+  // As a restart after a kill: nothing is handed back, only what was committed is there.
+  void Restart() {
+    Stop();
     Start();
   }
 
@@ -315,6 +322,9 @@ class CoordinatorTest : public testing::Test {
   }
 
   TempFolder folder_;
+  const TestCatalog place_{folder_.path() / "state" / "catalog.sqlite"};
+  std::optional<PostgresAddress> database_ =
+      place_.database();  // of the catalog, from the next start
   CoordinatorOptions options_;
   std::unique_ptr<Coordinator> coordinator_;
   std::shared_ptr<grpc::Channel> channel_;

@@ -6,6 +6,7 @@
 #include "grpcpp/health_check_service_interface.h"
 #include "prometheus/text_serializer.h"
 #include "server/catalog/soci.h"
+#include "server/state_folder_change.h"
 #include "tests/server/coordinator_fixture.h"
 
 namespace alignflow {
@@ -20,14 +21,12 @@ class CoordinatorProcessTest : public CoordinatorTest {
     blobs_.reset();
     channel_.reset();
     coordinator_.reset();
-    {
-      const auto catalog = Catalog::Open(folder_.path() / "state" / "catalog.sqlite").value();
-      EXPECT_EQ(catalog->Transact([&](WritingSql& sql) {
-        change(sql);
-        return absl::OkStatus();
-      }),
-                absl::OkStatus());
-    }
+    ASSERT_EQ(ChangeStateFolder(folder_.path() / "state",
+                                [&](WritingSql& sql) {
+                                  change(sql);
+                                  return absl::OkStatus();
+                                }),
+              absl::OkStatus());
     Start();
   }
 

@@ -19,6 +19,10 @@ using testing::IsEmpty;
 
 class StateBackupTest : public CoordinatorTest {
  protected:
+  void SetUp() override {
+    SKIP_ON_POSTGRES("pg_dump copies it");
+    CoordinatorTest::SetUp();
+  }
   std::filesystem::path State() const { return folder_.path() / "state"; }
   std::filesystem::path Backup() const { return folder_.path() / "backup"; }
   static std::filesystem::path BlobOf(const std::filesystem::path& state,

@@ -9,9 +9,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/audit/audited_call.h"
-#include "server/catalog/catalog_file.h"
 #include "server/catalog/soci.h"
 #include "tests/common/temp_folder.h"
+#include "tests/server/test_database.h"
 
 namespace alignflow {
 namespace {
@@ -62,13 +62,12 @@ class AuditLogTest : public testing::Test {
     if (status.ok() && !sealed) return absl::DataLossError("not sealed");
     return status;
   }
-  void Sqlite(const std::string& statement) {
-    ASSERT_EQ(ChangeCatalogFile(file_,
-                                [&](WritingSql& writing) {
-                                  Sql& sql = writing;
-                                  sql << statement;
-                                  return absl::OkStatus();
-                                }),
+  void Tamper(const std::string& statement) {
+    ASSERT_EQ(place_.Change([&](WritingSql& writing) {
+      Sql& sql = writing;
+      sql << statement;
+      return absl::OkStatus();
+    }),
               absl::OkStatus());
   }
   // A change of a call, whose body ends so.
@@ -78,7 +77,8 @@ class AuditLogTest : public testing::Test {
 
   TempFolder folder_;
   const std::filesystem::path file_ = folder_.path() / "catalog.sqlite";
-  std::unique_ptr<Catalog> catalog_ = Catalog::Open(file_).value();
+  const TestCatalog place_{file_};
+  std::unique_ptr<Catalog> catalog_ = place_.Open();
   ServerMetrics metrics_;
   AuditLog log_{*catalog_, metrics_, [] { return kSecrets; }};
 };
@@ -104,7 +104,7 @@ TEST_F(AuditLogTest, AChangeAndItsRecordAreThereTogetherOrNotAtAll) {
 }
 
 TEST_F(AuditLogTest, AChangeThatCannotBeRecordedIsNotMade) {
-  Sqlite("DROP TABLE audit_records");
+  Tamper("DROP TABLE audit_records");
   const auto call = std::make_shared<AuditedCall>();
   SetAuditedCall(call);
   EXPECT_FALSE(catalog_
@@ -162,20 +162,20 @@ TEST_F(AuditLogTest, AFloodOfFailuresAndRefusalsIsCountedAndFillsNothing) {
 TEST_F(AuditLogTest, EachChangeBehindItsBackIsFound) {
   for (int i = 0; i < 20; ++i) log_.Record(Read(absl::StrCat("jobs/", i)), kNow);
   ASSERT_EQ(Verify(), absl::OkStatus());
-  Sqlite("UPDATE audit_records SET key_id = 'another' WHERE sequence = 7");
+  Tamper("UPDATE audit_records SET key_id = 'another' WHERE sequence = 7");
   EXPECT_EQ(Verify().message(), "record 7 was changed");
-  Sqlite("UPDATE audit_records SET key_id = '0123456789ab' WHERE sequence = 7");
+  Tamper("UPDATE audit_records SET key_id = '0123456789ab' WHERE sequence = 7");
   ASSERT_EQ(Verify(), absl::OkStatus());
-  Sqlite("DELETE FROM audit_records WHERE sequence = 3");
+  Tamper("DELETE FROM audit_records WHERE sequence = 3");
   EXPECT_EQ(Verify().message(), "record 3 is missing, or stands elsewhere");
 }
 
 TEST_F(AuditLogTest, ACutEndStaysFoundHoweverManyRecordsFollow) {
   for (int i = 0; i < 20; ++i) log_.Record(Read(absl::StrCat("jobs/", i)), kNow);
-  Sqlite("DELETE FROM audit_records WHERE sequence > 15");
+  Tamper("DELETE FROM audit_records WHERE sequence > 15");
   EXPECT_TRUE(absl::IsDataLoss(Verify()));
   // Also where the ends are made to fit.
-  Sqlite(
+  Tamper(
       "UPDATE audit_ends SET last = 15, last_hash = (SELECT hash FROM audit_records WHERE "
       "sequence = 15)");
   EXPECT_EQ(Verify().message(), "not sealed");

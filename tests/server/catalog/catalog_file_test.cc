@@ -12,7 +12,13 @@ namespace {
 
 using testing::HasSubstr;
 
-class CatalogFileTest : public CatalogTest {};
+class CatalogFileTest : public CatalogTest {
+ protected:
+  void SetUp() override {
+    SKIP_ON_POSTGRES("there is no file");
+    CatalogTest::SetUp();
+  }
+};
 
 TEST_F(CatalogFileTest, ADamagedFileIsNamedWithTheRemedy) {
   catalog_.reset();

@@ -11,10 +11,11 @@
 #include "server/catalog/jobs.h"
 #include "server/catalog/tasks.h"
 #include "tests/common/temp_folder.h"
+#include "tests/server/test_database.h"
 
 namespace alignflow {
 
-// A catalog in a folder of its own.
+// A catalog of the test's own.
 class CatalogTest : public testing::Test {
  protected:
   static constexpr absl::Time kNow = absl::FromUnixSeconds(1000000);
@@ -22,7 +23,7 @@ class CatalogTest : public testing::Test {
   void SetUp() override { Reopen(); }
   void Reopen() {
     catalog_.reset();
-    catalog_ = Catalog::Open(file_).value();
+    catalog_ = place_.Open();
   }
   void Do(const std::function<void(WritingSql&)>& body) {
     ASSERT_EQ(catalog_->Transact([&](WritingSql& sql) {
@@ -62,6 +63,7 @@ class CatalogTest : public testing::Test {
 
   TempFolder folder_;
   const std::filesystem::path file_ = folder_.path() / "catalog.sqlite";
+  const TestCatalog place_{file_};
   std::unique_ptr<Catalog> catalog_;
 };
 

@@ -44,17 +44,10 @@ class ResultsTest : public CoordinatorTest {
     if (!status.ok()) return status;
     return response;
   }
-  void Execute(const std::string& statement) {
-    soci::session sql("sqlite3",
-                      "db=\"" + (folder_.path() / "state" / "catalog.sqlite").string() + "\"");
-    sql << "PRAGMA busy_timeout=5000";
-    sql << statement;
-  }
+  void Execute(const std::string& statement) { *place_.Connect() << statement; }
   int64_t CountBad() {
-    soci::session sql("sqlite3",
-                      "db=\"" + (folder_.path() / "state" / "catalog.sqlite").string() + "\"");
     int64_t bad = 0;
-    sql << "SELECT COUNT(*) FROM results WHERE state = 'bad'", soci::into(bad);
+    *place_.Connect() << "SELECT COUNT(*) FROM results WHERE state = 'bad'", soci::into(bad);
     return bad;
   }
   // A job with 72 shards, whose colours are transferred.

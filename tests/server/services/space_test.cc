@@ -152,10 +152,10 @@ TEST_F(SpaceTest, PagesTellOfOneLookForAsLongAsItIsKept) {
 class LookTest : public testing::Test {
  protected:
   LookTest()
-      : blobs_(FolderBlobs::Open(folder_.path() / "blobs").value()),
-        catalog_(Catalog::Open(folder_.path() / "catalog.sqlite").value()) {}
+      : blobs_(FolderBlobs::Open(folder_.path() / "blobs").value()), catalog_(place_.Open()) {}
 
   TempFolder folder_;
+  const TestCatalog place_{folder_.path() / "catalog.sqlite"};
   std::unique_ptr<BlobStore> blobs_;
   std::unique_ptr<Catalog> catalog_;
 };

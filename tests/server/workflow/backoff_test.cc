@@ -4,6 +4,7 @@
 #include "server/metrics.h"
 #include "server/workflow/workflow.h"
 #include "tests/common/temp_folder.h"
+#include "tests/server/test_database.h"
 
 namespace alignflow {
 namespace {
@@ -36,7 +37,8 @@ class BackoffTest : public testing::Test {
   }
 
   TempFolder folder_;
-  std::unique_ptr<Catalog> catalog_ = Catalog::Open(folder_.path() / "catalog.sqlite").value();
+  const TestCatalog place_{folder_.path() / "catalog.sqlite"};
+  std::unique_ptr<Catalog> catalog_ = place_.Open();
   std::unique_ptr<BlobStore> blobs_ = FolderBlobs::Open(folder_.path() / "blobs").value();
   WorkerRegistry workers_;
   ServerMetrics metrics_;
