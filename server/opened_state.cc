@@ -43,10 +43,11 @@ absl::StatusOr<OpenedState> OpenState(const std::filesystem::path& state,
   absl::StatusOr<std::optional<CatalogLocation>> location = ReadCatalogLocation(state);
   if (!location.ok()) return location.status();
   if (!*location && HasCatalogFile(state)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "--state-dir ", state.string(),
-        ": has a catalog of its own; move it with `alignflow-coordinator migrate-state --state-dir ",
-        state.string(), " --catalog '", database.url, "'`, or give an empty folder"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("--state-dir ", state.string(),
+                     ": has a catalog of its own; move it with `alignflow-coordinator "
+                     "migrate-state --state-dir ",
+                     state.string(), " --catalog '", database.url, "'`, or give an empty folder"));
   }
   // First the database, which is given to one after the other: who has it may have the folder.
   const PostgresCatalogOptions options{

@@ -127,9 +127,9 @@ int MigrateState(int argc, char** argv) {
       "PostgreSQL database, its blobs into a bucket, or both.",
       "alignflow-coordinator migrate-state");
   app.add_option("--state-dir", state, "The state folder")->type_name("FOLDER")->required();
-  CLI::Option* database =
-      app.add_option("--catalog", catalog, "The database; the password comes from PGPASSFILE's file")
-          ->type_name("postgresql://USER@HOST/DATABASE");
+  CLI::Option* database = app.add_option("--catalog", catalog,
+                                         "The database; the password comes from PGPASSFILE's file")
+                              ->type_name("postgresql://USER@HOST/DATABASE");
   BucketFlags bucket;
   bucket.AddTo(app);
   if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
