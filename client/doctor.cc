@@ -55,8 +55,9 @@ Finding CheckServing(const v1::ServerInfo& info) {
     finding = {.check = "server",
                .health = Health::kProblem,
                .text = "answers, but takes no work: its database does not answer",
-               .remedy = "whoever runs the coordinator looks at its database server; it goes on by "
-                         "itself then"};
+               .remedy =
+                   "whoever runs the coordinator looks at its database server; it goes on by "
+                   "itself then"};
   }
   return finding;
 }

@@ -358,7 +358,8 @@ void Coordinator::Shutdown() {
   server_->Shutdown(absl::ToChronoTime(absl::Now() + kShutdownPatience));
   server_->Wait();
   std::error_code ignored;
-  std::filesystem::remove(state_->listening(), ignored);
+  // That of a replaced one is the other's by now.
+  if (!replaced_) std::filesystem::remove(state_->listening(), ignored);
   audit_.Flush(SteadyNow(), /*all=*/true);
 }
 

@@ -49,16 +49,14 @@ absl::StatusOr<OpenedState> OpenState(const std::filesystem::path& state,
                      "migrate-state --state-dir ",
                      state.string(), " --catalog '", database.url, "'`, or give an empty folder"));
   }
-  // First the database, which is given to one after the other: who has it may have the folder.
+  // Who has the database, which is given to one after the other, may work on the folder.
   const PostgresCatalogOptions options{
       .id = *location ? (*location)->id : "", .new_id = RandomId(16), .wait = stand_by};
   absl::StatusOr<std::unique_ptr<Catalog>> catalog = OpenPostgresCatalog(database, options);
   if (!catalog.ok()) return catalog.status();
-  absl::StatusOr<std::unique_ptr<StateFolder>> folder = StateFolder::Take(state);
-  // The one before may be about to close.
-  while (absl::IsFailedPrecondition(folder.status()) && stand_by && stand_by(folder.status())) {
-    folder = StateFolder::Take(state);
-  }
+  // One that was cut off from the database may still have the folder, and can do nothing with it.
+  absl::StatusOr<std::unique_ptr<StateFolder>> folder =
+      StateFolder::Take(state, StateFolder::Sharing::kShared);
   if (!folder.ok()) return folder.status();
   const std::string id = *location ? (*location)->id : options.new_id;
   absl::Status status = WriteCatalogLocation(state, {.id = id, .address = database});

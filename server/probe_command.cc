@@ -127,7 +127,11 @@ int RunProbeCommand(int argc, char** argv) {
                  std::string(serving.status().message()).c_str());
     return 1;
   }
-  std::printf("%s\n", *serving ? "serving" : "not serving: it closes, or its disk is almost full");
+  std::printf(
+      "%s\n",
+      *serving
+          ? "serving"
+          : "not serving: it closes, its disk is almost full, or its database does not answer");
   return *serving || live ? 0 : 1;
 }
 

@@ -56,12 +56,14 @@ std::filesystem::path CatalogLocationFileOf(const std::filesystem::path& state) 
   return state / "catalog-id";
 }
 
-absl::StatusOr<std::unique_ptr<StateFolder>> StateFolder::Take(const fs::path& folder) {
+absl::StatusOr<std::unique_ptr<StateFolder>> StateFolder::Take(const fs::path& folder,
+                                                               Sharing sharing) {
   std::error_code error;
   if (fs::create_directories(folder, error)) fs::permissions(folder, kOwnFolder, error);
   FileHandle lock(open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kOwnFile));
   if (lock.get() < 0) return Unusable(folder, std::generic_category().message(errno));
-  if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  const int kind = sharing == Sharing::kShared ? LOCK_SH : LOCK_EX;
+  if (flock(lock.get(), kind | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("--state-dir ", folder.string(),
                      ": another coordinator has it; stop that one, or give another folder"));

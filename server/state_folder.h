@@ -17,14 +17,18 @@ std::filesystem::path ListeningFileOf(const std::filesystem::path& state);
 // The file in a state folder that says in which database its catalog is (catalog_location.h).
 std::filesystem::path CatalogLocationFileOf(const std::filesystem::path& state);
 
-// The folder that everything is kept in, for this process alone. What is in it belongs to its
+// The folder that everything is kept in. What is in it belongs to its
 // owner: images of patients are nobody else's business. Thread-safe.
 class StateFolder {
  public:
+  // Whether others may have it beside this process: who has the catalog is settled elsewhere then.
+  enum class Sharing { kAlone, kShared };
   // Makes the folder if it is not there, locks it, and takes the rights of group and others away
   // from it and from the folders and files in it (blobs have none from the beginning).
-  // FailedPrecondition, with the remedy, if another coordinator has it or it can't be written.
-  static absl::StatusOr<std::unique_ptr<StateFolder>> Take(const std::filesystem::path& folder);
+  // FailedPrecondition, with the remedy, if another coordinator has it (unless both share it) or it
+  // can't be written.
+  static absl::StatusOr<std::unique_ptr<StateFolder>> Take(const std::filesystem::path& folder,
+                                                           Sharing sharing = Sharing::kAlone);
 
   std::filesystem::path blobs() const { return folder_ / "blobs"; }
   std::filesystem::path catalog() const { return folder_ / "catalog.sqlite"; }

@@ -1,6 +1,7 @@
 #include "server/catalog/datasets.h"
 
 #include "server/catalog/columns.h"
+#include "server/catalog/insert_rows.h"
 #include "server/catalog/retention.h"
 #include "server/catalog/soci.h"
 
@@ -76,18 +77,14 @@ void InsertDataset(WritingSql& writing, DatasetRecord& record,
       soci::use(record.digest), soci::use(record.labels), soci::use(record.item_count),
       soci::use(record.size_bytes), soci::use(record.smallest), soci::use(record.largest),
       soci::use(record.mask_facts), soci::use(created);
-  int64_t ordinal = 0;
-  DatasetBlobs item;
-  soci::statement insert =
-      (sql.prepare << "INSERT INTO dataset_items (dataset_id, ordinal, image, mask, fingerprint) "
-                      "VALUES (:id, :ordinal, :image, :mask, :fingerprint)",
-       soci::use(record.id), soci::use(ordinal), soci::use(item.image), soci::use(item.mask),
-       soci::use(item.fingerprint));
-  for (const DatasetBlobs& next : items) {
-    item = next;
-    insert.execute(true);
-    ++ordinal;
+  std::vector<std::vector<std::string>> rows;
+  rows.reserve(items.size());
+  for (const DatasetBlobs& item : items) {
+    rows.push_back(
+        {record.id, std::to_string(rows.size()), item.image, item.mask, item.fingerprint});
   }
+  InsertRows(writing, "dataset_items", {"dataset_id", "ordinal", "image", "mask", "fingerprint"},
+             rows);
 }
 
 std::optional<DatasetRecord> FindDataset(Sql& sql, const std::string& id) {

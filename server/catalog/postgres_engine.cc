@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "common/status_conversion.h"
 #include "common/steady_now.h"
 #include "server/catalog/catalog_engine.h"
@@ -21,6 +22,9 @@ namespace {
 // Reads are short and share the coordinator's processor: more connections would not be faster.
 constexpr int kReaders = 4;
 constexpr int kRowsPerStep = 5000;
+// How often a database that seems to be another's is asked for before it is.
+constexpr int kAttempts = 20;
+constexpr absl::Duration kAttemptInterval = absl::Milliseconds(100);
 // How long a commit without an answer is asked about.
 constexpr absl::Duration kCommitPatience = absl::Seconds(5);
 constexpr absl::Duration kCommitInterval = absl::Milliseconds(100);
@@ -80,17 +84,24 @@ class PostgresEngine final : public CatalogEngine {
     }
   }
 
-  // Once, before anything else.
-  absl::Status Open(const PostgresCatalogOptions& options) {
+  // Until it returns OK, before anything else. `taken`: another coordinator has the database.
+  absl::Status Open(const PostgresCatalogOptions& options, bool& taken) {
     absl::Status status = writer_.Ready();
+    taken = absl::IsFailedPrecondition(status) && taken_;
+    if (taken) {
+      // Who waits is told at once what would stop it in the end.
+      const absl::Status mine = CheckWaitsForItsOwn(options);
+      if (absl::IsFailedPrecondition(mine)) {
+        taken = false;
+        status = mine;
+      }
+    }
     if (status.ok()) status = MigrateOn(writer_);
     if (status.ok()) status = Own(options);
-    if (!status.ok()) {
-      writer_.Close();
-      writer_.TryAgain();
-      return status;
-    }
-    return absl::OkStatus();
+    if (status.ok()) return status;
+    writer_.Close();
+    writer_.TryAgain();
+    return status;
   }
 
   absl::Status Write(const Body& body, bool& failed) override {
@@ -139,7 +150,10 @@ class PostgresEngine final : public CatalogEngine {
     const absl::StatusOr<std::string> answer = writer_.Begin("SELECT 1");
     status = CheckNotReplaced();
     if (!status.ok()) return absl::AbortedError(status.message());
-    return answer.ok() ? absl::OkStatus() : NoAnswer(answer.status());
+    if (!answer.ok()) return NoAnswer(answer.status());
+    absl::MutexLock lock(&told_mutex_);
+    told_.clear();
+    return absl::OkStatus();
   }
 
   absl::Status ForgetDeleted() override { return absl::OkStatus(); }
@@ -147,7 +161,11 @@ class PostgresEngine final : public CatalogEngine {
  private:
   // On each new connection that writes: the lock, and that nobody has had it meanwhile.
   absl::Status TakeOver(PostgresConnection& fresh) {
-    if (epoch_.empty()) return HoldCoordinatorLock(fresh);
+    if (epoch_.empty()) {
+      absl::Status held = HoldCoordinatorLock(fresh);
+      taken_ = absl::IsFailedPrecondition(held);
+      return held;
+    }
     const absl::StatusOr<bool> taken = TakeCoordinatorLock(fresh);
     if (!taken.ok()) return taken.status();
     const absl::StatusOr<std::string> epoch = fresh.Execute("SELECT epoch FROM catalog_owner");
@@ -194,19 +212,34 @@ class PostgresEngine final : public CatalogEngine {
     return NoAnswer(error);
   }
 
+  static absl::Status CheckId(const std::string& id, const PostgresCatalogOptions& options) {
+    if (options.id.empty() ? id.empty() : id == options.id) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        id.empty()
+            ? "the database is empty, but the state folder's catalog was in one already; restore "
+              "that one, or give an empty state folder"
+            : "the catalog in this database is another state folder's; give that folder, or a copy "
+              "of its files `catalog-id` and `secret` where its blobs can be reached");
+  }
+
+  absl::Status CheckWaitsForItsOwn(const PostgresCatalogOptions& options) {
+    absl::Status status = readers_.front()->Ready();
+    if (!status.ok()) return status;
+    const absl::StatusOr<std::string> id =
+        readers_.front()->Execute("SELECT id FROM catalog_owner");
+    // Of one that the other is about to make nothing is known yet.
+    return id.ok() && !id->empty() ? CheckId(*id, options) : absl::OkStatus();
+  }
+
   absl::Status Own(const PostgresCatalogOptions& options) {
     const absl::StatusOr<std::string> begun = writer_.Execute(kBeginWriting);
     if (!begun.ok()) return begun.status();
     const absl::StatusOr<std::string> id = writer_.Execute("SELECT id FROM catalog_owner");
     if (!id.ok()) return id.status();
-    if (options.id.empty() ? !id->empty() : *id != options.id) {
+    absl::Status mine = CheckId(*id, options);
+    if (!mine.ok()) {
       writer_.Abandon();
-      return absl::FailedPreconditionError(
-          id->empty()
-              ? "the database is empty, but the state folder's catalog was in one already; restore "
-                "that one, or give an empty state folder"
-              : "the catalog in this database is another state folder's; give that folder, or a "
-                "copy of its files `catalog-id` and `secret` where its blobs can be reached");
+      return mine;
     }
     if (id->empty()) {
       // Random digits and letters of our own (random_id.h).
@@ -229,12 +262,17 @@ class PostgresEngine final : public CatalogEngine {
         "this coordinator has been replaced; ask the one that has taken over");
   }
 
-  // The same for who has asked, who knows nothing of SQL.
-  static absl::Status NoAnswer(const absl::Status& status) {
+  // The same for who has asked, who is told nothing of servers and SQL: the log is.
+  absl::Status NoAnswer(const absl::Status& status) {
     if (!absl::IsUnavailable(status)) return status;
+    const std::string why(status.message());
+    {
+      absl::MutexLock lock(&told_mutex_);
+      if (why != told_) spdlog::warn("the catalog's database: {}", why);
+      told_ = why;
+    }
     return absl::UnavailableError(
-        absl::StrCat("the coordinator's database does not answer; try again in a moment (",
-                     std::string(status.message()), ")"));
+        "the coordinator's database does not answer; try again in a moment");
   }
 
   PostgresConnection writer_;
@@ -243,6 +281,9 @@ class PostgresEngine final : public CatalogEngine {
   std::atomic<bool> replaced_ = false;
   std::string unsettled_;  // a transaction's number
   bool asking_ = false, settled_as_committed_ = false;
+  bool taken_ = false;
+  absl::Mutex told_mutex_;
+  std::string told_ ABSL_GUARDED_BY(told_mutex_);  // why there was no answer
 };
 
 absl::Status Explain(const absl::Status& status, const PostgresAddress& address) {
@@ -254,11 +295,19 @@ absl::Status Explain(const absl::Status& status, const PostgresAddress& address)
 absl::StatusOr<std::unique_ptr<Catalog>> OpenPostgresCatalog(
     const PostgresAddress& address, const PostgresCatalogOptions& options) {
   auto engine = std::make_unique<PostgresEngine>(address);
-  for (;;) {
-    absl::Status status = engine->Open(options);
+  const SteadyFlag never;
+  for (int attempt = 0;; ++attempt) {
+    bool taken = false;
+    absl::Status status = engine->Open(options, taken);
     if (status.ok()) return std::make_unique<Catalog>(std::move(engine));
-    if (!options.wait) return Explain(status, address);
-    if (!options.wait(Explain(status, address))) return absl::CancelledError("stopped");
+    if (options.wait) {
+      if (!taken && !absl::IsUnavailable(status)) return Explain(status, address);
+      if (!options.wait(Explain(status, address))) return absl::CancelledError("stopped");
+    } else {
+      // The server may be about to notice that the one before has gone.
+      if (!taken || attempt >= kAttempts) return Explain(status, address);
+      never.Wait(kAttemptInterval);
+    }
   }
 }
 
@@ -276,11 +325,15 @@ absl::Status ChangePostgresCatalog(const PostgresAddress& address,
   PostgresConnection connection(address);
   absl::Status status = connection.Ready();
   if (!status.ok()) return Explain(status, address);
-  // Where nobody serves it, it may have to be made.
-  const absl::StatusOr<bool> alone = TakeCoordinatorLock(connection);
-  if (!alone.ok()) return Explain(alone.status(), address);
-  status = *alone ? MigrateOn(connection) : CheckVersion(connection);
-  if (*alone) (void)connection.Execute("SELECT pg_advisory_unlock(" COORDINATOR_LOCK ")");
+  status = CheckVersion(connection);
+  if (absl::IsFailedPrecondition(status)) {
+    // Where nobody serves it, it may have to be made.
+    const absl::StatusOr<bool> alone = TakeCoordinatorLock(connection);
+    if (alone.ok() && *alone) {
+      status = MigrateOn(connection);
+      (void)connection.Execute("SELECT pg_advisory_unlock(" COORDINATOR_LOCK ")");
+    }
+  }
   if (!status.ok()) return Explain(status, address);
   const absl::StatusOr<std::string> begun = connection.Execute(kBeginWriting);
   if (!begun.ok()) return Explain(begun.status(), address);

@@ -110,22 +110,33 @@ END $$;
 CREATE TRIGGER datasets_let_go BEFORE DELETE ON datasets FOR EACH ROW
   EXECUTE FUNCTION datasets_let_go();
 
+-- Rows that come by the thousand are looked at once for each statement.
 CREATE FUNCTION dataset_items_hold() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM hold_blobs(ARRAY[NEW.image, NEW.mask],
-    ARRAY(SELECT tenant FROM datasets WHERE id = NEW.dataset_id));
+  INSERT INTO tenant_blobs (blob, tenant, refs)
+    SELECT b.blob, d.tenant, COUNT(*) FROM changed AS c JOIN datasets AS d ON d.id = c.dataset_id
+      CROSS JOIN LATERAL unnest(ARRAY[c.image, c.mask]) AS b(blob)
+    WHERE b.blob <> '' GROUP BY b.blob, d.tenant
+    ON CONFLICT (blob, tenant)
+    DO UPDATE SET refs = tenant_blobs.refs + excluded.refs, loose_since = 0;
   RETURN NULL;
 END $$;
-CREATE TRIGGER dataset_items_hold AFTER INSERT ON dataset_items FOR EACH ROW
-  EXECUTE FUNCTION dataset_items_hold();
+CREATE TRIGGER dataset_items_hold AFTER INSERT ON dataset_items
+  REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION dataset_items_hold();
 CREATE FUNCTION dataset_items_let_go() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM let_go_of_blobs(ARRAY[OLD.image, OLD.mask],
-    ARRAY(SELECT tenant FROM datasets WHERE id = OLD.dataset_id));
+  UPDATE tenant_blobs AS t
+    SET refs = t.refs - gone.n,
+      loose_since = CASE WHEN t.refs - gone.n <= 0 THEN now_micros() ELSE 0 END
+    FROM (SELECT b.blob, d.tenant, COUNT(*) AS n
+      FROM changed AS c JOIN datasets AS d ON d.id = c.dataset_id
+        CROSS JOIN LATERAL unnest(ARRAY[c.image, c.mask]) AS b(blob)
+      GROUP BY b.blob, d.tenant) AS gone
+    WHERE t.blob = gone.blob AND t.tenant = gone.tenant;
   RETURN NULL;
 END $$;
-CREATE TRIGGER dataset_items_let_go AFTER DELETE ON dataset_items FOR EACH ROW
-  EXECUTE FUNCTION dataset_items_let_go();
+CREATE TRIGGER dataset_items_let_go AFTER DELETE ON dataset_items
+  REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION dataset_items_let_go();
 
 CREATE FUNCTION tasks_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -264,18 +275,31 @@ CREATE TRIGGER task_outputs_let_go AFTER DELETE ON task_outputs FOR EACH ROW
 
 CREATE FUNCTION pairs_hold() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM hold_blobs(ARRAY[NEW.image, NEW.mask, NEW.view_image, NEW.view_mask],
-    tenants_with_task(NEW.task_key));
+  INSERT INTO tenant_blobs (blob, tenant, refs)
+    SELECT b.blob, o.tenant, COUNT(*)
+    FROM changed AS c JOIN task_tenants AS o ON o.task_key = c.task_key
+      CROSS JOIN LATERAL unnest(ARRAY[c.image, c.mask, c.view_image, c.view_mask]) AS b(blob)
+    WHERE b.blob <> '' GROUP BY b.blob, o.tenant
+    ON CONFLICT (blob, tenant)
+    DO UPDATE SET refs = tenant_blobs.refs + excluded.refs, loose_since = 0;
   RETURN NULL;
 END $$;
-CREATE TRIGGER pairs_hold AFTER INSERT ON pairs FOR EACH ROW EXECUTE FUNCTION pairs_hold();
+CREATE TRIGGER pairs_hold AFTER INSERT ON pairs
+  REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION pairs_hold();
 CREATE FUNCTION pairs_let_go() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  PERFORM let_go_of_blobs(ARRAY[OLD.image, OLD.mask, OLD.view_image, OLD.view_mask],
-    tenants_with_task(OLD.task_key));
+  UPDATE tenant_blobs AS t
+    SET refs = t.refs - gone.n,
+      loose_since = CASE WHEN t.refs - gone.n <= 0 THEN now_micros() ELSE 0 END
+    FROM (SELECT b.blob, o.tenant, COUNT(*) AS n
+      FROM changed AS c JOIN task_tenants AS o ON o.task_key = c.task_key
+        CROSS JOIN LATERAL unnest(ARRAY[c.image, c.mask, c.view_image, c.view_mask]) AS b(blob)
+      GROUP BY b.blob, o.tenant) AS gone
+    WHERE t.blob = gone.blob AND t.tenant = gone.tenant;
   RETURN NULL;
 END $$;
-CREATE TRIGGER pairs_let_go AFTER DELETE ON pairs FOR EACH ROW EXECUTE FUNCTION pairs_let_go();
+CREATE TRIGGER pairs_let_go AFTER DELETE ON pairs
+  REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION pairs_let_go();
 
 CREATE FUNCTION blobs_of_task(task text) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -342,8 +366,12 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
-CREATE TRIGGER tenant_blobs_measured AFTER INSERT OR DELETE OR UPDATE OF bytes ON tenant_blobs
+CREATE TRIGGER tenant_blobs_added AFTER INSERT ON tenant_blobs
+  FOR EACH ROW WHEN (NEW.bytes > 0) EXECUTE FUNCTION tenant_blobs_measured();
+CREATE TRIGGER tenant_blobs_measured AFTER UPDATE OF bytes ON tenant_blobs
   FOR EACH ROW EXECUTE FUNCTION tenant_blobs_measured();
+CREATE TRIGGER tenant_blobs_removed AFTER DELETE ON tenant_blobs
+  FOR EACH ROW WHEN (OLD.bytes > 0) EXECUTE FUNCTION tenant_blobs_measured();
 )";
 
 }  // namespace alignflow

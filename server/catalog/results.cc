@@ -3,6 +3,7 @@
 #include <array>
 
 #include "server/catalog/columns.h"
+#include "server/catalog/insert_rows.h"
 #include "server/catalog/soci.h"
 
 namespace alignflow {
@@ -57,14 +58,15 @@ void SetPairs(WritingSql& writing, const std::string& task_key,
               const std::vector<PairRecord>& pairs) {
   Sql& sql = writing;
   sql << "DELETE FROM pairs WHERE task_key = :task", soci::use(task_key);
+  std::vector<std::vector<std::string>> rows;
+  rows.reserve(pairs.size());
   for (const PairRecord& pair : pairs) {
-    sql << "INSERT INTO pairs (task_key, pair, image, mask, view_image, view_mask, record, "
-           "left_out) VALUES (:task, :pair, :image, :mask, :view_image, :view_mask, :record, "
-           ":left_out)",
-        soci::use(task_key), soci::use(pair.index), soci::use(pair.image), soci::use(pair.mask),
-        soci::use(pair.view_image), soci::use(pair.view_mask), soci::use(pair.record_json),
-        soci::use(pair.left_out);
+    rows.push_back({task_key, std::to_string(pair.index), pair.image, pair.mask, pair.view_image,
+                    pair.view_mask, pair.record_json, pair.left_out});
   }
+  InsertRows(writing, "pairs",
+             {"task_key", "pair", "image", "mask", "view_image", "view_mask", "record", "left_out"},
+             rows);
 }
 
 std::vector<PairRecord> PairsOfTask(Sql& sql, const std::string& task_key) {

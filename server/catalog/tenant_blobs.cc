@@ -77,7 +77,7 @@ bool ForgetBlobsOfTenant(WritingSql& writing, const std::string& tenant, int lim
   soci::statement forget =
       (sql.prepare << "DELETE FROM tenant_blobs WHERE tenant = :tenant AND blob IN (SELECT blob "
                       "FROM tenant_blobs WHERE tenant = :same AND refs <= 0 LIMIT "
-                   << limit << ")",
+                   << limit << ") AS found",
        soci::use(tenant), soci::use(tenant));
   forget.execute(true);
   return forget.get_affected_rows() > 0;
@@ -103,12 +103,12 @@ int64_t QueuedJobsBefore(Sql& sql, const std::string& job, int limit) {
   int64_t before = 0, older = 0;
   sql << "SELECT COUNT(*) FROM (SELECT 1 FROM jobs me JOIN jobs j ON j.tenant = me.tenant AND "
          "j.state = 'queued' AND j.priority > me.priority WHERE me.id = :job LIMIT "
-      << limit << ")",
+      << limit << ") AS found",
       soci::use(job), soci::into(before);
   sql << "SELECT COUNT(*) FROM (SELECT 1 FROM jobs me JOIN jobs j ON j.tenant = me.tenant AND "
          "j.state = 'queued' AND j.priority = me.priority AND j.sequence < me.sequence WHERE me.id "
          "= :job LIMIT "
-      << limit << ")",
+      << limit << ") AS found",
       soci::use(job), soci::into(older);
   return std::min<int64_t>(before + older, limit);
 }

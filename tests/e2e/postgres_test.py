@@ -2,6 +2,7 @@
 
 import subprocess
 
+import grpc
 import pytest
 
 import databases
@@ -35,6 +36,10 @@ class Standby(Program):
 def coordinator_command(*arguments):
     return subprocess.run([BIN / "alignflow-coordinator", *map(str, arguments)], capture_output=True, text=True,
                           timeout=120)
+
+
+def probe(service):
+    return coordinator_command("--probe", "--state-dir", service.state_dir())
 
 
 def test_a_job_goes_on_while_the_database_restarts_and_a_standby_takes_over(new_service, data, undisturbed, postgres,
@@ -76,11 +81,16 @@ def test_while_the_database_is_gone_calls_say_so_and_go_on_once_it_is_back(new_s
     service.afctl("job", "list")
     postgres.stop()
     try:
-        probe = lambda: coordinator_command("--probe", "--state-dir", service.state_dir())  # noqa: E731
-        poll(lambda: "database does not answer" in probe().stderr, 60, "an unhealthy coordinator")
+        poll(lambda: probe(service).stdout.startswith("not serving"), 60, "an unhealthy coordinator")
+        api = service.api()
+        with pytest.raises(grpc.RpcError) as refused:
+            api.get_job("jobs/none")
+        assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert "database does not answer" in refused.value.details()
+        api.close()
     finally:
         postgres.start()
-    poll(lambda: probe().returncode == 0, 60, "a healthy coordinator")
+    poll(lambda: probe(service).returncode == 0, 60, "a healthy coordinator")
     assert service.afctl("job", "list")["jobs"] == []
 
 

@@ -5,6 +5,7 @@
 #include "grpcpp/create_channel.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "prometheus/text_serializer.h"
+#include "server/catalog/jobs.h"
 #include "server/catalog/soci.h"
 #include "server/state_folder_change.h"
 #include "tests/server/coordinator_fixture.h"
@@ -18,9 +19,7 @@ class CoordinatorProcessTest : public CoordinatorTest {
  protected:
   // Changes the tables while the coordinator is down.
   void ChangeCatalog(const std::function<void(WritingSql&)>& change) {
-    blobs_.reset();
-    channel_.reset();
-    coordinator_.reset();
+    Stop();
     ASSERT_EQ(ChangeStateFolder(folder_.path() / "state",
                                 [&](WritingSql& sql) {
                                   change(sql);
@@ -28,6 +27,13 @@ class CoordinatorProcessTest : public CoordinatorTest {
                                 }),
               absl::OkStatus());
     Start();
+  }
+  void ChangeSettings(const std::string& job, const std::function<void(SettingMap&)>& change) {
+    ChangeCatalog([&](WritingSql& sql) {
+      JobRecord record = FindJob(sql, job.substr(std::string("jobs/").size())).value();
+      change(record.settings);
+      UpdateSettings(sql, record);
+    });
   }
 
   // Removes what nothing refers to, however young, and counts what is left over.
@@ -159,10 +165,9 @@ TEST_F(CoordinatorProcessTest, AnUnfinishedJobKeepsItsSettingsAndGetsThoseThatAr
   const std::string name = CreateJob(JobRequest(2)).value().name();
   const std::string setting = "align.weight";
   const std::string value = GetJob(name).spec().settings().at(setting);
-  ChangeCatalog([&](Sql& sql) {
-    sql << "UPDATE jobs SET settings = json_remove(json_set(settings, '$.\"fit.iterations\"', "
-           "'77'), '$.\"" +
-               setting + "\"')";
+  ChangeSettings(name, [&](SettingMap& settings) {
+    settings["fit.iterations"] = "77";
+    settings.erase(setting);
   });
   EXPECT_EQ(GetJob(name).spec().settings().at(setting), value) << "as the preset has it";
   EXPECT_EQ(GetJob(name).spec().settings().at("fit.iterations"), "77");
@@ -172,9 +177,7 @@ TEST_F(CoordinatorProcessTest, AnUnfinishedJobKeepsItsSettingsAndGetsThoseThatAr
 
 TEST_F(CoordinatorProcessTest, ASettingThatIsNewDoesNotGiveAnUnfinishedJobMoreStages) {
   const std::string name = CreateJob(JobRequest(2)).value().name();
-  ChangeCatalog([](Sql& sql) {
-    sql << "UPDATE jobs SET settings = json_remove(settings, '$.\"gates.enabled\"')";
-  });
+  ChangeSettings(name, [](SettingMap& settings) { settings.erase("gates.enabled"); });
   EXPECT_NE(GetJob(name).state(), v1::JOB_STATE_FAILED) << GetJob(name).error();
   Work(Register());
   EXPECT_EQ(GetJob(name).state(), v1::JOB_STATE_SUCCEEDED);

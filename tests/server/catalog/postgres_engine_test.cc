@@ -244,6 +244,15 @@ TEST_F(PostgresEngineTest, ACatalogServesItsOwnStateFolderAlone) {
   EXPECT_EQ(open("mine", ""), absl::OkStatus());
   EXPECT_TRUE(absl::IsFailedPrecondition(open("", "other")));
   EXPECT_TRUE(absl::IsFailedPrecondition(open("other", "")));
+  // Also one that would wait for its turn, before that comes.
+  const auto first =
+      OpenPostgresCatalog(Address(), {.id = "mine", .new_id = "", .wait = nullptr}).value();
+  const auto wait = [](const absl::Status& reason) {
+    ADD_FAILURE() << reason;
+    return false;
+  };
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      OpenPostgresCatalog(Address(), {.id = "other", .new_id = "", .wait = wait}).status()));
 }
 
 TEST_F(PostgresEngineTest, AWalkThroughTheQueueGoesBeyondItsFirstPage) {
