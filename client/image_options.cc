@@ -13,10 +13,10 @@ void AddImageOptions(CLI::App& command, ImageOptions& options) {
       .add_option("--window", options.window,
                   absl::StrCat("which values of greys of more than 8 bits (DICOM, PNG, TIFF) are "
                                "shown from black to white: centre and width, in Hounsfield units "
-                               "of a CT, or one of ",
+                               "of a CT; one of ",
                                absl::StrJoin(WindowNames(), ", "),
-                               "; without it each DICOM file's own, or else what 0.5 % and 99.5 % "
-                               "of the set's values lie below"))
+                               "; or percentiles, for what 0.5 % and 99.5 % of the set's values "
+                               "lie below, as files without a window are shown in any case"))
       ->type_name("CENTRE,WIDTH|NAME");
   command
       .add_option("--stems", options.stems,
@@ -32,6 +32,10 @@ absl::StatusOr<ImportOptions> ParseImageOptions(const ImageOptions& options) {
   if (options.stems == "keep") import.stems = StemRule::kKeep;
   if (options.stems == "number") import.stems = StemRule::kNumber;
   if (options.window.empty()) return import;
+  if (options.window == "percentiles") {
+    import.percentiles = true;
+    return import;
+  }
   auto window = ParseWindow(options.window);
   if (!window.ok()) return Annotate(window.status(), "--window");
   import.window = *std::move(window);

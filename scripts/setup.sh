@@ -17,7 +17,7 @@ done
 packages=(
   build-essential file cmake ninja-build ccache pkg-config ca-certificates unzip python3 python3-pip
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libabsl-dev prometheus-cpp-dev
-  libopencv-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev libsoci-dev libsqlite3-dev libpq-dev libcli11-dev nlohmann-json3-dev libyaml-cpp-dev libutf8proc-dev
+  libopencv-dev libjpeg-dev libpng-dev libtiff-dev libwebp-dev libdcmtk-dev libopenjp2-7-dev libsoci-dev libsqlite3-dev libpq-dev libcli11-dev nlohmann-json3-dev libyaml-cpp-dev libutf8proc-dev
   libspdlog-dev libssl-dev zlib1g-dev libcurl4-openssl-dev libpugixml-dev
 )
 [ $build_only = 1 ] || packages+=(

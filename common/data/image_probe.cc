@@ -48,10 +48,13 @@ constexpr std::array<OtherFormat, 19> kOtherFormats = {{
 absl::Status NotRead(std::string_view bytes) {
   for (const auto& [signature, at, name] : kOtherFormats) {
     if (bytes.size() < at || !bytes.substr(at).starts_with(signature)) continue;
-    const bool pointer = name.starts_with("a pointer");
+    const char* remedy = "export its pictures as PNG";
+    if (name.starts_with("a pointer")) remedy = "fetch the file itself with git lfs pull";
+    if (name.starts_with("a DICOM")) {
+      remedy = "afctl makes PNG of DICOM files whose names have no ending, or .dcm: rename it";
+    }
     return absl::InvalidArgumentError(absl::StrCat(
-        "the file is ", std::string(name), ", not a PNG, JPEG, BMP, TIFF or WebP; ",
-        pointer ? "fetch the file itself with git lfs pull" : "export its pictures as PNG"));
+        "the file is ", std::string(name), ", not a PNG, JPEG, BMP, TIFF or WebP; ", remedy));
   }
   return absl::InvalidArgumentError(
       "not a PNG, JPEG, BMP, TIFF or WebP file; export it as PNG, or leave it out");

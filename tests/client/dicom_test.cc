@@ -82,7 +82,7 @@ TEST_F(DicomTest, PixelsAloneAreSentUnderNumbers) {
   ExpectNoWordWasSent();
   EXPECT_THAT(outcome.err,
               AllOf(HasSubstr("2 images of DICOM files"), HasSubstr("--stems keep"),
-                    HasSubstr("2, whose files have no window, by what 0.5 % and 99.5 %"),
+                    HasSubstr("2 by percentiles of the set: 0.5 % of the values lie below -1023"),
                     HasSubstr("warning: overlays of 2 DICOM files are left out")));
   // The ramp's 256 values, darkest to brightest.
   EXPECT_EQ(Sent(0).at<cv::Vec3b>(0, 0), cv::Vec3b(0, 0, 0));
@@ -141,6 +141,21 @@ TEST_F(DicomTest, AWindowIsForAllGreysOfMoreThanEightBits) {
   EXPECT_EQ(Sent(1).at<cv::Vec3b>(6, 4)[0], 255);  // 100
   EXPECT_EQ(cv::norm(Sent(2), Clutter(16, 16), cv::NORM_INF), 0);
   EXPECT_THAT(outcome.err, HasSubstr("greys are shown: 2 by --window (centre 100, width 1)"));
+}
+
+TEST_F(DicomTest, PercentilesStandInPlaceOfWindowsAndOfTheBitsInUse) {
+  cv::Mat outlier = Ramp(16, 16);
+  outlier.at<uint16_t>(0, 0) = 65535;
+  Add("images/a.png", outlier);
+  AddDicom("images/b.dcm",
+           DicomBytes(Ramp(16, 16)).Text(0x00281050, "DS", "9").Text(0x00281051, "DS", "1"));
+  Add("masks/a.png");
+  Add("masks/b.png");
+  const auto outcome =
+      Push({"--labels", "polyp=255", "--window", "percentiles", "--stems", "keep"});
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  for (const int item : {0, 1}) EXPECT_NEAR(Sent(item).at<cv::Vec3b>(8, 0)[0], 128, 3);
+  EXPECT_THAT(outcome.err, HasSubstr("2 by percentiles of the set"));
 }
 
 TEST_F(DicomTest, AWindowOfCtIsForCt) {

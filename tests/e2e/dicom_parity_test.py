@@ -74,7 +74,7 @@ def test_each_file_has_the_same_samples_or_is_refused(dumped):
         assert stored is not None or file.name in OURS_ALONE, f"{file.name}: pydicom does not read it"
         if stored is None:
             continue
-        if line["decoded_photometric"] != line["photometric"] and line["photometric"].startswith("YBR_FULL"):
+        if line["decoded_photometric"] == "RGB" and line["photometric"].startswith("YBR_FULL"):
             stored = pixel_array(dataset)  # RGB
         ours = frames(line, out, "raw", numpy.float64)
         lossy = dataset.file_meta.TransferSyntaxUID in LOSSY
@@ -100,7 +100,7 @@ def test_values_and_what_is_shown_are_pydicoms(dumped):
         else:
             values = apply_modality_lut(stored, dataset)
             ours = frames(line, out, "values", numpy.float32)
-            assert close(ours, values.reshape(ours.shape), lossy), file.name
+            assert lossy or numpy.allclose(ours, values.reshape(ours.shape), rtol=1e-6, atol=0), file.name
             expected = shown_greys(values, dataset)
         expected = expected.reshape((line["frames"],) + expected.shape[-2 if line["samples"] == 1 and
                                     line["photometric"] != "PALETTE COLOR" else -3:])

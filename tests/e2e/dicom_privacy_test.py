@@ -58,7 +58,7 @@ def folder(tmp_path_factory):
 
 
 def test_no_word_is_sent_or_stored(new_service, folder, tmp_path):
-    service = new_service()
+    service = new_service().start_coordinator()
     (tmp_path / "set").mkdir()
     for kind in ("images", "masks"):
         (folder / kind).rename(tmp_path / "set" / kind)
@@ -67,7 +67,7 @@ def test_no_word_is_sent_or_stored(new_service, folder, tmp_path):
                         *set_options(SETTINGS))["name"]
     service.afctl("job", "cancel", job)
     seen = pngs = 0
-    for file in service.state_dir.rglob("*"):
+    for file in service.state_dir().rglob("*"):
         if not file.is_file():
             continue
         content = file.read_bytes()

@@ -168,8 +168,13 @@ def spoil_transparency(folder):
     return "masks/0.png"
 
 
+def spoil_with_dicom(folder):
+    (folder / "images" / "scan.dcm").write_bytes(bytes(128) + b"DICM")
+    return "images/scan.dcm"
+
+
 SPOILERS = [spoil_size, spoil_value, spoil_bytes, spoil_mask_name, spoil_with_a_folder_inside, spoil_with_a_link,
-            spoil_with_a_second_folder, spoil_groups, spoil_transparency]
+            spoil_with_a_second_folder, spoil_groups, spoil_transparency, spoil_with_dicom]
 
 
 @pytest.mark.parametrize("spoil", SPOILERS, ids=lambda spoil: spoil.__name__)

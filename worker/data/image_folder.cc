@@ -193,10 +193,10 @@ void Conclude(const SetFacts& facts, ImageFolder& folder) {
   }
   folder.sample_bits = SampleBits(facts.greatest_sample);
   if (facts.greatest_sample == 0) return;
-  folder.warnings.push_back(
-      absl::StrCat("the greatest sample of the 16-bit images is ", facts.greatest_sample,
-                   ", so they are read as ", folder.sample_bits,
-                   " bits: ", (1 << folder.sample_bits) - 1, " becomes white"));
+  folder.warnings.push_back(absl::StrCat(
+      "the greatest sample of the 16-bit images is ", facts.greatest_sample,
+      ", so they are read as ", folder.sample_bits, " bits: ", (1 << folder.sample_bits) - 1,
+      " becomes white (--window shows other values)"));
 }
 
 // Sets the folder's labels, its rows and warnings, or adds faults.

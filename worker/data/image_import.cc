@@ -69,6 +69,24 @@ void Sample(const cv::Mat& values, const cv::Mat& padding, size_t most, std::vec
   }
 }
 
+// What is wrong with a file is said when it is converted.
+void SampleDicom(const fs::path& file, size_t most, std::vector<float>& out) {
+  const auto bytes = ReadDicomBytes(file);
+  if (!bytes.ok()) return;
+  const auto dicom = ParseDicom(*bytes);
+  if (!dicom.ok()) return;
+  const int64_t frames = dicom->header.frames;
+  const int64_t step = (frames + kMostFramesSampled - 1) / kMostFramesSampled;
+  const size_t of_each =
+      std::max<size_t>(1, most / static_cast<size_t>((frames + step - 1) / step));
+  for (int64_t frame = 0; frame < frames; frame += step) {
+    const auto stored = DecodeFrame(*dicom, frame);
+    if (!stored.ok()) return;
+    Sample(ModalityValues(*stored, dicom->header.GreyOf(frame)), PaddingOf(*stored, dicom->header),
+           of_each, out);
+  }
+}
+
 float Quantile(std::vector<float>& values, double share) {
   const auto at =
       values.begin() + static_cast<ptrdiff_t>(std::llround(share * (values.size() - 1)));
@@ -109,6 +127,11 @@ absl::StatusOr<cv::Mat> DeepGreys(const fs::path& file) {
   cv::Mat values;
   grey.convertTo(values, CV_32F);
   return values;
+}
+
+void SamplePlain(const fs::path& file, size_t most, std::vector<float>& out) {
+  const absl::StatusOr<cv::Mat> values = DeepGreys(file);
+  if (values.ok() && !values->empty()) Sample(*values, {}, most, out);
 }
 
 }  // namespace
@@ -186,7 +209,7 @@ std::vector<ImageImport::Source> ImageImport::SourcesOf(
   std::map<fs::path, size_t> place;
   for (size_t i = 0; i < items.size(); ++i) {
     const fs::path& file = items[i].image;
-    if (file.empty() || (!IsDicom(file) && !options_.window)) continue;
+    if (file.empty() || (!IsDicom(file) && !chosen())) continue;
     const auto [found, added] = place.try_emplace(file, sources.size());
     if (added) sources.push_back({.file = file, .items = {}});
     sources[found->second].items.push_back(i);
@@ -194,38 +217,35 @@ std::vector<ImageImport::Source> ImageImport::SourcesOf(
   return sources;
 }
 
+bool ImageImport::NeedsPercentiles(const fs::path& file) const {
+  const auto facts = facts_.find(file);
+  if (facts == facts_.end() || facts->second.deep_grey) {
+    if (chosen()) return options_.percentiles;
+  }
+  return facts != facts_.end() && !facts->second.own_window;
+}
+
 std::optional<GreyWindow> ImageImport::WindowOf(const fs::path& file) const {
-  const DicomFacts& facts = facts_.at(file);
-  if (options_.window && facts.deep_grey) return options_.window->window;
-  return facts.own_window ? std::nullopt : percentiles_;
+  if (NeedsPercentiles(file)) return percentiles_;
+  if (!options_.window || (IsDicom(file) && !facts_.at(file).deep_grey)) return std::nullopt;
+  return options_.window->window;
 }
 
 absl::Status ImageImport::FindPercentiles(const std::vector<Source>& sources) {
   std::vector<const Source*> without;
   for (const Source& source : sources) {
-    const auto facts = facts_.find(source.file);
-    if (facts == facts_.end() || facts->second.own_window) continue;
-    if (!options_.window || !facts->second.deep_grey) without.push_back(&source);
+    if (NeedsPercentiles(source.file)) without.push_back(&source);
   }
   if (without.empty()) return absl::OkStatus();
   const size_t most = std::clamp<size_t>(kMostSampled / without.size(), 4, kMostOfAFile);
   std::vector<std::vector<float>> sampled(without.size());
   MemoryGate gate(kDecodeBytes);
   ForEachOnAllCores(without.size(), [&](size_t i) {
-    const size_t size = BytesInMemory(without[i]->file);
+    const fs::path& file = without[i]->file;
+    const size_t size = IsDicom(file) ? BytesInMemory(file) : DecodeBytes(file);
     gate.Enter(size);
     try {
-      const auto bytes = ReadDicomBytes(without[i]->file);
-      const auto dicom = bytes.ok() ? ParseDicom(*bytes) : bytes.status();
-      const int64_t frames = dicom.ok() ? dicom->header.frames : 0;
-      const int64_t step = std::max<int64_t>(1, frames / kMostFramesSampled);
-      const auto used = static_cast<size_t>(std::max<int64_t>(1, frames / step));
-      for (int64_t frame = 0; frame < frames; frame += step) {
-        const auto stored = DecodeFrame(*dicom, frame);
-        if (!stored.ok()) break;  // said when it is converted
-        Sample(ModalityValues(*stored, dicom->header.GreyOf(frame)),
-               PaddingOf(*stored, dicom->header), std::max<size_t>(1, most / used), sampled[i]);
-      }
+      IsDicom(file) ? SampleDicom(file, most, sampled[i]) : SamplePlain(file, most, sampled[i]);
     } catch (const std::exception&) {
       sampled[i].clear();
     }
@@ -294,10 +314,8 @@ absl::Status ImageImport::ConvertDicom(const Source& source, std::vector<FolderI
       if (!written.ok()) return written;
     }
     const bool grey = header.photometric.starts_with("MONOCHROME");
-    if (options_.window && facts.deep_grey) {
-      ++counts.windowed;
-    } else if (window) {
-      ++counts.percentiles;
+    if (window) {
+      ++(NeedsPercentiles(source.file) ? counts.percentiles : counts.windowed);
     } else if (grey && facts.deep_grey) {
       ++counts.own;
     }
@@ -309,14 +327,14 @@ absl::Status ImageImport::ConvertDeep(const Source& source, std::vector<FolderIt
                                       Counts& counts) {
   const absl::StatusOr<cv::Mat> values = DeepGreys(source.file);
   if (!values.ok() || values->empty()) return values.status();
-  const absl::StatusOr<std::string> png = EncodePng(Windowed(*values, options_.window->window));
+  const absl::StatusOr<std::string> png = EncodePng(Windowed(*values, *WindowOf(source.file)));
   if (!png.ok()) return png.status();
   for (const size_t index : source.items) {
     const std::string name = absl::StrFormat("%07d.png", index);
     absl::Status written = scratch_->Write(name, *png);
     if (!written.ok()) return written;
     items[index].image_source = std::exchange(items[index].image, scratch_->path() / name);
-    ++counts.windowed;
+    ++(options_.percentiles ? counts.percentiles : counts.windowed);
     ++counts.plain;
   }
   return absl::OkStatus();
@@ -424,8 +442,7 @@ std::vector<std::string> ImageImport::Notes() const {
   if (counts_.percentiles > 0) {
     const double half = percentiles_->width / 2;
     shown.push_back(absl::StrFormat(
-        "%d, whose files have no window, by what 0.5 %% and 99.5 %% of their values lie below (%g "
-        "to %g)",
+        "%d by percentiles of the set: 0.5 %% of the values lie below %g, 99.5 %% below %g",
         counts_.percentiles, percentiles_->centre - half, percentiles_->centre + half));
   }
   for (size_t i = 0; i < shown.size(); ++i) {
@@ -469,7 +486,7 @@ std::vector<std::string> ImageImport::Warnings() const {
                                     " are not square: images, and their masks, are stretched so "
                                     "that they are"));
   }
-  if (options_.window && counts_.windowed == 0) {
+  if (chosen() && counts_.windowed + counts_.percentiles == 0) {
     warnings.push_back("--window: no image has greys of more than 8 bits, so it shows nothing");
   }
   if (options_.window && options_.window->IsOfCt() && counts_.plain > 0) {

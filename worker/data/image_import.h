@@ -27,6 +27,7 @@ enum class StemRule { kNumberDicom, kKeep, kNumber };
 
 struct ImportOptions {
   std::optional<ChosenWindow> window;       // of greys of more than 8 bits; else each file's own
+  bool percentiles = false;                 // of these greys, in place of files' own windows
   StemRule stems = StemRule::kNumberDicom;  // all images of a set are numbered, or none
 };
 
@@ -87,6 +88,9 @@ class ImageImport {
   };
 
   static DicomFacts FactsOf(const std::filesystem::path& file);
+  // Whether a window was chosen for all greys of more than 8 bits.
+  bool chosen() const { return options_.window || options_.percentiles; }
+  bool NeedsPercentiles(const std::filesystem::path& file) const;
   bool IsDicom(const std::filesystem::path& file) const { return facts_.contains(file); }
   std::vector<Source> SourcesOf(const std::vector<FolderItem>& items) const;
   std::optional<GreyWindow> WindowOf(const std::filesystem::path& file) const;

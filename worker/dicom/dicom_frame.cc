@@ -106,7 +106,7 @@ absl::StatusOr<StoredFrame> DecodeNative(const ParsedDicom& dicom, int64_t frame
     stored.samples = UnpackBits(dicom.native, header, frame);
     return stored;
   }
-  if (header.photometric == "YBR_FULL_422" && header.bits_allocated == 8 && header.samples == 3) {
+  if (header.halved_colours()) {
     if (header.columns % 2 != 0) return DamagedDicom("its rows do not halve, as its colours want");
     stored.samples = UnpackHalvedColours(dicom.native.substr(frame * header.pixels() * 2), header);
     stored.photometric = "YBR_FULL";
@@ -167,7 +167,9 @@ cv::Mat LookedUp(const cv::Mat& values, const DicomTable& table) {
     const float* from = values.ptr<float>(row);
     float* to = out.ptr<float>(row);
     for (int column = 0; column < values.cols; ++column) {
-      const int64_t index = std::llrint(from[column]) - table.first;
+      // Beyond any table, and within what a whole number holds.
+      const double value = std::clamp<double>(from[column], -1e9, 1e9);
+      const int64_t index = std::llrint(value) - table.first;
       to[column] = table.entries[static_cast<size_t>(std::clamp<int64_t>(index, 0, last))];
     }
   }

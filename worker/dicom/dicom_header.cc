@@ -23,6 +23,7 @@ constexpr size_t kPreamble = 128;
 constexpr std::string_view kMagic = "DICM";
 constexpr int64_t kMostFrames = 1000000;
 constexpr size_t kMostInflated = size_t{256} << 20;
+constexpr double kMostRescale = 1e12;
 constexpr double kAlmostSquare = 0.01, kMostAspect = 8;
 
 absl::Status Refuse(std::string_view reason, std::string_view remedy) {
@@ -118,6 +119,9 @@ absl::StatusOr<std::optional<DicomTable>> ReadTable(const KeptDataSet& set, uint
 absl::Status ReadGreyRule(const KeptDataSet& set, bool as_signed, GreyRule& rule) {
   if (const auto slope = set.Number(0x00281053); slope && *slope != 0) rule.slope = *slope;
   if (const auto intercept = set.Number(0x00281052)) rule.intercept = *intercept;
+  if (std::abs(rule.slope) > kMostRescale || std::abs(rule.intercept) > kMostRescale) {
+    return DamagedDicom("its rescale slope or intercept is beyond any sense");
+  }
   if (const auto item = set.Item(0x00283000)) {
     auto table = ReadTable(*item, 0x00283002, 0x00283006, as_signed);
     if (!table.ok()) return table.status();
@@ -329,9 +333,7 @@ absl::Status FindFrames(const DicomElement& pixels, ParsedDicom& parsed) {
   parsed.native = pixels.value;
   parsed.words_swapped =
       pixels.coding.big_endian && pixels.vr == "OW" && header.bits_allocated == 8;
-  // Two pixels share their colours.
-  const int64_t bits =
-      header.photometric == "YBR_FULL_422" ? header.pixels() * 16 : header.frame_bits();
+  const int64_t bits = header.halved_colours() ? header.pixels() * 16 : header.frame_bits();
   const int64_t needed = (bits * header.frames + 7) / 8;
   if (static_cast<int64_t>(parsed.native.size()) < needed) {
     return DamagedDicom(absl::StrCat("its pixels have ", parsed.native.size(), " bytes, and ",

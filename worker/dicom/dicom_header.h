@@ -57,6 +57,10 @@ struct DicomHeader {
   }
   int64_t pixels() const { return rows * columns; }
   int64_t frame_bits() const { return pixels() * samples * bits_allocated; }
+  // Whether two pixels share their colours, which then take 16 bits a pixel where they are native.
+  bool halved_colours() const {
+    return photometric == "YBR_FULL_422" && samples == 3 && bits_allocated == 8;
+  }
 };
 
 // A header and the bytes of its frames, which are views into the file's bytes or into `inflated`.

@@ -83,7 +83,7 @@ absl::StatusOr<ChosenWindow> ParseWindow(std::string_view text) {
   return absl::InvalidArgumentError(
       absl::StrCat("'", std::string(text),
                    "' is no window; give CENTRE,WIDTH with a width of at least 1, such as "
-                   "40,400, or one of ",
+                   "40,400, or percentiles, or one of ",
                    absl::StrJoin(WindowNames(), ", ")));
 }
 

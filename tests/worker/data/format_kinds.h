@@ -175,7 +175,7 @@ inline std::vector<FormatKind> OtherKinds() {
                TurnedWebp(WebpOf(Threefold(mask)), kKindWidth, kKindHeight, 6)),
       FileKind("WebP, animated", animated, animated),
       FileKind("GIF", "GIF89a and more", "GIF89a and more"),
-      FileKind("DICOM", std::string(128, '\0') + "DICM", std::string(128, '\0') + "DICM"),
+      FileKind("DICOM, under the name of another format", std::string(128, '\0') + "DICM", std::string(128, '\0') + "DICM"),
       FileKind("NIfTI, packed by gzip", "\x1f\x8b\x08 and more", "\x1f\x8b\x08 and more"),
       FileKind("HEIC", std::string("\0\0\0\x18", 4) + "ftypheic",
                std::string("\0\0\0\x18", 4) + "ftypheic"),

@@ -114,6 +114,17 @@ TEST(DicomFrameTest, EachFrameIsItsOwnAndPixelsAreMadeSquare) {
   EXPECT_EQ(shown.size(), cv::Size(4, 2));
 }
 
+TEST(DicomFrameTest, PixelsThatShareColoursAreReadWhereTheyAreEightBits) {
+  DicomBytes file(cv::Mat(1, 2, CV_8UC3, cv::Scalar(0, 0, 0)));
+  file.Text(0x00280004, "CS", "YBR_FULL_422");
+  file.Value(0x7fe00010, "OB", std::string("\x4c\x96\x55\xff", 4));  // the first is red
+  EXPECT_EQ(Shown(file).at<cv::Vec3b>(0, 0), cv::Vec3b(0, 0, 254));
+  // What 16 bits would need is not there.
+  const std::string deep = file.Short(0x00280100, 16).File();
+  EXPECT_THAT(std::string(ParseDicom(deep).status().message()),
+              HasSubstr("4 bytes, and 12 are needed"));
+}
+
 TEST(DicomFrameTest, ADamagedFrameIsRefused) {
   DicomBytes file(Ramp(8, 8, CV_8U));
   const std::string item = LittleEndian(0xe000fffe, 4) + LittleEndian(0, 4) +

@@ -37,6 +37,17 @@ def has_image_name(path: pathlib.Path) -> bool:
     return path.suffix.lower() in ENDINGS
 
 
+def _is_dicom(path: pathlib.Path) -> bool:
+    """By its name or its first bytes, as worker/dicom/dicom_header.cc says it; what afctl alone makes pictures of."""
+    if has_image_name(path) or path.name.upper() == "DICOMDIR" or not path.is_file():
+        return False
+    try:
+        with open(path, "rb") as file:
+            return path.suffix.lower() in {".dcm", ".dicom", ".ima"} or file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
 def _count_below(folder: pathlib.Path) -> int:
     count = seen = 0
     for _, folders, files in os.walk(folder):
@@ -224,6 +235,9 @@ def list_images(folder: pathlib.Path, root: pathlib.Path, left_out: LeftOut, fau
                 left_out.add(path, _NO_IMAGES)
         elif path == root / GROUPS_FILE:
             continue
+        elif _is_dicom(path):
+            faults.add("DICOM files", "make pictures of them on this machine and give their folder: afctl dataset convert DIR OUT",
+                       path, "is a DICOM file, which afctl alone reads")
         elif not has_image_name(path):
             left_out.add(path, "not images: their names do not end in .png, .jpg, .bmp, .tif or .webp")
         elif wrong := _fault_of_name(path.stem):
