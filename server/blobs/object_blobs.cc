@@ -100,6 +100,11 @@ absl::StatusOr<std::unique_ptr<ObjectBlobs>> ObjectBlobs::Open(const std::filesy
         ": this state folder has its blobs in itself; copy them with `alignflow-coordinator "
         "migrate-state` first, or start without --blobs"));
   }
+  if (FolderBlobs::HasAny(folder)) {
+    spdlog::warn(
+        "the state folder still has files of blobs that were copied to the bucket; run "
+        "`alignflow-coordinator migrate-state` again, which removes them");
+  }
   return OpenWithNote(folder, options, BucketNoteOf(folder));
 }
 
