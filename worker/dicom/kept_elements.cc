@@ -59,8 +59,6 @@ constexpr auto kKept = std::to_array<KeptElement>({
     {0x52009229, "Shared Functional Groups Sequence", "the three above, of all frames"},
     {0x52009230, "Per-Frame Functional Groups Sequence", "the three above, of each frame"},
     {0x60003000, "Overlay Data", "a warning that counts such files; overlays stay behind"},
-    {0x7fe00001, "Extended Offset Table", "which frame lies where"},
-    {0x7fe00002, "Extended Offset Table Lengths", "which frame lies where"},
     {0x7fe00008, "Float Pixel Data", "such files are refused"},
     {0x7fe00009, "Double Float Pixel Data", "such files are refused"},
     {kPixelDataTag, "Pixel Data", "the picture"},
