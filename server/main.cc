@@ -72,6 +72,11 @@ bool StandBy(const absl::Status& reason) {
 
 absl::Status Run(const Flags& flags) {
   absl::StatusOr<std::unique_ptr<Coordinator>> coordinator = Coordinator::Start(flags.options);
+  // The one before may still be closing its port.
+  while (absl::IsUnavailable(coordinator.status()) && flags.options.stand_by &&
+         StandBy(coordinator.status())) {
+    coordinator = Coordinator::Start(flags.options);
+  }
   if (absl::IsCancelled(coordinator.status()) && StopSignal::Raised()) return absl::OkStatus();
   if (!coordinator.ok()) return coordinator.status();
   std::unique_ptr<MetricsServer> metrics;

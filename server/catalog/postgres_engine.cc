@@ -36,6 +36,7 @@ constexpr absl::Duration kCommitInterval = absl::Milliseconds(100);
 
 constexpr char kBeginWriting[] =
     "BEGIN; SELECT pg_advisory_xact_lock(" WRITER_LOCK "); SELECT pg_current_xact_id()::text";
+constexpr char kServerIsYoung[] = "SELECT now() - pg_postmaster_start_time() < interval '5 s'";
 constexpr char kBeginReading[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 absl::Status RunBody(const CatalogEngine::Body& body, Sql& sql, bool& failed) {
@@ -86,7 +87,8 @@ class PostgresEngine final : public CatalogEngine {
 
   // Until it returns OK, before anything else. `taken`: another coordinator has the database.
   absl::Status Open(const PostgresCatalogOptions& options, bool& taken) {
-    absl::Status status = writer_.Ready();
+    absl::Status status = options.wait ? LetTheOneBeforeGoFirst() : absl::OkStatus();
+    if (status.ok()) status = writer_.Ready();
     taken = absl::IsFailedPrecondition(status) && taken_;
     if (taken) {
       // Who waits is told at once what would stop it in the end.
@@ -220,6 +222,17 @@ class PostgresEngine final : public CatalogEngine {
               "that one, or give an empty state folder"
             : "the catalog in this database is another state folder's; give that folder, or a copy "
               "of its files `catalog-id` and `secret` where its blobs can be reached");
+  }
+
+  // For who stands by: after a restart of the server its coordinator comes back by itself.
+  absl::Status LetTheOneBeforeGoFirst() {
+    PostgresConnection& connection = *readers_.front();
+    connection.TryAgain();
+    const absl::StatusOr<std::string> young = connection.Begin(kServerIsYoung);
+    if (!young.ok()) return young.status();
+    if (*young != "t") return absl::OkStatus();
+    return absl::UnavailableError(
+        "the database server has just started, and its coordinator may come back");
   }
 
   absl::Status CheckWaitsForItsOwn(const PostgresCatalogOptions& options) {

@@ -77,7 +77,7 @@ bool ForgetBlobsOfTenant(WritingSql& writing, const std::string& tenant, int lim
   soci::statement forget =
       (sql.prepare << "DELETE FROM tenant_blobs WHERE tenant = :tenant AND blob IN (SELECT blob "
                       "FROM tenant_blobs WHERE tenant = :same AND refs <= 0 LIMIT "
-                   << limit << ") AS found",
+                   << limit << ")",
        soci::use(tenant), soci::use(tenant));
   forget.execute(true);
   return forget.get_affected_rows() > 0;

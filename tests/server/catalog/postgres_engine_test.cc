@@ -43,6 +43,12 @@ class PostgresEngineTest : public testing::Test {
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '", name_,
         "'"));
   }
+  // Whether who stands by lets the one before come back, as after each start of the server.
+  static bool IsYoung(const absl::Status& reason) {
+    if (std::string(reason.message()).find("just started") == std::string::npos) return false;
+    absl::SleepFor(absl::Milliseconds(50));
+    return true;
+  }
   static absl::Status Insert(Catalog& catalog, const std::string& id) {
     return catalog.Transact([&](WritingSql& sql) {
       JobRecord job;
@@ -139,6 +145,7 @@ TEST_F(PostgresEngineTest, ASecondCoordinatorIsRefusedAndAThirdWaitsItsTurn) {
   ASSERT_EQ(Insert(*first, "a"), absl::OkStatus());
   int waited = 0;
   const auto third = Open([&](const absl::Status& reason) {
+    if (IsYoung(reason)) return true;
     EXPECT_THAT(std::string(reason.message()), HasSubstr("another coordinator"));
     if (++waited == 3) first.reset();
     return true;
@@ -248,8 +255,9 @@ TEST_F(PostgresEngineTest, ACatalogServesItsOwnStateFolderAlone) {
   const auto first =
       OpenPostgresCatalog(Address(), {.id = "mine", .new_id = "", .wait = nullptr}).value();
   const auto wait = [](const absl::Status& reason) {
-    ADD_FAILURE() << reason;
-    return false;
+    const bool young = IsYoung(reason);
+    EXPECT_TRUE(young) << reason;
+    return young;
   };
   EXPECT_TRUE(absl::IsFailedPrecondition(
       OpenPostgresCatalog(Address(), {.id = "other", .new_id = "", .wait = wait}).status()));

@@ -95,7 +95,7 @@ TEST_F(SpaceTest, EveryByteOfTheFolderIsSomebodys) {
   EXPECT_EQ(own + space.shared_bytes(), space.bytes());
   EXPECT_GE(shared, 2 * space.shared_bytes());
   EXPECT_EQ(space.bytes(), BytesOnDisk());
-  EXPECT_GT(space.catalog_bytes(), 0);
+  EXPECT_EQ(space.catalog_bytes() > 0, !TestServer::Wanted());
   for (const std::string& name : {job, second}) {
     const v1::SpaceUse use = UseOf(space, v1::SPACE_OWNER_JOB, name);
     for (const char* part : {"pairs", "models", "report", "references"}) {
