@@ -97,8 +97,11 @@ def test_while_the_database_is_gone_calls_say_so_and_go_on_once_it_is_back(new_s
 def test_a_second_coordinator_and_a_password_in_the_address_are_refused(new_service, postgres):
     url = postgres.create("refusals")
     service = new_service().start_coordinator("--catalog", url)
-    second = coordinator_command("--listen", "127.0.0.1:0", "--state-dir", service.folder / "other", "--catalog", url)
+    start = ("--listen", "127.0.0.1:0", "--catalog", url, "--state-dir")
+    second = coordinator_command(*start, service.state_dir())
     assert second.returncode == 1 and "another coordinator has this database" in second.stderr
+    stranger = coordinator_command(*start, service.folder / "other")
+    assert stranger.returncode == 1 and "another state folder's" in stranger.stderr
     refused = coordinator_command("--listen", "127.0.0.1:0", "--state-dir", service.folder / "other", "--catalog",
                                   "postgresql://alignflow:hunter2@localhost/refusals")
     assert refused.returncode == 1 and "PGPASSFILE" in refused.stderr and "hunter2" not in refused.stderr
