@@ -32,6 +32,9 @@ std::string TenantMetrics::LabelOf(const std::string& tenant) {
 
 void TenantMetrics::SetUses(const std::vector<TenantLook>& tenants) {
   absl::MutexLock lock(&mutex_);
+  std::set<std::string> there;
+  for (const TenantLook& tenant : tenants) there.insert(tenant.name);
+  std::erase_if(named_, [&](const std::string& name) { return !there.contains(name); });
   std::map<std::string, TenantLook> sums;
   for (const TenantLook& tenant : tenants) {
     TenantLook& sum = sums[LabelOf(tenant.name)];
@@ -46,7 +49,6 @@ void TenantMetrics::SetUses(const std::vector<TenantLook>& tenants) {
     queued_.Remove(gauges[0]);
     jobs_.Remove(gauges[1]);
     bytes_.Remove(gauges[2]);
-    named_.erase(label);
     return true;
   });
   for (const auto& [label, sum] : sums) {

@@ -25,6 +25,7 @@ class Scored:
     images: list
     groups: list
     dice: list
+    encoder: str = ""  # what the models began with: "pretrained" or "random"; empty: they have none, or nobody says
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Result:
 
     def scored(self):
         dice = self.scores["dice"].get(self.side)
-        return Scored(self.scores["images"], self.scores["groups"], dice) if dice else None
+        return Scored(self.scores["images"], self.scores["groups"], dice, self.scores.get("encoder", "")) if dice else None
 
 
 @dataclass
@@ -56,6 +57,9 @@ def verdicts(scored, baseline=BASELINE):
     for row, own in others.items():
         if own.images != base.images:
             raise SystemExit(f"study: {row} and {baseline} were tested on different images")
+        if own.encoder and base.encoder and own.encoder != base.encoder:
+            raise SystemExit(f"study: models of {row} began with {own.encoder} weights and those of {baseline} with "
+                             f"{base.encoder} ones; give the workers of both the same models (third_party/models)")
         gains[row] = paired.compare(base.dice, own.dice, base.groups)
     corrected = paired.holm([gain.p for gain in gains.values()])
     result = {}

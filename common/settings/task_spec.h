@@ -71,7 +71,8 @@ namespace alignflow {
 //       1":...,"framed":...,"source":...,"nearest":...},"gates":{...}},...]; "kind" and "start" are
 //       the record's synthetic and start. A pair's image is under the name of its subject
 //       (worker/figures/subjects.h).
-//     scores.json: {"classes":["polyp"],"images":["a","b"],"groups":["seq05",""],"dice":
+//     scores.json: {"classes":["polyp"],"images":["a","b"],"groups":["seq05",""],"encoder":
+//     "pretrained" (what the models began with, or "random"),"dice":
 //       {"real only":[[[0.7],[null]],...],"real + pairs":[...]}}: by run, image and class, of the
 //       images that the figures count; null where a class is in neither mask; no sides where
 //       nothing was evaluated

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <system_error>
 
 #include "absl/strings/ascii.h"
@@ -178,16 +178,15 @@ absl::StatusOr<std::unique_ptr<HttpConnections>> HttpConnections::Make(
 }
 
 HttpConnections::~HttpConnections() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   for (void* curl : free_) curl_easy_cleanup(curl);
 }
 
 void* HttpConnections::Take(absl::Duration timeout) {
-  absl::MutexLock lock(&mutex_);
-  const auto ready = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return !free_.empty() || made_ < options_.connections;
-  };
-  if (!mutex_.AwaitWithTimeout(absl::Condition(&ready), timeout)) return nullptr;
+  std::unique_lock lock(mutex_);
+  const auto ready = [this] { return !free_.empty() || made_ < options_.connections; };
+  const std::chrono::nanoseconds most = absl::ToChronoNanoseconds(timeout);
+  if (!given_back_.wait_for(lock, most, ready)) return nullptr;
   if (free_.empty()) {
     ++made_;
     return curl_easy_init();
@@ -198,8 +197,9 @@ void* HttpConnections::Take(absl::Duration timeout) {
 }
 
 void HttpConnections::GiveBack(void* connection) {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   free_.push_back(connection);
+  given_back_.notify_one();
 }
 
 absl::StatusOr<HttpResponse> HttpConnections::Send(const HttpRequest& request,

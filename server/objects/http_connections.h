@@ -1,15 +1,15 @@
 #ifndef ALIGNFLOW_SERVER_OBJECTS_HTTP_CONNECTIONS_H_
 #define ALIGNFLOW_SERVER_OBJECTS_HTTP_CONNECTIONS_H_
 
+#include <condition_variable>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/objects/bucket_options.h"
 #include "server/objects/credentials.h"
@@ -60,9 +60,11 @@ class HttpConnections {
 
   const BucketOptions options_;
   CredentialsSource credentials_;
-  absl::Mutex mutex_;
-  std::vector<void*> free_ ABSL_GUARDED_BY(mutex_);
-  int made_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Not absl's, whose timed waits go by a clock that can be set (common/steady_now.h).
+  std::mutex mutex_;
+  std::condition_variable given_back_;
+  std::vector<void*> free_;
+  int made_ = 0;
 };
 
 }  // namespace alignflow

@@ -97,6 +97,16 @@ def test_true_gains_and_losses_are_found_and_named():
     assert right >= 32, right
 
 
+def test_rows_whose_models_began_with_other_weights_are_not_compared():
+    rows = a_table(random.Random(1), 2, [0.0])
+    for row, scored in rows.items():
+        scored.encoder = "pretrained"
+    assert tables.verdicts(rows)
+    rows["row 0"].encoder = "random"
+    with pytest.raises(SystemExit, match="began with random weights"):
+        tables.verdicts(rows)
+
+
 def test_rows_tested_on_other_images_are_not_compared():
     rows = a_table(random.Random(1), 2, [0.0])
     rows["row 0"].images[0] = "another"

@@ -218,6 +218,7 @@ std::string ScoresJson(TaskContext& context, const TaskSpec& spec, const FigureS
       document["classes"] = side.classes;
       document["images"] = side.images;
       document["groups"] = side.groups;
+      document["encoder"] = side.encoder;
       document["dice"][SubjectOf(name, pictures)] = Rounded(side.dice);
     }
   }

@@ -367,6 +367,7 @@ TEST_F(FiguresTaskTest, SegmentersAreComparedRunByRun) {
   const TaskOutputs outputs = Run(Spec("figures", inputs));
   const Json scores = Output(outputs, "scores.json");
   EXPECT_EQ(scores.at("classes"), Json({"polyp"}));
+  EXPECT_EQ(scores.at("encoder"), "random");
   EXPECT_EQ(scores.at("images").size(), static_cast<size_t>(kCount));
   EXPECT_EQ(scores.at("groups").size(), static_cast<size_t>(kCount));
   EXPECT_EQ(scores.at("dice").at("real + pairs").size(), 3u);
