@@ -18,11 +18,12 @@ LOGS = ROOT / "build" / "test-logs"
 ROOMS = ("common", "server", "worker", "client", "tests", "benchmarks")
 BINARY_TIMEOUT_S = 30 * 60
 E2E_TIMEOUT_S = 40 * 60
-# Once more with their catalogs in PostgreSQL: all but those of SQLite's file, of none, and of PostgreSQL itself.
+# Once more with their catalogs in PostgreSQL: all but those of SQLite's file, of no catalog, and of PostgreSQL itself.
 ON_POSTGRESQL = "*-" + ":".join(f"{suite}.*" for suite in (
-    "BadNeighboursTest", "BlobOwnersTest", "BlobStoreTest", "CatalogFileTest", "FrozenStateTest", "OldCatalogTest",
-    "PostgresAddressTest", "PostgresEngineTest", "ResultDocumentsTest", "ResultFormsTest", "StateBackupTest",
-    "StateMoveTest"))
+    "All/BlobStoreTest", "BadNeighboursTest", "BlobOwnersTest", "BucketOptionsTest", "BucketStateTest", "BucketTest",
+    "CachedObjectBlobsTest", "CatalogFileTest", "CredentialsTest", "FleetMetricsTest", "FolderBlobsTest",
+    "FrozenStateTest", "ObjectBlobsTest", "OldCatalogTest", "PostgresAddressTest", "PostgresEngineTest",
+    "ResultDocumentsTest", "ResultFormsTest", "StateBackupTest", "StateMoveTest", "TenantMetricsTest"))
 
 
 class Total:
