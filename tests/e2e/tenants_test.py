@@ -207,7 +207,7 @@ def test_an_admin_makes_tenants_sets_quotas_and_deletes_them(hospital, data):
          > sum(file.stat().st_size for file in stored.iterdir()), 30, "the files' sizes")
     as_admin("tenant", "set-quota", "pathology", "--stored", "1KB")
     refused = hospital.afctl("pathology", "dataset", "push", "source", data / "source", "--labels", "polyp=255")
-    assert refused.returncode != 0 and "of 1024 bytes are stored" in refused.stderr
+    assert refused.returncode != 0 and "of 1000 bytes are stored" in refused.stderr
     gone = json.loads(as_admin("tenant", "delete", "radiology", "--json").stdout)
     assert (gone["jobs"], gone["datasets"], gone["keys"]) == ("1", "1", "1")
     tenants = json.loads(as_admin("tenant", "list", "--json").stdout)["tenants"]
