@@ -42,9 +42,7 @@ std::string GroupTable(const ImageFolder& folder) {
 absl::StatusOr<Result> ConvertFolder(Session& session, const ScannedFolder& scanned,
                                      const fs::path& out) {
   const ImageFolder& folder = scanned.folder;
-  absl::Status made = MakeEmptyFolder(out);
-  if (made.ok()) made = MakeEmptyFolder(out / "images");
-  if (made.ok() && scanned.masks) made = MakeEmptyFolder(out / "masks");
+  const absl::Status made = MakeDatasetFolder(out, scanned.masks);
   if (!made.ok()) return made;
   Counter counter(session.console);
   std::mutex mutex;

@@ -57,4 +57,11 @@ absl::Status MakeEmptyFolder(const fs::path& folder) {
       absl::StrCat("cannot make the folder ", ShownPath(folder), ": ", error.message()));
 }
 
+absl::Status MakeDatasetFolder(const fs::path& folder, bool masks) {
+  absl::Status made = MakeEmptyFolder(folder);
+  if (made.ok()) made = MakeEmptyFolder(folder / "images");
+  if (made.ok() && masks) made = MakeEmptyFolder(folder / "masks");
+  return made;
+}
+
 }  // namespace alignflow

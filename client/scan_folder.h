@@ -26,6 +26,8 @@ absl::StatusOr<ScannedFolder> ScanFolder(Session& session, const std::filesystem
 
 // Makes a folder, or takes an empty one. FailedPrecondition if it holds files.
 absl::Status MakeEmptyFolder(const std::filesystem::path& folder);
+// The same with images/ in it, and masks/.
+absl::Status MakeDatasetFolder(const std::filesystem::path& folder, bool masks);
 
 }  // namespace alignflow
 

@@ -206,9 +206,7 @@ absl::Status PutOneBack(const fs::path& file, const StoredView& stored, const fs
 absl::StatusOr<ViewSummary> CutViews(Session& session, const ScannedFolder& scanned,
                                      const fs::path& out, int size) {
   const ImageFolder& folder = scanned.folder;
-  absl::Status made = MakeEmptyFolder(out);
-  if (made.ok()) made = MakeEmptyFolder(out / "images");
-  if (made.ok() && scanned.masks) made = MakeEmptyFolder(out / "masks");
+  const absl::Status made = MakeDatasetFolder(out, scanned.masks);
   if (!made.ok()) return made;
 
   Counter counter(session.console);

@@ -68,9 +68,12 @@ absl::StatusOr<std::unique_ptr<StateFolder>> StateFolder::Take(const fs::path& f
         absl::StrCat("--state-dir ", folder.string(),
                      ": another coordinator has it; stop that one, or give another folder"));
   }
-  // SQLite gives the files beside the catalog the catalog's own mode.
-  const FileHandle catalog(
-      open((folder / "catalog.sqlite").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kOwnFile));
+  // Unless its catalog is in a database, which those that share the folder have. SQLite gives the
+  // files beside the catalog the catalog's own mode.
+  if (sharing == Sharing::kAlone && !fs::exists(CatalogLocationFileOf(folder), error)) {
+    const FileHandle catalog(
+        open((folder / "catalog.sqlite").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kOwnFile));
+  }
   error = TakeRightsOfOthersBelow(folder);
   if (error) return Unusable(folder, absl::StrCat("its modes: ", error.message()));
   return std::unique_ptr<StateFolder>(new StateFolder(folder, std::move(lock)));
