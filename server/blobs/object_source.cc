@@ -50,4 +50,9 @@ absl::Status ReadObject(Bucket& bucket, const std::string& sha256, int64_t size,
   return absl::DataLossError(absl::StrCat("blob ", sha256, " is damaged"));
 }
 
+absl::Status ForClients(const absl::Status& status) {
+  if (status.ok() || absl::IsResourceExhausted(status) || absl::IsDataLoss(status)) return status;
+  return absl::UnavailableError(absl::StrCat("the blobs' store: ", status.message()));
+}
+
 }  // namespace alignflow

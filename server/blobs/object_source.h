@@ -49,6 +49,10 @@ class ObjectSource final : public BlobSource {
 absl::Status ReadObject(Bucket& bucket, const std::string& sha256, int64_t size,
                         absl::FunctionRef<absl::Status(std::string_view)> use);
 
+// An error of the bucket as who sends or reads a blob is to have it, to whom it all passes: what
+// has come of the blob is kept.
+absl::Status ForClients(const absl::Status& status);
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_SERVER_BLOBS_OBJECT_SOURCE_H_
