@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -11,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+import databases
 from api import ROOT
 from processes import BIN
 
@@ -37,12 +39,19 @@ def kustomize(folder):
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
+def components_of(folder):
+    """The names of those that a kustomization or one that it builds on takes."""
+    text = yaml.safe_load((folder / "kustomization.yaml").read_text())
+    below = [folder / resource for resource in text["resources"] if (folder / resource).is_dir()]
+    return {pathlib.Path(name).name for name in text.get("components", [])}.union(*map(components_of, below))
+
+
 @pytest.fixture(scope="module", params=OVERLAYS)
 def rendered(request, tmp_path_factory):
     """The overlay with every component, whatever it takes by itself."""
     folder = MANIFESTS / "overlays" / request.param
-    own = yaml.safe_load((folder / "kustomization.yaml").read_text()).get("components", [])
-    further = [name for name in COMPONENTS if f"../../components/{name}" not in own and not (name == "keda" and request.param == "single-node")]
+    own = components_of(folder)
+    further = [name for name in COMPONENTS if name not in own and not (name == "keda" and request.param == "single-node")]
     link = tmp_path_factory.mktemp(request.param)
     (link / "kubernetes").symlink_to(MANIFESTS)
     (link / "all").mkdir()
@@ -129,6 +138,29 @@ def test_pods_are_as_the_restricted_pod_security_standard_asks(rendered):
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
+def shares_a_catalog(documents):
+    """Whether several coordinators take turns on one database."""
+    (coordinator,) = of_kind(documents, "StatefulSet")
+    return "--standby" in coordinator["spec"]["template"]["spec"]["containers"][0]["args"]
+
+
+def test_several_coordinators_are_there_where_one_can_take_over(rendered):
+    (coordinator,) = of_kind(rendered, "StatefulSet")
+    spec, (container,) = coordinator["spec"], coordinator["spec"]["template"]["spec"]["containers"]
+    (service,) = [service for service in of_kind(rendered, "Service") if service["metadata"]["name"] == "alignflow-coordinator"]
+    if not shares_a_catalog(rendered):
+        assert spec["replicas"] == 1 and service["spec"]["publishNotReadyAddresses"]
+        return
+    assert spec["replicas"] == 2
+    assert spec["podManagementPolicy"] == "Parallel" and spec["updateStrategy"] == {"type": "OnDelete"}, "nothing waits for a stand-by to be ready"
+    assert not {"startupProbe", "livenessProbe"} & container.keys(), "a stand-by does not listen"
+    assert container["readinessProbe"]["tcpSocket"] == {"port": "grpc"} and "publishNotReadyAddresses" not in service["spec"]
+    (apart,) = spec["template"]["spec"]["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert apart["topologyKey"] == "kubernetes.io/hostname" and selects(apart["labelSelector"], spec["template"]["metadata"]["labels"])
+    (claim,) = [claim for claim in of_kind(rendered, "PersistentVolumeClaim") if claim["metadata"]["name"] == "alignflow-state"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
 def test_selectors_find_the_pods_that_they_mean(rendered):
     for workload in workloads(rendered):
         assert selects(workload["spec"]["selector"], workload["spec"]["template"]["metadata"]["labels"])
@@ -151,7 +183,15 @@ def test_selectors_find_the_pods_that_they_mean(rendered):
 def test_network_policies_let_through_what_is_needed_and_nothing_else(rendered):
     policies = {policy["metadata"]["name"]: policy["spec"] for policy in of_kind(rendered, "NetworkPolicy")}
     assert policies.pop("deny-all") == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    engines = policies.pop("engines", None)
     assert policies.keys() == {"coordinator", "worker"}
+    assert bool(engines) == shares_a_catalog(rendered)
+    if engines:
+        database, names_of_hosts = engines["egress"]
+        assert engines["policyTypes"] == ["Egress"] and [port["port"] for port in names_of_hosts["ports"]] == [53, 53]
+        (config,) = [config["data"] for config in of_kind(rendered, "ConfigMap") if "CATALOG" in config["data"]]
+        assert "sslmode=verify-full" in config["CATALOG"] and config["S3_ENDPOINT"].startswith("https://")
+        assert {port["port"] for port in database["ports"]} == {5432, 443} and "0.0.0.0/0" not in str(database["to"])
     ports = {port["name"] for _, pod in pods(rendered) for container in containers(pod) for port in container.get("ports", [])}
     labels = [pod["metadata"]["labels"] for _, pod in pods(rendered)]
     for policy in policies.values():
@@ -204,6 +244,9 @@ def test_references_have_something_that_they_refer_to(rendered):
             for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
                 if "tcpSocket" in container.get(probe, {}):
                     assert container[probe]["tcpSocket"]["port"] in ports
+            for variable in container.get("env", []):
+                secret = variable["valueFrom"]["secretKeyRef"]
+                assert secret["key"] in documented[secret["name"]], variable
             for mount in container["volumeMounts"]:
                 assert mount["name"] in volumes.keys() | claims, mount
                 mounted.add(mount["name"])
@@ -221,7 +264,7 @@ def test_private_key_is_the_coordinators_alone(rendered):
 @functools.cache
 def flags_of(program, *arguments):
     done = subprocess.run([BIN / program, *arguments, "--help"], capture_output=True, text=True, timeout=60)
-    return set(re.findall(r"--[a-z][a-z-]+", done.stdout))
+    return set(re.findall(r"--[a-z][a-z0-9-]+", done.stdout))
 
 
 def test_programs_know_the_flags_and_find_the_files_that_they_are_given(rendered):
@@ -233,7 +276,7 @@ def test_programs_know_the_flags_and_find_the_files_that_they_are_given(rendered
             assert container["command"] == [f"/usr/bin/{program}"]
             assert IMAGES[container["image"].rsplit("/", 1)[1].split(":")[0]] == program
             commands = [container["args"]] + [container[probe]["exec"]["command"][1:] for probe in ("livenessProbe", "readinessProbe")
-                                              if "exec" in container[probe]]
+                                              if "exec" in container.get(probe, {})]
             values = {key: value for source in container["envFrom"] for key, value in config[source["configMapRef"]["name"]].items()}
             mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
             for argument in [argument for command in commands for argument in command]:
@@ -256,11 +299,13 @@ def test_programs_know_the_flags_and_find_the_files_that_they_are_given(rendered
             for mount in container["volumeMounts"]:
                 for item in volumes.get(mount["name"], {}).get("secret", {}).get("items", []):
                     path = f"{mount['mountPath']}/{item['path']}"
-                    assert any(argument.endswith(f"={path}") for argument in container["args"]), f"{name}: nobody reads {path}"
+                    given_files = [re.sub(r"\$\((\w+)\)", lambda named: values[named.group(1)], argument) for argument in container["args"]]
+                    assert any(argument.endswith(f"={path}") for argument in given_files), f"{name}: nobody reads {path}"
         for container in pod["spec"].get("initContainers", []):
             script = container["command"][-1]
-            words = script.split("keys create")[1].split(">")[0]
-            assert set(re.findall(r"--[a-z-]+", words)) <= flags_of("alignflow-coordinator", "keys", "create")
+            for words in (("keys", "create"), ("migrate-state",)):
+                (given,) = re.findall(rf"alignflow-coordinator {' '.join(words)} ([^>\n]*)", script)
+                assert set(re.findall(r"--[a-z0-9-]+", given)) <= flags_of("alignflow-coordinator", *words)
     assert asked == {key for data in config.values() for key in data}, "ConfigMaps hold what nobody asks for"
 
 
@@ -274,9 +319,29 @@ def test_first_start_makes_one_key_and_keeps_it_secret(rendered, tmp_path):
     key = (tmp_path / "first-key").read_text()
     assert key.startswith("alignflow_") and len(key.split()) == 1
     assert (tmp_path / "first-key").stat().st_mode & 0o077 == 0
-    listed = subprocess.run([BIN / "alignflow-coordinator", "keys", "list", "--state-dir", tmp_path / "state"], check=True, timeout=60,
-                            capture_output=True, text=True).stdout
-    assert listed.count("admin") == 1
+    assert admins(tmp_path / "state") == 1
+
+
+def admins(state):
+    return subprocess.run([BIN / "alignflow-coordinator", "keys", "list", "--state-dir", state], check=True, timeout=60, capture_output=True,
+                          text=True).stdout.count("admin")
+
+
+@pytest.mark.skipif(not databases.installed(), reason="no PostgreSQL is installed (scripts/setup.sh)")
+def test_two_first_starts_at_once_make_one_key_in_the_database(rendered, tmp_path):
+    if not shares_a_catalog(rendered):
+        return
+    (coordinator,) = [pod for name, pod in pods(rendered) if name == "alignflow-coordinator"]
+    command = coordinator["spec"]["initContainers"][0]["command"]
+    script = command[-1].replace("/var/lib/alignflow", str(tmp_path)).replace("/usr/bin/", f"{BIN}/")
+    postgres = databases.Postgres()
+    try:
+        environment = {**os.environ, "CATALOG": postgres.create("first")}
+        starts = [subprocess.Popen([*command[:-1], script], env=environment, stdout=subprocess.DEVNULL) for _ in range(2)]
+        assert [start.wait(60) for start in starts] == [0, 0]
+        assert admins(tmp_path / "state") == 1 and postgres.sql("SELECT count(*) FROM access_keys", "first") == "1"
+    finally:
+        postgres.close()
 
 
 def test_grace_periods_cover_what_programs_take_to_stop(rendered):
@@ -315,4 +380,4 @@ def test_gpu_workers_go_to_gpu_nodes_with_the_models(rendered):
         cuda = container["resources"]["limits"].get("nvidia.com/gpu")
         assert (f"--device={'cuda' if cuda else 'cpu'}" in container["args"]) == (name != "alignflow-coordinator")
         assert ("--models-dir=/models" in container["args"]) == bool(cuda)
-        assert ("affinity" in pod["spec"]) == bool(cuda) == any(t["key"] == "nvidia.com/gpu" for t in pod["spec"].get("tolerations", []))
+        assert ("nodeAffinity" in pod["spec"].get("affinity", {})) == bool(cuda) == any(t["key"] == "nvidia.com/gpu" for t in pod["spec"].get("tolerations", []))
