@@ -101,7 +101,7 @@ TrainedSegmenter Trained(const TaskSpec& spec, TaskContext& context, ProgressRep
   }
   const NewSegmenter made =
       MakeSegmenterOf(context, trained.name, source.labels.classes(), size, seed);
-  progress.set_notes({source.note, EncoderNote(trained.name, made)});
+  progress.set_notes({source.note});
   TrainSegmenter(context, progress, *made.model,
                  {.real = source,
                   .synthetic = pairs ? &*pairs : nullptr,

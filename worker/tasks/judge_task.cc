@@ -29,7 +29,7 @@ TaskOutputs RunJudge(const TaskSpec& spec, TaskContext& context) {
   CheckUsable(spec, source);
   const std::string name = TextSetting(spec, "judge.segmenter");
   const NewSegmenter made = MakeSegmenterOf(context, name, source.labels.classes(), size, seed);
-  progress.set_notes({source.note, EncoderNote(name, made)});
+  progress.set_notes({source.note});
   TrainSegmenter(context, progress, *made.model,
                  {.real = source,
                   .iterations = IntegerSetting(spec, "judge.iterations"),

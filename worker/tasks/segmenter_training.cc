@@ -6,11 +6,13 @@
 #include <cmath>
 #include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "worker/stores/efficientnet_file.h"
 #include "worker/stores/model_file.h"
+#include "worker/tasks/task_error.h"
 #include "worker/tasks/training_task.h"
 #include "worker/training/augmentation.h"
 #include "worker/training/epoch_order.h"
@@ -20,6 +22,7 @@ namespace {
 
 constexpr double kWarmUp = 0.1;  // of the steps
 constexpr int64_t kSettleBatches = 16;
+constexpr char kUNet[] = "unet";
 constexpr char kLiteUNet[] = "unet-lite0";
 constexpr char kLiteEncoder[] = "lite0";
 
@@ -82,13 +85,15 @@ NewSegmenter MakeSegmenterOf(const TaskContext& context, const std::string& name
   } else if (!context.models_dir().empty()) {
     weights = context.models_dir() / name;
   }
+  std::error_code error;
+  if (name != kUNet && !std::filesystem::exists(weights, error)) {
+    throw TaskError(absl::FailedPreconditionError(absl::StrCat(
+        "the segmenter ", name, " begins with published weights, and this worker has no ",
+        name == kLiteUNet ? EfficientNetFileName(kLiteEncoder)
+                          : absl::StrCat("folder ", name, " in its --models-dir"),
+        "; bring them, or choose unet (judge.segmenter, evaluate.segmenter)")));
+  }
   return MakeSegmenter(name, classes, size, seed, DeviceOf(context), weights);
-}
-
-std::string EncoderNote(const std::string& name, const NewSegmenter& made) {
-  if (made.pretrained || name == "unet") return "";
-  return absl::StrCat("the segmenter ", name, " begins with random weights, as this worker has no ",
-                      name == kLiteUNet ? EfficientNetFileName(kLiteEncoder) : name);
 }
 
 void TrainSegmenter(TaskContext& context, ProgressReporter& progress, Segmenter& model,

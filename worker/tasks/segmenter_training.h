@@ -33,13 +33,12 @@ struct SegmenterTraining {
   Augment augment = Augment::kNone;  // of real and synthetic images alike
 };
 
-// MakeSegmenter on the task's device, with an encoder that this worker has weights for:
-// unet-lite0's as worker/stores/efficientnet_file.h says, the others' in the folder
-// MODELS_DIR/NAME.
+// MakeSegmenter on the task's device, with its encoder's published weights: unet-lite0's as
+// worker/stores/efficientnet_file.h says, the others' in the folder MODELS_DIR/NAME. Throws
+// TaskError with FailedPrecondition on a worker that does not have them: the result would be
+// another under the same key.
 NewSegmenter MakeSegmenterOf(const TaskContext& context, const std::string& name, int64_t classes,
                              int64_t size, uint64_t seed);
-// What people should know of its encoder; empty where there is nothing.
-std::string EncoderNote(const std::string& name, const NewSegmenter& made);
 
 // Trains by cross-entropy and soft Dice on batches that are flipped at random, with the task's
 // progress, checkpoints and cancel. Both sides of a comparison, with and without synthetic images,

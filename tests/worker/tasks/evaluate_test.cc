@@ -104,6 +104,13 @@ TEST_F(EvaluateTest, ABaselineOfAnotherNetworkIsRefusedByName) {
               AllOf(HasSubstr("the baseline"), HasSubstr("segformer-b0")));
 }
 
+TEST_F(EvaluateTest, AWorkerWithoutWeightsOfASegmenterIsUnfitForIt) {
+  const std::string source = PutPhantoms(PhantomDomain::kSource, 6, true);
+  EXPECT_THAT(ErrorOf(Evaluate({{"source", source}, {"target", source}}, 1,
+                               {{"evaluate.segmenter", "segformer-b0"}})),
+              AllOf(HasSubstr("folder segformer-b0"), HasSubstr("--models-dir")));
+}
+
 TEST_F(EvaluateTest, RunsAreRepeatableAndDifferFromEachOther) {
   const std::string source = PutPhantoms(PhantomDomain::kSource, 6, true);
   TaskSpec spec = Evaluate({{"source", source}, {"target", source}}, 4);
