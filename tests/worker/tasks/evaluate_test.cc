@@ -106,8 +106,12 @@ TEST_F(EvaluateTest, ABaselineOfAnotherNetworkIsRefusedByName) {
 
 TEST_F(EvaluateTest, AWorkerWithoutWeightsOfASegmenterIsUnfitForIt) {
   const std::string source = PutPhantoms(PhantomDomain::kSource, 6, true);
-  EXPECT_THAT(ErrorOf(Evaluate({{"source", source}, {"target", source}}, 1,
-                               {{"evaluate.segmenter", "segformer-b0"}})),
+  const absl::Status status = RunTask(Evaluate({{"source", source}, {"target", source}}, 1,
+                                               {{"evaluate.segmenter", "segformer-b0"}}),
+                                      *context_)
+                                  .status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
               AllOf(HasSubstr("folder segformer-b0"), HasSubstr("--models-dir")));
 }
 
