@@ -108,7 +108,7 @@ TEST_F(EvaluateTest, AWorkerWithoutWeightsOfASegmenterIsUnfitForIt) {
   const std::string source = PutPhantoms(PhantomDomain::kSource, 6, true);
   const absl::Status status = RunTask(Evaluate({{"source", source}, {"target", source}}, 1,
                                                {{"evaluate.segmenter", "segformer-b0"}}),
-                                      *context_)
+                                      *NewContext())
                                   .status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
