@@ -37,7 +37,10 @@ PGconn* PostgresConnection::handle() {
 
 bool PostgresConnection::connected() const { return sql_ != nullptr; }
 
-void PostgresConnection::Close() { sql_.reset(); }
+void PostgresConnection::Close() {
+  answers_.Watch(-1);
+  sql_.reset();
+}
 
 absl::Status PostgresConnection::Connect() {
   try {
@@ -49,6 +52,7 @@ absl::Status PostgresConnection::Connect() {
     return absl::UnavailableError(std::string(absl::StripAsciiWhitespace(what)));
   }
   PGconn* handle = this->handle();
+  answers_.Watch(PQsocket(handle));
   // Without the rows that a statement was about.
   PQsetErrorVerbosity(handle, PQERRORS_TERSE);
   PQsetNoticeProcessor(

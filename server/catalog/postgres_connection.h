@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/catalog/answer_limit.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/postgres_address.h"
 
@@ -16,9 +17,24 @@ struct pg_conn;  // libpq's PGconn
 namespace alignflow {
 
 // A connection to PostgreSQL that is made anew when it was lost. Statements and waits for locks
-// have limits of time. Not thread-safe.
+// have limits of time, which the server keeps. Not thread-safe.
 class PostgresConnection {
  public:
+  // While there is one, the connection is cut `limit` after its beginning, which should be later
+  // than the server's own limits. Without one a server that falls silent is waited for.
+  class Limited {
+   public:
+    Limited(PostgresConnection& connection, absl::Duration limit)
+        : answers_(connection.answers_) {
+      answers_.Start(limit);
+    }
+    ~Limited() { answers_.Stop(); }
+    Limited(const Limited&) = delete;
+
+   private:
+    AnswerLimit& answers_;
+  };
+
   // `prepare` is run on each new connection before it is used; its errors are Ready's.
   using Prepare = std::function<absl::Status(PostgresConnection&)>;
   explicit PostgresConnection(
@@ -50,6 +66,7 @@ class PostgresConnection {
 
   const PostgresAddress address_;
   const Prepare prepare_;
+  AnswerLimit answers_;
   std::unique_ptr<Sql> sql_;
   absl::Time next_attempt_ = absl::InfinitePast();
   absl::Duration back_off_;

@@ -78,8 +78,9 @@ absl::Status CheckVersion(PostgresConnection& connection) {
 
 class PostgresEngine final : public CatalogEngine {
  public:
-  explicit PostgresEngine(const PostgresAddress& address)
-      : writer_(address, [this](PostgresConnection& fresh) { return TakeOver(fresh); }) {
+  PostgresEngine(const PostgresAddress& address, absl::Duration answer_limit)
+      : answer_limit_(answer_limit),
+        writer_(address, [this](PostgresConnection& fresh) { return TakeOver(fresh); }) {
     for (int i = 0; i < kReaders; ++i) {
       readers_.push_back(std::make_unique<PostgresConnection>(address));
     }
@@ -88,7 +89,10 @@ class PostgresEngine final : public CatalogEngine {
   // Until it returns OK, before anything else. `taken`: another coordinator has the database.
   absl::Status Open(const PostgresCatalogOptions& options, bool& taken) {
     absl::Status status = options.wait ? LetTheOneBeforeGoFirst() : absl::OkStatus();
-    if (status.ok()) status = writer_.Ready();
+    if (status.ok()) {
+      const PostgresConnection::Limited limited(writer_, answer_limit_);
+      status = writer_.Ready();
+    }
     taken = absl::IsFailedPrecondition(status) && taken_;
     if (taken) {
       // Who waits is told at once what would stop it in the end.
@@ -110,6 +114,7 @@ class PostgresEngine final : public CatalogEngine {
     absl::Status status = CheckNotReplaced();
     if (!status.ok()) return status;
     failed = true;
+    const PostgresConnection::Limited limited(writer_, answer_limit_);
     const absl::StatusOr<std::string> transaction = writer_.Begin(kBeginWriting);
     if (!transaction.ok()) return NoAnswer(transaction.status());
     failed = false;
@@ -132,6 +137,7 @@ class PostgresEngine final : public CatalogEngine {
     if (!status.ok()) return status;
     PostgresConnection& connection = *readers_[reader];
     failed = true;
+    const PostgresConnection::Limited limited(connection, answer_limit_);
     const absl::StatusOr<std::string> begun = connection.Begin(kBeginReading);
     if (!begun.ok()) return NoAnswer(begun.status());
     failed = false;
@@ -149,6 +155,7 @@ class PostgresEngine final : public CatalogEngine {
   absl::Status Check() override {
     absl::Status status = CheckNotReplaced();
     if (!status.ok()) return absl::AbortedError(status.message());
+    const PostgresConnection::Limited limited(writer_, answer_limit_);
     const absl::StatusOr<std::string> answer = writer_.Begin("SELECT 1");
     status = CheckNotReplaced();
     if (!status.ok()) return absl::AbortedError(status.message());
@@ -227,6 +234,7 @@ class PostgresEngine final : public CatalogEngine {
   // For who stands by: after a restart of the server its coordinator comes back by itself.
   absl::Status LetTheOneBeforeGoFirst() {
     PostgresConnection& connection = *readers_.front();
+    const PostgresConnection::Limited limited(connection, answer_limit_);
     connection.TryAgain();
     const absl::StatusOr<std::string> young = connection.Begin(kServerIsYoung);
     if (!young.ok()) return young.status();
@@ -236,6 +244,7 @@ class PostgresEngine final : public CatalogEngine {
   }
 
   absl::Status CheckWaitsForItsOwn(const PostgresCatalogOptions& options) {
+    const PostgresConnection::Limited limited(*readers_.front(), answer_limit_);
     absl::Status status = readers_.front()->Ready();
     if (!status.ok()) return status;
     const absl::StatusOr<std::string> id =
@@ -245,6 +254,7 @@ class PostgresEngine final : public CatalogEngine {
   }
 
   absl::Status Own(const PostgresCatalogOptions& options) {
+    const PostgresConnection::Limited limited(writer_, answer_limit_);
     const absl::StatusOr<std::string> begun = writer_.Execute(kBeginWriting);
     if (!begun.ok()) return begun.status();
     const absl::StatusOr<std::string> id = writer_.Execute("SELECT id FROM catalog_owner");
@@ -288,6 +298,7 @@ class PostgresEngine final : public CatalogEngine {
         "the coordinator's database does not answer; try again in a moment");
   }
 
+  const absl::Duration answer_limit_;
   PostgresConnection writer_;
   std::vector<std::unique_ptr<PostgresConnection>> readers_;
   std::string epoch_;  // empty: not open yet
@@ -307,7 +318,7 @@ absl::Status Explain(const absl::Status& status, const PostgresAddress& address)
 
 absl::StatusOr<std::unique_ptr<Catalog>> OpenPostgresCatalog(
     const PostgresAddress& address, const PostgresCatalogOptions& options) {
-  auto engine = std::make_unique<PostgresEngine>(address);
+  auto engine = std::make_unique<PostgresEngine>(address, options.answer_limit);
   const SteadyFlag never;
   for (int attempt = 0;; ++attempt) {
     bool taken = false;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "server/catalog/catalog.h"
 #include "server/catalog/postgres_address.h"
 #include "server/catalog/postgres_connection.h"
@@ -26,6 +27,8 @@ struct PostgresCatalogOptions {
   // Called again and again while another coordinator has the database, or it does not answer, with
   // the reason: whether to wait on. Nothing: that is an error.
   std::function<bool(const absl::Status&)> wait;
+  // How long a transaction waits for a server that says nothing, though the connection is open.
+  absl::Duration answer_limit = absl::Seconds(120);
 };
 
 // Makes or updates the schema and serves. FailedPrecondition while another coordinator has it, if

@@ -1,5 +1,7 @@
 #include "server/catalog/postgres_engine.h"
 
+#include <signal.h>
+
 #include <map>
 #include <set>
 
@@ -34,8 +36,18 @@ class PostgresEngineTest : public testing::Test {
   }
   PostgresAddress Address() const { return TestServer::Get().AddressOf(name_); }
   absl::StatusOr<std::unique_ptr<Catalog>> Open(
-      std::function<bool(const absl::Status&)> wait = nullptr) const {
-    return OpenPostgresCatalog(Address(), {.id = "", .new_id = "", .wait = std::move(wait)});
+      std::function<bool(const absl::Status&)> wait = nullptr,
+      absl::Duration answer_limit = absl::Minutes(1)) const {
+    return OpenPostgresCatalog(
+        Address(),
+        {.id = "", .new_id = "", .wait = std::move(wait), .answer_limit = answer_limit});
+  }
+  // The server's processes for connections of the database stop where they are, or go on.
+  void SendToServers(int signal) const {
+    Sql sql(soci::postgresql, TestServer::Get().AddressOf("postgres").connection);
+    const soci::rowset<int> pids =
+        (sql.prepare << "SELECT pid FROM pg_stat_activity WHERE datname = '" + name_ + "'");
+    for (const int pid : pids) kill(pid, signal);
   }
   // Cuts the connections of the database, all but the one that does it.
   void CutConnections() const {
@@ -178,6 +190,20 @@ TEST_F(PostgresEngineTest, LostConnectionsComeBackByThemselves) {
   EXPECT_EQ(Insert(*catalog, "b"), absl::OkStatus()) << "nothing had been sent yet";
   EXPECT_TRUE(Has(*catalog, "b"));
   EXPECT_EQ(catalog->Check(), absl::OkStatus());
+}
+
+TEST_F(PostgresEngineTest, AServerThatFallsSilentIsNotWaitedForForEver) {
+  const auto catalog = Open(nullptr, absl::Milliseconds(10)).value();
+  ASSERT_EQ(Insert(*catalog, "a"), absl::OkStatus());
+  EXPECT_TRUE(Has(*catalog, "a"));
+  SendToServers(SIGSTOP);
+  EXPECT_TRUE(Has(*catalog, "a")) << "by another connection";
+  const absl::Status change = Insert(*catalog, "b");
+  EXPECT_TRUE(absl::IsUnavailable(change)) << change;
+  SendToServers(SIGCONT);
+  while (absl::IsUnavailable(Insert(*catalog, "c"))) absl::SleepFor(absl::Milliseconds(20));
+  EXPECT_TRUE(Has(*catalog, "c"));
+  EXPECT_FALSE(Has(*catalog, "b"));
 }
 
 TEST_F(PostgresEngineTest, AConnectionLostWithinAChangeLeavesNothingOfIt) {
