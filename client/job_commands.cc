@@ -90,9 +90,7 @@ absl::StatusOr<Result> GetJob(Session& session, const std::string& given) {
   request.set_name(name);
   auto job = Call(*stubs->jobs, &JobStub::GetJob, request);
   if (!job.ok()) return job.status();
-  auto report = FetchReport(*stubs->jobs, name);
-  if (!report.ok()) return report.status();
-  return JobResult(*job, *report, session.console.out_width);
+  return JobResult(*stubs->jobs, *job, session.console.out_width);
 }
 
 absl::StatusOr<Result> Watch(Session& session, const std::string& given, double timeout_s) {

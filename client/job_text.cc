@@ -260,18 +260,6 @@ Json ReportJson(const v1::Report& report) {
   return document;
 }
 
-Result JobResult(const v1::Job& job, const std::optional<v1::Report>& report, int width) {
-  Result result{.document = ToJson(job), .text = JobText(job, absl::Now())};
-  result.document["report"] = report ? ReportJson(*report) : Json();
-  if (report && report->verdicts_size() > 0) {
-    result.text = absl::StrCat(VerdictsText(*report), "\n", result.text);
-  }
-  if (report && report->figures_size() > 0) {
-    absl::StrAppend(&result.text, "\n", FiguresText(*report, width));
-  }
-  return result;
-}
-
 absl::StatusOr<std::optional<v1::Report>> FetchReport(v1::Jobs::StubInterface& jobs,
                                                       const std::string& name) {
   v1::GetReportRequest request;
@@ -280,6 +268,26 @@ absl::StatusOr<std::optional<v1::Report>> FetchReport(v1::Jobs::StubInterface& j
   if (absl::IsFailedPrecondition(report.status())) return std::nullopt;
   if (!report.ok()) return report.status();
   return *std::move(report);
+}
+
+absl::StatusOr<Result> JobResult(v1::Jobs::StubInterface& jobs, const v1::Job& job, int width) {
+  auto fetched = FetchReport(jobs, job.name());
+  if (!fetched.ok() && !absl::IsDataLoss(fetched.status())) return fetched.status();
+  const std::optional<v1::Report> report = fetched.ok() ? *std::move(fetched) : std::nullopt;
+  Result result{.document = ToJson(job), .text = JobText(job, absl::Now())};
+  result.document["report"] = report ? ReportJson(*report) : Json();
+  if (!fetched.ok()) {
+    const std::string why(fetched.status().message());
+    result.document["report_error"] = why;
+    absl::StrAppend(&result.text, "\nThe figures can't be shown: ", why, "\n");
+  }
+  if (report && report->verdicts_size() > 0) {
+    result.text = absl::StrCat(VerdictsText(*report), "\n", result.text);
+  }
+  if (report && report->figures_size() > 0) {
+    absl::StrAppend(&result.text, "\n", FiguresText(*report, width));
+  }
+  return result;
 }
 
 }  // namespace alignflow

@@ -32,8 +32,9 @@ std::string FiguresText(const v1::Report& report, int width);
 Json ReportJson(const v1::Report& report);
 
 // Verdicts first, then job and figures; the document is the job with its report under "report"
-// (null without one). `width` as above.
-Result JobResult(const v1::Job& job, const std::optional<v1::Report>& report, int width);
+// (null without one). A report that is damaged in the coordinator's store takes nothing else of the
+// job along: a line says so, and "report_error". `width` as above.
+absl::StatusOr<Result> JobResult(v1::Jobs::StubInterface& jobs, const v1::Job& job, int width);
 
 // The job's report, or nothing where there is none yet or never will be.
 absl::StatusOr<std::optional<v1::Report>> FetchReport(v1::Jobs::StubInterface& jobs,

@@ -78,9 +78,7 @@ absl::StatusOr<Result> FollowJob(Session& session, v1::Jobs::StubInterface& jobs
   if (job->state() == v1::JOB_STATE_CANCELLED) {
     return absl::CancelledError(absl::StrCat(name, " was cancelled"));
   }
-  auto report = FetchReport(jobs, name);
-  if (!report.ok()) return report.status();
-  return JobResult(*job, *report, session.console.out_width);
+  return JobResult(jobs, *job, session.console.out_width);
 }
 
 }  // namespace alignflow

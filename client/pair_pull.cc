@@ -54,6 +54,10 @@ class Puller {
     summary_.pairs = folder_.size();
     summary_.left_out = job.pairs_left_out();
     status = Persist([&] { return SaveReport(dir); });
+    if (absl::IsDataLoss(status)) {  // the pairs are there
+      PrintLine(absl::StrCat("note: the figures are not saved: ", std::string(status.message())));
+      status = absl::OkStatus();
+    }
     if (!status.ok()) return status;
     return summary_;
   }

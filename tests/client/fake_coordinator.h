@@ -149,6 +149,7 @@ class FakeJobs : public v1::Jobs::Service {
   }
   grpc::Status GetReport(grpc::ServerContext*, const v1::GetReportRequest*,
                          v1::Report* response) override {
+    if (report_is_damaged) return {grpc::StatusCode::DATA_LOSS, "blob 12 is damaged"};
     if (report.job().empty()) return {grpc::StatusCode::FAILED_PRECONDITION, "not there yet"};
     *response = report;
     return grpc::Status::OK;
@@ -174,6 +175,7 @@ class FakeJobs : public v1::Jobs::Service {
   std::vector<v1::Pair> pairs;
   grpc::Status end_of_pairs;
   v1::Report report;
+  bool report_is_damaged = false;
   grpc::Status refusal;  // what CreateJob answers
   int breaks = 0;
   int lose_creations = 0;

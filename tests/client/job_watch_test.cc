@@ -42,6 +42,19 @@ TEST_F(JobWatchTest, PrintsTheFiguresOfASucceededJob) {
   EXPECT_EQ(document["state"], "JOB_STATE_SUCCEEDED");
 }
 
+TEST_F(JobWatchTest, ADamagedReportTakesNothingElseOfTheJobAlong) {
+  jobs_.AddEvent(v1::JOB_STATE_SUCCEEDED, v1::STAGE_STATE_SUCCEEDED, 100);
+  jobs_.report_is_damaged = true;
+  const auto watch = coordinator_.Run({"job", "watch", "j1"});
+  EXPECT_EQ(watch.exit, 0) << watch.err;
+  EXPECT_NE(watch.out.find("figures can't be shown: blob 12 is damaged"), std::string::npos);
+  const Json document = coordinator_.Run({"job", "get", "j1", "--json"}).json();
+  EXPECT_EQ(document["state"], "JOB_STATE_SUCCEEDED");
+  EXPECT_EQ(document["report"], nullptr);
+  EXPECT_EQ(document["report_error"], "blob 12 is damaged");
+  EXPECT_NE(coordinator_.Run({"report", "j1"}).exit, 0);
+}
+
 TEST_F(JobWatchTest, VerdictsComeFirstAndFiguresHaveTheirIntervals) {
   jobs_.AddEvent(v1::JOB_STATE_SUCCEEDED, v1::STAGE_STATE_SUCCEEDED, 100);
   jobs_.job = jobs_.events.back().job();

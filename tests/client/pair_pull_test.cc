@@ -224,6 +224,15 @@ TEST_F(PairPullTest, ALostPairIsRepairedBesideAGap) {
   EXPECT_EQ(ReadFile(dir_ / "images" / "000002.png"), "image 2");
 }
 
+TEST_F(PairPullTest, ADamagedReportLeavesThePairsWhole) {
+  jobs_.report_is_damaged = true;
+  const auto outcome = Pull();
+  EXPECT_EQ(outcome.exit, 0) << outcome.err;
+  EXPECT_EQ(outcome.json()["report"], false);
+  EXPECT_NE(outcome.err.find("the figures are not saved: blob 12 is damaged"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "figures.json"));
+}
+
 TEST_F(PairPullTest, ReportIsSavedOnceItIsThere) {
   EXPECT_EQ(Pull().json()["report"], false);
   EXPECT_FALSE(std::filesystem::exists(dir_ / "figures.json"));
