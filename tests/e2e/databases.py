@@ -4,6 +4,7 @@ import os
 import pathlib
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -18,7 +19,8 @@ def installed():
 
 
 class Postgres:
-    def __init__(self):
+    def __init__(self, certificate=None):
+        """With a certificate and its key (files) it listens on 127.0.0.1 as well, for TLS alone."""
         self.programs = PROGRAMS[-1].parent
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="alignflow-pg-"))
         self.prefix = []
@@ -28,8 +30,23 @@ class Postgres:
             self.prefix = ["setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups",
                            "--pdeathsig", "TERM"]
         self._run("initdb", "-U", "alignflow", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-        self.process = None
+        self.process, self.options, self.port = None, ["-c", "listen_addresses="], None
+        if certificate:
+            self._listen(*certificate)
         self.start()
+
+    def _listen(self, certificate, key):
+        for name, file in (("server.pem", certificate), ("server.key", key)):
+            copy = self.folder / "data" / name
+            shutil.copy(file, copy)
+            copy.chmod(0o600)
+            shutil.chown(copy, self.folder.owner(), self.folder.group())
+        with open(self.folder / "data" / "pg_hba.conf", "w") as rules:
+            rules.write("local all all trust\nhostssl all all 127.0.0.1/32 trust\n")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.options = ["-c", "listen_addresses=127.0.0.1", "-p", str(self.port), "-c", "ssl=on", "-c",
+                        "ssl_cert_file=server.pem", "-c", "ssl_key_file=server.key"]
 
     def _run(self, program, *arguments):
         subprocess.run([*self.prefix, self.programs / program, "-D", self.folder / "data", *arguments], check=True,
@@ -38,8 +55,8 @@ class Postgres:
     def start(self):
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, "-c",
-                 "listen_addresses=", "-c", "fsync=off"], cwd="/", stdout=log, stderr=subprocess.STDOUT)
+                [*self.prefix, self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *self.options,
+                 "-c", "fsync=off"], cwd="/", stdout=log, stderr=subprocess.STDOUT)
         poll(lambda: self.sql("SELECT 1", check=False) == "1", START_TIMEOUT_S, "PostgreSQL")
 
     def stop(self):
@@ -48,8 +65,8 @@ class Postgres:
         self.process.wait(START_TIMEOUT_S)
 
     def sql(self, statement, database="postgres", check=True):
-        done = subprocess.run([self.programs / "psql", "-h", self.folder, "-U", "alignflow", "-At", "-c", statement,
-                               database], check=check, capture_output=True, text=True, timeout=START_TIMEOUT_S)
+        done = subprocess.run([self.programs / "psql", "-h", self.folder, *(["-p", str(self.port)] if self.port else []), "-U",
+                               "alignflow", "-At", "-c", statement, database], check=check, capture_output=True, text=True, timeout=START_TIMEOUT_S)
         return done.stdout.strip()
 
     def create(self, name):

@@ -9,6 +9,7 @@ import databases
 from crash_test import Rampage
 from inputs import LONGER, check_pulled, start_job
 from processes import BIN, Coordinator, Program, poll
+from security_test import Authority
 
 pytestmark = pytest.mark.skipif(not databases.installed(), reason="no PostgreSQL is installed (scripts/setup.sh)")
 
@@ -105,6 +106,28 @@ def test_a_second_coordinator_and_a_password_in_the_address_are_refused(new_serv
     refused = coordinator_command("--listen", "127.0.0.1:0", "--state-dir", service.folder / "other", "--catalog",
                                   "postgresql://alignflow:hunter2@localhost/refusals")
     assert refused.returncode == 1 and "PGPASSFILE" in refused.stderr and "hunter2" not in refused.stderr
+
+
+def test_a_server_is_verified_by_its_certificate_and_its_name(new_service, tmp_path):
+    authority, other = Authority(tmp_path, "ca"), Authority(tmp_path, "other")
+    server = databases.Postgres(authority.sign("server", subject="DNS:localhost"))
+    try:
+        server.create("guarded")
+        at = f"postgresql://alignflow@{{}}:{server.port}/guarded?sslmode=verify-full&sslrootcert={{}}"
+
+        def refused(host, ca):
+            done = coordinator_command("--listen", "127.0.0.1:0", "--state-dir", tmp_path / "state", "--catalog", at.format(host, ca))
+            assert done.returncode == 1 and not (tmp_path / "state" / "catalog-id").exists(), done.stderr
+            return done.stderr
+
+        assert "certificate verify failed" in refused("localhost", other.ca)
+        assert "does not match host name" in refused("127.0.0.1", authority.ca)
+        service = new_service().start_coordinator("--catalog", at.format("localhost", authority.ca))
+        assert service.afctl("job", "list")["jobs"] == []
+        sessions = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname = 'guarded'"
+        assert server.sql(sessions) == "t"
+    finally:
+        server.close()
 
 
 def test_a_state_folder_moves_into_a_database_and_its_keys_with_it(new_service, finished_job, service, postgres,
