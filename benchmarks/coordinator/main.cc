@@ -1,5 +1,5 @@
-// What the coordinator's calls cost under load, beside the same at a hundredth of the size in the
-// same run. benchmarks/coordinator.sh builds and runs it.
+// What the coordinator's calls cost under load, beside the same at a hundredth of the size, or with
+// the catalog in PostgreSQL, in the same run. benchmarks/coordinator.sh builds and runs it.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -14,6 +14,8 @@
 #include "benchmarks/coordinator/samples.h"
 #include "benchmarks/coordinator/service.h"
 #include "common/command_line.h"
+#include "common/process.h"
+#include "tests/server/test_database.h"
 
 namespace alignflow {
 namespace {
@@ -32,6 +34,7 @@ struct Size {
 };
 
 struct Measured {
+  std::string title;
   Samples samples;
   double resident_mib = 0;
   double idle_share = 0, busy_share = 0;  // of one processor
@@ -99,13 +102,29 @@ void MeasureLargeJob(Service& service, const Size& size, Samples& samples) {
           "cancel a job");
 }
 
-void Measure(const Size& size, Measured& measured) {
+// The state folder's catalog moves into a database of a server that was started for it.
+std::vector<std::string> MoveIntoPostgres(const std::filesystem::path& state) {
+  TestServer::durable = true;
+  const std::string url = TestServer::Get().AddressOf(TestServer::Get().Create()).url;
+  const std::string program = (ExecutableDirectory().value() / "alignflow-coordinator").string();
+  auto move = ChildProcess::Spawn(
+      {program, "migrate-state", "--state-dir", state.string(), "--catalog", url});
+  Require(move.status(), "migrate-state");
+  Require(
+      move->WaitOrKill(absl::Hours(1)) == 0 ? absl::OkStatus() : absl::InternalError("it failed"),
+      "migrate-state");
+  return {"--catalog", url};
+}
+
+void Measure(const Size& size, bool postgresql, Measured& measured) {
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / absl::StrCat("benchmark-coordinator-", getpid());
   std::filesystem::create_directories(folder);
   Require(WriteFinishedJobs(folder / "catalog.sqlite", size.finished), "finished jobs");
+  std::vector<std::string> options;
+  if (postgresql) options = MoveIntoPostgres(folder);
   {
-    Service service(folder);
+    Service service(folder, options);
     Samples& samples = measured.samples;
     MeasureLargeJob(service, size, samples);
     {
@@ -145,12 +164,14 @@ void Measure(const Size& size, Measured& measured) {
   std::filesystem::remove_all(folder);
 }
 
-void Print(const Size& small_size, Measured& small, const Size& large_size, Measured& large) {
-  std::printf(
-      "\n| what | %d workers, %d jobs, %d finished, %d pairs | %d workers, %d jobs, %d "
-      "finished, %d pairs |\n| --- | --- | --- |\n",
-      small_size.busy + small_size.idle, small_size.jobs, small_size.finished, small_size.pairs,
-      large_size.busy + large_size.idle, large_size.jobs, large_size.finished, large_size.pairs);
+std::string TitleOf(const Size& size) {
+  return absl::StrFormat("%d workers, %d jobs, %d finished, %d pairs", size.busy + size.idle,
+                         size.jobs, size.finished, size.pairs);
+}
+
+void Print(Measured& small, Measured& large) {
+  std::printf("\n| what | %s | %s |\n| --- | --- | --- |\n", small.title.c_str(),
+              large.title.c_str());
   for (const char* name :
        {"Heartbeat", "Lease", "Report", "GetJob", "ListJobs, 100", "CreateJob", "CreateJob, pairs",
         "Lease, pairs", "Report, pairs", "GetJob, pairs", "CancelJob, pairs"}) {
@@ -183,11 +204,23 @@ int main(int argc, char** argv) {
   app.add_option("--finished", size.finished, "Finished jobs")->capture_default_str();
   app.add_option("--pairs", size.pairs, "Pairs of the one large job")->capture_default_str();
   app.add_option("--seconds", size.seconds, "Duration of the load")->capture_default_str();
+  bool postgresql = false;
+  app.add_flag("--postgresql", postgresql,
+               "Beside the same with the catalog in a PostgreSQL server of its own, instead of "
+               "beside a hundredth of the size");
   if (const auto exit = alignflow::ParseCommandLine(app, argc, argv)) return *exit;
-  const alignflow::Size small_size = size.Hundredth();
-  alignflow::Measured small, large;
-  alignflow::Measure(small_size, small);
-  alignflow::Measure(size, large);
-  alignflow::Print(small_size, small, size, large);
+  alignflow::Measured first, second;
+  if (postgresql) {
+    const std::string title = alignflow::TitleOf(size);
+    first.title = absl::StrCat("SQLite: ", title);
+    second.title = absl::StrCat("PostgreSQL: ", title);
+    alignflow::Measure(size, false, first);
+  } else {
+    first.title = alignflow::TitleOf(size.Hundredth());
+    second.title = alignflow::TitleOf(size);
+    alignflow::Measure(size.Hundredth(), false, first);
+  }
+  alignflow::Measure(size, postgresql, second);
+  alignflow::Print(first, second);
   return 0;
 }

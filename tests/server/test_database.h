@@ -39,6 +39,9 @@ class TestServer {
     return wanted != nullptr && std::string(wanted) == "postgresql";
   }
   static bool Installed() { return !ProgramsOf().empty(); }
+  // Set before the first Get: changes are on the disk once they are made, which tests need not
+  // have.
+  static inline bool durable = false;
   static TestServer& Get() {
     static TestServer server;
     return server;
@@ -90,14 +93,13 @@ class TestServer {
     server_.reset();
   }
   void Start() {
-    server_ = ChildProcess::Spawn(
-                  {"/bin/sh", "-c",
-                   absl::StrCat("exec ", as_owner_, bin_.string(), "/postgres -D ", data(), " -k ",
-                                socket(),
-                                " -c listen_addresses= -c fsync=off -c full_page_writes=off "
-                                "-c max_connections=200 >>",
-                                socket(), "/log 2>&1")})
-                  .value();
+    server_ =
+        ChildProcess::Spawn({"/bin/sh", "-c",
+                             absl::StrCat("exec ", as_owner_, bin_.string(), "/postgres -D ",
+                                          data(), " -k ", socket(), " -c listen_addresses= ",
+                                          durable ? "" : "-c fsync=off -c full_page_writes=off ",
+                                          "-c max_connections=200 >>", socket(), "/log 2>&1")})
+            .value();
     for (int i = 0; i < 200; ++i) {
       try {
         Run("SELECT 1");
