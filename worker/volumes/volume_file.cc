@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kPiece = size_t{1} << 20;
+constexpr size_t kPiece = size_t{1} << 16;
 constexpr int64_t kMostDeflated = 1032;  // bytes that one byte of deflate can become
 constexpr int kPackLevel = 4;
 
