@@ -19,6 +19,7 @@
 #include "client/text_table.h"
 #include "client/upload.h"
 #include "common/settings/settings.h"
+#include "worker/volumes/volume_folder.h"
 
 namespace alignflow {
 namespace {
@@ -132,7 +133,7 @@ struct SentReferences {
 absl::StatusOr<SentReferences> SendReferences(const std::string& dir, const ImportOptions& import,
                                               Session& session, BlobClient& blobs) {
   Counter counter(session.console);
-  auto folder = ScanReferences(dir, CountChecked(counter), import);
+  auto folder = ScanAnyReferences(dir, CountChecked(counter), import);
   counter.End();
   if (!folder.ok()) return Annotate(folder.status(), "--references");
   PrintFindings(*folder, session.console);

@@ -51,10 +51,12 @@ class Writer {
     for (size_t i = 0; status.ok() && i < pairs.size(); ++i) status = AddMask(pairs[i]);
     if (status.ok()) status = file_.Append("\n],\n\"images\":[");
     for (size_t i = 0; status.ok() && i < pairs.size(); ++i) {
-      const Json image = {{"id", pairs[i]},
-                          {"file_name", fs::path(ImageName(kFormat, pairs[i])).filename().string()},
-                          {"width", sizes_[i].width},
-                          {"height", sizes_[i].height}};
+      const Json image = {
+          {"id", pairs[i]},
+          {"file_name",
+           fs::path(ImageName(kFormat, PairContent::kPictures, pairs[i])).filename().string()},
+          {"width", sizes_[i].width},
+          {"height", sizes_[i].height}};
       status = file_.Append(absl::StrCat(i == 0 ? "\n" : ",\n", image.dump()));
     }
     Json categories = Json::array();
@@ -76,7 +78,7 @@ class Writer {
   static constexpr PairFormat kFormat = PairFormat::kCoco;
 
   absl::Status AddMask(int pair) {
-    const fs::path path = folder_ / MaskName(kFormat, pair);
+    const fs::path path = folder_ / MaskName(kFormat, PairContent::kPictures, pair);
     const absl::StatusOr<std::string> bytes = ReadImageFile(path);
     if (!bytes.ok()) return bytes.status();
     const absl::StatusOr<cv::Mat> mask = DecodeMask(*bytes, ShownPath(path), &labels_);

@@ -11,6 +11,7 @@
 #include "client/upload.h"
 #include "common/parallel.h"
 #include "worker/data/image_file.h"
+#include "worker/volumes/volume_file.h"
 
 namespace alignflow {
 namespace {
@@ -21,7 +22,8 @@ namespace fs = std::filesystem;
 absl::Status Copy(const fs::path& from, const fs::path& folder, const std::string& name) {
   const auto bytes = ReadImageFile(from);
   if (!bytes.ok()) return bytes.status();
-  const std::string ending = absl::AsciiStrToLower(from.extension().string());
+  const std::string ending =
+      HasVolumeName(from) ? ".nii.gz" : absl::AsciiStrToLower(from.extension().string());
   return WriteInFolder(folder / (name + ending), *bytes);
 }
 

@@ -1,5 +1,6 @@
 #include "client/dataset_push.h"
 
+#include <array>
 #include <set>
 #include <utility>
 
@@ -13,7 +14,7 @@
 #include "common/resource_name.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/util/delimited_message_util.h"
-#include "worker/data/image_folder.h"
+#include "worker/volumes/volume_folder.h"
 
 namespace alignflow {
 namespace {
@@ -43,13 +44,14 @@ void PrintLabels(const ImageFolder& folder, Console& console) {
 }
 
 void WarnOfSizes(const ImageFolder& folder, Console& console) {
-  std::set<std::pair<int, int>> sizes;
-  for (const FolderItem& item : folder.items) sizes.insert({item.width, item.height});
+  std::set<std::array<int, 3>> sizes;
+  for (const FolderItem& item : folder.items) sizes.insert({item.width, item.height, item.depth});
   if (sizes.size() == 1) return;
-  PrintWarnings(
-      {absl::StrCat("the images have ", sizes.size(),
-                    " different sizes; each is brought to the preset's, its aspect kept")},
-      console);
+  const bool volumes = folder.items.front().depth > 0;
+  PrintWarnings({absl::StrCat("the ", volumes ? "volumes" : "images", " have ", sizes.size(),
+                              " different sizes; each is brought to the preset's, its ",
+                              volumes ? "proportions in millimetres" : "aspect", " kept")},
+                console);
 }
 
 // The server's own rule, asked before a long upload rather than after it.
@@ -125,7 +127,7 @@ absl::StatusOr<PushedDataset> PushDataset(Session& session, const PushArguments&
     labels = *std::move(parsed);
   }
   Counter counter(session.console);
-  auto folder = ScanDataset(arguments.dir, labels, CountChecked(counter), *import);
+  auto folder = ScanAnyDataset(arguments.dir, labels, CountChecked(counter), *import);
   counter.End();
   if (!folder.ok()) return folder.status();
   PrintFindings(*folder, session.console);

@@ -29,13 +29,14 @@ std::vector<std::string> WarningsOfStructures(const ImageFolder& folder) {
     if (item.facts.structures.empty()) return {};
     Add(FactsOf(item.facts.structures, folder.labels), sum);
   }
-  const auto& [preset, size] = PresetSizes().front();
-  const absl::Status usable = CheckStructures(sum, size, PresetSizes(), "masks");
+  const auto& sizes = PresetSizes(folder.items.front().depth > 0 ? 3 : 2);
+  const auto& [preset, size] = sizes.front();
+  const absl::Status usable = CheckStructures(sum, size, sizes, "masks");
   if (!usable.ok()) {
     return {absl::StrCat(std::string(usable.message()), " (a job with --preset ", preset,
                          " would be refused)")};
   }
-  const StructureLoss loss = LossAt(sum, size, PresetSizes());
+  const StructureLoss loss = LossAt(sum, size, sizes);
   if (loss.loss == Loss::kNone) return {};
   return {absl::StrCat("masks: ", loss.text)};
 }

@@ -37,15 +37,17 @@ void RemoveUnfinished(const fs::path& folder) {
 }  // namespace
 
 PairFolder::PairFolder(fs::path folder, std::string job, std::string frames, PairFormat format,
-                       AppendLog manifest)
+                       PairContent content, AppendLog manifest)
     : folder_(std::move(folder)),
       job_(std::move(job)),
       frames_(std::move(frames)),
       format_(format),
+      content_(content),
       manifest_(std::move(manifest)) {}
 
 absl::StatusOr<PairFolder> PairFolder::Open(const fs::path& folder, const std::string& job,
-                                            const std::string& frames, PairFormat format) {
+                                            const std::string& frames, PairFormat format,
+                                            PairContent content) {
   const fs::path manifest = folder / "manifest.jsonl";
   std::vector<fs::path> parts = {folder};
   for (const std::string& part : FoldersOf(format)) parts.push_back(folder / part);
@@ -67,7 +69,7 @@ absl::StatusOr<PairFolder> PairFolder::Open(const fs::path& folder, const std::s
   // The log is locked: what another pull has not finished is nobody's.
   for (const fs::path& part : parts) RemoveUnfinished(part);
   const std::vector<std::string> lines = log->lines();
-  PairFolder pairs(folder, job, frames, format, *std::move(log));
+  PairFolder pairs(folder, job, frames, format, content, *std::move(log));
   for (const std::string& line : lines) {
     absl::Status read = pairs.Read(line);
     if (!read.ok()) return read;
@@ -135,8 +137,12 @@ std::vector<int> PairFolder::pairs() const {
   return pairs;
 }
 
-fs::path PairFolder::ImagePath(int pair) const { return folder_ / ImageName(format_, pair); }
-fs::path PairFolder::MaskPath(int pair) const { return folder_ / MaskName(format_, pair); }
+fs::path PairFolder::ImagePath(int pair) const {
+  return folder_ / ImageName(format_, content_, pair);
+}
+fs::path PairFolder::MaskPath(int pair) const {
+  return folder_ / MaskName(format_, content_, pair);
+}
 
 absl::Status PairFolder::Append(const Entry& entry, const std::string& record_json) {
   const Json record = Json::parse(record_json, nullptr, /*allow_exceptions=*/false);
@@ -147,9 +153,9 @@ absl::Status PairFolder::Append(const Entry& entry, const std::string& record_js
   Json line = {{"job", job_},
                {"frames", frames_},
                {"pair", entry.pair},
-               {"image", ImageName(format_, entry.pair)},
+               {"image", ImageName(format_, content_, entry.pair)},
                {"image_sha256", entry.image_sha256},
-               {"mask", MaskName(format_, entry.pair)},
+               {"mask", MaskName(format_, content_, entry.pair)},
                {"mask_sha256", entry.mask_sha256},
                {"record", record}};
   if (format_ != PairFormat::kFolder) line["format"] = PairFormatName(format_);

@@ -15,8 +15,9 @@ namespace alignflow {
 
 // The folder that the pairs of one job are pulled into:
 //   images/000001.png  masks/000001.png  manifest.jsonl
-// or as the format has it. manifest.jsonl has one line a pair, in order, and is the truth about
-// what was pulled; the numbers of pairs that the gates left out are missing:
+// or as the format has it; of jobs on volumes the files end in .nii.gz. manifest.jsonl has one line
+// a pair, in order, and is the truth about what was pulled; the numbers of pairs that the gates
+// left out are missing:
 //   {"job":"jobs/x","frames":"references","pair":1,"image":"images/000001.png","image_sha256":"...",
 //    "mask":"masks/000001.png","mask_sha256":"...","record":{provenance}}
 // record.synthetic says what the pair is: "generated", "restyled" or "recoloured". In another
@@ -43,7 +44,8 @@ class PairFolder {
   static absl::StatusOr<PairFolder> Open(const std::filesystem::path& folder,
                                          const std::string& job,
                                          const std::string& frames = "references",
-                                         PairFormat format = PairFormat::kFolder);
+                                         PairFormat format = PairFormat::kFolder,
+                                         PairContent content = PairContent::kPictures);
 
   // Number of pairs that are there, as far as the manifest knows.
   int size() const { return static_cast<int>(entries_.size()); }
@@ -62,13 +64,14 @@ class PairFolder {
 
  private:
   PairFolder(std::filesystem::path folder, std::string job, std::string frames, PairFormat format,
-             AppendLog manifest);
+             PairContent content, AppendLog manifest);
   absl::Status Read(const std::string& line);
 
   std::filesystem::path folder_;
   std::string job_;
   std::string frames_;
   PairFormat format_;
+  PairContent content_;
   AppendLog manifest_;
   std::vector<Entry> entries_;
 };

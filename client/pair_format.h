@@ -25,9 +25,15 @@ std::string PairFormatName(PairFormat format);
 // Of one of these names.
 PairFormat PairFormatNamed(std::string_view name);
 
+// What a job's pairs are: PNG files, or volumes as .nii.gz.
+enum class PairContent { kPictures, kVolumes };
+
+// FailedPrecondition, with the remedy, where the format is of the other content alone.
+absl::Status CheckContent(PairFormat format, PairContent content);
+
 // Names within the folder, such as "imagesTr/000001_0000.png".
-std::string ImageName(PairFormat format, int pair);
-std::string MaskName(PairFormat format, int pair);
+std::string ImageName(PairFormat format, PairContent content, int pair);
+std::string MaskName(PairFormat format, PairContent content, int pair);
 // The folders of both, and of the index.
 std::vector<std::string> FoldersOf(PairFormat format);
 // What says which classes there are; empty: nothing does.
@@ -36,10 +42,10 @@ std::string IndexName(PairFormat format);
 // Whether a mask's pixel is the number of its class: 0 for the background, 1, 2, ... for labels.
 bool HoldsClasses(PairFormat format);
 
-// A mask in PNG, as a job hands it out, with class numbers instead. `name` begins the error.
+// A mask's file, as a job hands it out, with class numbers instead. `name` begins the error.
 // DataLoss for what is no such mask.
-absl::StatusOr<std::string> ClassMask(std::string_view png, const std::string& name,
-                                      const LabelTable& labels);
+absl::StatusOr<std::string> ClassMask(std::string_view file, PairContent content,
+                                      const std::string& name, const LabelTable& labels);
 
 // What the masks of a job's pairs mean. FailedPrecondition, with the remedy, for a job that was
 // made before the coordinator kept it.

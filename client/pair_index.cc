@@ -10,11 +10,18 @@
 namespace alignflow {
 namespace {
 
-// Pairs are RGB, and nnU-Net's reader for such files takes each colour for a channel.
-Json NnunetDataset(size_t pairs, const LabelTable& labels) {
+// Pictures are RGB, and nnU-Net's reader for such files takes each colour for a channel. The values
+// of volumes are those of the source within its window: nothing is said of their modality.
+Json NnunetDataset(PairContent content, size_t pairs, const LabelTable& labels) {
   Json classes = {{"background", 0}};
   for (int index = 1; index < labels.classes(); ++index) {
     classes[labels.labels()[index - 1].name] = index;
+  }
+  if (content == PairContent::kVolumes) {
+    return {{"channel_names", {{"0", "grey"}}},
+            {"labels", classes},
+            {"numTraining", pairs},
+            {"file_ending", ".nii.gz"}};
   }
   return {{"channel_names", {{"0", "R"}, {"1", "G"}, {"2", "B"}}},
           {"labels", classes},
@@ -31,14 +38,15 @@ std::string LabelLines(const LabelTable& labels) {
 
 }  // namespace
 
-absl::Status WritePairIndex(PairFormat format, const std::filesystem::path& folder,
-                            const std::vector<int>& pairs, const LabelTable& labels) {
+absl::Status WritePairIndex(PairFormat format, PairContent content,
+                            const std::filesystem::path& folder, const std::vector<int>& pairs,
+                            const LabelTable& labels) {
   const std::filesystem::path index = folder / IndexName(format);
   switch (format) {
     case PairFormat::kFolder:
       return absl::OkStatus();
     case PairFormat::kNnunet:
-      return WriteInFolder(index, NnunetDataset(pairs.size(), labels).dump(2) + "\n");
+      return WriteInFolder(index, NnunetDataset(content, pairs.size(), labels).dump(2) + "\n");
     case PairFormat::kImageFolder:
       return WriteInFolder(index, LabelLines(labels));
     case PairFormat::kCoco:

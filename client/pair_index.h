@@ -17,8 +17,9 @@ namespace alignflow {
 //                these
 // Nothing for kFolder. `pairs`: those that are in the folder, in order. DataLoss: a mask is
 // damaged.
-absl::Status WritePairIndex(PairFormat format, const std::filesystem::path& folder,
-                            const std::vector<int>& pairs, const LabelTable& labels);
+absl::Status WritePairIndex(PairFormat format, PairContent content,
+                            const std::filesystem::path& folder, const std::vector<int>& pairs,
+                            const LabelTable& labels);
 
 }  // namespace alignflow
 

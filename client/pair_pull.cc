@@ -10,6 +10,7 @@
 #include "client/pair_index.h"
 #include "client/patience.h"
 #include "client/upload.h"
+#include "common/settings/settings.h"
 
 namespace alignflow {
 namespace {
@@ -22,12 +23,13 @@ constexpr absl::Duration kStreamDeadline = absl::Seconds(60);
 class Puller {
  public:
   Puller(Session& session, Stubs& stubs, const std::string& job, v1::PairForm form,
-         PairFormat format, PairFolder folder, absl::Duration timeout)
+         PairFormat format, PairContent content, PairFolder folder, absl::Duration timeout)
       : session_(session),
         stubs_(stubs),
         job_(job),
         form_(form),
         format_(format),
+        content_(content),
         folder_(std::move(folder)),
         patience_(timeout, [this](const std::string& line) { PrintLine(line); }),
         counter_(session.console) {}
@@ -113,7 +115,7 @@ class Puller {
       data = *std::move(fetched);
     }
     if (absl::Status whole = CheckBytes(digest, data, path); !whole.ok()) return whole;
-    auto classes = ClassMask(data, path.filename().string(), labels_);
+    auto classes = ClassMask(data, content_, path.filename().string(), labels_);
     if (!classes.ok()) return classes.status();
     file_sha256 = DescribeBytes(*classes).sha256;
     return WriteInFolder(path, *classes);
@@ -124,7 +126,7 @@ class Puller {
     std::error_code error;
     const bool changed = summary_.pulled > 0 || summary_.repaired > 0;
     if (!changed && fs::exists(dir / IndexName(format_), error)) return absl::OkStatus();
-    return WritePairIndex(format_, dir, folder_.pairs(), labels_);
+    return WritePairIndex(format_, content_, dir, folder_.pairs(), labels_);
   }
 
   absl::Status SaveBlob(const std::string& sha256, const fs::path& path) {
@@ -259,6 +261,7 @@ class Puller {
   const std::string job_;
   const v1::PairForm form_;
   const PairFormat format_;
+  const PairContent content_;
   LabelTable labels_;  // of another format than kFolder
   PairFolder folder_;
   Patience patience_;
@@ -266,20 +269,38 @@ class Puller {
   PullSummary summary_;
 };
 
+// The job, once the server answers.
+absl::StatusOr<v1::Job> AskForJob(Session& session, Stubs& stubs, const std::string& job,
+                                  absl::Duration timeout) {
+  Patience patience(
+      timeout, [&session](const std::string& line) { session.console.err << line << std::endl; });
+  v1::GetJobRequest request;
+  request.set_name(job);
+  while (true) {
+    auto known = Call(*stubs.jobs, &v1::Jobs::StubInterface::GetJob, request);
+    if (known.ok()) return known;
+    absl::Status go_on = patience.AfterFailure(known.status());
+    if (!go_on.ok()) return go_on;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<PullSummary> PullPairs(Session& session, Stubs& stubs, const std::string& job,
                                       v1::PairForm form, PairFormat format, const fs::path& folder,
                                       absl::Duration timeout) {
   // Asked first, so that a mistyped name leaves no folder behind.
-  v1::GetJobRequest request;
-  request.set_name(job);
-  auto known = Call(*stubs.jobs, &v1::Jobs::StubInterface::GetJob, request);
-  if (absl::IsNotFound(known.status())) return known.status();
-  auto pairs =
-      PairFolder::Open(folder, job, form == v1::PAIR_FORM_VIEW ? "view" : "references", format);
+  const auto known = AskForJob(session, stubs, job, timeout);
+  if (!known.ok()) return known.status();
+  const PairContent content =
+      DimsOfPreset(known->spec().preset()) == 3 ? PairContent::kVolumes : PairContent::kPictures;
+  absl::Status fits = CheckContent(format, content);
+  if (!fits.ok()) return fits;
+  auto pairs = PairFolder::Open(folder, job, form == v1::PAIR_FORM_VIEW ? "view" : "references",
+                                format, content);
   if (!pairs.ok()) return pairs.status();
-  return Puller(session, stubs, job, form, format, *std::move(pairs), timeout).Pull(folder);
+  return Puller(session, stubs, job, form, format, content, *std::move(pairs), timeout)
+      .Pull(folder);
 }
 
 }  // namespace alignflow

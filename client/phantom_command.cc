@@ -7,6 +7,7 @@
 #include "client/interrupt.h"
 #include "client/output_file.h"
 #include "worker/data/phantom.h"
+#include "worker/volumes/volume_phantom.h"
 
 namespace alignflow {
 namespace {
@@ -16,11 +17,34 @@ struct PhantomArguments {
   PhantomOptions options;
 };
 
-absl::StatusOr<Result> MakePhantoms(const PhantomArguments& arguments) {
-  PhantomOptions options = arguments.options;
+// What was written: how large each pair is, and its labels.
+struct Written {
+  std::string size, labels;
+};
+
+absl::StatusOr<Written> WritePictures(const PhantomArguments& arguments, PhantomOptions options) {
   auto kind = ParsePhantomKind(arguments.kind);
   if (!kind.ok()) return kind.status();
   options.kind = *kind;
+  absl::Status written = WritePhantoms(options, arguments.dir);
+  if (!written.ok()) return written;
+  return Written{.size = absl::StrCat(options.size, "x", options.size),
+                 .labels = PhantomLabels(options.kind).ToString()};
+}
+
+absl::StatusOr<Written> WriteVolumes(const PhantomArguments& arguments,
+                                     const PhantomOptions& options) {
+  const VolumePhantomOptions volumes{
+      .domain = options.domain, .count = options.count, .seed = options.seed, .size = options.size};
+  absl::Status written = WriteVolumePhantoms(volumes, arguments.dir);
+  if (!written.ok()) return written;
+  const VolumeGrid grid = MakeVolumePhantom(volumes, 0).image.grid;
+  return Written{.size = absl::StrCat(grid.size[0], "x", grid.size[1], "x", grid.size[2]),
+                 .labels = VolumePhantomLabels().ToString()};
+}
+
+absl::StatusOr<Result> MakePhantoms(const PhantomArguments& arguments) {
+  PhantomOptions options = arguments.options;
   auto domain = ParsePhantomDomain(arguments.domain);
   if (!domain.ok()) return domain.status();
   options.domain = *domain;
@@ -28,16 +52,15 @@ absl::StatusOr<Result> MakePhantoms(const PhantomArguments& arguments) {
   if (!folder.ok()) return folder;
   const InterruptNote note(
       absl::StrCat(arguments.dir, " is incomplete: remove it before you use the name again"));
-  absl::Status written = WritePhantoms(options, arguments.dir);
-  if (!written.ok()) return written;
-  const std::string labels = PhantomLabels(options.kind).ToString();
-  return Result{
-      .document = {{"dir", arguments.dir},
-                   {"count", options.count},
-                   {"size", options.size},
-                   {"labels", labels}},
-      .text = absl::StrCat("wrote ", options.count, " pairs of ", options.size, "x", options.size,
-                           " to ", arguments.dir, "; labels ", labels, "\n")};
+  const auto written = arguments.kind == "volume" ? WriteVolumes(arguments, options)
+                                                  : WritePictures(arguments, options);
+  if (!written.ok()) return written.status();
+  return Result{.document = {{"dir", arguments.dir},
+                             {"count", options.count},
+                             {"size", options.size},
+                             {"labels", written->labels}},
+                .text = absl::StrCat("wrote ", options.count, " pairs of ", written->size, " to ",
+                                     arguments.dir, "; labels ", written->labels, "\n")};
 }
 
 }  // namespace
@@ -51,7 +74,7 @@ void AddPhantomCommand(CLI::App& app, Action& chosen) {
       ->type_name("DIR")
       ->required();
   command->add_option("--kind", arguments->kind, "what is shown")
-      ->type_name("fundus|polyp")
+      ->type_name("fundus|polyp|volume")
       ->required();
   command->add_option("--domain", arguments->domain, "the scanner")
       ->type_name("source|target-a|target-b")
@@ -60,7 +83,7 @@ void AddPhantomCommand(CLI::App& app, Action& chosen) {
   command->add_option("--seed", options.seed, "the same seed gives the same masks in every domain")
       ->type_name("N")
       ->required();
-  command->add_option("--size", options.size, "side in pixels")
+  command->add_option("--size", options.size, "side in pixels, or in voxels")
       ->type_name("N")
       ->capture_default_str();
   command->callback([&chosen, arguments] {

@@ -7,6 +7,7 @@
 #include "client/upload.h"
 #include "common/status_conversion.h"
 #include "worker/data/folder_layout.h"
+#include "worker/volumes/volume_folder.h"
 
 namespace alignflow {
 namespace {
@@ -31,14 +32,14 @@ absl::StatusOr<ScannedFolder> ScanFolder(Session& session, const fs::path& dir,
     if (!parsed.ok()) return Annotate(parsed.status(), "--labels");
     table = *std::move(parsed);
   }
-  const bool masks = HasMasks(dir);
+  const bool masks = HoldsVolumes(dir) ? HoldsVolumeMasks(dir) : HasMasks(dir);
   if (table && !masks) {
     return absl::InvalidArgumentError(
         absl::StrCat("--labels: ", ShownPath(dir), " has no masks; leave it out"));
   }
   Counter counter(session.console);
-  auto folder = masks ? ScanDataset(dir, table, CountChecked(counter), *import)
-                      : ScanReferences(dir, CountChecked(counter), *import);
+  auto folder = masks ? ScanAnyDataset(dir, table, CountChecked(counter), *import)
+                      : ScanAnyReferences(dir, CountChecked(counter), *import);
   counter.End();
   if (!folder.ok()) return folder.status();
   PrintFindings(*folder, session.console);

@@ -20,6 +20,12 @@ struct ViewArguments {
 absl::StatusOr<Result> Cut(Session& session, const ViewArguments& arguments) {
   const auto scanned = ScanFolder(session, arguments.dir, arguments.labels, arguments.images);
   if (!scanned.ok()) return scanned.status();
+  if (scanned->folder.items.front().depth > 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(arguments.dir,
+                     " holds volumes, which have no field of view; look at them with a viewer of "
+                     "NIfTI files, such as 3D Slicer or ITK-SNAP"));
+  }
   auto summary = CutViews(session, *scanned, arguments.out, arguments.size);
   if (!summary.ok()) return summary.status();
   std::string text =

@@ -20,10 +20,11 @@ enum class ImageFormat { kPng, kJpeg, kBmp, kTiff, kWebp };
 
 struct ImageHeader {
   ImageFormat format = ImageFormat::kPng;
-  int64_t width = 0;     // pixels, >= 1, after `orientation` has been applied
-  int64_t height = 0;    // pixels, >= 1, likewise
-  int channels = 0;      // as stored, alpha among them; a palette's indices are one
-  int bits = 0;          // per channel, or of an index
+  int64_t width = 0;   // pixels, >= 1, after `orientation` has been applied
+  int64_t height = 0;  // pixels, >= 1, likewise
+  int64_t depth = 0;   // of a volume (volume_probe.h), whose other fields say nothing; 0: a picture
+  int channels = 0;    // as stored, alpha among them; a palette's indices are one
+  int bits = 0;        // per channel, or of an index
   bool palette = false;  // the one channel holds indices of colours
   bool alpha = false;    // the last channel is transparency
   bool lossy = false;    // values near edges are not those that were stored

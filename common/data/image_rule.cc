@@ -12,6 +12,9 @@ std::string SizeText(int64_t width, int64_t height) { return absl::StrCat(width,
 
 // A picture's size and what its orientation did to it.
 std::string SidesOf(const ImageHeader& header) {
+  if (header.depth > 0) {
+    return absl::StrCat(SizeText(header.width, header.height), "x", header.depth);
+  }
   const std::string size = SizeText(header.width, header.height);
   if (!header.SwapsSides()) return size;
   return absl::StrCat(size, " once turned by its EXIF orientation (",
@@ -54,7 +57,13 @@ absl::StatusOr<ProbedFile> ProbeFile(std::string_view bytes, FileRole role) {
 
 absl::StatusOr<ReadNotes> JudgePair(const ImageHeader& image, const ImageHeader& mask) {
   const bool turned_alone = (image.orientation == 1) != (mask.orientation == 1);
-  if (image.width == mask.width && image.height == mask.height) {
+  if ((image.depth == 0) != (mask.depth == 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the mask is a ", mask.depth == 0 ? "picture" : "volume",
+                     " and its image is not; a "
+                     "dataset is of pictures or of volumes, and its masks are of the same kind"));
+  }
+  if (image.width == mask.width && image.height == mask.height && image.depth == mask.depth) {
     return turned_alone ? Only(ReadNote::kTurnedAlone) : ReadNotes();
   }
   const std::string sizes =

@@ -68,6 +68,8 @@ class ManifestReader : public nlohmann::json_sax<Json> {
       items_.back().width = number;
     } else if (place_ == Place::kItem && key_ == "height") {
       items_.back().height = number;
+    } else if (place_ == Place::kItem && key_ == "depth") {
+      items_.back().depth = number;
     } else {
       return Refuse("a number");
     }
@@ -221,6 +223,7 @@ std::string Canonical(const DatasetManifest& manifest) {
   out += "\"items\":[";
   for (const DatasetItem& item : manifest.items) {
     out += &item == manifest.items.data() ? "{" : ",{";
+    if (item.depth > 0) absl::StrAppend(&out, "\"depth\":", item.depth, ",");
     if (!item.group.empty()) {
       out += "\"group\":";
       AppendText(item.group, out);
@@ -301,6 +304,11 @@ absl::Status CheckManifest(const DatasetManifest& manifest) {
     if (!item.group.empty()) {
       if (absl::Status s = CheckGroup(item.group); !s.ok()) return bad(std::string(s.message()));
     }
+    if ((item.depth > 0) != manifest.volumes()) {
+      return bad(
+          "it is a volume and others are pictures, or the reverse; push them as two datasets");
+    }
+    if (item.depth < 0 || item.depth > kMaxImageSide) return bad("depth must be up to 65535");
     if (!IsDigest(item.image)) return bad("image must be a SHA-256 of 64 hexadecimal digits");
     if (references && !item.mask.empty()) return bad("references have no masks");
     if (!references && !IsDigest(item.mask)) {

@@ -22,9 +22,10 @@
 // References have neither masks nor labels nor background. Some things are written only where they
 // differ from the default: "sample_bits":12, after the labels, where 16-bit images use fewer than
 // 16 bits; where masks are stored in colours, "background_colour":"#000000", after the background,
-// and "colour":"#ff0000", before each label's name; and "group":"patient-7", before each item's
-// height, where groups are given. Digests are 64 lower-case hexadecimal digits. All functions are
-// thread-safe. Needs nlohmann-json and absl only.
+// and "colour":"#ff0000", before each label's name; "depth":24, first in each item, where
+// these are volumes (common/data/volume_probe.h) and not pictures, which all are or none; and
+// "group":"patient-7", before each item's height, where groups are given. Digests are 64 lower-case
+// hexadecimal digits. All functions are thread-safe. Needs nlohmann-json and absl only.
 namespace alignflow {
 
 enum class DatasetKind { kDataset, kReferences };
@@ -35,6 +36,7 @@ struct DatasetItem {
   std::string mask;   // SHA-256 of the encoded mask file; empty for references
   int width = 0;      // pixels of image and mask, 1..kMaxImageSide
   int height = 0;
+  int depth = 0;           // of a volume, whose width, height and depth are voxels; 0: a picture
   std::string group = {};  // that the images are no independent evidence in; see CheckGroup
   bool operator==(const DatasetItem&) const = default;
 };
@@ -48,6 +50,9 @@ struct DatasetManifest {
   std::vector<DatasetItem> items;    // sorted by name, names unique, at least one
   int sample_bits = kAllSampleBits;  // 1 to 16: 2^sample_bits - 1 is the white of 16-bit images
   bool operator==(const DatasetManifest&) const = default;
+
+  // Whether the items are volumes.
+  bool volumes() const { return !items.empty() && items.front().depth > 0; }
 };
 
 inline constexpr size_t kMaxManifestItems = 1000000;

@@ -118,13 +118,40 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"evaluate.iterations", "4000"},
       {"evaluate.learning_rate", "0.001"},
   });
-  static const auto* const presets = new std::vector<std::pair<std::string, SettingMap>>{
-      {"unet-64", unet_64}, {"unet-128", unet_128}, {"sd3.5-medium", sd35_medium}};
+  // Volumes: stage 1 alone, from noise. What else works on pictures is off (settings.cc says so to
+  // those who ask for it).
+  static const SettingMap unet3d_32 = [] {
+    SettingMap values = unet_64;
+    values.insert_or_assign("method", "controlnet-fm");
+    values.insert_or_assign("framing", "none");
+    values.insert_or_assign("gates.enabled", "off");
+    values.insert_or_assign("generate.mix", "generated:1");
+    values.insert_or_assign("masks.start", "noise");
+    values.insert_or_assign("restyle.detail", "0");
+    values.insert_or_assign("restyle.least_style", "1");
+    values.insert_or_assign("generate.path", "aligned");
+    values.insert_or_assign("evaluate.segmenter", "none");
+    values.insert_or_assign("fit.batch", "4");
+    return values;
+  }();
+  // Eight times the voxels in as many places, of eight times the channels.
+  static const SettingMap unet3d_64 = [] {
+    SettingMap values = unet3d_32;
+    values.insert_or_assign("fit.batch", "2");
+    return values;
+  }();
+  static const auto* const presets =
+      new std::vector<std::pair<std::string, SettingMap>>{{"unet-64", unet_64},
+                                                          {"unet-128", unet_128},
+                                                          {"unet3d-32", unet3d_32},
+                                                          {"unet3d-64", unet3d_64},
+                                                          {"sd3.5-medium", sd35_medium}};
   return *presets;
 }
 
 // Of the presets without a setting `size`.
-constexpr std::pair<std::string_view, int> kFixedSizes[] = {{"unet-64", 64}, {"unet-128", 128}};
+constexpr std::pair<std::string_view, int> kFixedSizes[] = {
+    {"unet-64", 64}, {"unet-128", 128}, {"unet3d-32", 32}, {"unet3d-64", 64}};
 
 }  // namespace
 
@@ -138,8 +165,9 @@ const std::vector<std::string>& PresetNames() {
 }
 
 int64_t ImageSide(std::string_view preset, const SettingMap& settings) {
-  if (preset == "unet-64") return 64;
-  if (preset == "unet-128") return 128;
+  for (const auto& [name, fixed] : kFixedSizes) {
+    if (name == preset) return fixed;
+  }
   const auto size = settings.find("size");
   int64_t side = 0;
   if (size == settings.end() || !absl::SimpleAtoi(size->second, &side)) return 0;
@@ -166,16 +194,20 @@ absl::StatusOr<int> ImageSizeOf(std::string_view preset, const SettingMap& resol
       absl::StrCat("the preset '", std::string(preset), "' has no size"));
 }
 
-const std::vector<std::pair<std::string, int>>& PresetSizes() {
-  static const auto* const sizes = [] {
-    auto* list = new std::vector<std::pair<std::string, int>>;
+const std::vector<std::pair<std::string, int>>& PresetSizes(int dims) {
+  const auto list = [](int of) {
+    auto* sizes = new std::vector<std::pair<std::string, int>>;
     for (const auto& [name, values] : Presets()) {
       const absl::StatusOr<int> size = ImageSizeOf(name, values);
-      if (size.ok()) list->emplace_back(name, *size);
+      if (size.ok() && DimsOfPreset(name) == of) sizes->emplace_back(name, *size);
     }
-    return list;
-  }();
-  return *sizes;
+    return sizes;
+  };
+  static const auto* const pictures = list(2);
+  static const auto* const volumes = list(3);
+  return dims == 3 ? *volumes : *pictures;
 }
+
+int DimsOfPreset(std::string_view preset) { return preset.starts_with("unet3d-") ? 3 : 2; }
 
 }  // namespace alignflow

@@ -113,8 +113,35 @@ absl::Status CheckStart(const SettingMap& resolved) {
                    start, " of 20, so align.start_index must be above it; raise one of the two"));
 }
 
+// What works on pictures alone, as a preset for volumes has it.
+struct OnPictures {
+  std::string_view setting, kept, why;
+};
+constexpr OnPictures kOnPictures[] = {
+    {"method", "controlnet-fm", "volumes are made by stage 1 alone"},
+    {"masks.kind", "real", "new masks are made of pictures alone"},
+    {"generate.mix", "generated:1", "volumes are made from noise"},
+    {"framing", "none", "volumes have no field of view to frame"},
+    {"gates.enabled", "off", "the gates' judge sees pictures alone"},
+    {"evaluate.segmenter", "none", "segmentation models are evaluated on pictures alone"},
+};
+
+absl::Status CheckVolumes(std::string_view preset, const SettingMap& resolved) {
+  if (DimsOfPreset(preset) != 3) return absl::OkStatus();
+  for (const OnPictures& only : kOnPictures) {
+    const std::string& value = resolved.at(std::string(only.setting));
+    if (value == only.kept) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("setting ", std::string(only.setting), ": with the preset ",
+                     std::string(preset), " ", std::string(only.why), ", so it can't be ", value,
+                     "; leave it at ", std::string(only.kept)));
+  }
+  return absl::OkStatus();
+}
+
 // What the preset's own rules say about the settings together.
 absl::Status CheckTogether(std::string_view preset, const SettingMap& resolved) {
+  if (absl::Status status = CheckVolumes(preset, resolved); !status.ok()) return status;
   if (absl::Status status = CheckStart(resolved); !status.ok()) return status;
   const auto size = resolved.find("size");
   if (size == resolved.end()) return absl::OkStatus();  // not a preset with a model folder

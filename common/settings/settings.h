@@ -59,11 +59,14 @@ absl::StatusOr<SettingMap> PresetDefaults(std::string_view preset);
 // range.
 absl::StatusOr<SettingMap> ResolveSettings(std::string_view preset, const SettingMap& given);
 
-// The side in pixels of the square that a preset works at, under its settings. InvalidArgument for
+// The side in pixels of the square, or in voxels of the cube, that a preset works at, under its
+// settings. InvalidArgument for
 // an unknown preset.
 absl::StatusOr<int> ImageSizeOf(std::string_view preset, const SettingMap& resolved);
-// Every preset with the size of its defaults.
-const std::vector<std::pair<std::string, int>>& PresetSizes();
+// Every preset for pictures (dims 2) or volumes (3) with the size of its defaults.
+const std::vector<std::pair<std::string, int>>& PresetSizes(int dims = 2);
+// 3 for a preset that works on volumes, else 2.
+int DimsOfPreset(std::string_view preset);
 
 // The part of `resolved` that a task kind's result depends on, plus "preset". Memoization rests on
 // it. Of generate.mix, rollout and align are told the kind that they start from alone, so that jobs

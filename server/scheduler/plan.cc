@@ -66,6 +66,7 @@ std::vector<TaskSpec> PrepareTasks(const PlanInput& job, const JobShape& shape) 
                      .settings = {{"size", absl::StrCat(ImageSide(job.preset, job.settings))},
                                   {"pictures", pictures}},
                      .inputs = {{"dataset", digest}}});
+    if (DimsOfPreset(job.preset) == 3) tasks.back().settings["dims"] = "3";
   };
   add(job.source_digest, PicturesOf(shape));
   add(job.target_digest, PicturesOf(shape));

@@ -81,6 +81,7 @@ absl::StatusOr<DatasetItem> CheckItem(const v1::DatasetItem& item, const std::st
                      .mask = item.mask().sha256(),
                      .width = static_cast<int>(image->width),
                      .height = static_cast<int>(image->height),
+                     .depth = static_cast<int>(image->depth),
                      .group = item.group()};
 }
 
@@ -89,12 +90,28 @@ absl::Status WrongCount(const std::string& there) {
       absl::StrCat("manifest.items: there are ", there, "; a dataset has 1 to 1,000,000 pairs"));
 }
 
-// Smallest and largest by number of pixels.
+// A set is of pictures or of volumes: of volumes where its first item is one.
+absl::Status CheckKind(const DatasetItem& first, const DatasetItem& item,
+                       const std::string& where) {
+  if ((first.depth > 0) == (item.depth > 0)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(where, ", image: is a ", item.depth > 0 ? "volume" : "picture", ", but '",
+                   first.name, "' is a ", first.depth > 0 ? "volume" : "picture",
+                   "; a set is of pictures or of volumes: push them as two"));
+}
+
+std::string SizeText(const DatasetItem& item) {
+  const std::string picture = absl::StrCat(item.width, "x", item.height);
+  return item.depth > 0 ? absl::StrCat(picture, "x", item.depth) : picture;
+}
+
+// Smallest and largest by number of pixels or voxels.
 void DescribeSizes(const std::vector<DatasetItem>& items, DatasetRecord& record) {
-  const auto [smallest, largest] = std::ranges::minmax_element(
-      items, {}, [](const auto& item) { return int64_t{item.width} * item.height; });
-  record.smallest = absl::StrCat(smallest->width, "x", smallest->height);
-  record.largest = absl::StrCat(largest->width, "x", largest->height);
+  const auto [smallest, largest] = std::ranges::minmax_element(items, {}, [](const auto& item) {
+    return int64_t{item.width} * item.height * std::max(item.depth, 1);
+  });
+  record.smallest = SizeText(*smallest);
+  record.largest = SizeText(*largest);
 }
 
 }  // namespace
@@ -130,6 +147,9 @@ absl::StatusOr<CheckedDataset> CheckDatasetManifest(const v1::CreateDatasetReque
     absl::StatusOr<DatasetItem> probed = CheckItem(item, Where(what, item.stem()), blobs, owns);
     if (!probed.ok()) return probed.status();
     document.items.push_back(*std::move(probed));
+    absl::Status kind =
+        CheckKind(document.items.front(), document.items.back(), Where(what, item.stem()));
+    if (!kind.ok()) return kind;
     checked.items.push_back({item.image().sha256(), item.mask().sha256(), ""});
     absl::Status added = facts.Add(item.facts(), Where(what, item.stem()), checked.items.back());
     if (!added.ok()) return added;
@@ -178,7 +198,10 @@ absl::StatusOr<std::string> CheckReferences(const v1::AlignSpec& spec, BlobStore
                               .mask = "",
                               .width = static_cast<int>(image->width),
                               .height = static_cast<int>(image->height),
+                              .depth = static_cast<int>(image->depth),
                               .group = reference.group()});
+    absl::Status kind = CheckKind(document.items.front(), document.items.back(), where);
+    if (!kind.ok()) return kind;
   }
   return WriteManifest(std::move(document));
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/data/label_table.h"
+#include "common/data/manifest.h"
 #include "common/digest.h"
 #include "common/settings/pair_mix.h"
 #include "common/settings/settings.h"
@@ -148,6 +149,47 @@ absl::Status CheckMethod(const v1::AlignSpec& spec, const SettingMap& settings) 
   return absl::OkStatus();
 }
 
+// Whether a dataset is of volumes: sizes are written 384x288, or 64x64x40 of volumes.
+absl::StatusOr<bool> IsOfVolumes(ServiceContext& context, const std::string& id) {
+  std::string size;
+  absl::Status status = context.catalog.Read([&](Sql& sql) -> absl::Status {
+    const std::optional<DatasetRecord> record = FindDataset(sql, id);
+    if (record) size = record->largest;
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return std::ranges::count(size, 'x') == 2;
+}
+
+// Pictures and volumes want presets of their own, and references of their kind.
+absl::Status CheckKinds(ServiceContext& context, const JobRecord& job,
+                        const std::string& references) {
+  const bool preset = DimsOfPreset(job.preset) == 3;
+  const auto kind = [](bool volumes) { return volumes ? "volumes" : "pictures"; };
+  const absl::StatusOr<bool> source = IsOfVolumes(context, job.source);
+  if (!source.ok()) return source.status();
+  if (*source != preset) {
+    std::string fitting;
+    for (const auto& [name, size] : PresetSizes(*source ? 3 : 2)) {
+      absl::StrAppend(&fitting, fitting.empty() ? "" : ", ", name);
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--source ", PublicId(job.source), " is of ", kind(*source), ", but the preset ",
+        job.preset, " works on ", kind(preset), "; give --preset ", fitting,
+        fitting.find(',') == std::string::npos ? "" : " (one of them)"));
+  }
+  if (preset && !job.target.empty()) {
+    return absl::InvalidArgumentError(
+        "--target: the evaluation on held-out images works on pictures alone; go without --target");
+  }
+  const absl::StatusOr<DatasetManifest> manifest = ParseManifest(references);
+  if (!manifest.ok()) return manifest.status();
+  if (manifest->volumes() == preset) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--references are ", kind(manifest->volumes()), ", but --source ", PublicId(job.source),
+      " is of ", kind(preset), "; give references of the same kind"));
+}
+
 // Of a dataset's labels as the catalog keeps them.
 absl::StatusOr<LabelTable> LabelsOf(ServiceContext& context, const std::string& id) {
   std::string text;
@@ -225,6 +267,7 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
     if (!manifest.ok()) return manifest.status();
   }
   status = CheckReferenceCount(distinct.spec.references_size(), record.settings);
+  if (status.ok()) status = CheckKinds(context, record, *manifest);
   if (status.ok()) status = CheckJobData(context, distinct.spec, record);
   if (!status.ok()) return status;
   absl::StatusOr<std::string> digest = context.blobs.Put(*manifest, owner, SteadyNow());

@@ -178,9 +178,10 @@ class DataCheck {
     if (!size.ok()) return size.status();
     for (const ImagesOfJob* images : {&source_, &target_}) {
       if (!images->masks || (images == &target_ && !evaluates())) continue;
-      absl::Status status = CheckStructures(*images->masks, *size, PresetSizes(), images->what);
+      const auto& sizes = PresetSizes(DimsOfPreset(job_.preset));
+      absl::Status status = CheckStructures(*images->masks, *size, sizes, images->what);
       if (!status.ok()) return status;
-      const StructureLoss loss = LossAt(*images->masks, *size, PresetSizes());
+      const StructureLoss loss = LossAt(*images->masks, *size, sizes);
       if (loss.loss != Loss::kNone) {
         job_.warnings.push_back(absl::StrCat(images->what, ": ", loss.text));
       }

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/data/image_probe.h"
 #include "common/data/safetensors_header.h"
+#include "common/data/volume_probe.h"
 #include "common/status_conversion.h"
 #include "server/workflow/task_results.h"
 
@@ -67,19 +68,26 @@ std::string Text(const std::map<std::string, std::string>& texts, const std::str
   return text == texts.end() ? "" : text->second;
 }
 
+// [N,3,S,S] of pictures or [N,1,S,S,S] of volumes.
 absl::Status CheckPacked(const TaskSpec& task, const SafetensorsHeader& header) {
-  const Shape images = ShapeOf(header, "images", "U8", 4);
-  if (images.empty() || images[0] < 1 || images[1] != 3 || images[2] != images[3] ||
+  const bool volumes = Text(task.settings, "dims") == "3";
+  const Shape images = ShapeOf(header, "images", "U8", volumes ? 5 : 4);
+  if (images.empty() || images[0] < 1 || images[1] != (volumes ? 1 : 3) ||
+      std::any_of(images.begin() + 2, images.end(),
+                  [&](int64_t side) { return side != images[2]; }) ||
       absl::StrCat(images[2]) != Text(task.settings, "size")) {
-    return Wrong("its images are not RGB squares of the task's size");
+    return Wrong(volumes ? "its volumes are not cubes of the task's size"
+                         : "its images are not RGB squares of the task's size");
   }
   const int64_t count = images[0];
+  Shape masks = images;
+  masks.erase(masks.begin() + 1);
   if (ShapeOf(header, "name_ends", "I64", 1) != Shape{count} ||
       ShapeOf(header, "image_digests", "U8", 2) != Shape{count, kDigestBytes}) {
     return Wrong("it has not a name and a digest for each image");
   }
   if (header.tensors.contains("classes") &&
-      ShapeOf(header, "classes", "U8", 3) != Shape{count, images[2], images[3]}) {
+      ShapeOf(header, "classes", "U8", masks.size()) != masks) {
     return Wrong("its masks are not as many and as large as its images");
   }
   if (Text(header.metadata, "dataset") != Text(task.inputs, "dataset")) {
@@ -159,13 +167,28 @@ absl::Status CheckForm(const TaskSpec& task, const std::string& role, const std:
   return CheckJson(role, blob, blobs);
 }
 
+// A pair's picture, a PNG file, or volume.
+absl::StatusOr<ImageHeader> ProbePair(const std::string& blob, FileRole role, BlobStore& blobs) {
+  const absl::StatusOr<std::string> bytes = Beginning(blobs, blob, kPictureHeaderBytes);
+  if (!bytes.ok()) return bytes.status();
+  if (!IsPackedVolume(*bytes)) return ProbePng(blob, blobs);
+  const absl::StatusOr<NiftiHeader> volume = ProbeVolume(*bytes, role);
+  if (!volume.ok()) return volume.status();
+  ImageHeader header;
+  header.width = volume->grid.size[0];
+  header.height = volume->grid.size[1];
+  header.depth = volume->grid.size[2];
+  return header;
+}
+
 absl::Status CheckPicture(const std::string& image, const std::string& mask, BlobStore& blobs) {
-  const absl::StatusOr<ImageHeader> of_mask = ProbePng(mask, blobs);
+  const absl::StatusOr<ImageHeader> of_mask = ProbePair(mask, FileRole::kMask, blobs);
   if (!of_mask.ok()) return Annotate(of_mask.status(), "mask");
   if (image.empty()) return absl::OkStatus();
-  const absl::StatusOr<ImageHeader> of_image = ProbePng(image, blobs);
+  const absl::StatusOr<ImageHeader> of_image = ProbePair(image, FileRole::kImage, blobs);
   if (!of_image.ok()) return Annotate(of_image.status(), "image");
-  if (of_image->width == of_mask->width && of_image->height == of_mask->height) {
+  if (of_image->width == of_mask->width && of_image->height == of_mask->height &&
+      of_image->depth == of_mask->depth) {
     return absl::OkStatus();
   }
   return Wrong("image and mask are not of one size");

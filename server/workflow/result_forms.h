@@ -17,7 +17,7 @@ namespace alignflow {
 // The outputs that are files of tensors, JSON documents or pictures. All must be stored.
 absl::Status CheckForms(const TaskSpec& task, const TaskOutputs& outputs, BlobStore& blobs);
 
-// The pictures of the pairs: PNG files, image and mask of one size.
+// The files of the pairs: PNG files or volumes, image and mask of one size.
 absl::Status CheckPictures(const std::vector<PairRecord>& pairs, BlobStore& blobs);
 
 }  // namespace alignflow

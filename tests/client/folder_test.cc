@@ -28,7 +28,7 @@ using testing::Not;
 TEST_F(FolderTest, EveryFileThatIsLeftOutIsNamedWithItsReason) {
   AddThreePairs();
   folder_.Write("images/scan.gif", "x");
-  folder_.Write("images/volume.nii.gz", "x");
+  folder_.Write("images/volume.mha", "x");
   folder_.Write("images/.a.png", "x");
   folder_.Write("images/Thumbs.db", "x");
   folder_.Write("masks/readme.txt", "x");
@@ -41,7 +41,8 @@ TEST_F(FolderTest, EveryFileThatIsLeftOutIsNamedWithItsReason) {
   EXPECT_THAT(outcome.err,
               HasSubstr("images: 1 left out (an image format that is not read: export it "
                         "as PNG): scan.gif"));
-  EXPECT_THAT(outcome.err, HasSubstr("volumes are not read: export their slices as PNG): volume"));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("volumes of this format are not read: export them as .nii.gz): volume"));
   EXPECT_THAT(outcome.err, HasSubstr("images: 2 left out (hidden, or the operating system's own): "
                                      ".a.png, Thumbs.db"));
   EXPECT_THAT(outcome.err, HasSubstr("masks: 1 left out (text and tables are no images): readme"));

@@ -89,6 +89,23 @@ TEST(SettingsTest, StepsBeforeTheStartOfGenerationCannotBeTuned) {
       << "from noise every step is made";
 }
 
+TEST(SettingsTest, WhatWorksOnPicturesAloneIsRefusedByPresetsForVolumes) {
+  for (const auto& [preset, size] : PresetSizes(3)) {
+    EXPECT_EQ(DimsOfPreset(preset), 3);
+    ASSERT_TRUE(ResolveSettings(preset, {{"fit.iterations", "7"}}).ok());
+    for (const auto& [name, value] : SettingMap{{"method", "alignflow"},
+                                                {"masks.kind", "both"},
+                                                {"generate.mix", "restyled:1"},
+                                                {"framing", "source"},
+                                                {"gates.enabled", "on"},
+                                                {"evaluate.segmenter", "unet"}}) {
+      const std::string error(ResolveSettings(preset, {{name, value}}).status().message());
+      EXPECT_THAT(error, AllOf(HasSubstr(name), HasSubstr(preset), HasSubstr("leave it at")));
+    }
+  }
+  for (const auto& [preset, size] : PresetSizes()) EXPECT_EQ(DimsOfPreset(preset), 2);
+}
+
 TEST(SettingsTest, SharesAreOneTextInOneOrder) {
   for (const char* text : {"recoloured:0.5,restyled:0.5", "restyled:.50, recoloured:5e-1"}) {
     const auto resolved = ResolveSettings("unet-64", {{"generate.mix", text}});

@@ -10,6 +10,7 @@
 #include "tests/common/temp_folder.h"
 #include "tests/worker/data/format_kinds.h"
 #include "tests/worker/dicom/dicom_bytes.h"
+#include "tests/worker/volumes/nifti_bytes.h"
 
 namespace alignflow {
 namespace {
@@ -75,6 +76,18 @@ TEST(FuzzTest, NoImageIsDecodedIntoAnythingButAPictureOrARefusal) {
 
 TEST(FuzzTest, NoMaskIsDecodedIntoAnythingButValuesOrARefusal) {
   RunTarget("fuzz_decode_mask", ImageSeeds(), 10000);
+}
+
+TEST(FuzzTest, NoNiftiFileIsAnythingButNumbersOrARefusal) {
+  NiftiBytes by_quaternion(3, 4, 5), scaled(2, 2, 2), real(2, 2, 2);
+  by_quaternion.Set(254, int16_t{0}).Set(252, int16_t{1}).Set(256, 0.5F);
+  scaled.Set(112, 0.5F).Set(116, -10.0F);
+  real.Set(70, int16_t{16});
+  const std::string header = NiftiBytes(3, 4, 5).bytes().substr(0, 352);
+  RunTarget("fuzz_nifti",
+            {NiftiBytes(3, 4, 5).bytes(), by_quaternion.bytes(), scaled.bytes(),
+             real.bytes() + std::string(16, '\0'), header},
+            20000);
 }
 
 // A fragment of pixels behind a data set without any.

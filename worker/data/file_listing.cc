@@ -78,8 +78,9 @@ std::string WhyNotRead(const fs::path& path) {
     const char* words;
   };
   static const auto* const kKinds = new std::vector<Kind>{
-      {{".nii", ".mha", ".mhd", ".nrrd", ".mgz"},
-       "volumes are not read: export their slices as PNG"},
+      {{".nii"}, "a volume among pictures: a dataset is of pictures or of volumes"},
+      {{".mha", ".mhd", ".nrrd", ".mgz"},
+       "volumes of this format are not read: export them as .nii.gz"},
       {{".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".svg", ".psd", ".exr",
         ".ppm", ".pgm", ".tga", ".svs", ".ndpi", ".czi", ".vsi"},
        "an image format that is not read: export it as PNG"},

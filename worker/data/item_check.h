@@ -20,6 +20,7 @@ struct FolderItem {
   std::filesystem::path mask;   // empty for references
   int width = 0;                // pixels, of image and mask alike
   int height = 0;
+  int depth = 0;  // voxels from feet to head of a volume; 0: a picture
   ItemFacts facts = {};
   std::string group = {};  // as groups.csv gives it; empty: there is no such file
   // The user's own files, where image and mask were made of them (image_import.h); else empty.

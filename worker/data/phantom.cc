@@ -62,7 +62,7 @@ absl::StatusOr<PhantomKind> ParsePhantomKind(std::string_view name) {
   if (name == "fundus") return PhantomKind::kFundus;
   if (name == "polyp") return PhantomKind::kPolyp;
   return absl::InvalidArgumentError(
-      absl::StrFormat("kind '%s' is not known; use fundus or polyp", name));
+      absl::StrFormat("kind '%s' is not known; use fundus, polyp or volume", name));
 }
 
 absl::StatusOr<PhantomDomain> ParsePhantomDomain(std::string_view name) {

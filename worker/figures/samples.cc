@@ -25,8 +25,9 @@ constexpr int kSheetTile = 128;
 
 std::string Base64Png(const cv::Mat& pixels, int interpolation) {
   cv::Mat small = pixels;
-  if (pixels.cols > kLargestSide) {
-    cv::resize(pixels, small, cv::Size(kLargestSide, kLargestSide), 0, 0, interpolation);
+  if (pixels.rows > kLargestSide) {
+    const int width = pixels.cols * kLargestSide / pixels.rows;
+    cv::resize(pixels, small, cv::Size(width, kLargestSide), 0, 0, interpolation);
   }
   return absl::Base64Escape(ValueOrThrow(EncodePng(small)));
 }

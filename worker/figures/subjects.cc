@@ -8,11 +8,13 @@
 
 #include "common/data/groups.h"
 #include "common/settings/pair_mix.h"
+#include "common/settings/settings.h"
 #include "worker/figures/overlap.h"
 #include "worker/sets/dataset_decode.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/reference_set.h"
 #include "worker/sets/usable_set.h"
+#include "worker/sets/volume_row.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
@@ -112,17 +114,20 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   std::vector<at::Tensor> files;  // digests of all that the target may not hold
   const auto real = [&](const std::string& name) {
     const ImageSet whole = LoadPrepared(context, spec, name);
-    FigureSubject subject{.name = name, .set = Thinned(whole, kMostReal)};
+    FigureSubject subject{.name = name, .set = AsPictures(Thinned(whole, kMostReal))};
     if (name == "source") files.push_back(whole.image_digests);
-    KeepDistinct(subject);
+    // Slices of two patients are as alike as two pictures of one.
+    if (!whole.volumes.defined()) KeepDistinct(subject);
     return subject;
   };
   FigureSets sets;
+  sets.volumes = DimsOfPreset(TextSetting(spec, "preset")) == 3;
   sets.held_out = spec.inputs.contains("target");
   sets.subjects.push_back(real("source"));
-  sets.references = {.name = "references", .set = LoadReferences(context, spec, kMostReal)};
+  sets.references = {.name = "references",
+                     .set = AsPictures(LoadReferences(context, spec, kMostReal))};
   files.push_back(sets.references.set.image_digests);
-  KeepDistinct(sets.references);
+  if (!sets.volumes) KeepDistinct(sets.references);
   sets.target = sets.held_out ? real("target") : sets.references;
   if (sets.held_out) {
     sets.not_held_out = LeaveOutKnown(files, GroupsOfReferences(context, spec), sets.source(),
@@ -134,6 +139,7 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   const LabelTable labels = sets.source().set.labels;
   FigureSubject made =
       Generated("pairs", LoadPairs(context, spec, "stage2", labels, PictureUse::kView, samples));
+  made.set = AsPictures(std::move(made.set));
   if (nlohmann::json::parse(made.pairs.records.front()).contains("framing")) {
     sets.framed = LoadPairs(context, spec, "stage2", labels, PictureUse::kWhole, samples).set;
   }

@@ -47,6 +47,7 @@ struct FigureSets {
   FigureSubject references;  // in any case
   ImageSet framed = {};      // the rows of made() with their frames, for people; undefined images
                              // where pairs have none
+  bool volumes = false;      // whether all are of volumes, each shown by three slices side by side
   bool held_out = false;     // whether there is a target beside the references
   int64_t not_held_out = 0;  // target images that were left out
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "worker/metrics/bootstrap.h"
 
@@ -28,7 +29,9 @@ struct Figure {
 // is no finite number (a distance of sets without spread) becomes "not available".
 class FigureTable {
  public:
-  explicit FigureTable(uint64_t seed) : seed_(seed) {}
+  // `note`: of every figure, before its own.
+  explicit FigureTable(uint64_t seed, std::string note = "")
+      : seed_(seed), note_(std::move(note)) {}
 
   void Add(const Figure& figure);
   std::string Json() const { return figures_.dump(); }
@@ -38,6 +41,7 @@ class FigureTable {
 
  private:
   uint64_t seed_;
+  std::string note_;
   uint64_t streams_ = 0;
   nlohmann::json figures_ = nlohmann::json::array();
 };

@@ -13,12 +13,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/settings/settings.h"
 #include "worker/data/image_decode.h"
 #include "worker/data/image_file.h"
 #include "worker/data/letterbox.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/safetensors_writer.h"
 #include "worker/sets/pixels.h"
+#include "worker/sets/volume_row.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
@@ -30,10 +32,23 @@ constexpr int64_t kDecodedTogether = 32;
 
 std::string NameOf(const PairLine& pair) { return absl::StrCat("pair ", pair.pair); }
 
-// A pair as it is used: uint8 [3,H,W] and [H,W] classes.
+// A pair as it is used: uint8 [3,S,S] and [S,S] classes, or of volumes [1,S,S,S] and [S,S,S].
 struct DecodedPair {
   at::Tensor image, classes;
 };
+
+absl::StatusOr<DecodedPair> DecodeVolumePair(const std::string& name,
+                                             const std::filesystem::path& image,
+                                             const std::filesystem::path& mask,
+                                             const LabelTable& labels, int64_t size) {
+  DecodedPair pair{at::empty({1, size, size, size}, at::kByte),
+                   at::empty({size, size, size}, at::kByte)};
+  MaskFacts ignored;
+  absl::Status status = DecodeVolume(name, image, mask, labels, pair.image, pair.classes,
+                                     VolumeRows::Empty(1).Row(0), ignored);
+  if (!status.ok()) return status;
+  return pair;
+}
 
 absl::StatusOr<DecodedPair> DecodePair(const std::string& name, const std::filesystem::path& image,
                                        const std::filesystem::path& mask, const LabelTable& labels,
@@ -61,7 +76,8 @@ absl::StatusOr<DecodedPair> DecodePair(const std::string& name, const std::files
 // The pairs as views of a file that is written here, a few pairs at a time: a job may have a
 // million.
 ImageSet DecodePairs(TaskContext& context, const std::vector<PairLine>& pairs,
-                     const LabelTable& labels, int64_t size, const std::filesystem::path& file) {
+                     const LabelTable& labels, int64_t size, bool volumes,
+                     const std::filesystem::path& file) {
   ImageSet set;
   set.labels = labels;
   const auto count = static_cast<int64_t>(pairs.size());
@@ -78,18 +94,19 @@ ImageSet DecodePairs(TaskContext& context, const std::vector<PairLine>& pairs,
     std::vector<absl::StatusOr<DecodedPair>> decoded(some.size(), absl::UnknownError(""));
     at::parallel_for(0, static_cast<int64_t>(some.size()), 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
-        decoded[i] = DecodePair(NameOf(some[i]), files[2 * i], files[2 * i + 1], labels, size);
+        decoded[i] = (volumes ? DecodeVolumePair : DecodePair)(NameOf(some[i]), files[2 * i],
+                                                               files[2 * i + 1], labels, size);
       }
     });
     std::vector<at::Tensor> images, classes;
     for (size_t i = 0; i < some.size(); ++i) {
       const DecodedPair pair = ValueOrThrow(std::move(decoded[i]));
       if (!writer) {
-        writer.emplace(
-            file,
-            std::map<std::string, TensorShape>{{"images", {at::kByte, {count, 3, size, size}}},
-                                               {"classes", {at::kByte, {count, size, size}}}},
-            std::map<std::string, std::string>());
+        writer.emplace(file,
+                       std::map<std::string, TensorShape>{
+                           {"images", {at::kByte, ShapeOfImages(count, size, volumes)}},
+                           {"classes", {at::kByte, ShapeOfClasses(count, size, volumes)}}},
+                       std::map<std::string, std::string>());
       }
       images.push_back(pair.image);
       classes.push_back(pair.classes);
@@ -116,11 +133,20 @@ PairNumbers PairNumbersOf(const TaskSpec& spec) {
 
 std::string StorePair(TaskContext& context, const PairScale& scale, const PairFrames& frames,
                       int64_t item, const at::Tensor& made, const at::Tensor& made_classes,
-                      const LabelTable& labels, nlohmann::json record) {
+                      const ImageSet& source, nlohmann::json record) {
+  const LabelTable& labels = source.labels;
   const auto store = [&](absl::StatusOr<std::string> png) {
     return ValueOrThrow(context.Store(ValueOrThrow(std::move(png))));
   };
   const int64_t number = record.at("pair");
+  if (source.volumes.defined()) {
+    const VolumePair files = EncodeVolumes(made, made_classes, labels, source.volumes.Row(item));
+    const nlohmann::json line{{"pair", number},
+                              {"image", store(files.image)},
+                              {"mask", store(files.mask)},
+                              {"record", std::move(record)}};
+    return line.dump() + "\n";
+  }
   const auto [image, classes, shown] = scale.Apply(number, made, made_classes);
   if (shown < 1) record["scale"] = std::round(shown * 1000) / 1000;
   const std::string view_image = store(EncodePng(ImageOfTensor(image)));
@@ -194,7 +220,8 @@ GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::st
         "; look at the reasons in their records, lower gates.mask_agreement or train longer")));
   }
   const std::string file = prefix + (use == PictureUse::kWhole ? "-whole" : "-view");
-  generated.set = DecodePairs(context, pairs, labels, ImageSize(spec),
+  const bool volumes = DimsOfPreset(TextSetting(spec, "preset")) == 3;
+  generated.set = DecodePairs(context, pairs, labels, ImageSize(spec), volumes,
                               context.scratch() / (file + ".safetensors"));
   for (PairLine& pair : pairs) {
     generated.pairs.push_back(pair.pair);

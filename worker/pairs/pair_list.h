@@ -23,17 +23,17 @@ struct PairNumbers {
 };
 PairNumbers PairNumbersOf(const TaskSpec& spec);
 
-// Stores a pair's PNGs, in its frame and as the view that it was made as, at its scale, and returns
-// its line (see common/settings/task_spec.h), ended. image: uint8 [3,S,S]; classes: uint8 [S,S];
-// item: of the source; the record has "pair".
+// Stores a pair's PNGs or volumes, in its frame and as the view that it was made as, at its scale,
+// and returns its line (see common/settings/task_spec.h), ended. image: uint8 [3,S,S] or [1,S,S,S];
+// classes: uint8 [S,S] or [S,S,S]; item: of `source`; the record has "pair".
 std::string StorePair(TaskContext& context, const PairScale& scale, const PairFrames& frames,
                       int64_t item, const at::Tensor& image, const at::Tensor& classes,
-                      const LabelTable& labels, nlohmann::json record);
+                      const ImageSet& source, nlohmann::json record);
 
 // The pairs of a generate task: JSON lines, see task.h.
 struct PairLine {
   int64_t pair = 0;
-  std::string image;  // digests of PNGs; empty in a pair that was left out
+  std::string image;  // digests of PNGs or volumes; empty in a pair that was left out
   std::string mask;
   std::string view_image;  // likewise of the pair without its frame; empty in pairs without one
   std::string view_mask;

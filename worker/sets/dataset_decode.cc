@@ -16,6 +16,7 @@
 #include "worker/data/memory_gate.h"
 #include "worker/framing/view_cut.h"
 #include "worker/sets/pixels.h"
+#include "worker/sets/volume_row.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
 
@@ -26,6 +27,7 @@ constexpr int64_t kChunkBytes = int64_t{256} << 20;  // of decoded items
 constexpr size_t kSourceBytes = size_t{1}
                                 << 30;  // of pixels on their way, as they are in the files
 constexpr size_t kBytesOfPixel = 8;     // of an image of 16 bits, and its mask
+constexpr size_t kBytesOfVoxel = 12;    // of a volume, its mask and what is made of them
 constexpr int64_t kMostTogether = 64;   // between two looks at the cancel flag
 constexpr size_t kNamedFaults = 20;
 
@@ -52,6 +54,7 @@ struct Placing {
 struct ItemRows {
   at::Tensor image, classes;
   ViewRows views;  // undefined where the whole picture is used
+  VolumeRows volumes;
 };
 
 void WriteView(const View& view, int size, const ViewRows& rows) {
@@ -67,6 +70,10 @@ absl::Status DecodeItem(const DatasetItem& item, const ItemFiles& files,
                         const DatasetManifest& manifest, const Placing& placing,
                         const ItemRows& rows, MaskFacts& facts) {
   const LabelTable& labels = manifest.labels;
+  if (item.depth > 0) {
+    return DecodeVolume(item.name, files.image, files.mask, labels, rows.image, rows.classes,
+                        rows.volumes, facts);
+  }
   const LetterboxPlan plan = PlanLetterbox(item.width, item.height, placing.size);
   const cv::Size square(placing.size, placing.size);
   auto bytes = ReadImageFile(files.image);
@@ -104,7 +111,9 @@ absl::Status DecodeItem(const DatasetItem& item, const ItemFiles& files,
 class Admission {
  public:
   Admission(MemoryGate& gate, const DatasetItem& item)
-      : gate_(gate), bytes_(kBytesOfPixel * static_cast<size_t>(item.width) * item.height) {
+      : gate_(gate),
+        bytes_((item.depth > 0 ? kBytesOfVoxel * item.depth : kBytesOfPixel) *
+               static_cast<size_t>(item.width) * item.height) {
     gate_.Enter(bytes_);
   }
   ~Admission() { gate_.Leave(bytes_); }
@@ -176,6 +185,9 @@ PictureUse UseOfPictures(const TaskSpec& spec) {
 }
 
 std::string ResizingNote(const DatasetManifest& manifest, int64_t size, PictureUse use) {
+  if (manifest.volumes()) {
+    return absl::StrCat(manifest.items.size(), " volumes -> cubes of ", size, " voxels a side");
+  }
   if (use == PictureUse::kView) {
     return absl::StrCat("fields of view of ", manifest.items.size(), " images -> ", size, "x",
                         size);
@@ -201,7 +213,9 @@ void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_
                    const std::vector<View>* views) {
   const bool masks = manifest.kind == DatasetKind::kDataset;
   const auto count = static_cast<int64_t>(manifest.items.size());
-  const int64_t together = std::clamp<int64_t>(kChunkBytes / (4 * size * size), 1, kMostTogether);
+  const bool volumes = manifest.volumes();
+  const int64_t pixels = size * size * (volumes ? size : 1);
+  const int64_t together = std::clamp<int64_t>(kChunkBytes / (4 * pixels), 1, kMostTogether);
   Faults faults;
   MemoryGate gate(kSourceBytes);
   for (int64_t begin = 0; begin < count; begin += together) {
@@ -209,10 +223,12 @@ void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_
     const int64_t taken = std::min(together, count - begin);
     const std::span<const DatasetItem> items(manifest.items.data() + begin, taken);
     const std::vector<ItemFiles> files = FetchItems(context, items);
-    DecodedItems decoded{
-        .first = begin,
-        .images = at::empty({taken, 3, size, size}, at::kByte),
-        .classes = masks ? at::empty({taken, size, size}, at::kByte) : at::Tensor()};
+    DecodedItems decoded{.first = begin,
+                         .images = at::empty(ShapeOfImages(taken, size, volumes), at::kByte),
+                         .classes = masks
+                                        ? at::empty(ShapeOfClasses(taken, size, volumes), at::kByte)
+                                        : at::Tensor()};
+    if (volumes) decoded.volumes = VolumeRows::Empty(taken);
     if (use == PictureUse::kView) decoded.views = ViewRows::Empty(taken, size);
     std::vector<absl::Status> statuses(taken);
     std::vector<MaskFacts> facts(taken);
@@ -223,7 +239,8 @@ void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_
         statuses[i] = DecodeItem(items[i], files[i], manifest, placing,
                                  {.image = decoded.images[i],
                                   .classes = masks ? decoded.classes[i] : at::Tensor(),
-                                  .views = decoded.views.Row(i)},
+                                  .views = decoded.views.Row(i),
+                                  .volumes = decoded.volumes.Row(i)},
                                  facts[i]);
       }
     });

@@ -14,7 +14,8 @@
 #include "worker/sets/image_set.h"
 #include "worker/tasks/task.h"
 
-// A dataset's own files, read once: by prepare tasks, and for references, which are few.
+// A dataset's own files, read once: by prepare tasks (whose setting `dims`, 3, is there for volumes
+// alone), and for references, which are few.
 namespace alignflow {
 
 // Throws TaskError with InvalidArgument for a blob that is no manifest.
@@ -29,7 +30,7 @@ enum class PictureUse {
 // What the tasks of a job work on: its setting `pictures`, view or whole (and whole without it).
 PictureUse UseOfPictures(const TaskSpec& spec);
 
-// What will be resized to size x size pixels, for people; empty if nothing will.
+// What will be resized to size x size pixels, or voxels, for people; empty if nothing will.
 std::string ResizingNote(const DatasetManifest& manifest, int64_t size, PictureUse use);
 
 // The SHA-256 of each image's file: uint8 [N,32].
@@ -38,10 +39,12 @@ at::Tensor ImageDigests(const DatasetManifest& manifest);
 // Neighbouring items at the size asked for.
 struct DecodedItems {
   int64_t first = 0;
-  at::Tensor images;   // uint8 [B,3,S,S] RGB
-  at::Tensor classes;  // uint8 [B,S,S], classes of the manifest's labels; undefined for references
+  at::Tensor images;     // uint8 [B,3,S,S] RGB; of volumes [B,1,S,S,S]
+  at::Tensor classes;    // uint8 [B,S,S] or [B,S,S,S], classes of the manifest's labels; undefined
+                         // for references
   MaskFacts masks = {};  // what these masks show before and after
   ViewRows views = {};   // with PictureUse::kView
+  VolumeRows volumes = {};  // of volumes
 };
 
 // Fetches the files of all items in order, checks every one to the last pixel on all of the

@@ -35,6 +35,37 @@ ViewRows ViewRows::Thinned(int64_t step) const {
   return {thin(shapes), thin(places), thin(borders)};
 }
 
+VolumeRows VolumeRows::Empty(int64_t count) {
+  return {at::empty({count, 3}, at::kLong), at::empty({count, 12}, at::kFloat),
+          at::empty({count, 2}, at::kFloat)};
+}
+
+VolumeRows VolumeRows::Row(int64_t row) const {
+  if (!defined()) return {};
+  return {sizes[row], affines[row], ranges[row]};
+}
+
+VolumeRows VolumeRows::Joined(const std::vector<VolumeRows>& parts) {
+  if (parts.empty() || !parts[0].defined()) return {};
+  std::vector<at::Tensor> sizes, affines, ranges;
+  for (const VolumeRows& part : parts) {
+    sizes.push_back(part.sizes);
+    affines.push_back(part.affines);
+    ranges.push_back(part.ranges);
+  }
+  return {at::cat(sizes), at::cat(affines), at::cat(ranges)};
+}
+
+std::vector<int64_t> ShapeOfImages(int64_t count, int64_t size, bool volumes) {
+  if (volumes) return {count, 1, size, size, size};
+  return {count, 3, size, size};
+}
+
+std::vector<int64_t> ShapeOfClasses(int64_t count, int64_t size, bool volumes) {
+  if (volumes) return {count, size, size, size};
+  return {count, size, size};
+}
+
 ImageSet Thinned(const ImageSet& set, int64_t most) {
   const int64_t step = (set.size() + most - 1) / most;
   if (step <= 1) return set;
@@ -49,6 +80,10 @@ ImageSet Thinned(const ImageSet& set, int64_t most) {
   thinned.mask_digests = thin(set.mask_digests);
   thinned.image_digests = thin(set.image_digests);
   thinned.views = set.views.Thinned(step);
+  if (set.volumes.defined()) {
+    thinned.volumes = {thin(set.volumes.sizes), thin(set.volumes.affines),
+                       thin(set.volumes.ranges)};
+  }
   for (int64_t i = 0; i < set.size(); i += step) {
     thinned.names.push_back(set.names[i]);
     if (!set.groups.empty()) thinned.groups.push_back(set.groups[i]);
@@ -69,10 +104,15 @@ ImageBatch TakeBatch(const ImageSet& set, const at::Tensor& items, at::Device de
   at::Tensor images = set.images.index_select(0, items);
   at::Tensor classes = TakeClasses(set, items);
   if (flips) {
-    for (const int64_t side : {-1, -2}) {
+    // A body upside down or back to front is none; a mirrored one is.
+    const bool volumes = images.dim() == 5;
+    for (const int64_t side : volumes ? std::vector<int64_t>{-1} : std::vector<int64_t>{-1, -2}) {
       const at::Tensor flipped = at::rand({items.size(0)}, flips).lt(0.5);
-      images = at::where(flipped.view({-1, 1, 1, 1}), images.flip(side), images);
-      classes = at::where(flipped.view({-1, 1, 1}), classes.flip(side), classes);
+      std::vector<int64_t> per_item(images.dim(), 1);
+      per_item[0] = -1;
+      images = at::where(flipped.view(per_item), images.flip(side), images);
+      per_item.pop_back();
+      classes = at::where(flipped.view(per_item), classes.flip(side), classes);
     }
   }
   return {.images = ImagesFromBytes(images, device), .classes = classes};
@@ -80,7 +120,9 @@ ImageBatch TakeBatch(const ImageSet& set, const at::Tensor& items, at::Device de
 
 int64_t Together(const at::Tensor& images, int64_t most) {
   constexpr int64_t kPixels = int64_t{4} << 20;
-  return std::clamp<int64_t>(kPixels / (images.size(2) * images.size(3)), 1, most);
+  int64_t pixels = 1;
+  for (const int64_t side : images.sizes().slice(2)) pixels *= side;
+  return std::clamp<int64_t>(kPixels / pixels, 1, most);
 }
 
 at::Tensor EquallySpaced(int64_t size, int64_t most) {

@@ -37,12 +37,25 @@ struct ViewRows {
   ViewRows Thinned(int64_t step) const;
 };
 
+// Where in space the volumes of a set lie. All undefined where a set holds pictures.
+struct VolumeRows {
+  at::Tensor sizes;    // int64 [N,3]: voxels of the volume that a cube was made of
+  at::Tensor affines;  // float [N,12]: its affine (common/data/nifti_header.h)
+  at::Tensor ranges;   // float [N,2]: its values that are black and white
+
+  bool defined() const { return sizes.defined(); }
+  static VolumeRows Empty(int64_t count);
+  // One volume's rows, [3], [12] and [2]; undefined if these are.
+  VolumeRows Row(int64_t row) const;
+  static VolumeRows Joined(const std::vector<VolumeRows>& parts);
+};
+
 // Images, with masks or without, at a preset's size, kept as bytes: a float copy would be four
 // times as large. The tensors of prepared sets and of pairs are views of a mapped file, of which
 // memory holds nothing but the rows in use: take rows or batches, never a copy of the whole.
 struct ImageSet {
-  at::Tensor images;   // uint8 [N,3,S,S] RGB
-  at::Tensor classes;  // uint8 [N,S,S], classes of `labels`; undefined without masks
+  at::Tensor images;   // uint8 [N,3,S,S] RGB; of volumes [N,1,S,S,S], up, front and right
+  at::Tensor classes;  // uint8 [N,S,S] or [N,S,S,S], classes of `labels`; undefined without masks
   LabelTable labels;
   std::vector<std::string> names;  // stems
   std::string note;                // what was resized, for people; empty if nothing was
@@ -52,11 +65,16 @@ struct ImageSet {
   at::Tensor image_digests = {};
   PreparedFacts facts = {};  // of prepared sets
   ViewRows views = {};       // of sets of views
+  VolumeRows volumes = {};   // of sets of volumes
   // Of real images, as GroupOf tells (common/data/groups.h); an empty text is a group by itself.
   std::vector<std::string> groups = {};
 
   int64_t size() const { return images.size(0); }
 };
+
+// [count,3,S,S] and [count,S,S] of pictures, [count,1,S,S,S] and [count,S,S,S] of volumes.
+std::vector<int64_t> ShapeOfImages(int64_t count, int64_t size, bool volumes);
+std::vector<int64_t> ShapeOfClasses(int64_t count, int64_t size, bool volumes);
 
 // At most `most` items, equally spaced; views of the set's tensors.
 ImageSet Thinned(const ImageSet& set, int64_t most);
@@ -77,12 +95,12 @@ inline constexpr int64_t kStatisticsImages = 2000;
 
 // Items of a set.
 struct ImageBatch {
-  at::Tensor images;   // float [B,3,S,S] in [-1,1] on the device asked for
-  at::Tensor classes;  // uint8 [B,S,S] on the CPU
+  at::Tensor images;   // float [B,3,S,S] or [B,1,S,S,S] in [-1,1] on the device asked for
+  at::Tensor classes;  // uint8 [B,S,S] or [B,S,S,S] on the CPU
 };
-// items: int64 [B]. With `flips`, each item is mirrored left to right and upside down at random,
-// each with probability 1/2, its mask with it. Throws TaskError with InvalidArgument for a mask
-// with a class that the labels do not have.
+// items: int64 [B]. With `flips`, each item is mirrored left to right and, if it is a picture,
+// upside down at random, each with probability 1/2, its mask with it. Throws TaskError with
+// InvalidArgument for a mask with a class that the labels do not have.
 ImageBatch TakeBatch(const ImageSet& set, const at::Tensor& items, at::Device device,
                      std::optional<at::Generator> flips = std::nullopt);
 // Their masks alone, likewise: uint8 [B,S,S].

@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/data/groups.h"
 #include "common/digest.h"
+#include "common/settings/settings.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/safetensors_writer.h"
 #include "worker/stores/model_file.h"
@@ -136,8 +137,8 @@ void MapMasks(const SafetensorsFile& file, const std::string& table, ImageSet& s
   set.classes = file.Get("classes");
   set.mask_digests = file.Get("mask_digests");
   Require(set.classes.scalar_type() == at::kByte &&
-              set.classes.sizes() ==
-                  at::IntArrayRef{set.size(), set.images.size(2), set.images.size(3)},
+              set.classes.sizes().equals(
+                  ShapeOfClasses(set.size(), set.images.size(2), set.images.dim() == 5)),
           "its masks are not one for each image");
   Require(set.mask_digests.scalar_type() == at::kByte &&
               set.mask_digests.sizes() == at::IntArrayRef{set.size(), kDigestBytes},
@@ -166,6 +167,27 @@ ViewRows ViewsIn(const SafetensorsFile& file, const ImageSet& set) {
   return views;
 }
 
+// Undefined for a set of pictures.
+VolumeRows VolumesIn(const SafetensorsFile& file, const ImageSet& set) {
+  if (set.images.dim() != 5) return {};
+  VolumeRows volumes{file.Get("volume_sizes"), file.Get("volume_affines"),
+                     file.Get("volume_ranges")};
+  const int64_t count = set.size();
+  Require(volumes.sizes.scalar_type() == at::kLong &&
+              volumes.sizes.sizes() == at::IntArrayRef{count, 3} &&
+              volumes.affines.scalar_type() == at::kFloat &&
+              volumes.affines.sizes() == at::IntArrayRef{count, 12} &&
+              volumes.ranges.scalar_type() == at::kFloat &&
+              volumes.ranges.sizes() == at::IntArrayRef{count, 2},
+          "its places in space are not one for each volume");
+  Require(volumes.sizes.ge(1).all().item<bool>() &&
+              volumes.sizes.le(kMostPixels).all().item<bool>() &&
+              volumes.affines.isfinite().all().item<bool>() &&
+              volumes.ranges.isfinite().all().item<bool>(),
+          "a place in space of it can't be");
+  return volumes;
+}
+
 }  // namespace
 
 std::string RowDigest(const at::Tensor& row) {
@@ -182,22 +204,29 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
   const bool masks = manifest.kind == DatasetKind::kDataset;
   const Texts names = TextsOf(manifest, [](const DatasetItem& item) { return item.name; });
   const Texts groups = TextsOf(manifest, GroupOf);
-  std::map<std::string, TensorShape> shapes{{"images", {at::kByte, {count, 3, size, size}}},
-                                            {"names", {at::kByte, names.bytes.sizes().vec()}},
-                                            {"name_ends", {at::kLong, {count}}},
-                                            {"groups", {at::kByte, groups.bytes.sizes().vec()}},
-                                            {"group_ends", {at::kLong, {count}}},
-                                            {"image_digests", {at::kByte, {count, kDigestBytes}}},
-                                            {"counts", {at::kLong, {2}}},
-                                            {"mask_facts", {at::kByte, {kMaskFactsBytes}}}};
+  const bool volumes = manifest.volumes();
+  std::map<std::string, TensorShape> shapes{
+      {"images", {at::kByte, ShapeOfImages(count, size, volumes)}},
+      {"names", {at::kByte, names.bytes.sizes().vec()}},
+      {"name_ends", {at::kLong, {count}}},
+      {"groups", {at::kByte, groups.bytes.sizes().vec()}},
+      {"group_ends", {at::kLong, {count}}},
+      {"image_digests", {at::kByte, {count, kDigestBytes}}},
+      {"counts", {at::kLong, {2}}},
+      {"mask_facts", {at::kByte, {kMaskFactsBytes}}}};
   if (masks) {
-    shapes["classes"] = {at::kByte, {count, size, size}};
+    shapes["classes"] = {at::kByte, ShapeOfClasses(count, size, volumes)};
     shapes["mask_digests"] = {at::kByte, {count, kDigestBytes}};
   }
   if (use == PictureUse::kView) {
     shapes["view_shapes"] = {at::kByte, {count, size, size}};
     shapes["view_places"] = {at::kLong, {count, 6}};
     shapes["view_borders"] = {at::kByte, {count, 3}};
+  }
+  if (volumes) {
+    shapes["volume_sizes"] = {at::kLong, {count, 3}};
+    shapes["volume_affines"] = {at::kFloat, {count, 12}};
+    shapes["volume_ranges"] = {at::kFloat, {count, 2}};
   }
   SafetensorsWriter writer(file, shapes,
                            {{kFormatKey, kFormat},
@@ -218,6 +247,11 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
       writer.WriteRows("view_places", decoded.first, decoded.views.places);
       writer.WriteRows("view_borders", decoded.first, decoded.views.borders);
     }
+    if (volumes) {
+      writer.WriteRows("volume_sizes", decoded.first, decoded.volumes.sizes);
+      writer.WriteRows("volume_affines", decoded.first, decoded.volumes.affines);
+      writer.WriteRows("volume_ranges", decoded.first, decoded.volumes.ranges);
+    }
     counter.Add(decoded);
     if (masks) {
       writer.WriteRows("classes", decoded.first, decoded.classes);
@@ -237,10 +271,11 @@ ImageSet MapPrepared(const std::filesystem::path& path) {
   ImageSet set;
   set.images = file.Get("images");
   const at::Tensor names = file.Get("names"), ends = file.Get("name_ends");
-  Require(set.images.scalar_type() == at::kByte && set.images.dim() == 4 && set.size() > 0 &&
-              set.images.size(1) == 3 && set.images.size(2) > 0 &&
-              set.images.size(2) == set.images.size(3),
-          "its images are not square RGB images");
+  const bool volumes = set.images.dim() == 5;
+  Require(set.images.scalar_type() == at::kByte && (volumes || set.images.dim() == 4) &&
+              set.size() > 0 && set.images.size(2) > 0 &&
+              set.images.sizes().equals(ShapeOfImages(set.size(), set.images.size(2), volumes)),
+          "its images are neither square RGB images nor cubes of grey voxels");
   Require(names.scalar_type() == at::kByte && ends.scalar_type() == at::kLong &&
               ends.sizes() == at::IntArrayRef{set.size()},
           "its names are not one for each image");
@@ -258,6 +293,7 @@ ImageSet MapPrepared(const std::filesystem::path& path) {
   if (!strings["labels"].empty()) MapMasks(file, strings["labels"], set);
   set.facts = FactsIn(file.Get("counts"), file.Get("mask_facts"), set);
   set.views = ViewsIn(file, set);
+  set.volumes = VolumesIn(file, set);
   return set;
 }
 
@@ -279,6 +315,10 @@ ImageSet LoadPrepared(TaskContext& context, const TaskSpec& spec, const std::str
     throw refuse(absl::StrReplaceAll(error.what(), {{file.string(), "the file"}}));
   }
   if (!spec.settings.contains("preset")) return set;
+  if (set.volumes.defined() != (DimsOfPreset(TextSetting(spec, "preset")) == 3)) {
+    throw refuse(set.volumes.defined() ? "it holds volumes, but the task works on pictures"
+                                       : "it holds pictures, but the task works on volumes");
+  }
   if (set.views.defined() != (use == PictureUse::kView)) {
     throw refuse(use == PictureUse::kView ? "it holds whole pictures, but the task works on views"
                                           : "it holds views, but the task works on whole pictures");

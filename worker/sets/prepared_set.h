@@ -13,8 +13,8 @@
 
 // A dataset at one size in one file, which is written once (kind prepare) and mapped into memory by
 // every later task: who takes 32 items reads 32 rows. A safetensors file with
-//   images        U8 [N,3,S,S]
-//   classes       U8 [N,S,S]   if there are masks, with
+//   images        U8 [N,3,S,S] or, of volumes, [N,1,S,S,S]
+//   classes       U8 [N,S,S] or [N,S,S,S]   if there are masks, with
 //   mask_digests  U8 [N,32]    the SHA-256 of each row of classes
 //   names         U8 [bytes]   the stems, one after another, and
 //   name_ends     I64 [N]      where each ends
@@ -26,6 +26,9 @@
 //   view_shapes   U8 [N,S,S]   and
 //   view_places   I64 [N,6]    and
 //   view_borders  U8 [N,3]     ViewRows, if it holds views
+//   volume_sizes   I64 [N,3]   and
+//   volume_affines F32 [N,12]  and
+//   volume_ranges  F32 [N,2]   VolumeRows, if it holds volumes
 // and the strings "alignflow.format", "dataset" (digest of the manifest), "labels" (the table's
 // text; empty without masks) and "note". The same dataset and size give the same bytes on every
 // machine.
@@ -46,8 +49,8 @@ ImageSet MapPrepared(const std::filesystem::path& file);
 std::string RowDigest(const at::Tensor& row);
 
 // The prepared set in an input of a task. Throws TaskError with InvalidArgument naming the role for
-// a file that is none, or of another size than the task's preset works on, or of views where the
-// task works on whole pictures, or the reverse.
+// a file that is none, or of another size than the task's preset works on, or of volumes or views
+// where the task works on whole pictures, or the reverse.
 ImageSet LoadPrepared(TaskContext& context, const TaskSpec& spec, const std::string& role);
 ImageSet LoadPrepared(TaskContext& context, const TaskSpec& spec, const std::string& role,
                       PictureUse use);

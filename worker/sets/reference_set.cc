@@ -54,17 +54,20 @@ ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most
   }
   std::vector<at::Tensor> images, classes;
   std::vector<ViewRows> rows;
+  std::vector<VolumeRows> volumes;
   DecodeDataset(
       context, manifest, size, use,
       [&](const DecodedItems& decoded) {
         images.push_back(decoded.images);
         if (decoded.classes.defined()) classes.push_back(decoded.classes);
         rows.push_back(decoded.views);
+        volumes.push_back(decoded.volumes);
       },
       views.empty() ? nullptr : &views);
   set.images = at::cat(images);
   if (!classes.empty()) set.classes = at::cat(classes);
   set.views = ViewRows::Joined(rows);
+  set.volumes = VolumeRows::Joined(volumes);
   return set;
 }
 

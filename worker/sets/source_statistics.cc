@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "worker/models/safetensors.h"
+#include "worker/sets/volume_row.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
@@ -42,12 +43,15 @@ SourceStatistics DescribeSource(const ImageSet& source, at::Device device,
   statistics.descriptors.pictures = at::empty({count, 256});
   const auto describe = [&](int64_t row) {
     const at::NoGradGuard none;  // counts for one thread only
-    const at::Tensor image = ImagesFromBytes(source.images.narrow(0, row, 1));
+    const at::Tensor classes =
+        source.classes.defined() ? source.classes.narrow(0, row, 1) : at::Tensor();
+    const at::Tensor image =
+        ImagesFromBytes(PicturesOf(source.images.narrow(0, row, 1), classes).images);
     statistics.descriptors.pictures.narrow(0, row, 1).copy_(RankPictures(image));
     raw.narrow(0, row, 1).copy_(RawFilterBank(image.to(device)));
   };
-  const int64_t together = std::clamp<int64_t>(
-      kPixelsTogether / (source.images.size(2) * source.images.size(3)), 1, kMostTogether);
+  const int64_t pixels = source.images[0].numel() / source.images.size(1);
+  const int64_t together = std::clamp<int64_t>(kPixelsTogether / pixels, 1, kMostTogether);
   for (int64_t begin = 0; begin < count; begin += together) {
     progress(begin);
     const int64_t end = std::min(begin + together, count);

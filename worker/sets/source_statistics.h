@@ -21,9 +21,10 @@ struct SourceStatistics {
   MemorizationUnits units;
 };
 
-// Looks at every image of the source, a few at a time, each by itself, so that on a CPU the result
-// depends neither on chunks nor on the number of threads. `progress` is called with the images done
-// and may throw. Throws TaskError with InvalidArgument for fewer than 2 images.
+// Looks at every image of the source (of volumes, at three slices side by side), a few at a time,
+// each by itself, so that on a CPU the result depends neither on chunks nor on the number of
+// threads. `progress` is called with the images done and may throw. Throws TaskError with
+// InvalidArgument for fewer than 2 images.
 SourceStatistics DescribeSource(const ImageSet& source, at::Device device,
                                 const std::function<void(int64_t done)>& progress);
 

@@ -18,7 +18,7 @@ int64_t ImagesWithStructures(const ImageSet& set) {
 
 void CheckUsable(const TaskSpec& spec, const ImageSet& source) {
   ThrowIfError(CheckStructures(source.facts.masks, static_cast<int>(source.images.size(2)),
-                               PresetSizes(), "the source"));
+                               PresetSizes(source.volumes.defined() ? 3 : 2), "the source"));
   const Quantities known{{Quantity::kSourceImages, source.facts.different},
                          {Quantity::kSourceStructures, source.facts.with_structures}};
   ThrowIfError(CheckLeastNumbers(spec.kind, known));

@@ -3,7 +3,9 @@
 #include "absl/strings/str_cat.h"
 #include "common/settings/settings.h"
 #include "worker/models/unet/backbone.h"
+#include "worker/models/unet/memory.h"
 #include "worker/stores/pretrained_model.h"
+#include "worker/tasks/device.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
 
@@ -29,9 +31,13 @@ std::unique_ptr<Backbone> NewModel(TaskContext& context, const TaskSpec& spec,
                                    const ImageSet& source) {
   if (IsPretrained(spec)) return NewPretrained(context, spec, source.labels);
   const at::Device device = DeviceOf(context);
-  auto model = std::make_unique<UNetBackbone>(
-      UNetPreset(TextSetting(spec, "preset"), source.labels.classes()),
-      IntegerSetting(spec, "seed"), device);
+  const UNetBackboneConfig config =
+      UNetPreset(TextSetting(spec, "preset"), source.labels.classes());
+  if (config.unet.spatial_dims == 3) {
+    ThrowIfError(CheckMemory(EstimateUNetMemory(config, IntegerSetting(spec, "fit.batch")),
+                             DeviceMemoryFree(context.device()), spec.kind));
+  }
+  auto model = std::make_unique<UNetBackbone>(config, IntegerSetting(spec, "seed"), device);
   const at::Tensor rows = EquallySpaced(source.size(), kStatisticsImages);
   model->codec().blocks().Fit(rows.size(0), [&](int64_t i) {
     return ImagesFromBytes(source.images.narrow(0, rows[i].item<int64_t>(), 1));

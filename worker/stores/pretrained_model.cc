@@ -168,7 +168,11 @@ Sd35Images ImagesOf(const TaskSpec& spec, const LabelTable& labels) {
 absl::Status CheckMemory(const MemoryEstimate& needed, int64_t free, const std::string& kind) {
   if (free < 0 || needed.Total() <= free) return absl::OkStatus();
   std::string remedy = "a smaller size";
-  if (kind == "fit") remedy = "a smaller fit.batch, with more fit.accumulate for the same step";
+  if (kind == "fit") {
+    remedy =
+        "a smaller fit.batch (where the preset has it with more fit.accumulate for the same "
+        "step)";
+  }
   if (kind == "fit-masks") {
     remedy =
         "a smaller masks.batch, or masks.adapter_rank=16, which trains adapters instead of the "

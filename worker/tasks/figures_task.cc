@@ -83,7 +83,8 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
     progress.ThrowIfCancelled();
   };
 
-  FigureTable table(IntegerSetting(spec, "seed"));
+  FigureTable table(IntegerSetting(spec, "seed"),
+                    sets.volumes ? "of three slices of each volume side by side" : "");
   JobFindings found{.alignment = {},
                     .diversity = {},
                     .gates = {},

@@ -258,7 +258,7 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
       nlohmann::json record = RecordOf(spec, maker, source, references, draft);
       lines += draft.failed() ? LeftOutLine(draft, std::move(record))
                               : StorePair(context, scale, frames, draft.item, draft.image,
-                                          draft.classes, source.labels, std::move(record));
+                                          draft.classes, source, std::move(record));
     }
     progress.Report(std::min(begin + kGroup, last) - first + 1);
   }

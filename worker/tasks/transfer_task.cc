@@ -64,7 +64,7 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
                               : colours.Recoloured(image, style);
     }
     lines += StorePair(context, scale, frames, item.item<int64_t>(), BytesFromImages(image)[0],
-                       origin.classes[0], source.labels, std::move(record));
+                       origin.classes[0], source, std::move(record));
     progress.Report(pair - first + 1);
   }
   return {{"pairs", ValueOrThrow(context.Store(lines))}};

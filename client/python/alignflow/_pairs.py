@@ -24,7 +24,8 @@ _numbers = itertools.count()
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """One image with the mask that it was made for, both as PNG files. `index`: its number within the job, from 1 on."""
+    """One image with the mask that it was made for, both as PNG files or, of jobs on volumes, as .nii.gz. `index`: its number
+    within the job, from 1 on."""
 
     index: int
     image: bytes = dataclasses.field(repr=False)
@@ -39,6 +40,11 @@ class Pair:
             raise DataLossError(f"the record of pair {self.index} is no JSON object")
         return record
 
+    @property
+    def volumes(self) -> bool:
+        """Whether image and mask are volumes: nibabel.Nifti1Image.from_bytes(gzip.decompress(pair.image)) reads one."""
+        return self.image.startswith(b"\x1f\x8b")
+
     def image_array(self) -> NDArray[numpy.uint8]:
         """[height, width, 3], RGB. Needs NumPy: pip install alignflow[numpy]."""
         return _array(self.image, "RGB")
@@ -52,6 +58,8 @@ def _array(png: bytes, mode: str | None) -> NDArray[numpy.uint8]:
     import numpy
     from PIL import Image
 
+    if png.startswith(b"\x1f\x8b"):
+        raise ValueError("the pair is of volumes: nibabel.Nifti1Image.from_bytes(gzip.decompress(pair.image)) reads one")
     picture = Image.open(io.BytesIO(png))
     return numpy.asarray(picture.convert(mode) if mode else picture, dtype=numpy.uint8)
 
@@ -76,10 +84,11 @@ class Entry:
     pair: int
     image_sha256: str
     mask_sha256: str
+    volumes: bool = False
 
 
-def _name(kind: str, pair: int) -> str:
-    return f"{kind}/{pair:06d}.png"
+def _name(kind: str, pair: int, volumes: bool) -> str:
+    return f"{kind}/{pair:06d}{'.nii.gz' if volumes else '.png'}"
 
 
 class PairFolder:
@@ -126,7 +135,8 @@ class PairFolder:
     def _read(self, line: bytes, where: str) -> None:
         try:
             said = json.loads(line)
-            entry = Entry(int(said["pair"]), str(said["image_sha256"]), str(said["mask_sha256"]))
+            entry = Entry(int(said["pair"]), str(said["image_sha256"]), str(said["mask_sha256"]),
+                          str(said.get("image", "")).endswith(".nii.gz"))
         except (ValueError, KeyError, TypeError):
             raise DataLossError(f"{where}not the record of a pair; was the file edited? Pull into a new folder") from None
         for key, ours, usual in (("job", self.job, self.job), ("frames", self.frames, "references"),
@@ -151,19 +161,20 @@ class PairFolder:
             return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
         return [entry for entry in self.entries
-                if not (has(self.folder / _name("images", entry.pair), entry.image_sha256) and
-                        has(self.folder / _name("masks", entry.pair), entry.mask_sha256))]
+                if not (has(self.folder / _name("images", entry.pair, entry.volumes), entry.image_sha256) and
+                        has(self.folder / _name("masks", entry.pair, entry.volumes), entry.mask_sha256))]
 
     def save(self, pair: Pair) -> None:
-        write_whole(self.folder / _name("images", pair.index), pair.image)
-        write_whole(self.folder / _name("masks", pair.index), pair.mask)
+        write_whole(self.folder / _name("images", pair.index, pair.volumes), pair.image)
+        write_whole(self.folder / _name("masks", pair.index, pair.volumes), pair.mask)
 
     def append(self, pair: Pair) -> None:
         """Saves a pair after the last one."""
         self.save(pair)
-        entry = Entry(pair.index, hashlib.sha256(pair.image).hexdigest(), hashlib.sha256(pair.mask).hexdigest())
-        line = {"job": self.job, "frames": self.frames, "pair": pair.index, "image": _name("images", pair.index),
-                "image_sha256": entry.image_sha256, "mask": _name("masks", pair.index), "mask_sha256": entry.mask_sha256,
+        entry = Entry(pair.index, hashlib.sha256(pair.image).hexdigest(), hashlib.sha256(pair.mask).hexdigest(),
+                      pair.volumes)
+        line = {"job": self.job, "frames": self.frames, "pair": pair.index, "image": _name("images", pair.index, pair.volumes),
+                "image_sha256": entry.image_sha256, "mask": _name("masks", pair.index, pair.volumes), "mask_sha256": entry.mask_sha256,
                 "record": pair.record}
         self._log.write(json.dumps(line, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n")
         self._log.flush()

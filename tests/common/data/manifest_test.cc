@@ -32,6 +32,21 @@ TEST(ManifestTest, CanonicalFormIsWhatPythonWritesWithSortedKeys) {
                 "\"value\":0},{\"name\":\"disc\",\"value\":128}]}");
 }
 
+TEST(ManifestTest, VolumesHaveADepthAndPicturesNone) {
+  DatasetManifest manifest{DatasetKind::kReferences, {}, {{"a", kA, "", 8, 9, 5}}};
+  const auto json = WriteManifest(manifest);
+  ASSERT_TRUE(json.ok()) << json.status();
+  EXPECT_EQ(*json, "{\"items\":[{\"depth\":5,\"height\":9,\"image\":\"" + kA +
+                       "\",\"name\":\"a\",\"width\":8}],\"kind\":\"references\"}");
+  const auto read = ParseManifest(*json);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(read->volumes());
+  EXPECT_EQ(*read, manifest);
+  manifest.items.push_back({"b", kB, "", 8, 9});
+  EXPECT_THAT(std::string(WriteManifest(manifest).status().message()),
+              HasSubstr("others are pictures"));
+}
+
 TEST(ManifestTest, ReferencesHaveNeitherMasksNorLabels) {
   DatasetManifest manifest{DatasetKind::kReferences, {}, {{"r\xc3\xa9", kA, "", 8, 9}}};
   const auto json = WriteManifest(manifest);
@@ -145,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadManifest{"\"width\":64", "\"width\":6.4", "fractional"},
         BadManifest{"\"width\":64", "\"width\":65536", "width and height"},
         BadManifest{"\"width\":64", "\"width\":99999999999999999999", "fractional"},
-        BadManifest{"\"width\":64", "\"depth\":64", "a number does not belong in item 1"},
+        BadManifest{"\"width\":64", "\"length\":64", "a number does not belong in item 1"},
         BadManifest{"\"width\":64", "\"width\":[[[[1]]]]", "a list does not belong in item 1"},
         BadManifest{"\"width\":64", "\"width\":{}", "an object"},
         BadManifest{"aaaa", "AAAA", "64 hexadecimal"}, BadManifest{"aaaa", "aaa", "64 hexadecimal"},

@@ -131,7 +131,7 @@ TEST(WritePhantomsTest, FolderThatCannotBeMadeIsNamed) {
 TEST(PhantomOptionsTest, NamesAndRangesAreChecked) {
   EXPECT_EQ(*ParsePhantomKind("fundus"), PhantomKind::kFundus);
   EXPECT_EQ(*ParsePhantomDomain("target-b"), PhantomDomain::kTargetB);
-  ExpectRefused(ParsePhantomKind("eye").status(), {"'eye'", "fundus or polyp"});
+  ExpectRefused(ParsePhantomKind("eye").status(), {"'eye'", "fundus, polyp or volume"});
   ExpectRefused(ParsePhantomDomain("target").status(), {"'target'", "target-a"});
   PhantomOptions options;
   EXPECT_TRUE(CheckPhantomOptions(options).ok());

@@ -1,5 +1,7 @@
 #include "worker/models/unet/backbone.h"
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
@@ -19,6 +21,17 @@ constexpr char kFormatKey[] = "alignflow.format";
 constexpr char kFormat[] = "unet-2";
 constexpr char kConfigKey[] = "alignflow.config";
 constexpr double kLeastRest = 1e-3;  // of 1 - t, where the velocity is divided by it
+
+struct PresetNet {
+  const char* name;
+  int64_t dims, size, block;
+  int64_t channels[3];
+};
+// Volumes of 32 and 64 voxels a side both have latents of 16^3.
+constexpr PresetNet kPresetNets[] = {{"unet-64", 2, 64, 4, {64, 96, 128}},
+                                     {"unet-128", 2, 128, 4, {64, 96, 128}},
+                                     {"unet3d-32", 3, 32, 2, {32, 64, 96}},
+                                     {"unet3d-64", 3, 64, 4, {64, 96, 128}}};
 
 json ToJson(const UNetBackboneConfig& config) {
   return {{"preset", config.preset},
@@ -40,28 +53,37 @@ UNetBackboneConfig ConfigFromJson(const json& source) {
 
 }  // namespace
 
-std::vector<std::string> UNetPresetNames() { return {"unet-64", "unet-128"}; }
+int64_t UNetBackboneConfig::BlockValues() const {
+  return unet.spatial_dims == 3 ? block * block * block : block * block;
+}
+
+std::vector<std::string> UNetPresetNames() {
+  std::vector<std::string> names;
+  for (const PresetNet& net : kPresetNets) names.emplace_back(net.name);
+  return names;
+}
 
 UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes) {
+  const auto net = std::ranges::find(kPresetNets, preset, &PresetNet::name);
+  if (net == std::end(kPresetNets)) {
+    throw std::invalid_argument("unknown preset '" + preset +
+                                "': known are unet-64, unet-128, unet3d-32 and unet3d-64");
+  }
   UNetBackboneConfig config;
   config.preset = preset;
   UNetConfig& unet = config.unet;
-  if (preset == "unet-64") {
-    config.image_size = 64;
-  } else if (preset == "unet-128") {
-    config.image_size = 128;
-  } else {
-    throw std::invalid_argument("unknown preset '" + preset + "': known are unet-64 and unet-128");
-  }
-  config.block = 4;
-  unet.num_channels = {64, 96, 128};
+  config.image_size = net->size;
+  config.block = net->block;
+  config.image_channels = net->dims == 3 ? 1 : 3;
+  unet.spatial_dims = net->dims;
+  unet.num_channels = {net->channels[0], net->channels[1], net->channels[2]};
   unet.num_res_blocks = {1, 1, 1};
   unet.attention_levels = {false, false, false};
   unet.num_head_channels = {32, 32, 32};
   unet.norm_num_groups = 8;
-  unet.in_channels = unet.out_channels = config.image_channels * config.block * config.block;
+  unet.in_channels = unet.out_channels = config.image_channels * config.BlockValues();
   unet.mask_conditioning = true;
-  unet.conditioning_embedding_in_channels = classes * config.block * config.block;
+  unet.conditioning_embedding_in_channels = classes * config.BlockValues();
   unet.conditioning_embedding_num_channels = {unet.num_channels[0]};
   unet.integer_timesteps = false;
   unet.Validate();
@@ -145,10 +167,11 @@ std::vector<int64_t> UNetBackbone::latent_shape() const {
 at::Device UNetBackbone::device() const { return codec_.blocks().deviation().device(); }
 
 at::Tensor UNetBackbone::EncodeMasks(const at::Tensor& classes) const {
-  const int64_t count =
-      config_.unet.conditioning_embedding_in_channels / (config_.block * config_.block);
+  const int64_t count = config_.unet.conditioning_embedding_in_channels / config_.BlockValues();
   const at::Tensor numbers = at::arange(count, at::TensorOptions(device()).dtype(at::kByte));
-  return classes.to(device()).unsqueeze(1).eq(numbers.view({1, count, 1, 1})).to(at::kFloat);
+  std::vector<int64_t> per_class(2 + config_.unet.spatial_dims, 1);
+  per_class[1] = count;
+  return classes.to(device()).unsqueeze(1).eq(numbers.view(per_class)).to(at::kFloat);
 }
 
 Condition UNetBackbone::ConditionOn(const at::Tensor& encoded_masks) const {

@@ -19,15 +19,19 @@ class MergedModel;
 // What a model file's header says about the network.
 struct UNetBackboneConfig {
   std::string preset;
-  int64_t image_size = 64;  // training side in pixels; other sizes run, too, if they are multiples
-                            // of 'multiple' below
+  int64_t image_size = 64;  // training side in pixels or voxels; other sizes run, too, if they are
+                            // multiples of 'multiple' below
   int64_t image_channels = 3;
   int64_t block = 2;  // of SpaceToDepth
   UNetConfig unet;    // in_channels and out_channels are those of the latent;
                       // conditioning_embedding_in_channels is K block^dims
+
+  // Values in a block: block^dims.
+  int64_t BlockValues() const;
 };
 
-// The presets "unet-64" and "unet-128" for masks of `classes` classes. Throws std::invalid_argument
+// The presets "unet-64" and "unet-128" for pictures, "unet3d-32" and "unet3d-64" for volumes, for
+// masks of `classes` classes. Throws std::invalid_argument
 // naming the known presets.
 UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes);
 std::vector<std::string> UNetPresetNames();
@@ -60,7 +64,7 @@ class UNetBackbone : public Backbone {
   StyledCodec& codec() override { return codec_; }
   std::vector<int64_t> latent_shape() const override;
   at::Device device() const override;
-  // One-hot [B,K,S,S] over the K classes that the model is for.
+  // One-hot [B,K,S,S] or [B,K,S,S,S] over the K classes that the model is for.
   at::Tensor EncodeMasks(const at::Tensor& classes) const override;
   Condition ConditionOn(const at::Tensor& encoded_masks) const override;
   // By the mask; see GuidedVelocity.

@@ -55,10 +55,20 @@ class UNetBackboneFileTest : public testing::Test {
 TEST(UNetBackboneTest, EveryPresetIsBuiltAndAnUnknownOneIsAnsweredWithTheKnown) {
   for (const std::string& name : UNetPresetNames()) {
     const UNetBackboneConfig config = UNetPreset(name, 3);
-    EXPECT_EQ(config.unet.in_channels, 3 * config.block * config.block);
+    EXPECT_EQ(config.unet.in_channels, config.image_channels * config.BlockValues());
     UNetBackbone model(config);
-    EXPECT_EQ(model.latent_shape(),
-              (std::vector<int64_t>{48, config.image_size / 4, config.image_size / 4}));
+    std::vector<int64_t> latent(1 + config.unet.spatial_dims, config.image_size / config.block);
+    latent[0] = config.unet.in_channels;
+    EXPECT_EQ(model.latent_shape(), latent);
+    // From a mask to an image of the preset's size.
+    std::vector<int64_t> shape(config.unet.spatial_dims, config.image_size);
+    shape.insert(shape.begin(), 1);
+    const at::NoGradGuard no_grad;
+    const Condition condition = model.ConditionOn(model.EncodeMasks(at::ones(shape, at::kByte)));
+    latent.insert(latent.begin(), 1);
+    const at::Tensor velocity = model.Velocity(at::ones(latent), at::full({1}, 0.5), condition);
+    shape.insert(shape.begin() + 1, config.image_channels);
+    EXPECT_TRUE(model.codec().Decode(velocity).sizes().equals(shape)) << name;
   }
   try {
     UNetPreset("unet-65", 2);
