@@ -57,6 +57,7 @@ PATIENCE_S, LONGEST_ROUND_S = 400, 3600
 class Round:
     def __init__(self, folder, data, jobs):
         self.folder, self.counts, self.kills, self.changed = folder, collections.Counter(), 0, set()
+        self.lies = collections.Counter()
         folder.mkdir(parents=True)
         self.clock = faults.SteppedClock(folder / "clock")
         # A full disk sends no signal; the limit by which it is played does.
@@ -114,7 +115,7 @@ class Round:
             raise AssertionError(f"the coordinator ended on a full disk:\n{self.service.coordinator.log_text()[-2000:]}")
 
     def lie(self, draw):
-        answer = faults.lie(self.service.address, draw.uniform(0.1, 1))
+        answer = faults.lie(self.service.address, draw.uniform(0.1, 1), self.lies)
         if answer == grpc.StatusCode.OK:
             raise AssertionError("garbage was accepted as a result")
 

@@ -130,9 +130,10 @@ class SteppedClock:
                 "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1")
 
 
-def lie(address, seconds):
+def lie(address, seconds, told):
     """A worker that takes one task and says that it is done, with garbage of the right names. Returns the coordinator's answer:
-    a status code, or None if there was no task for it."""
+    a status code, or None if there was no task for it. `told` counts its lies by task: one that was refused three times has
+    failed, so that it hands back what it has lied about twice."""
     workers = importlib.import_module("alignflow.v1.workers_pb2")
     blobs = importlib.import_module("alignflow.v1.blobs_pb2")
     channel = grpc.insecure_channel(address)
@@ -147,14 +148,19 @@ def lie(address, seconds):
         lease = stub.Lease(request, timeout=RPC_TIMEOUT_S)
         if not lease.task.key:
             return None
+        report = workers.ReportRequest(worker_id=worker, task_key=lease.task.key, attempt=lease.attempt)
+        if told[lease.task.key] == 2:
+            report.handed_back.SetInParent()
+            stub.Report(report, timeout=RPC_TIMEOUT_S)
+            return None
+        told[lease.task.key] += 1
         garbage = b"garbage" * 20
         digest = blobs.Digest(sha256=hashlib.sha256(garbage).hexdigest(), size_bytes=len(garbage))
         writer.Write(iter([blobs.WriteBlobRequest(digest=digest, data=garbage)]), timeout=RPC_TIMEOUT_S)
         roles = ("model", "pool", "pairs", "masks", "rules", "segmenter", "scores", "figures", "packed", "statistics",
                  "curve.json", "contact-sheet.png", "report.json")
-        stub.Report(workers.ReportRequest(worker_id=worker, task_key=lease.task.key, attempt=lease.attempt,
-                                          success=workers.TaskSuccess(outputs={role: digest.sha256 for role in roles})),
-                    timeout=RPC_TIMEOUT_S)
+        report.success.outputs.update({role: digest.sha256 for role in roles})
+        stub.Report(report, timeout=RPC_TIMEOUT_S)
         return grpc.StatusCode.OK
     except grpc.RpcError as error:
         return error.code()
