@@ -272,6 +272,11 @@ absl::StatusOr<PullSummary> PullPairs(Session& session, Stubs& stubs, const std:
   request.set_name(job);
   auto known = Call(*stubs.jobs, &v1::Jobs::StubInterface::GetJob, request);
   if (absl::IsNotFound(known.status())) return known.status();
+  if (known.ok() && known->spec().kind() == v1::JOB_KIND_FIT) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(job, " makes a model and no pairs; `afctl job get ", job,
+                     "` names the model, and `afctl generate` makes pairs with it"));
+  }
   auto pairs =
       PairFolder::Open(folder, job, form == v1::PAIR_FORM_VIEW ? "view" : "references", format);
   if (!pairs.ok()) return pairs.status();
