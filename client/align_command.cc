@@ -2,23 +2,19 @@
 #include <algorithm>
 #include <memory>
 
-#include "absl/random/random.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "client/call.h"
 #include "client/commands.h"
 #include "client/image_options.h"
-#include "client/interrupt.h"
 #include "client/job_file.h"
-#include "client/job_text.h"
-#include "client/job_watch.h"
+#include "client/new_job.h"
 #include "client/sent_files.h"
 #include "client/settings_help.h"
-#include "client/text_table.h"
 #include "client/upload.h"
 #include "common/settings/settings.h"
+#include "common/status_conversion.h"
 #include "worker/volumes/volume_folder.h"
 
 namespace alignflow {
@@ -27,37 +23,22 @@ namespace {
 struct AlignArguments {
   JobRequest flags;
   std::string file;
-  std::vector<std::string> settings;     // "key=value"
+  NewJobOptions job;
   std::string method, masks, segmenter;  // settings with options of their own; empty: not given
   bool no_gates = false;
-  std::vector<std::string> labels;  // "name=value"
   ImageOptions images;
-  bool wait = false;
-  double timeout_s = kDefaultTimeoutSeconds;
 };
-
-constexpr absl::Duration kCreatePatience = absl::Seconds(10);
 
 // What was asked for in all, checked as far as it can be without the server.
 absl::StatusOr<JobRequest> Gather(const AlignArguments& arguments) {
   JobRequest flags = arguments.flags;
-  for (const std::string& text : arguments.settings) {
-    absl::Status added = AddSetting(text, flags.settings);
-    if (!added.ok()) return added;
-  }
-  const std::pair<const char*, std::string> options[] = {
-      {"method", arguments.method},
-      {"masks.kind", arguments.masks},
-      {"evaluate.segmenter", arguments.segmenter},
-      {"gates.enabled", arguments.no_gates ? "off" : ""}};
-  for (const auto& [setting, value] : options) {
-    if (value.empty()) continue;
-    absl::Status added = AddSetting(absl::StrCat(setting, "=", value), flags.settings);
-    if (!added.ok()) return added;
-  }
-  auto labels = ParseJobLabels(arguments.labels);
-  if (!labels.ok()) return labels.status();
-  flags.labels = *std::move(labels);
+  absl::Status read = ReadNewJobOptions(arguments.job,
+                                        {{"method", arguments.method},
+                                         {"masks.kind", arguments.masks},
+                                         {"evaluate.segmenter", arguments.segmenter},
+                                         {"gates.enabled", arguments.no_gates ? "off" : ""}},
+                                        flags);
+  if (!read.ok()) return read;
   JobRequest request = flags;
   if (!arguments.file.empty()) {
     auto file = ReadJobFile(arguments.file);
@@ -71,28 +52,11 @@ absl::StatusOr<JobRequest> Gather(const AlignArguments& arguments) {
   if (!request.source) return missing("source");
   if (!request.references) return missing("references");
   if (!request.pairs) return missing("pairs");
-  if (*request.pairs < 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--pairs is ", *request.pairs, ": give 1 to 1,000,000"));
-  }
+  if (absl::Status pairs = CheckPairs(*request.pairs); !pairs.ok()) return pairs;
   const std::string preset = request.preset.value_or(PresetNames().front());
   const auto resolved = ResolveSettings(preset, request.settings);
   if (!resolved.ok()) return resolved.status();
   return request;
-}
-
-// A dataset that an option names.
-absl::StatusOr<v1::Dataset> FindDataset(const std::string& option, const std::string& given,
-                                        v1::Datasets::StubInterface& datasets) {
-  auto name = ResourceName("datasets", given);
-  if (!name.ok()) return Annotate(name.status(), option);
-  v1::GetDatasetRequest request;
-  request.set_name(*name);
-  auto dataset = Call(datasets, &v1::Datasets::StubInterface::GetDataset, request);
-  if (!absl::IsNotFound(dataset.status())) return dataset;
-  return absl::NotFoundError(absl::StrCat(option, ": there is no dataset ", given,
-                                          "; `afctl dataset list` shows those there are, `afctl "
-                                          "dataset push` adds one"));
 }
 
 // The longer side of "384x288"; 0 for another text.
@@ -111,17 +75,6 @@ void SuggestLargerPreset(const JobRequest& request, int longest_side, Console& c
               << " pixels wide or high; with the preset unet-64 pairs come back at " << kSmall
               << "x" << kSmall << ", with --preset unet-128 at " << kLarge << "x" << kLarge
               << ", which takes longer" << std::endl;
-}
-
-// What can be done with a job that runs by itself.
-void SayWhatIsNext(const Session& session, const std::string& job) {
-  const std::vector<std::vector<std::string>> rows = {
-      {"  " + session.Command("job watch " + job), "its progress"},
-      {"  " + session.Command("report " + job + " -o report.html"),
-       "its report, once it has ended"},
-      {"  " + session.Command("pairs pull " + job + " pairs/"), "its pairs, as they come"}};
-  session.console.err << "The job runs without this command. What is next:\n"
-                      << TableText(rows) << std::flush;
 }
 
 // The references as they were read and sent.
@@ -159,22 +112,6 @@ void AddReferences(const SentReferences& sent, v1::AlignSpec& spec) {
   }
 }
 
-// With a request id of our own, so that a lost answer does not leave a second job.
-absl::StatusOr<v1::Job> Create(const Stubs& stubs, v1::CreateJobRequest request) {
-  const InterruptNote note("`afctl job list` shows whether the job was created");
-  absl::BitGen random;
-  request.set_upload_id(stubs.upload_id);
-  request.set_request_id(absl::StrCat("afctl-", absl::Hex(random(), absl::kZeroPad16),
-                                      absl::Hex(random(), absl::kZeroPad16)));
-  Patience patience(kCreatePatience, [](const std::string&) {});
-  while (true) {
-    auto job = Call(*stubs.jobs, &v1::Jobs::StubInterface::CreateJob, request);
-    if (job.ok()) return job;
-    absl::Status go_on = patience.AfterFailure(job.status());
-    if (!go_on.ok()) return absl::IsDeadlineExceeded(go_on) ? job.status() : go_on;
-  }
-}
-
 absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) {
   auto request = Gather(arguments);
   if (!request.ok()) return request.status();
@@ -182,10 +119,7 @@ absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) 
   if (!import.ok()) return import.status();
   auto stubs = session.Connect();
   if (!stubs.ok()) return stubs.status();
-  v1::CreateJobRequest creation;
-  creation.set_display_name(request->name.value_or(""));
-  creation.mutable_labels()->insert(request->labels.begin(), request->labels.end());
-  creation.set_priority(request->priority.value_or(0));
+  v1::CreateJobRequest creation = CreationOf(*request);
   v1::AlignSpec& spec = *creation.mutable_spec();
   auto source = FindDataset("--source", *request->source, *stubs->datasets);
   if (!source.ok()) return source.status();
@@ -196,8 +130,6 @@ absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) 
     spec.set_target(target->name());
   }
   spec.set_pairs(*request->pairs);
-  spec.set_preset(request->preset.value_or(""));
-  spec.mutable_settings()->insert(request->settings.begin(), request->settings.end());
   const auto references = SendReferences(*request->references, *import, session, *stubs->blobs);
   if (!references.ok()) return references.status();
   AddReferences(*references, spec);
@@ -206,17 +138,14 @@ absl::StatusOr<Result> Align(Session& session, const AlignArguments& arguments) 
     longest_side = std::max({longest_side, item.width, item.height});
   }
   SuggestLargerPreset(*request, longest_side, session.console);
-  auto job = Create(*stubs, creation);
+  auto job = CreateJob(*stubs, std::move(creation));
   if (!job.ok()) {
     return WithPaths(job.status(), references->folder.items, references->files);
   }
-  PrintWarnings({job->warnings().begin(), job->warnings().end()}, session.console);
-  if (!arguments.wait) {
-    if (!session.json) SayWhatIsNext(session, job->name());
-    return Result{.document = ToJson(*job), .text = absl::StrCat(job->name(), "\n")};
-  }
-  session.console.err << "created " << job->name() << std::endl;
-  return FollowJob(session, *stubs->jobs, job->name(), absl::Seconds(arguments.timeout_s));
+  return AfterCreation(
+      session, *stubs, *job, arguments.job,
+      {{"report " + job->name() + " -o report.html", "its report, once it has ended"},
+       {"pairs pull " + job->name() + " pairs/", "its pairs, as they come"}});
 }
 
 }  // namespace
@@ -249,32 +178,13 @@ void AddAlignCommand(CLI::App& app, Action& chosen) {
   command->add_flag("--no-gates", arguments->no_gates,
                     "hand out every pair, also those that ignore their mask or copy a real image "
                     "(setting gates.enabled=off, which the report shows)");
-  command->add_option("--set", arguments->settings, "a setting, see below; may be repeated")
-      ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   command
       ->add_option("-f", arguments->file,
                    "job file with source, references, target, pairs, preset, settings, name, "
                    "labels, priority; options override it")
       ->type_name("job.yaml");
-  command->add_option("--name", flags.name, "what the job is called, for people")
-      ->type_name("TEXT");
-  command
-      ->add_option("--label", arguments->labels,
-                   "a label to find the job by (`afctl job list --label`); may be repeated")
-      ->type_name("NAME=VALUE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command
-      ->add_option("--priority", flags.priority,
-                   "-100 to 100, 0 if not given: the work of jobs with a higher one is done first")
-      ->type_name("N")
-      ->check(CLI::Range(-kMaxJobPriority, kMaxJobPriority));
   AddImageOptions(*command, arguments->images);
-  command->add_flag("--wait", arguments->wait, "show progress until the job has ended");
-  AddTimeoutOption(*command, arguments->timeout_s);
-  command->footer(SettingsHelp);
+  AddNewJobOptions(*command, arguments->job);
   command->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return Align(session, *arguments); };
   });

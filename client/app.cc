@@ -151,6 +151,8 @@ CommandLine::CommandLine()
   AddPhantomCommand(*app_, chosen_);
   AddDatasetCommands(*app_, chosen_);
   AddAlignCommand(*app_, chosen_);
+  AddFitCommand(*app_, chosen_);
+  AddGenerateCommand(*app_, chosen_);
   AddJobCommands(*app_, chosen_);
   AddPairsCommands(*app_, chosen_);
   AddReportCommand(*app_, chosen_);

@@ -14,6 +14,8 @@ namespace alignflow {
 void AddPhantomCommand(CLI::App& app, Action& chosen);
 void AddDatasetCommands(CLI::App& app, Action& chosen);
 void AddAlignCommand(CLI::App& app, Action& chosen);
+void AddFitCommand(CLI::App& app, Action& chosen);
+void AddGenerateCommand(CLI::App& app, Action& chosen);
 void AddJobCommands(CLI::App& app, Action& chosen);
 void AddPairsCommands(CLI::App& app, Action& chosen);
 void AddReportCommand(CLI::App& app, Action& chosen);

@@ -66,10 +66,13 @@ absl::StatusOr<Result> ListJobs(Session& session, const ListArguments& arguments
       {"NAME", "STATE", "SOURCE", "REFERENCES", "PAIRS", "CREATED", "CALLED"}};
   for (const v1::Job& job : *jobs) {
     result.document["jobs"].push_back(ToJson(job));
-    rows.push_back({job.name(), StateCell(job), job.spec().source(),
-                    absl::StrCat(job.spec().references_size()),
-                    absl::StrCat(job.pairs_ready(), "/", job.spec().pairs() - job.pairs_left_out()),
-                    LocalTimeText(job.create_time()), job.display_name()});
+    const bool fits = job.spec().kind() == v1::JOB_KIND_FIT;
+    rows.push_back(
+        {job.name(), StateCell(job), job.spec().source(),
+         absl::StrCat(job.spec().references_size()),
+         fits ? "a model"
+              : absl::StrCat(job.pairs_ready(), "/", job.spec().pairs() - job.pairs_left_out()),
+         LocalTimeText(job.create_time()), job.display_name()});
   }
   result.text = TableText(rows, {3, 4});
   if (person && !arguments.limit && static_cast<int>(jobs->size()) == limit) {

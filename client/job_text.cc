@@ -176,10 +176,16 @@ std::string JobText(const v1::Job& job, absl::Time now) {
   if (!job.waiting_reason().empty()) absl::StrAppend(&state, ": ", job.waiting_reason());
   Rows rows = {{job.name(), state},
                {"created", LocalTimeText(job.create_time())},
-               {"source", VersionText(spec.source(), job.source_version())},
-               {"references", absl::StrCat(spec.references_size())},
-               {"pairs", PairsText(job)},
-               {"preset", spec.preset()}};
+               {"source", VersionText(spec.source(), job.source_version())}};
+  if (!spec.model().empty()) rows.push_back({"begins with", spec.model()});
+  if (!spec.masks().empty()) rows.push_back({"masks of", spec.masks()});
+  if (spec.kind() == v1::JOB_KIND_FIT) {
+    rows.push_back({"makes", "a model of stage 1, and no pairs"});
+  } else {
+    rows.push_back({"references", absl::StrCat(spec.references_size())});
+    rows.push_back({"pairs", PairsText(job)});
+  }
+  rows.push_back({"preset", spec.preset()});
   if (std::string mix = MixText(spec); !mix.empty()) rows.push_back({"made of", std::move(mix)});
   if (!spec.target().empty()) {
     rows.push_back({"target", VersionText(spec.target(), job.target_version())});

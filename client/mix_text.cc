@@ -49,6 +49,7 @@ std::string ReasonText(const v1::AlignSpec& spec, const SettingMap& settings) {
 }  // namespace
 
 std::string MixText(const v1::AlignSpec& spec) {
+  if (spec.kind() == v1::JOB_KIND_FIT) return "";
   const SettingMap settings(spec.settings().begin(), spec.settings().end());
   if (const auto method = settings.find("method");
       method != settings.end() && method->second == "framing") {

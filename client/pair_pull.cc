@@ -292,6 +292,11 @@ absl::StatusOr<PullSummary> PullPairs(Session& session, Stubs& stubs, const std:
   // Asked first, so that a mistyped name leaves no folder behind.
   const auto known = AskForJob(session, stubs, job, timeout);
   if (!known.ok()) return known.status();
+  if (known->spec().kind() == v1::JOB_KIND_FIT) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(job, " makes a model and no pairs; `afctl job get ", job,
+                     "` names the model, and `afctl generate` makes pairs with it"));
+  }
   const PairContent content =
       DimsOfPreset(known->spec().preset()) == 3 ? PairContent::kVolumes : PairContent::kPictures;
   absl::Status fits = CheckContent(format, content);

@@ -29,6 +29,24 @@ std::string Quoted(const std::string& word) {
   return absl::StrCat("'", absl::StrReplaceAll(word, {{"'", R"('\'')"}}), "'");
 }
 
+// Whether a command that makes such a job takes the setting; others follow from a model, or say
+// nothing.
+bool TakesSetting(v1::JobKind kind, const std::string& name) {
+  if (name == "framing") return true;
+  const auto setting = std::ranges::find(AllSettings(), name, &Setting::name);
+  if (setting == AllSettings().end()) return false;
+  const auto depends = [&](const std::vector<std::string_view>& kinds) {
+    return std::ranges::any_of(setting->kinds, [&](std::string_view of) {
+      return std::ranges::find(kinds, of) != kinds.end();
+    });
+  };
+  if (kind == v1::JOB_KIND_FIT) return depends({"fit"});
+  if (kind != v1::JOB_KIND_GENERATE) return true;
+  const bool of_model =
+      name == "method" || name == "weights" || name == "size" || absl::StartsWith(name, "align.");
+  return !of_model && depends({"generate", "fit-masks", "masks", "judge", "evaluate", "figures"});
+}
+
 // The dataset as it was when the job was made with it, or null if that is not known: the job itself
 // knows, unless an older coordinator made it; then the dataset is asked for, which may have gone or
 // be another by now.
@@ -60,15 +78,22 @@ absl::StatusOr<Json> FetchDocument(BlobClient& blobs, const v1::Artifact& artifa
 }  // namespace
 
 std::string CommandOf(const v1::AlignSpec& spec) {
-  std::string command = absl::StrCat("afctl align --source ", Quoted(spec.source()),
-                                     " --references REFERENCES_FOLDER");
+  const bool fits = spec.kind() == v1::JOB_KIND_FIT;
+  const bool generates = spec.kind() == v1::JOB_KIND_GENERATE;
+  std::string command = generates ? absl::StrCat("afctl generate --model ", Quoted(spec.model()))
+                                  : absl::StrCat("afctl ", fits ? "fit" : "align", " --source ",
+                                                 Quoted(spec.source()));
+  if (!fits && !generates) absl::StrAppend(&command, " --references REFERENCES_FOLDER");
+  if (!spec.masks().empty()) absl::StrAppend(&command, " --masks ", Quoted(spec.masks()));
   if (!spec.target().empty()) absl::StrAppend(&command, " --target ", Quoted(spec.target()));
-  absl::StrAppend(&command, " --pairs ", spec.pairs(), " --preset ", Quoted(spec.preset()));
+  if (!fits) absl::StrAppend(&command, " --pairs ", spec.pairs());
+  if (!generates) absl::StrAppend(&command, " --preset ", Quoted(spec.preset()));
   const SettingMap defaults = PresetDefaults(spec.preset()).value_or(SettingMap());
   const SettingMap settings(spec.settings().begin(), spec.settings().end());
   for (const auto& [name, value] : settings) {
     const auto known = defaults.find(name);
     if (known != defaults.end() && known->second == value) continue;
+    if (!TakesSetting(spec.kind(), name)) continue;
     absl::StrAppend(&command, " --set ", Quoted(absl::StrCat(name, "=", value)));
   }
   return command;

@@ -12,11 +12,14 @@ namespace alignflow {
 namespace {
 
 // Fields at the beginning of a message.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 29> kFields = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 32> kFields = {{
     {"spec.source", "--source"},
     {"spec.target", "--target"},
     {"spec.references", "--references"},
     {"spec.pairs", "--pairs"},
+    {"spec.model", "--model"},
+    {"spec.masks", "--masks"},
+    {"spec.kind", "the kind of job"},
     {"spec.preset", "--preset"},
     {"spec.settings", "--set"},
     {"spec.reference_sample_bits", "--references"},

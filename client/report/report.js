@@ -40,6 +40,12 @@ function duration(from, to) {
 const moment = time => time ? new Date(time).toISOString().slice(0, 16).replace('T', ' ') + ' UTC' : '';
 
 function showVerdicts() {
+  if (spec.kind === 'JOB_KIND_FIT') {
+    const warnings = list(job.warnings).map(text => el('li', {}, el('span', {class: 'badge mixed'}, 'note'), el('span', {class: 'name'}, 'Warning'), el('span', {}, capital(text))));
+    section('verdict', 'Model', el('p', {class: 'headline'}, `A model of stage 1 alone: ${job.stage1_model || 'its weights were deleted'}.`), el('ul', {}, warnings));
+    document.getElementById('verdict').classList.add('verdict', 'none');
+    return;
+  }
   const verdicts = list(report.verdicts);
   const poor = verdicts.filter(one => one.verdict === 'poor').map(one => one.name);
   const good = verdicts.filter(one => one.verdict === 'good').map(one => one.name);
@@ -74,9 +80,10 @@ function showJob() {
   const evaluated = spec.target && settings['evaluate.segmenter'] && settings['evaluate.segmenter'] !== 'none';
   section('job', 'The job', facts([
     ['Source', datasetText(spec.source, data.source)], ['Classes', labels],
-    ['References', `${spec.references.length} images${Number(settings['align.references']) > 0 ? `, ${settings['align.references']} of them learned from` : ''}`],
+    ['Begins with', spec.model], ['Masks of', spec.masks],
+    ['References', list(spec.references).length === 0 ? '' : `${spec.references.length} images${Number(settings['align.references']) > 0 ? `, ${settings['align.references']} of them learned from` : ''}`],
     ['Target, for figures only', datasetText(spec.target, data.target)],
-    ['Pairs', `${job.pairs_ready} made${job.pairs_left_out ? `, ${job.pairs_left_out} left out by the gates` : ''}`],
+    ['Pairs', spec.kind === 'JOB_KIND_FIT' ? '' : `${job.pairs_ready} made${job.pairs_left_out ? `, ${job.pairs_left_out} left out by the gates` : ''}`],
     ['Made of', data.made_of], ['Method', settings['method']], ['Preset', spec.preset], ['Masks', settings['masks.kind']], ['Gates', settings['gates.enabled']],
     ['Segmentation model', evaluated ? `${settings['evaluate.segmenter']}, ${settings['evaluate.seeds']} seeds on each side` : ''],
     ['Started', moment(job.start_time)], ['Time', duration(job.start_time, job.end_time)]]),
@@ -267,12 +274,13 @@ function showEmbedding() {
 function showReproduction() {
   const digests = [['Source dataset', (job.source_version || data.source || {}).digest], ['Target dataset', (job.target_version || data.target || {}).digest], ['Model of stage 1', job.stage1_model],
     ['Model of stage 2', job.stage2_model], ...list(report.artifacts).map(artifact => [artifact.name, artifact.blob.sha256])].filter(entry => entry[1]);
-  section('reproduce', 'How to make it again', el('p', {}, 'The same data, settings and version give the same bytes on the same kind of device. REFERENCES_FOLDER is the folder with the reference images listed below.'),
+  section('reproduce', 'How to make it again', el('p', {}, 'The same data, settings and version give the same bytes on the same kind of device.' +
+      (data.command.includes('REFERENCES_FOLDER') ? ' REFERENCES_FOLDER is the folder with the reference images listed below.' : '')),
     el('pre', {}, data.command), facts([['afctl', data.afctl], ['Report made', data.made], ['Job', job.name]]),
     el('h3', {}, 'Digests (SHA-256) and models'), table(['What', 'Digest or name'], digests.map(([name, digest]) => el('tr', {}, cell(name), el('td', {class: 'digest'}, digest)))),
     el('details', {}, el('summary', {}, `Settings (${Object.keys(settings).length}; those that differ from the preset are bold)`), table(['Setting', 'Value', 'Preset'],
       Object.keys(settings).sort().map(name => el('tr', {class: settings[name] !== data.defaults[name] ? 'changed' : null}, cell(name), cell(settings[name]), cell(data.defaults[name]))))),
-    el('details', {}, el('summary', {}, `Reference images (${spec.references.length})`), table(['Image', 'SHA-256'],
+    list(spec.references).length === 0 ? null : el('details', {}, el('summary', {}, `Reference images (${spec.references.length})`), table(['Image', 'SHA-256'],
       spec.references.map(reference => el('tr', {}, cell(reference.stem), el('td', {class: 'digest'}, reference.image.sha256))))));
 }
 

@@ -257,6 +257,10 @@ const std::vector<Setting>& AllSettings() {
            "AdamW's peak rate in stage 1, after warm-up and before cosine decay (paper: 1e-5)"),
       Real("fit.ema", 0, 0.99999, {"fit"},
            "Decay per step of stage 1's running average of the weights; 0: none"),
+      Choice("fit.coupling", {"independent", "ot"}, {"fit", "fit-masks"},
+             "Which noise of a batch leads to which of its samples: any, or those that together "
+             "have the shortest ways (minibatch optimal transport), among samples whose masks show "
+             "the same labels"),
       Real("fit.mask_dropout", 0, 0.9, {"fit", "align"},
            "Share of the training samples whose mask is kept from the model, so that it learns "
            "what generate.guidance holds the mask against"),
@@ -316,8 +320,14 @@ const std::vector<Setting>& AllSettings() {
              "the step it was trained for; aligned: the aligned model on every step (paper)"),
       Integer("generate.steps", 1, 1000, {"generate"},
               "Euler steps from noise to image (paper: 28)"),
-      Choice("generate.solver", {"euler", "midpoint", "heun", "rk4"}, {"generate"},
-             "Solver of the path's equation (paper: euler)"),
+      Choice(
+          "generate.solver", {"euler", "midpoint", "heun", "rk4", "dopri5"}, {"generate"},
+          "Solver of the path's equation (paper: euler); dopri5 begins with generate.steps steps "
+          "and takes as many as its tolerances ask for"),
+      Real("generate.rtol", 1e-6, 1, {"generate"},
+           "With dopri5: how far a step may be off, as a share of the values"),
+      Real("generate.atol", 1e-6, 1, {"generate"},
+           "With dopri5: how far a step may be off besides, in the latent's units (about 1)"),
       Real("generate.guidance", 0, 30, {"generate"},
            "Guidance scale: how far the mask is stressed against none; 1: not at all"),
       Mix("generate.mix", PairKindNames(), {"generate"},
@@ -405,6 +415,16 @@ SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
     if (std::ranges::find(setting.kinds, kind) == setting.kinds.end()) continue;
     const auto value = resolved.find(std::string(setting.name));
     if (value != resolved.end()) part.insert(*value);
+  }
+  // What is as it was before there was such a setting has the same result as then.
+  const auto is = [&](const char* name, std::string_view value) {
+    const auto found = part.find(name);
+    return found != part.end() && found->second == value;
+  };
+  if (is("fit.coupling", "independent")) part.erase("fit.coupling");
+  if (!is("generate.solver", "dopri5")) {
+    part.erase("generate.rtol");
+    part.erase("generate.atol");
   }
   if (kind != "rollout" && kind != "align") return part;
   // What their trajectories start from is all that they ask of the mix.

@@ -70,7 +70,8 @@ int DimsOfPreset(std::string_view preset);
 
 // The part of `resolved` that a task kind's result depends on, plus "preset". Memoization rests on
 // it. Of generate.mix, rollout and align are told the kind that they start from alone, so that jobs
-// with other shares use the same model.
+// with other shares use the same model. An independent coupling and tolerances of a solver that has
+// none are left away.
 SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
                           const SettingMap& resolved);
 

@@ -31,9 +31,11 @@ namespace alignflow {
 //     lines {"pair":1,"mask":"<sha256 of a PNG>","origin":"<stem of the real mask>",
 //     "similarity":0.97}
 //   judge: source -> segmenter. Trained on the source's pairs; sees masks in images of any style.
-//   generate: source, references, model, stage1 (optional: the stage-1 model that leads up to the
-//     hand-over, beside an aligned model), masks (of the same shard; unless masks.kind is real),
-//     judge and statistics (if gates.enabled is on) -> pairs. Settings first_pair, last_pair. JSON
+//   generate: source, references (where there are any), model, stage1 (optional: the stage-1 model
+//     that leads up to the hand-over, beside an aligned model), masks (of the same shard; unless
+//     masks.kind is real), judge and statistics (if gates.enabled is on), training (if the source
+//     is not what model, judge and statistics are of, but another dataset whose masks the pairs
+//     have: the packed file that they are of) -> pairs. Settings first_pair, last_pair. JSON
 //     lines, one a pair: {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a
 //     PNG>","view_image":"<sha256>","view_mask":"<sha256>","record":{provenance}} or, if it failed
 //     the gates in every attempt, {"pair":1,"left_out":"mask agreement 0.21", "record":{...}}. The
@@ -57,8 +59,8 @@ namespace alignflow {
 //     {"segmenter":"unet","run":1,"pairs":700,"iterations":600,"classes":["polyp"],
 //      "images":[{"name":"a","group":"","dice":[0.7],"iou":[0.6]},...],
 //      "mean_dice":0.7,"mean_iou":0.6}
-//   figures: source, statistics, references, target (optional), stage1/NNNNNN (optional) and
-//   stage2/NNNNNN
+//   figures: source, statistics, references (optional), target (optional), origins (optional: whose
+//     masks the pairs have, if not the source's), stage1/NNNNNN (optional) and stage2/NNNNNN
 //     (pairs), and, of segmentation models that see whole pictures or views, whole/real/NNNNNN,
 //     whole/both/NNNNNN, view/real/NNNNNN and view/both/NNNNNN (scores by run, optional)
 //     -> figures, contact-sheet.png, verdicts.json, samples.json, scores.json, embedding.json.

@@ -10,18 +10,26 @@ namespace {
 constexpr std::array<std::string_view, 5> kNames = {"queued", "running", "succeeded", "failed",
                                                     "cancelled"};
 
-int IndexOf(std::string_view name) {
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<int>(i);
+constexpr std::array<std::string_view, 3> kKindNames = {"align", "fit", "generate"};
+
+template <size_t size>
+int IndexOf(const std::array<std::string_view, size>& names, std::string_view name) {
+  for (size_t i = 0; i < size; ++i) {
+    if (names[i] == name) return static_cast<int>(i);
   }
-  throw std::invalid_argument("catalog: unknown state");
+  throw std::invalid_argument("catalog: unknown state or kind");
 }
 
 }  // namespace
 
 std::string_view StateName(JobState state) { return kNames[static_cast<size_t>(state)]; }
 std::string_view StateName(TaskState state) { return kNames[static_cast<size_t>(state)]; }
-JobState JobStateOf(std::string_view name) { return static_cast<JobState>(IndexOf(name)); }
-TaskState TaskStateOf(std::string_view name) { return static_cast<TaskState>(IndexOf(name)); }
+JobState JobStateOf(std::string_view name) { return static_cast<JobState>(IndexOf(kNames, name)); }
+TaskState TaskStateOf(std::string_view name) {
+  return static_cast<TaskState>(IndexOf(kNames, name));
+}
+
+std::string_view KindName(JobKind kind) { return kKindNames[static_cast<size_t>(kind)]; }
+JobKind JobKindOf(std::string_view name) { return static_cast<JobKind>(IndexOf(kKindNames, name)); }
 
 }  // namespace alignflow

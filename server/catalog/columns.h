@@ -23,6 +23,10 @@ TaskState TaskStateOf(std::string_view name);
 inline int64_t ToColumn(absl::Time time) { return absl::ToUnixMicros(time); }
 inline absl::Time TimeOf(int64_t column) { return absl::FromUnixMicros(column); }
 
+// "align", "fit" or "generate"; throws likewise.
+std::string_view KindName(JobKind kind);
+JobKind JobKindOf(std::string_view name);
+
 // Maps and lists of text or numbers, as JSON. Bytes that are no UTF-8 are replaced.
 template <typename Value>
 std::string ToColumn(const Value& value) {

@@ -93,6 +93,14 @@ std::optional<DatasetRecord> FindDataset(Sql& sql, const std::string& id) {
   return rows.front();
 }
 
+std::optional<DatasetRecord> FindDatasetOfDigest(Sql& sql, const std::string& tenant,
+                                                 const std::string& digest) {
+  std::vector<DatasetRecord> rows =
+      FetchDatasets(sql, "WHERE tenant = :tenant AND digest = :digest", 1, tenant, digest);
+  if (rows.empty()) return std::nullopt;
+  return rows.front();
+}
+
 std::vector<DatasetBlobs> ItemsOfDataset(Sql& sql, const std::string& id) {
   DatasetBlobs row;
   soci::statement select =
@@ -137,8 +145,8 @@ void DeleteDataset(WritingSql& writing, const std::string& id) {
 std::optional<std::string> UnfinishedJobWithDataset(Sql& sql, const std::string& id) {
   std::string job;
   sql << "SELECT id FROM jobs WHERE state IN ('queued', 'running') AND (source = :source OR "
-         "target = :target) ORDER BY sequence LIMIT 1",
-      soci::use(id), soci::use(id), soci::into(job);
+         "target = :target OR masks = :masks) ORDER BY sequence LIMIT 1",
+      soci::use(id), soci::use(id), soci::use(id), soci::into(job);
   if (!sql.got_data()) return std::nullopt;
   return job;
 }

@@ -9,11 +9,12 @@ namespace {
 constexpr char kSelect[] =
     "SELECT id, tenant, sequence, COALESCE(request_id, ''), state, source, source_digest, target, "
     "target_digest, references_digest, pairs, preset, settings, warnings, error, create_time, "
-    "start_time, end_time, last_event, event_time FROM jobs ";
+    "start_time, end_time, last_event, event_time, kind, model, model_tasks, masks, masks_digest "
+    "FROM jobs ";
 
 std::vector<JobRecord> FetchJobs(Sql& sql, const std::string& where, const auto& value, int limit) {
   JobRecord row;
-  std::string state, settings, warnings;
+  std::string state, settings, warnings, kind, model_tasks;
   int64_t created = 0, started = 0, ended = 0, event = 0;
   soci::statement select =
       (sql.prepare << kSelect << where << " ORDER BY sequence DESC LIMIT " << limit,
@@ -22,12 +23,16 @@ std::vector<JobRecord> FetchJobs(Sql& sql, const std::string& where, const auto&
        soci::into(row.source_digest), soci::into(row.target), soci::into(row.target_digest),
        soci::into(row.references_digest), soci::into(row.pairs), soci::into(row.preset),
        soci::into(settings), soci::into(warnings), soci::into(row.error), soci::into(created),
-       soci::into(started), soci::into(ended), soci::into(row.last_event), soci::into(event));
+       soci::into(started), soci::into(ended), soci::into(row.last_event), soci::into(event),
+       soci::into(kind), soci::into(row.model), soci::into(model_tasks), soci::into(row.masks),
+       soci::into(row.masks_digest));
   select.execute();
   std::vector<JobRecord> rows;
   while (select.fetch()) {
     row.state = JobStateOf(state);
+    row.kind = JobKindOf(kind);
     row.settings = FromColumn<SettingMap>(settings);
+    row.model_tasks = FromColumn<std::map<std::string, std::string>>(model_tasks);
     row.warnings = FromColumn<std::vector<std::string>>(warnings);
     row.create_time = TimeOf(created);
     row.start_time = TimeOf(started);
@@ -52,20 +57,24 @@ void InsertJob(WritingSql& writing, JobRecord& record,
   const std::string state(StateName(record.state));
   const std::string settings = ToColumn(record.settings);
   const std::string warnings = ToColumn(record.warnings);
+  const std::string kind(KindName(record.kind));
+  const std::string model_tasks = ToColumn(record.model_tasks);
   const int64_t created = ToColumn(record.create_time);
   soci::indicator has_request = record.request_id.empty() ? soci::i_null : soci::i_ok;
   sql << "INSERT INTO jobs (id, tenant, sequence, request_id, state, source, source_digest, "
          "target, "
          "target_digest, references_digest, pairs, preset, settings, warnings, error, create_time, "
-         "start_time, end_time, last_event, event_time) VALUES (:id, :tenant, :sequence, :request, "
-         ":state, "
-         ":source, :source_digest, :target, :target_digest, :refs, :pairs, :preset, :settings, "
-         ":warnings, '', :created, 0, 0, 1, :event)",
+         "start_time, end_time, last_event, event_time, kind, model, model_tasks, masks, "
+         "masks_digest) VALUES (:id, :tenant, :sequence, :request, :state, :source, "
+         ":source_digest, :target, :target_digest, :refs, :pairs, :preset, :settings, :warnings, "
+         "'', :created, 0, 0, 1, :event, :kind, :model, :model_tasks, :masks, :masks_digest)",
       soci::use(record.id), soci::use(record.tenant), soci::use(record.sequence),
       soci::use(record.request_id, has_request), soci::use(state), soci::use(record.source),
       soci::use(record.source_digest), soci::use(record.target), soci::use(record.target_digest),
       soci::use(record.references_digest), soci::use(record.pairs), soci::use(record.preset),
-      soci::use(settings), soci::use(warnings), soci::use(created), soci::use(created);
+      soci::use(settings), soci::use(warnings), soci::use(created), soci::use(created),
+      soci::use(kind), soci::use(record.model), soci::use(model_tasks), soci::use(record.masks),
+      soci::use(record.masks_digest);
   int64_t ordinal = 0;
   for (const ReferenceRecord& reference : references) {
     sql << "INSERT INTO job_references (job_id, ordinal, stem, image, size_bytes) VALUES (:job, "

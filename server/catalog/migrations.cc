@@ -380,7 +380,22 @@ const std::vector<Statements>& Migrations() {
            WHERE kind = OLD.kind AND pretrained = (OLD.model <> ''); END)",
       },
       AllOf(TenantStatements()),
-      AllOf(AuditStatements())};
+      AllOf(AuditStatements()),
+      // Jobs that make a model alone, or begin with one. A job may have no references; PostgreSQL's
+      // triggers know empty digests already.
+      {
+          R"(ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT 'align')",
+          R"(ALTER TABLE jobs ADD COLUMN model TEXT NOT NULL DEFAULT '')",
+          R"(ALTER TABLE jobs ADD COLUMN model_tasks TEXT NOT NULL DEFAULT '{}')",
+          R"(ALTER TABLE jobs ADD COLUMN masks TEXT NOT NULL DEFAULT '')",
+          R"(ALTER TABLE jobs ADD COLUMN masks_digest TEXT NOT NULL DEFAULT '')",
+          {R"(DROP TRIGGER jobs_hold)", "SELECT 1"},
+          {R"(CREATE TRIGGER jobs_hold AFTER INSERT ON jobs WHEN NEW.references_digest <> '' BEGIN
+           INSERT INTO tenant_blobs (blob, tenant, refs) VALUES (NEW.references_digest, NEW.tenant,
+           1) ON CONFLICT (blob, tenant) DO UPDATE SET refs = tenant_blobs.refs + excluded.refs,
+           loose_since = 0; END)",
+           "SELECT 1"},
+      }};
   return *migrations;
 }
 

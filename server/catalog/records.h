@@ -11,6 +11,7 @@
 #include "common/settings/settings.h"
 #include "common/settings/task_spec.h"
 #include "server/access/tenant_names.h"
+#include "server/scheduler/job_shape.h"
 #include "server/scheduler/task_record.h"
 
 // What the catalog keeps, as plain data. A time of absl::UnixEpoch() means "not yet".
@@ -53,10 +54,16 @@ struct JobRecord {
   JobState state = JobState::kQueued;
   std::string source, source_digest;  // dataset id (ScopedId) and digest of its manifest
   std::string target, target_digest;  // empty if none was given
-  std::string references_digest;      // of the references' manifest
-  int64_t pairs = 0;
+  std::string references_digest;      // of the references' manifest; empty if there are none
+  int64_t pairs = 0;                  // 0 of kind fit
   std::string preset;
   SettingMap settings;  // resolved
+  JobKind kind = JobKind::kAlign;
+  // Of kind generate: the model's id, the keys of the tasks that made it by stage ("fit", "align"),
+  // and the dataset whose masks the pairs have, if it is not the source.
+  std::string model = {};
+  std::map<std::string, std::string> model_tasks = {};
+  std::string masks = {}, masks_digest = {};
   std::vector<std::string> warnings;
   std::string error;
   absl::Time create_time = absl::UnixEpoch();

@@ -22,7 +22,7 @@ std::vector<int> Spread(int count, int limit) {
 
 std::string PicturesOf(const JobShape& shape) { return shape.cuts_views ? "view" : "whole"; }
 
-JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
+JobShape ShapeOf(JobKind kind, const SettingMap& settings, const JobInputs& inputs, int64_t pairs) {
   const auto value = [&](const char* name, const char* otherwise) {
     const auto setting = settings.find(name);
     return setting == settings.end() ? std::string(otherwise) : setting->second;
@@ -32,20 +32,28 @@ JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs) {
     return absl::SimpleAtoi(value(name, ""), &result) ? result : otherwise;
   };
   JobShape shape;
+  const std::string framing = value("framing", "none");
+  shape.cuts_views = framing != "none";
+  if (kind == JobKind::kFit) {
+    shape.fits_alone = true;
+    return shape;
+  }
+  shape.from_model = kind == JobKind::kGenerate;
+  shape.has_references = inputs.references;
+  shape.masks_apart = inputs.masks;
   const std::string method = value("method", "alignflow");
   shape.transfers = TransfersImages(method);
   shape.aligns = method == "alignflow";
-  shape.rolls_out = shape.aligns && value("align.rollout", "pool") != "fresh";
+  shape.rolls_out = shape.aligns && !shape.from_model && value("align.rollout", "pool") != "fresh";
   shape.makes_masks = !shape.transfers && value("masks.kind", "real") != "real";
   shape.has_gates = !shape.transfers && value("gates.enabled", "off") == "on";
   const absl::StatusOr<PairMix> mix = PairMix::Of(settings);
-  shape.recolours = shape.aligns && mix.ok() && mix->Makes(PairKind::kRecoloured);
+  shape.recolours =
+      shape.aligns && shape.has_references && mix.ok() && mix->Makes(PairKind::kRecoloured);
   shape.compares = shape.aligns && (!mix.ok() || mix->Makes(PairKind::kGenerated) ||
                                     mix->Makes(PairKind::kRestyled));
-  const std::string framing = value("framing", "none");
-  shape.cuts_views = framing != "none";
   shape.frames_as_references = framing == "references";
-  if (has_target && value("evaluate.segmenter", "none") != "none") {
+  if (inputs.target && value("evaluate.segmenter", "none") != "none") {
     shape.evaluation_runs = static_cast<int>(number("evaluate.seeds", 1));
     const std::string pictures = shape.cuts_views ? value("evaluate.pictures", "both") : "whole";
     if (pictures != "view") shape.evaluated.emplace_back("whole");

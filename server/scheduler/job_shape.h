@@ -7,11 +7,29 @@
 
 #include "common/settings/settings.h"
 
-// What a job's settings and target ask for, as far as its tasks depend on it. Pure. A setting that
-// is not there asks for nothing.
+// What a job's kind, settings and datasets ask for, as far as its tasks depend on it. Pure. A
+// setting that is not there asks for nothing.
 namespace alignflow {
 
+// As in proto/alignflow/v1/jobs.proto.
+enum class JobKind {
+  kAlign,    // from the source to pairs
+  kFit,      // a stage-1 model alone
+  kGenerate  // pairs from a model that is there
+};
+
+// What a job has besides its source.
+struct JobInputs {
+  bool references = true;
+  bool target = false;
+  bool masks = false;  // another dataset whose masks the pairs have
+};
+
 struct JobShape {
+  bool fits_alone = false;  // nothing follows stage 1
+  bool from_model = false;  // the tasks that made its models are there
+  bool has_references = false;
+  bool masks_apart = false;  // masks, and the images of restyled pairs, are another dataset's
   bool transfers = false;    // colour transfer of the source images: no model at all
   bool aligns = false;       // stage 2
   bool rolls_out = false;    // a pool of rollouts for stage 2
@@ -37,7 +55,7 @@ inline constexpr int kMostEvaluatedShards = 320;
 // What the tasks of a job work on, as tasks are told: "view" or "whole".
 std::string PicturesOf(const JobShape& shape);
 
-JobShape ShapeOf(const SettingMap& settings, bool has_target, int64_t pairs);
+JobShape ShapeOf(JobKind kind, const SettingMap& settings, const JobInputs& inputs, int64_t pairs);
 
 }  // namespace alignflow
 

@@ -8,13 +8,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/settings/pair_mix.h"
-#include "server/scheduler/job_shape.h"
 
 namespace alignflow {
 namespace {
 
 JobShape ShapeOfJob(const PlanInput& job) {
-  return ShapeOf(job.settings, !job.target_digest.empty(), job.pairs);
+  return ShapeOf(job.kind, job.settings,
+                 {.references = !job.references_digest.empty(),
+                  .target = !job.target_digest.empty(),
+                  .masks = !job.masks_digest.empty()},
+                 job.pairs);
 }
 
 // Looks up outputs, and remembers the first that is not there.
@@ -74,12 +77,19 @@ std::vector<TaskSpec> PrepareTasks(const PlanInput& job, const JobShape& shape) 
     add(job.source_digest, "whole");
     add(job.target_digest, "whole");
   }
+  add(job.masks_digest, PicturesOf(shape));
   return tasks;
 }
 
 // How many tasks those are.
 int Prepared(const PlanInput& job, const JobShape& shape) {
-  return (job.target_digest.empty() ? 1 : 2) * (PreparesWhole(shape) ? 2 : 1);
+  return (job.target_digest.empty() ? 1 : 2) * (PreparesWhole(shape) ? 2 : 1) +
+         (shape.masks_apart ? 1 : 0);
+}
+
+// Where the dataset of the masks is prepared, if it is another than the source.
+TaskPlace PreparedMasks(const PlanInput& job, const JobShape& shape) {
+  return {"prepare", Prepared(job, shape) - 1};
 }
 
 // The task of a kind on the source alone.
@@ -96,6 +106,16 @@ TaskSpec SourceTask(const PlanInput& job, const JobShape& shape, const std::stri
 TaskSpec SourceTask(const PlanInput& job, const JobShape& shape, const std::string& kind,
                     OutputReader& outputs) {
   return SourceTask(job, shape, kind, PicturesOf(shape), outputs);
+}
+
+// The task of a kind on the dataset whose masks the pairs have.
+TaskSpec MasksTask(const PlanInput& job, const JobShape& shape, const std::string& kind,
+                   OutputReader& outputs) {
+  TaskSpec task = SourceTask(job, shape, kind, outputs);
+  if (shape.masks_apart) {
+    task.inputs["source"] = outputs.Get(PreparedMasks(job, shape), "packed");
+  }
+  return task;
 }
 
 void GiveStatistics(OutputReader& outputs, TaskSpec& task) {
@@ -139,13 +159,14 @@ void MakeOfStage1(TaskSpec& task) {
 
 std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
                                     const StagePart& part, OutputReader& outputs) {
-  TaskSpec task = SourceTask(job, shape, shape.transfers ? "transfer" : "generate", outputs);
-  if (shape.transfers || shape.has_gates || shape.recolours || shape.frames_as_references) {
-    task.inputs["references"] = job.references_digest;
-  }
+  TaskSpec task = MasksTask(job, shape, shape.transfers ? "transfer" : "generate", outputs);
+  const bool uses_references =
+      shape.transfers || shape.has_gates || shape.recolours || shape.frames_as_references;
+  if (shape.has_references && uses_references) task.inputs["references"] = job.references_digest;
   if (shape.has_gates) {
     task.inputs["judge"] = outputs.Get({"judge", 0}, "segmenter");
     GiveStatistics(outputs, task);
+    if (shape.masks_apart) task.inputs["training"] = outputs.Get({"prepare", 0}, "packed");
   }
   if (!shape.transfers) {
     const std::string stage1 = outputs.Get({"fit", 0}, "model");
@@ -172,7 +193,7 @@ bool IsOfStage2(absl::string_view setting) {
 // are the preset's, whatever the job's are, so that jobs which differ in them share the images.
 std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
                                    const StagePart& part, OutputReader& outputs) {
-  TaskSpec task = SourceTask(job, shape, "generate", outputs);
+  TaskSpec task = MasksTask(job, shape, "generate", outputs);
   task.settings["framing"] = "none";  // figures look at views
   task.inputs["model"] = outputs.Get({"fit", 0}, "model");
   const absl::StatusOr<SettingMap> defaults = PresetDefaults(job.preset);
@@ -238,7 +259,10 @@ std::vector<TaskSpec> EvaluateTasks(const PlanInput& job, const JobShape& shape,
 TaskSpec FiguresTask(const PlanInput& job, const JobShape& shape, OutputReader& outputs) {
   TaskSpec task = SourceTask(job, shape, "figures", outputs);
   GiveStatistics(outputs, task);
-  task.inputs["references"] = job.references_digest;
+  if (shape.has_references) task.inputs["references"] = job.references_digest;
+  if (shape.masks_apart) {
+    task.inputs["origins"] = outputs.Get(PreparedMasks(job, shape), "packed");
+  }
   if (!job.target_digest.empty()) {
     task.inputs["target"] = outputs.Get(PreparedPlace(shape, true, PicturesOf(shape)), "packed");
   }
@@ -260,6 +284,7 @@ std::vector<std::string> Stages(const PlanInput& job) {
   const auto add = [&](bool needed, const char* stage) {
     if (needed) stages.emplace_back(stage);
   };
+  if (shape.fits_alone) return {"prepare", "fit"};
   add(true, "prepare");
   add(true, "describe");
   add(!shape.transfers, "fit");
@@ -274,6 +299,10 @@ std::vector<std::string> Stages(const PlanInput& job) {
   add(shape.evaluation_runs > 0, "evaluate");
   add(true, "figures");
   return stages;
+}
+
+bool IsOfModel(const PlanInput& job, std::string_view stage) {
+  return job.kind == JobKind::kGenerate && (stage == "fit" || stage == "align");
 }
 
 int StageSize(const PlanInput& job, std::string_view stage) {
@@ -294,10 +323,14 @@ std::vector<StagePart> Prerequisites(const PlanInput& job, std::string_view stag
   const auto add = [&](bool needed, const char* needed_stage, int count = 1) {
     if (needed && count > 0) parts.push_back({.stage = needed_stage, .count = count});
   };
-  if (stage == "prepare") return parts;
+  if (stage == "prepare" || IsOfModel(job, stage)) return parts;
   const bool trains_segmenters = stage == "baseline" || stage == "evaluate";
   const bool needs_target = stage == "figures" && !job.target_digest.empty();
-  add(true, "prepare", trains_segmenters ? Prepared(job, shape) : needs_target ? 2 : 1);
+  const bool needs_masks = shape.masks_apart && stage != "describe" && stage != "judge";
+  const int prepared = trains_segmenters || needs_masks ? Prepared(job, shape)
+                       : needs_target                   ? 2
+                                                        : 1;
+  add(true, "prepare", prepared);
   add(stage == "align" || stage == "figures" || (stage == "generate" && shape.has_gates),
       "describe");
   if (stage == "masks") {
@@ -365,7 +398,7 @@ absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, const Sta
   } else if (stage == "compare") {
     tasks = CompareTasks(job, shape, part, reader);
   } else if (stage == "masks") {
-    TaskSpec task = SourceTask(job, shape, "masks", reader);
+    TaskSpec task = MasksTask(job, shape, "masks", reader);
     task.inputs["model"] = reader.Get({"fit-masks", 0}, "model");
     task.inputs["rules"] = reader.Get({"fit-masks", 0}, "rules");
     tasks = Sharded(task, job.pairs, part);
@@ -376,7 +409,8 @@ absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, const Sta
   } else if (stage == "figures") {
     tasks = {FiguresTask(job, shape, reader)};
   } else {
-    TaskSpec task = SourceTask(job, shape, stage, reader);
+    TaskSpec task = stage == "fit-masks" ? MasksTask(job, shape, stage, reader)
+                                         : SourceTask(job, shape, stage, reader);
     const bool after_fit = stage == "rollout" || stage == "align";
     if (after_fit) task.inputs["model"] = reader.Get({"fit", 0}, "model");
     if (stage == "align") {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "common/settings/settings.h"
 #include "common/settings/task_spec.h"
+#include "server/scheduler/job_shape.h"
 
 // A job as a graph of tasks, stage by stage. Pure.
 //
@@ -29,7 +30,10 @@
 // A stage is there only where the job needs it: rollout with align.rollout=pool, fit-masks and
 // masks with new masks, judge with gates, baseline and evaluate with a target. Method controlnet-fm
 // generates with the model of fit and compares nothing; colour transfer generates straight from the
-// source.
+// source. A job of kind fit has prepare and fit alone. One of kind generate begins with the tasks
+// that made its model: fit and, of a model of stage 2, align are theirs, without a rollout (the
+// workflow puts them at their places). Where masks are another dataset's, that is prepared last,
+// and what draws masks reads it in the place of the source.
 //
 // All tasks of a stage wait for the same tasks; a task can be named (its key computed) once those
 // are done, because its inputs are their outputs.
@@ -37,12 +41,14 @@ namespace alignflow {
 
 // What of a job decides its tasks.
 struct PlanInput {
-  std::string source_digest;  // manifests
-  std::string references_digest;
-  std::string target_digest;  // empty: none
-  int64_t pairs = 0;          // at least 1
+  std::string source_digest;      // manifests
+  std::string references_digest;  // empty: none
+  std::string target_digest;      // empty: none
+  int64_t pairs = 0;              // at least 1, of kind fit 0
   std::string preset;
   SettingMap settings;  // resolved
+  JobKind kind = JobKind::kAlign;
+  std::string masks_digest = {};  // empty: masks are the source's
 };
 
 // A task's place in a job.
@@ -57,6 +63,9 @@ struct TaskPlace {
 
 // Stages of the job, in the order in which queued work is done.
 std::vector<std::string> Stages(const PlanInput& job);
+
+// Whether the stage's task is that which made the job's model.
+bool IsOfModel(const PlanInput& job, std::string_view stage);
 
 // Number of tasks in a stage.
 int StageSize(const PlanInput& job, std::string_view stage);

@@ -20,11 +20,13 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "server/catalog/datasets.h"
 #include "server/scheduler/job_shape.h"
+#include "server/scheduler/kind_settings.h"
 #include "server/scheduler/turns.h"
 #include "server/services/blob_streams.h"
 #include "server/services/dataset_check.h"
 #include "server/services/job_data_check.h"
 #include "server/services/job_images.h"
+#include "server/services/job_model.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -56,11 +58,55 @@ absl::Status ResolveDataset(ServiceContext& context, const std::string& tenant,
   });
 }
 
-absl::Status CheckNumbers(const v1::CreateJobRequest& request) {
+absl::StatusOr<JobKind> KindOf(const v1::AlignSpec& spec) {
+  switch (spec.kind()) {
+    case v1::JOB_KIND_UNSPECIFIED:
+    case v1::JOB_KIND_ALIGN:
+      return JobKind::kAlign;
+    case v1::JOB_KIND_FIT:
+      return JobKind::kFit;
+    case v1::JOB_KIND_GENERATE:
+      return JobKind::kGenerate;
+    default:
+      return absl::InvalidArgumentError("spec.kind: give one that jobs.proto names");
+  }
+}
+
+// What a job of its kind does not take.
+absl::Status CheckFields(JobKind kind, const v1::AlignSpec& spec) {
+  const auto refuse = [](const char* field, const char* why) {
+    return absl::InvalidArgumentError(absl::StrCat(field, ": ", why, "; leave it out"));
+  };
+  const bool generates = kind == JobKind::kGenerate;
+  if (!generates && !spec.model().empty()) {
+    return refuse("spec.model", "only a job that generates pairs begins with a model");
+  }
+  if (!generates && !spec.masks().empty()) {
+    return refuse("spec.masks", "only a job that generates pairs takes masks of another dataset");
+  }
+  if (generates && !spec.source().empty()) {
+    return refuse("spec.source", "it is what the model was trained on");
+  }
+  if (kind != JobKind::kAlign && spec.references_size() > 0) {
+    return refuse("spec.references", generates ? "they are those that the model was aligned to"
+                                               : "a model is fitted to the source alone");
+  }
+  if (kind == JobKind::kFit && !spec.target().empty()) {
+    return refuse("spec.target", "a job that only fits a model has no figures");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckNumbers(JobKind kind, const v1::CreateJobRequest& request) {
   if (request.request_id().size() > kMaxRequestIdBytes) {
     return absl::InvalidArgumentError("request_id: give 1 to 128 characters, or none");
   }
   const int pairs = request.spec().pairs();
+  if (kind == JobKind::kFit) {
+    if (pairs == 0) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "spec.pairs: is ", pairs, ", but a job that only fits a model makes none; leave it out"));
+  }
   if (pairs >= 1 && pairs <= kMaxPairs) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("spec.pairs: is ", pairs, "; give 1 to 1,000,000"));
@@ -101,8 +147,10 @@ absl::Status ResolvePreset(const v1::AlignSpec& spec, JobRecord& record) {
   record.preset = spec.preset().empty() ? PresetNames().front() : spec.preset();
   absl::StatusOr<SettingMap> defaults = PresetDefaults(record.preset);
   if (!defaults.ok()) return Annotate(defaults.status(), "spec.preset");
-  absl::StatusOr<SettingMap> settings =
-      ResolveSettings(record.preset, {spec.settings().begin(), spec.settings().end()});
+  const SettingMap given(spec.settings().begin(), spec.settings().end());
+  absl::Status used = CheckUseOfSettings(record.kind, given);
+  if (!used.ok()) return Annotate(used, "spec.settings");
+  absl::StatusOr<SettingMap> settings = ResolveSettings(record.preset, given);
   if (!settings.ok()) return Annotate(settings.status(), "spec.settings");
   record.settings = *std::move(settings);
   return absl::OkStatus();
@@ -204,6 +252,20 @@ absl::StatusOr<LabelTable> LabelsOf(ServiceContext& context, const std::string& 
   return LabelTable::Parse(text);
 }
 
+// Pairs get the masks as they are, so values and colours count as well.
+absl::Status CheckMasks(ServiceContext& context, const JobRecord& job) {
+  if (job.masks.empty()) return absl::OkStatus();
+  const absl::StatusOr<LabelTable> source = LabelsOf(context, job.source);
+  if (!source.ok()) return source.status();
+  const absl::StatusOr<LabelTable> masks = LabelsOf(context, job.masks);
+  if (!masks.ok()) return masks.status();
+  if (*source == *masks) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("spec.masks: the labels of datasets/", PublicId(job.masks), " are ",
+                   masks->ToString(), ", but the model was trained on ", source->ToString(),
+                   "; push the masks with these labels and values"));
+}
+
 absl::Status CheckLabels(ServiceContext& context, const JobRecord& job) {
   if (job.target.empty() || job.settings.at("evaluate.segmenter") == "none") {
     return absl::OkStatus();
@@ -215,6 +277,43 @@ absl::Status CheckLabels(ServiceContext& context, const JobRecord& job) {
   return Annotate(CheckSameClasses(*source, absl::StrCat("datasets/", PublicId(job.source)),
                                    *target, absl::StrCat("datasets/", PublicId(job.target))),
                   "spec.target");
+}
+
+// Source, target and masks, and what begins with a model.
+absl::Status ResolveInputs(ServiceContext& context, const v1::AlignSpec& spec, JobRecord& record,
+                           std::vector<ReferenceRecord>& references) {
+  const bool generates = record.kind == JobKind::kGenerate;
+  absl::Status status =
+      generates ? BeginWithModel(context, spec, record, references) : ResolvePreset(spec, record);
+  if (status.ok()) status = CheckMethod(spec, record.settings);
+  if (status.ok() && !generates) {
+    status = ResolveDataset(context, record.tenant, spec.source(), "spec.source", record.source,
+                            record.source_digest);
+  }
+  if (status.ok() && !spec.target().empty()) {
+    status = ResolveDataset(context, record.tenant, spec.target(), "spec.target", record.target,
+                            record.target_digest);
+  }
+  if (status.ok() && !spec.masks().empty()) {
+    status = ResolveDataset(context, record.tenant, spec.masks(), "spec.masks", record.masks,
+                            record.masks_digest);
+    // The source's own content under whatever name is nothing else than the source.
+    if (record.masks_digest == record.source_digest) record.masks = record.masks_digest = "";
+  }
+  if (status.ok()) status = CheckLabels(context, record);
+  if (status.ok()) status = CheckMasks(context, record);
+  return status;
+}
+
+// The references that a model was aligned to, as far as the catalog knows them.
+v1::AlignSpec WithReferences(v1::AlignSpec spec, const std::vector<ReferenceRecord>& references) {
+  for (const ReferenceRecord& reference : references) {
+    v1::ReferenceImage* added = spec.add_references();
+    added->set_stem(reference.stem);
+    added->mutable_image()->set_sha256(reference.image);
+    added->mutable_image()->set_size_bytes(reference.size_bytes);
+  }
+  return WithoutRepeatedReferences(spec).spec;
 }
 
 }  // namespace
@@ -237,25 +336,24 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
                                     const Caller& caller, const BlobOwner& owner,
                                     const std::function<bool()>& cancelled) {
   const v1::AlignSpec& spec = request.spec();
+  const absl::StatusOr<JobKind> kind = KindOf(spec);
+  if (!kind.ok()) return kind.status();
   CheckedJob job;
   JobRecord& record = job.record;
+  record.kind = *kind;
   record.tenant = caller.tenant;
   record.request_id = ScopedText(caller.tenant, request.request_id());
   record.pairs = spec.pairs();
-  absl::Status status = CheckNumbers(request);
+  absl::Status status = CheckFields(*kind, spec);
+  if (status.ok()) status = CheckNumbers(*kind, request);
   if (status.ok()) status = CheckDetails(request, job.details);
-  if (status.ok()) status = ResolvePreset(spec, record);
-  if (status.ok()) status = CheckMethod(spec, record.settings);
-  if (status.ok()) {
-    status = ResolveDataset(context, caller.tenant, spec.source(), "spec.source", record.source,
-                            record.source_digest);
-  }
-  if (status.ok() && !spec.target().empty()) {
-    status = ResolveDataset(context, caller.tenant, spec.target(), "spec.target", record.target,
-                            record.target_digest);
-  }
-  if (status.ok()) status = CheckLabels(context, record);
+  if (status.ok()) status = ResolveInputs(context, spec, record, job.references);
   if (!status.ok()) return status;
+  if (*kind != JobKind::kAlign) {
+    status = CheckJobData(context, WithReferences(spec, job.references), record);
+    if (!status.ok()) return status;
+    return job;
+  }
 
   const OwnsBlob owns = [&](const std::string& sha256) { return HasBlob(context, caller, sha256); };
   absl::StatusOr<std::string> manifest = CheckReferences(spec, context.blobs, cancelled, owns);

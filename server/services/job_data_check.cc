@@ -26,13 +26,18 @@ class DataCheck {
   DataCheck(ServiceContext& context, const v1::AlignSpec& spec, JobRecord& job)
       : context_(context),
         job_(job),
-        shape_(ShapeOf(job.settings, !job.target.empty(), job.pairs)),
+        shape_(ShapeOf(job.kind, job.settings,
+                       {.references = spec.references_size() > 0,
+                        .target = !job.target.empty(),
+                        .masks = !job.masks.empty()},
+                       job.pairs)),
         references_(ImagesOfReferences(spec)) {}
 
   absl::Status Run() {
     absl::Status status = Read();
     if (status.ok()) status = CheckRepeats();
-    if (status.ok()) status = CheckReferences();
+    // Those that a model was aligned to were looked at then.
+    if (status.ok() && job_.kind == JobKind::kAlign) status = CheckReferences();
     if (status.ok()) status = CheckTarget();
     if (status.ok()) status = CheckMasks();
     if (status.ok()) status = CheckNumbers();
@@ -47,6 +52,12 @@ class DataCheck {
         ImagesOfDataset(context_, "--source", job_.source, job_.source_digest);
     if (!source.ok()) return source.status();
     source_ = *std::move(source);
+    if (!job_.masks.empty()) {
+      absl::StatusOr<ImagesOfJob> masks =
+          ImagesOfDataset(context_, "--masks", job_.masks, job_.masks_digest);
+      if (!masks.ok()) return masks.status();
+      masks_ = *std::move(masks);
+    }
     if (job_.target.empty()) return absl::OkStatus();
     absl::StatusOr<ImagesOfJob> target =
         ImagesOfDataset(context_, "--target", job_.target, job_.target_digest);
@@ -141,7 +152,9 @@ class DataCheck {
 
   // Given names of groups and those that file names tell do not mean the same.
   void WarnOfGroups() {
-    if (target_.groups_given == references_.groups_given) return;
+    // Of references that the catalog knows, it knows no groups: the worker reads them.
+    const bool known = job_.kind == JobKind::kAlign;
+    if (!known || target_.groups_given == references_.groups_given) return;
     const bool target = target_.groups_given;
     job_.warnings.push_back(absl::StrCat(
         "groups are given for ", target ? target_.what : references_.what, ", but not for ",
@@ -176,7 +189,7 @@ class DataCheck {
   absl::Status CheckMasks() {
     absl::StatusOr<int> size = ImageSizeOf(job_.preset, job_.settings);
     if (!size.ok()) return size.status();
-    for (const ImagesOfJob* images : {&source_, &target_}) {
+    for (const ImagesOfJob* images : {&source_, &target_, &masks_}) {
       if (!images->masks || (images == &target_ && !evaluates())) continue;
       const auto& sizes = PresetSizes(DimsOfPreset(job_.preset));
       absl::Status status = CheckStructures(*images->masks, *size, sizes, images->what);
@@ -190,18 +203,21 @@ class DataCheck {
   }
 
   absl::Status CheckNumbers() {
-    Quantities known{{Quantity::kSourceImages, DistinctFiles(source_)},
-                     {Quantity::kReferences, DistinctFiles(references_)}};
+    Quantities known{{Quantity::kSourceImages, DistinctFiles(source_)}};
+    if (shape_.has_references) known[Quantity::kReferences] = DistinctFiles(references_);
     if (source_.masks) known[Quantity::kSourceStructures] = source_.masks->with_structures;
     if (!job_.target.empty()) known[Quantity::kTargetImages] = left_in_target_;
     if (target_.masks) known[Quantity::kTargetStructures] = target_.masks->with_structures;
     const PlanInput plan{.source_digest = job_.source_digest,
-                         .references_digest = "",
+                         .references_digest = job_.references_digest,
                          .target_digest = job_.target_digest,
                          .pairs = job_.pairs,
                          .preset = job_.preset,
-                         .settings = job_.settings};
+                         .settings = job_.settings,
+                         .kind = job_.kind,
+                         .masks_digest = job_.masks_digest};
     for (const std::string& stage : Stages(plan)) {
+      if (IsOfModel(plan, stage)) continue;  // they are there
       absl::Status status = CheckLeastNumbers(KindOf(stage), known);
       if (!status.ok()) return status;
     }
@@ -243,7 +259,7 @@ class DataCheck {
   ServiceContext& context_;
   JobRecord& job_;
   JobShape shape_;
-  ImagesOfJob source_, references_, target_;
+  ImagesOfJob source_, references_, target_, masks_;
   int64_t left_in_target_ = 0, groups_in_target_ = 0;
 };
 

@@ -43,6 +43,18 @@ v1::JobState ToProto(JobState state) {
   return v1::JOB_STATE_UNSPECIFIED;
 }
 
+v1::JobKind ToProto(JobKind kind) {
+  switch (kind) {
+    case JobKind::kAlign:
+      return v1::JOB_KIND_ALIGN;
+    case JobKind::kFit:
+      return v1::JOB_KIND_FIT;
+    case JobKind::kGenerate:
+      return v1::JOB_KIND_GENERATE;
+  }
+  return v1::JOB_KIND_UNSPECIFIED;
+}
+
 v1::StageState ToProto(StageState state) {
   switch (state) {
     case StageState::kWaiting:
@@ -68,6 +80,9 @@ void SetSpec(Sql& sql, const JobRecord& record, v1::AlignSpec& spec) {
   if (!record.target.empty()) spec.set_target(absl::StrCat("datasets/", PublicId(record.target)));
   spec.set_pairs(static_cast<int32_t>(record.pairs));
   spec.set_preset(record.preset);
+  spec.set_kind(ToProto(record.kind));
+  if (!record.model.empty()) spec.set_model(absl::StrCat("models/", record.model));
+  if (!record.masks.empty()) spec.set_masks(absl::StrCat("datasets/", PublicId(record.masks)));
   spec.mutable_settings()->insert(record.settings.begin(), record.settings.end());
   for (const ReferenceRecord& reference : ReferencesOfJob(sql, record.id)) {
     v1::ReferenceImage* added = spec.add_references();

@@ -47,9 +47,9 @@ absl::Status AttachFile(ServiceContext& context, const std::string& blob, v1::Di
   return absl::OkStatus();
 }
 
-absl::Status FillInPair(ServiceContext& context, const std::string& job,
-                        const std::string& source_digest, PairRecord record, v1::PairForm form,
-                        v1::Pair& pair) {
+absl::Status FillInPair(ServiceContext& context, const JobRecord& of, PairRecord record,
+                        v1::PairForm form, v1::Pair& pair) {
+  const std::string& job = of.id;
   if (form == v1::PAIR_FORM_VIEW) {
     if (record.view_image.empty()) {
       return absl::InvalidArgumentError(
@@ -61,8 +61,7 @@ absl::Status FillInPair(ServiceContext& context, const std::string& job,
     record.mask = std::move(record.view_mask);
   }
   pair.set_index(static_cast<int32_t>(record.index));
-  pair.set_record_json(
-      RecordOfJob(record.record_json, absl::StrCat("jobs/", job), source_digest, record.index));
+  pair.set_record_json(RecordOfJob(record.record_json, of, record.index));
   absl::Status status =
       AttachFile(context, record.image, *pair.mutable_image(), *pair.mutable_image_data());
   if (status.ok()) {
@@ -161,8 +160,7 @@ class PairsCall final : public SendingCall<v1::Pair> {
         shard_.pop_front();
         next_ = record.index + 1;
         if (!record.left_out.empty()) continue;
-        absl::Status status =
-            FillInPair(context_, *id, source_digest_, std::move(record), form_, pair);
+        absl::Status status = FillInPair(context_, job_, std::move(record), form_, pair);
         if (!status.ok()) return status;
         return Next::kMessage;
       }
@@ -170,8 +168,8 @@ class PairsCall final : public SendingCall<v1::Pair> {
       absl::Status status = context_.catalog.Read(
           [&](Sql& sql) { return FindPairs(sql, tenant_, *id, next_, found); });
       if (!status.ok()) return status;
-      source_digest_ = found.job.source_digest;
-      if (next_ > found.job.pairs) return Next::kEnd;
+      job_ = std::move(found.job);
+      if (next_ > job_.pairs) return Next::kEnd;
       if (found.pairs.empty()) {
         if (!found.end.ok()) return found.end;
         return Next::kWait;
@@ -189,7 +187,7 @@ class PairsCall final : public SendingCall<v1::Pair> {
   int64_t next_;
   bool subscribed_ = false;
   ChangeNotifier::Subscription changed_;
-  std::string source_digest_;
+  JobRecord job_;
   std::deque<PairRecord> shard_;  // what is left of the shard that is being sent
 };
 

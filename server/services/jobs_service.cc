@@ -97,12 +97,14 @@ absl::Status FillReport(ServiceContext& context, const std::string& id, v1::Repo
     const std::optional<JobRecord> job = FindJob(sql, id);
     if (!job) return NoJob(id);
     SetVersions(DetailsOfJob(sql, *job), report);
-    std::optional<TaskOutputs> figures = OutputsOfStage(sql, id, "figures");
-    if (!figures) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the figures of jobs/", id, " are not there yet; wait for the job's end"));
+    const bool fits = job->kind == JobKind::kFit;
+    std::optional<TaskOutputs> last = OutputsOfStage(sql, id, fits ? "fit" : "figures");
+    if (!last) {
+      return absl::FailedPreconditionError(absl::StrCat(fits ? "the model" : "the figures",
+                                                        " of jobs/", id, fits ? " is" : " are",
+                                                        " not there yet; wait for the job's end"));
     }
-    outputs = *std::move(figures);
+    if (!fits) outputs = *std::move(last);
     for (const char* stage : {"fit", "fit-masks", "align"}) {
       const std::optional<TaskOutputs> trained = OutputsOfStage(sql, id, stage);
       if (!trained || !trained->contains("curve.json")) continue;

@@ -48,6 +48,10 @@ absl::Status FindPairs(Sql& sql, const std::string& tenant, const std::string& i
         absl::StrCat("there is no jobs/", id, "; ListJobs names those there are"));
   }
   found.job = *std::move(job);
+  if (found.job.kind == JobKind::kFit) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "jobs/", id, " makes a model and no pairs; `afctl generate` makes pairs with that model"));
+  }
   std::string task_key;
   const std::optional<ResultRecord> result = ResultOfPair(sql, id, next, task_key);
   if (result && result->state == ResultState::kWhole) {

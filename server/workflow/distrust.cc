@@ -195,6 +195,11 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
       return absl::FailedPreconditionError(
           absl::StrCat("jobs/", id, " is not finished; cancel it or wait for its end"));
     }
+    if (IsOfModel(PlanOf(*found), stage)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("stage: ", stage, " of jobs/", id, " is what made models/", found->model,
+                       "; make that anew with the job that it is of, and then give the new one"));
+    }
     details = DetailsOfJob(sql, *found);
     details.request_digest = Sha256OfString(absl::StrCat("rerun of ", id, " from ", stage));
     references = ReferencesOfJob(sql, id);
@@ -208,6 +213,11 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
     job.pairs = found->pairs;
     job.preset = found->preset;
     job.settings = found->settings;
+    job.kind = found->kind;
+    job.model = found->model;
+    job.model_tasks = found->model_tasks;
+    job.masks = found->masks;
+    job.masks_digest = found->masks_digest;
     job.warnings = found->warnings;
     repeated = is_repeated(sql);
     // Before results are declared bad in vain.

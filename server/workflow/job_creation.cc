@@ -8,6 +8,8 @@
 #include "server/catalog/datasets.h"
 #include "server/catalog/job_details.h"
 #include "server/catalog/jobs.h"
+#include "server/catalog/result_states.h"
+#include "server/catalog/tasks.h"
 #include "server/catalog/tenant_uses.h"
 #include "server/workflow/job_graph.h"
 #include "server/workflow/random_id.h"
@@ -16,6 +18,26 @@
 // The part of the workflow that queues jobs.
 namespace alignflow {
 namespace {
+
+// The results of the tasks that made the model must be there when the job takes them.
+absl::Status CheckModel(Sql& sql, const JobRecord& job) {
+  for (const auto& [stage, key] : job.model_tasks) {
+    const auto result = ResultOfTask(sql, key);
+    if (result && result->state == ResultState::kBad) {
+      return absl::FailedPreconditionError(absl::StrCat("models/", job.model, " was declared bad (",
+                                                        result->reason, "); make a new one"));
+    }
+    if (result && result->state == ResultState::kWhole && !OutputsOfTask(sql, key).empty()) {
+      continue;
+    }
+    const bool behind = stage == "fit" && job.model_tasks.size() > 1;
+    return absl::FailedPreconditionError(
+        absl::StrCat(behind ? "the stage-1 model of " : "", "models/", job.model,
+                     " is not there any more: its weights were deleted or are lost; a job that "
+                     "makes it anew brings it back"));
+  }
+  return absl::OkStatus();
+}
 
 // "datasets/x" of the job's source or target must be what it was when the job was checked.
 absl::Status TakeDataset(Sql& sql, const std::string& id, const std::string& digest,
@@ -55,7 +77,9 @@ absl::StatusOr<std::string> Workflow::CreateJob(JobRecord job, JobDetails detail
 
 absl::Status Workflow::TakeDatasets(Sql& sql, const JobRecord& job, JobDetails& details) {
   absl::Status there = TakeDataset(sql, job.source, job.source_digest, details.source);
-  return there.ok() ? TakeDataset(sql, job.target, job.target_digest, details.target) : there;
+  if (there.ok()) there = TakeDataset(sql, job.target, job.target_digest, details.target);
+  DatasetRecord masks;
+  return there.ok() ? TakeDataset(sql, job.masks, job.masks_digest, masks) : there;
 }
 
 absl::Status Workflow::QueueJob(Change& change, const std::vector<ReferenceRecord>& references,
@@ -70,6 +94,7 @@ absl::Status Workflow::QueueJob(Change& change, const std::vector<ReferenceRecor
     return absl::OkStatus();
   }
   absl::Status there = TakeDatasets(sql, job, details);
+  if (there.ok()) there = CheckModel(sql, job);
   if (!there.ok()) return there;
   absl::Status fits = CheckTenantTakesJob(sql, job.tenant, job.pairs, change.now);
   if (!fits.ok()) return fits;

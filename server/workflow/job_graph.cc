@@ -137,6 +137,24 @@ absl::Status MakeTask(Change& change, BlobStore& blobs, const JobRecord& job, in
   return absl::OkStatus();
 }
 
+// Puts the task that made the job's model at its place.
+absl::Status TakeModelTask(Change& change, BlobStore& blobs, JobRecord& job,
+                           const std::string& stage) {
+  const auto key = job.model_tasks.find(stage);
+  const std::optional<TaskRecord> task =
+      key == job.model_tasks.end() ? std::nullopt : FindTask(change.sql, key->second);
+  if (task && CanReuse(change, blobs, *task)) {
+    InsertJobTask(change.sql, job.id,
+                  {.stage = stage, .ordinal = 0, .task_key = task->key, .reused = true});
+    return absl::OkStatus();
+  }
+  return EndJob(change, JobState::kFailed,
+                absl::StrCat("models/", job.model,
+                             " is not there any more: its weights were deleted or are lost; a job "
+                             "that makes it anew brings it back"),
+                job);
+}
+
 // Makes the stage's next tasks, at most `limit`. Returns how many.
 absl::StatusOr<int> MakeTasks(Change& change, BlobStore& blobs, JobRecord& job,
                               const StageCount& stage, int limit) {
@@ -144,6 +162,11 @@ absl::StatusOr<int> MakeTasks(Change& change, BlobStore& blobs, JobRecord& job,
       .stage = stage.stage,
       .first = static_cast<int>(stage.made),
       .count = static_cast<int>(std::min<int64_t>(limit, stage.tasks - stage.made))};
+  if (IsOfModel(PlanOf(job), part.stage)) {
+    absl::Status taken = TakeModelTask(change, blobs, job, part.stage);
+    if (!taken.ok()) return taken;
+    return part.count;
+  }
   absl::StatusOr<std::vector<TaskSpec>> tasks =
       StageTasks(PlanOf(job), part, ReadInputs(change.sql, job, part));
   if (!tasks.ok()) {
@@ -214,7 +237,9 @@ PlanInput PlanOf(const JobRecord& job) {
           .target_digest = job.target_digest,
           .pairs = job.pairs,
           .preset = job.preset,
-          .settings = job.settings};
+          .settings = job.settings,
+          .kind = job.kind,
+          .masks_digest = job.masks_digest};
 }
 
 void InsertJobGraph(WritingSql& sql, const JobRecord& job) {

@@ -50,11 +50,11 @@ int64_t TaskResults::pairs_left_out() const {
                                [](const PairRecord& pair) { return !pair.left_out.empty(); });
 }
 
-std::string RecordOfJob(const std::string& record_json, const std::string& job,
-                        const std::string& source_digest, int64_t pair) {
+std::string RecordOfJob(const std::string& record_json, const JobRecord& job, int64_t pair) {
   nlohmann::json record = nlohmann::json::parse(record_json);
-  record["job"] = job;
-  record["source_digest"] = source_digest;
+  record["job"] = absl::StrCat("jobs/", job.id);
+  record["source_digest"] = job.source_digest;
+  if (!job.masks_digest.empty()) record["masks_digest"] = job.masks_digest;
   record["pair"] = pair;
   return record.dump();
 }

@@ -27,9 +27,9 @@ struct TaskResults {
   int64_t pairs_left_out() const;
 };
 
-// The record with the job, the digest of its source and the pair's number in it.
-std::string RecordOfJob(const std::string& record_json, const std::string& job,
-                        const std::string& source_digest, int64_t pair);
+// The record with the job, the digests of its source and of the dataset of its masks, if that is
+// another, and the pair's number in it.
+std::string RecordOfJob(const std::string& record_json, const JobRecord& job, int64_t pair);
 
 // Checks that a task's outputs are all there and can be read. InvalidArgument names the role;
 // errors of the store are passed on.

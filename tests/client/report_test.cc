@@ -161,5 +161,26 @@ TEST(CommandOf, NamesWhatDiffersFromThePresetAndQuotesForAShell) {
             "--pairs 7 --preset sd3.5-medium --set 'prompt=a patient'\\''s $(polyp)' --set seed=5");
 }
 
+TEST(CommandOf, OfJobsWithAModelNamesWhatTheirCommandsTake) {
+  v1::AlignSpec spec;
+  spec.set_source("datasets/src");
+  spec.set_preset("unet-64");
+  const SettingMap defaults = PresetDefaults("unet-64").value();
+  spec.mutable_settings()->insert(defaults.begin(), defaults.end());
+  (*spec.mutable_settings())["fit.iterations"] = "12";
+  spec.set_kind(v1::JOB_KIND_FIT);
+  EXPECT_EQ(CommandOf(spec),
+            "afctl fit --source datasets/src --preset unet-64 --set fit.iterations=12");
+  spec.set_kind(v1::JOB_KIND_GENERATE);
+  spec.set_model("models/m");
+  spec.set_masks("datasets/others");
+  spec.set_pairs(7);
+  (*spec.mutable_settings())["method"] = "controlnet-fm";
+  (*spec.mutable_settings())["generate.steps"] = "3";
+  EXPECT_EQ(CommandOf(spec),
+            "afctl generate --model models/m --masks datasets/others --pairs 7 --set "
+            "generate.steps=3");
+}
+
 }  // namespace
 }  // namespace alignflow

@@ -243,6 +243,22 @@ TEST(SettingsTest, TheSmallPresetsTasksKnowNothingOfThePretrainedModelsSettings)
   EXPECT_EQ(SettingsOfKind("masks", "unet-64", unet).size(), 3u);
 }
 
+// Models and pairs that were made before there were such settings are reused.
+TEST(SettingsTest, WhatIsAsItAlwaysWasIsNoPartOfATask) {
+  const auto part = [](const char* kind, const SettingMap& given) {
+    return SettingsOfKind(kind, "unet-64", *ResolveSettings("unet-64", given));
+  };
+  for (const char* kind : {"fit", "fit-masks"}) {
+    EXPECT_FALSE(part(kind, {}).contains("fit.coupling")) << kind;
+    EXPECT_EQ(part(kind, {{"fit.coupling", "ot"}}).at("fit.coupling"), "ot") << kind;
+  }
+  EXPECT_FALSE(part("generate", {{"generate.rtol", "0.01"}}).contains("generate.rtol"));
+  const SettingMap dopri5 =
+      part("generate", {{"generate.solver", "dopri5"}, {"generate.rtol", "0.01"}});
+  EXPECT_EQ(dopri5.at("generate.rtol"), "0.01");
+  EXPECT_EQ(dopri5.at("generate.atol"), "0.001");
+}
+
 TEST(SettingsTest, NearestIsTheSmallestEditDistance) {
   EXPECT_EQ(Nearest("kitten", {"sitting", "mitten", "kit"}), "mitten");
   EXPECT_EQ(Nearest("x", {}), "");

@@ -42,7 +42,7 @@ Kernels AddKernelDistances(const std::string& name, const FigureSets& sets,
   const at::Tensor target_counts =
       CountsOfRows(ResampleRows(kResamples, target.size(0), table.NextStream()));
   for (const FigureSubject& subject : sets.subjects) {
-    if (subject.size() < 2) continue;
+    if (subject.size() < 2 || sets.IsTarget(subject)) continue;
     const KernelDistance distance(features.at(subject.name), target);
     const double value = distance.Value();
     const at::Tensor resamples = distance.Values(
@@ -70,7 +70,7 @@ void AddFrechetDistances(const std::string& name, const FigureSets& sets,
                          const FeaturesByName& features, FigureTable& table) {
   const at::Tensor& target = features.at(sets.target.name);
   for (const FigureSubject& subject : sets.subjects) {
-    if (subject.size() < 2) continue;
+    if (subject.size() < 2 || sets.IsTarget(subject)) continue;
     const at::Tensor& own = features.at(subject.name);
     const double value = FrechetDistance(own, target);
     table.Add({.name = name,
@@ -130,6 +130,7 @@ void AddManifold(const FeatureSpace& space, const FigureSets& sets, const Featur
                  FigureTable& table) {
   const at::Tensor& target = features.at(sets.target.name);
   for (const FigureSubject& subject : sets.subjects) {
+    if (sets.IsTarget(subject)) continue;
     const int64_t fewest = std::min(subject.size(), target.size(0));
     const auto add = [&](const char* name, const at::Tensor& by_image) {
       Figure figure{.name = absl::StrCat(name, " ", space.manifold, sets.To()),
@@ -164,7 +165,7 @@ void AddDiversity(const FeatureSpace& space, const FigureSets& sets, const Featu
                   FigureTable& table) {
   std::vector<const FigureSubject*> all;
   for (const FigureSubject& subject : sets.subjects) all.push_back(&subject);
-  all.push_back(&sets.target);
+  if (!sets.IsTarget(sets.source())) all.push_back(&sets.target);
   for (const FigureSubject* subject : all) {
     if (subject->size() < 2) continue;
     const at::Tensor own = features.at(subject->name).to(at::kDouble);
@@ -209,7 +210,7 @@ AlignmentFindings FindAlignment(const FeatureSpace& space, const Kernels& kernel
     found.gain = PercentileInterval(kernels.resamples.at(source) - kernels.resamples.at(made),
                                     *found.source_distance - *found.made_distance);
   }
-  if (sets.source().size() >= 2) {
+  if (sets.source().size() >= 2 && sets.has_references()) {
     found.same_p_value = SameDistributionPValue(features.at(source), features.at("references"),
                                                 kPermutations, table.NextStream());
   }

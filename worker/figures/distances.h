@@ -35,10 +35,10 @@ struct DiversityFindings {
   std::string of = "source";
 };
 
-// Kernel and Frechet distances to the target of every subject, and of the target's halves to one
-// another, which is the least that can be reached; precision, recall, density and coverage;
-// diversities. One row says so where the space is missing. Findings that are not null are set if it
-// is there.
+// Kernel and Frechet distances to the target of every subject but itself, and of the target's
+// halves to one another, which is the least that can be reached; precision, recall, density and
+// coverage; diversities. One row says so where the space is missing. Findings that are not null are
+// set if it is there.
 void AddSetFigures(const FeatureSpace& space, const FigureSets& sets,
                    const FeaturesByName& features, FigureTable& table, AlignmentFindings* alignment,
                    DiversityFindings* diversity);

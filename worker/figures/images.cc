@@ -109,7 +109,7 @@ void AddImageFigures(const FigureSets& sets, FigureTable& table) {
     AddMean("mask contrast", subject.name, contrasts, "higher", "", table);
   };
   for (const FigureSubject& subject : sets.subjects) add_contrast(subject);
-  add_contrast(sets.target);
+  if (!sets.IsTarget(sets.source())) add_contrast(sets.target);
 }
 
 void AddLikeness(const FigureSets& sets, const LpipsModel& lpips, at::Device device,
@@ -120,11 +120,11 @@ void AddLikeness(const FigureSets& sets, const LpipsModel& lpips, at::Device dev
   for (const FigureSubject& subject : sets.subjects) {
     if (!subject.generated()) continue;
     Matched to_target{.a = subject.set, .b = sets.target.set, .rows_a = {}, .rows_b = {}};
-    Matched to_origin{.a = subject.set, .b = sets.source().set, .rows_a = {}, .rows_b = {}};
+    Matched to_origin{.a = subject.set, .b = sets.origins().set, .rows_a = {}, .rows_b = {}};
     for (int64_t row = 0; row < subject.size(); ++row) {
       to_target.rows_a.push_back(row);
       to_target.rows_b.push_back(row % sets.target.size());
-      const std::optional<int64_t> origin = OriginRow(subject, row, sets.source());
+      const std::optional<int64_t> origin = OriginRow(subject, row, sets.origins());
       if (!origin) continue;
       to_origin.rows_a.push_back(row);
       to_origin.rows_b.push_back(*origin);
@@ -148,7 +148,8 @@ void AddLikeness(const FigureSets& sets, const LpipsModel& lpips, at::Device dev
                    .sample_count = static_cast<int64_t>(matched.rows_a.size())});
       }
     };
-    add(sets.To(), to_target);
+    // Images of the source say something of those whose masks the pairs have alone.
+    if (!sets.IsTarget(sets.source())) add(sets.To(), to_target);
     if (!to_origin.rows_a.empty()) add(" to source image", to_origin);
   }
 }

@@ -16,6 +16,7 @@ namespace {
 
 std::vector<SetMember> MembersOf(const ImageSet& set) {
   std::vector<SetMember> members;
+  if (!set.images.defined()) return members;  // no references
   for (int64_t i = 0; i < set.size(); ++i) {
     members.push_back(
         {set.names[i], "", FingerprintOf(ImageOfTensor(set.images[i])), set.groups[i]});

@@ -118,7 +118,7 @@ std::string SamplesJson(const FigureSets& sets) {
     nlohmann::json images{{NameOfPart(sets, made.pairs.pairs[row]), PictureOf(made.set, row)}};
     if (stage1) AddNamed(stage1->set, made.set.names[row], "stage 1", images);
     if (sets.framed.images.defined()) images["framed"] = PictureOf(sets.framed, row);
-    AddNamed(sets.source().set, sets.source().Kept(made.pairs.origins[row]), "source", images);
+    AddNamed(sets.origins().set, sets.origins().Kept(made.pairs.origins[row]), "source", images);
     nlohmann::json sample{{"pair", made.pairs.pairs[row]},
                           {"mask_origin", made.pairs.origins[row]}};
     for (const auto& [key, as] : {std::pair{"synthetic", "kind"}, {"start", "start"}}) {
@@ -137,7 +137,7 @@ std::string SamplesJson(const FigureSets& sets) {
 }
 
 cv::Mat FiguresSheet(const FigureSets& sets) {
-  const FigureSubject &made = sets.made(), &source = sets.source();
+  const FigureSubject &made = sets.made(), &source = sets.origins();
   const int background = source.set.labels.background();
   std::vector<int64_t> first, origins;
   for (int64_t row = 0; row < std::min(made.size(), kSheetRows); ++row) {
@@ -147,9 +147,11 @@ cv::Mat FiguresSheet(const FigureSets& sets) {
   }
   if (origins.size() < first.size())
     origins = Spread(source);  // a row beside another's origin misleads
-  std::vector<ContactSheetColumn> columns{
-      ColumnOf("source", source.set, background, origins),
-      ColumnOf("references", sets.references.set, background, Spread(sets.references))};
+  std::vector<ContactSheetColumn> columns{ColumnOf("source", source.set, background, origins)};
+  if (sets.has_references()) {
+    columns.push_back(
+        ColumnOf("references", sets.references.set, background, Spread(sets.references)));
+  }
   for (const FigureSubject& subject : sets.subjects) {
     // Parts that together are all pairs show each of them already.
     if (!subject.generated() || (sets.in_parts() && &subject == &made)) continue;

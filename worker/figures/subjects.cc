@@ -31,6 +31,7 @@ bool HasInputs(const TaskSpec& spec, const std::string& prefix) {
 
 std::set<std::string> GroupsOfReferences(TaskContext& context, const TaskSpec& spec) {
   std::set<std::string> groups;
+  if (!spec.inputs.contains("references")) return groups;
   for (const DatasetItem& item : LoadManifest(context, Input(spec, "references")).items) {
     groups.insert(GroupOf(item));
   }
@@ -124,18 +125,24 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   sets.volumes = DimsOfPreset(TextSetting(spec, "preset")) == 3;
   sets.held_out = spec.inputs.contains("target");
   sets.subjects.push_back(real("source"));
-  sets.references = {.name = "references",
-                     .set = AsPictures(LoadReferences(context, spec, kMostReal))};
-  files.push_back(sets.references.set.image_digests);
-  if (!sets.volumes) KeepDistinct(sets.references);
-  sets.target = sets.held_out ? real("target") : sets.references;
+  if (spec.inputs.contains("references")) {
+    sets.references = {.name = "references",
+                       .set = AsPictures(LoadReferences(context, spec, kMostReal))};
+    files.push_back(sets.references.set.image_digests);
+    if (!sets.volumes) KeepDistinct(sets.references);
+  }
+  if (spec.inputs.contains("origins")) sets.apart = real("origins");
+  sets.target = sets.held_out           ? real("target")
+                : sets.has_references() ? sets.references
+                                        : sets.source();
   if (sets.held_out) {
     sets.not_held_out = LeaveOutKnown(files, GroupsOfReferences(context, spec), sets.source(),
                                       sets.references, sets.target);
   }
-  ThrowIfError(CheckLeastNumbers(spec.kind, {{Quantity::kSourceImages, sets.source().size()},
-                                             {Quantity::kReferences, sets.references.size()}}));
-  if (sets.held_out) sets.subjects.push_back(sets.references);
+  Quantities known{{Quantity::kSourceImages, sets.source().size()}};
+  if (sets.has_references()) known[Quantity::kReferences] = sets.references.size();
+  ThrowIfError(CheckLeastNumbers(spec.kind, known));
+  if (sets.held_out && sets.has_references()) sets.subjects.push_back(sets.references);
   const LabelTable labels = sets.source().set.labels;
   FigureSubject made =
       Generated("pairs", LoadPairs(context, spec, "stage2", labels, PictureUse::kView, samples));
@@ -176,11 +183,11 @@ Quantities QuantitiesOf(const FigureSets& sets) {
 }
 
 std::optional<int64_t> OriginRow(const FigureSubject& made, int64_t row,
-                                 const FigureSubject& source) {
+                                 const FigureSubject& origins) {
   const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
   if (record.value("mask_kind", "real") != "real") return std::nullopt;
-  const std::string& name = source.Kept(made.pairs.origins[row]);
-  const std::vector<std::string>& names = source.set.names;
+  const std::string& name = origins.Kept(made.pairs.origins[row]);
+  const std::vector<std::string>& names = origins.set.names;
   const auto found = std::ranges::find(names, name);
   if (found == names.end()) return std::nullopt;
   return found - names.begin();

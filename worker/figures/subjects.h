@@ -25,7 +25,7 @@ struct FigureSubject {
   // Of real images: the name of a picture that was there twice -> the one that is kept.
   std::map<std::string, std::string> same_as = {};
 
-  int64_t size() const { return set.size(); }
+  int64_t size() const { return set.images.defined() ? set.size() : 0; }
   // The name under which a picture is kept.
   const std::string& Kept(const std::string& name) const {
     const auto same = same_as.find(name);
@@ -43,8 +43,11 @@ struct FigureSubject {
 struct FigureSets {
   // source, references (with a target), stage 1, stage 2, recoloured, pairs
   std::vector<FigureSubject> subjects;
-  FigureSubject target;      // the held-out dataset, or else the references, and named so
-  FigureSubject references;  // in any case
+  // The held-out dataset, or else the references or, without them, the source; and named so.
+  FigureSubject target;
+  FigureSubject references;  // without a name if there are none
+  // Whose masks the pairs have, if it is another dataset than the source; else without a name.
+  FigureSubject apart = {};
   ImageSet framed = {};      // the rows of made() with their frames, for people; undefined images
                              // where pairs have none
   bool volumes = false;      // whether all are of volumes, each shown by three slices side by side
@@ -52,6 +55,10 @@ struct FigureSets {
   int64_t not_held_out = 0;  // target images that were left out
 
   const FigureSubject& source() const { return subjects.front(); }
+  bool has_references() const { return !references.name.empty(); }
+  // Whether a subject is what the others are held against.
+  bool IsTarget(const FigureSubject& subject) const { return subject.name == target.name; }
+  const FigureSubject& origins() const { return apart.name.empty() ? source() : apart; }
   const FigureSubject& made() const { return subjects.back(); }
   const FigureSubject* Find(const std::string& name) const;
   // Whether the pairs that the job hands out are shown in parts, too.
@@ -73,10 +80,10 @@ Quantities QuantitiesOf(const FigureSets& sets);
 // "framed".
 std::string KindOfPair(const FigureSubject& made, int64_t row);
 
-// The row of the source image whose mask row `row` of `made` has; nothing if the mask is a new one
-// or the image is not among those loaded.
+// The row of the image in `origins` whose mask row `row` of `made` has; nothing if the mask is a
+// new one or the image is not among those loaded.
 std::optional<int64_t> OriginRow(const FigureSubject& made, int64_t row,
-                                 const FigureSubject& source);
+                                 const FigureSubject& origins);
 
 }  // namespace alignflow
 

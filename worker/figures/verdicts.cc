@@ -38,6 +38,9 @@ std::string LeftOut(const JobFindings& found) {
 }
 
 Verdict Alignment(const JobFindings& found) {
+  if (!found.has_references) {
+    return {"not measured", "the model knows no references, so there is nothing to be aligned to"};
+  }
   if (const auto missing = Unmeasured("alignment", found)) return *missing;
   const AlignmentFindings& sets = found.alignment;
   if (!sets.made_distance || !sets.same_p_value) {

@@ -21,6 +21,7 @@ struct JobFindings {
   std::string target;                          // what the pairs are compared with
   Quantities known;                            // how much evidence there is
   int64_t references = 0;                      // images
+  bool has_references = true;                  // or the model knows none
   int64_t not_held_out = 0;                    // target images that were left out
   double diversity_needed = 0;                 // gates.diversity
   double mask_agreement_needed = 0;            // gates.mask_agreement

@@ -9,6 +9,9 @@
 namespace alignflow {
 namespace {
 
+// Before the data, where dopri5 leaves the rest of the way to a step that does not look at them.
+constexpr double kLastStretch = 0.01;
+
 // A Butcher tableau: stage i is v(x + h sum_j inner[i][j] k_j, t + nodes[i] h), and a step adds
 // h sum_i weights[i] k_i.
 struct Tableau {
@@ -33,6 +36,8 @@ const Tableau& TableauOf(SolverKind kind, bool ends_at_data) {
       return ends_at_data ? midpoint : heun;
     case SolverKind::kRk4:
       return ends_at_data ? ralston : rk4;
+    case SolverKind::kDopri5:
+      return ralston;  // its last stretch
   }
   throw std::invalid_argument("not a solver");
 }
@@ -75,12 +80,13 @@ SolverKind SolverNamed(std::string_view name) {
       {"euler", SolverKind::kEuler},
       {"midpoint", SolverKind::kMidpoint},
       {"heun", SolverKind::kHeun},
-      {"rk4", SolverKind::kRk4}};
+      {"rk4", SolverKind::kRk4},
+      {"dopri5", SolverKind::kDopri5}};
   for (const auto& [known, kind] : kNames) {
     if (known == name) return kind;
   }
   throw std::invalid_argument("unknown solver '" + std::string(name) +
-                              "': known are euler, midpoint, heun and rk4");
+                              "': known are euler, midpoint, heun, rk4 and dopri5");
 }
 
 at::Tensor EulerStep(VelocityModel& model, const at::Tensor& x, double from, double to,
@@ -88,10 +94,19 @@ at::Tensor EulerStep(VelocityModel& model, const at::Tensor& x, double from, dou
   return Step(TableauOf(SolverKind::kEuler, false), model, x, from, to, condition);
 }
 
-at::Tensor Solve(SolverKind kind, VelocityModel& model, at::Tensor x,
+at::Tensor Solve(const Solver& solver, VelocityModel& model, at::Tensor x,
                  const std::vector<double>& times, const Condition& condition,
                  const BeforeStep& before_step) {
   if (times.empty()) throw std::invalid_argument("a solver needs at least one time");
+  const SolverKind kind = solver.kind;
+  if (kind == SolverKind::kDopri5) {
+    if (times.size() == 1) return x;
+    const bool ends_at_data = times.back() >= 1;
+    const double end = ends_at_data ? std::max(times.front(), 1 - kLastStretch) : times.back();
+    x = SolveAdaptively(model, std::move(x), times.front(), end, times[1] - times[0], condition,
+                        solver.tolerance, before_step);
+    return ends_at_data ? Step(TableauOf(kind, true), model, x, end, 1, condition) : x;
+  }
   for (size_t i = 0; i + 1 < times.size(); ++i) {
     if (before_step) before_step(static_cast<int64_t>(i));
     x = Step(TableauOf(kind, times[i + 1] >= 1), model, x, times[i], times[i + 1], condition);

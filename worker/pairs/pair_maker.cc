@@ -11,6 +11,16 @@
 #include "worker/tasks/task_spec.h"
 
 namespace alignflow {
+namespace {
+
+Solver SolverOf(const TaskSpec& spec) {
+  const SolverKind kind = SolverNamed(TextSetting(spec, "generate.solver"));
+  if (kind != SolverKind::kDopri5) return kind;
+  return {kind,
+          {.rtol = RealSetting(spec, "generate.rtol"), .atol = RealSetting(spec, "generate.atol")}};
+}
+
+}  // namespace
 
 PairMaker::PairMaker(TaskContext& context, const TaskSpec& spec, const ImageSet& source,
                      std::function<void()> unless_cancelled)
@@ -60,10 +70,9 @@ at::Tensor PairMaker::Images(const Request& request) const {
     noises.push_back(DrawNoise(*model_, 1, RandomStream(seed, request.use, number), device_));
   }
   const at::Tensor noise = at::cat(noises);
-  at::Tensor latent =
-      Solve(SolverNamed(TextSetting(spec_, "generate.solver")), lead_ ? *lead_ : *velocity_,
-            TrajectoryStart(*model_, starts, noise, times), times, condition,
-            [&](int64_t) { unless_cancelled_(); });
+  at::Tensor latent = Solve(SolverOf(spec_), lead_ ? *lead_ : *velocity_,
+                            TrajectoryStart(*model_, starts, noise, times), times, condition,
+                            [&](int64_t) { unless_cancelled_(); });
   if (lead_) latent = EulerStep(*velocity_, latent, times.back(), 1, condition);
   if (restyles) {
     const at::Tensor detail =

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "worker/flow/coupling.h"
 #include "worker/flow/guidance.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/safetensors_writer.h"
@@ -53,6 +54,18 @@ TrainingSource::TrainingSource(Backbone& model, const ImageSet& images, double m
   const SafetensorsFile mapped(file);
   latents_ = mapped.Get("latents");
   masks_ = mapped.Get("masks");
+}
+
+std::vector<int64_t> TrainingSource::ConditionNumbers(const at::Tensor& items,
+                                                      const Condition& condition) const {
+  const at::Tensor classes = TakeClasses(images_, items);
+  std::vector<at::Tensor> shown;  // [B] each
+  for (int64_t label = 0; label < images_.labels.classes(); ++label) {
+    shown.push_back(classes.eq(label).flatten(1).any(1));
+  }
+  const at::Tensor kept =
+      condition.mask.defined() ? condition.mask.ne(0).flatten(1).any(1) : at::Tensor();
+  return EqualRows({at::stack(shown, 1), kept, condition.context});
 }
 
 TrainingSource::Batch TrainingSource::Take(const at::Tensor& items, at::Generator random) const {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <vector>
 
 #include "worker/models/backbone.h"
 #include "worker/sets/image_set.h"
@@ -27,6 +28,11 @@ class TrainingSource {
   };
   // items: int64 [B].
   Batch Take(const at::Tensor& items, at::Generator random) const;
+
+  // Numbers of a batch's conditions for a coupling (worker/flow/coupling.h). Hardly any two masks
+  // are equal, so masks count as equal where they show the same labels; that of which the mask was
+  // dropped is a condition by itself, and so is another prompt.
+  std::vector<int64_t> ConditionNumbers(const at::Tensor& items, const Condition& condition) const;
 
  private:
   Backbone& model_;

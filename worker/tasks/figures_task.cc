@@ -94,6 +94,7 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
                     .target = sets.target.name,
                     .known = QuantitiesOf(sets),
                     .references = sets.references.size(),
+                    .has_references = sets.has_references(),
                     .not_held_out = sets.not_held_out,
                     .diversity_needed = RealSetting(spec, "gates.diversity"),
                     .mask_agreement_needed = RealSetting(spec, "gates.mask_agreement"),

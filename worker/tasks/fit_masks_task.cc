@@ -38,12 +38,16 @@ TaskOutputs RunFitMasks(const TaskSpec& spec, TaskContext& context) {
 
   EpochOrder order(source.size(), seed, RandomUse::kFitMasksOrder);
   TrainingCurve curve("fit-masks");
+  const Coupling coupling = CouplingOf(spec);
   const auto step = [&](int64_t number) {
     at::Generator random = RandomStream(seed, RandomUse::kFitMasksStep, number);
     const at::Tensor latents =
         model->Encode(TakeClasses(source, order.Items(number * batch, batch)));
     const Condition condition = model->TrainingCondition(batch, random);
-    const at::Tensor noise = DrawNoise(*model, batch, random, device);
+    at::Tensor noise = DrawNoise(*model, batch, random, device);
+    if (coupling != Coupling::kIndependent) {
+      noise = Coupled(coupling, latents, noise, EqualRows({condition.context}));
+    }
     const at::Tensor t =
         (model->pretrained() ? at::rand({batch}, random) : DrawTimes(batch, random)).to(device);
     const at::Tensor loss = VelocityLoss(*model, latents, noise, t, condition,

@@ -44,10 +44,16 @@ TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context) {
 
   EpochOrder order(source.size(), seed, RandomUse::kFitOrder);
   TrainingCurve curve("fit");
+  const Coupling coupling = CouplingOf(spec);
   const auto step = [&](int64_t number) {
     at::Generator random = RandomStream(seed, RandomUse::kFitStep, number);
-    const auto taken = training.Take(order.Items(number * batch, batch), random);
-    const at::Tensor noise = DrawNoise(*model, batch, random, device);
+    const at::Tensor items = order.Items(number * batch, batch);
+    const auto taken = training.Take(items, random);
+    at::Tensor noise = DrawNoise(*model, batch, random, device);
+    if (coupling != Coupling::kIndependent) {
+      noise = Coupled(coupling, taken.latents, noise,
+                      training.ConditionNumbers(items, taken.condition));
+    }
     const at::Tensor t =
         (model->pretrained() ? at::rand({batch}, random) : DrawTimes(batch, random)).to(device);
     const at::Tensor loss = VelocityLoss(*model, taken.latents, noise, t, taken.condition,

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "common/settings/pair_mix.h"
 #include "worker/masks/mask_warp.h"
 #include "worker/pairs/mask_list.h"
@@ -49,6 +50,11 @@ struct Draft {
 
   bool failed() const { return verdict && !verdict->passed; }
 };
+
+// What the model and the judge were trained on: the source, unless the masks are another dataset's.
+ImageSet TrainedOn(TaskContext& context, const TaskSpec& spec, const ImageSet& source) {
+  return spec.inputs.contains("training") ? LoadPrepared(context, spec, "training") : source;
+}
 
 // A job's mix, but for stage 1, which knows no references.
 PairMix MixOf(const TaskSpec& spec) {
@@ -184,6 +190,10 @@ nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const Imag
                    {"solver", TextSetting(spec, "generate.solver")},
                    {"guidance", RealSetting(spec, "generate.guidance")},
                    {"path", maker.handover() ? "handover" : "aligned"}});
+    for (const char* name : {"rtol", "atol"}) {  // of solvers that have tolerances
+      const std::string setting = absl::StrCat("generate.", name);
+      if (spec.settings.contains(setting)) record[name] = RealSetting(spec, setting);
+    }
   }
   if (draft.kind == PairKind::kRestyled) {
     record.update({{"start", draft.new_mask ? "warped source image" : "source image"},
@@ -228,7 +238,10 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   std::unique_ptr<PairGates> gates;
   int64_t attempts = 1;
   if (TextSetting(spec, "gates.enabled") == "on") {
-    gates = std::make_unique<PairGates>(context, spec, source, LoadReferences(context, spec));
+    const bool has_references = spec.inputs.contains("references");
+    gates =
+        std::make_unique<PairGates>(context, spec, TrainedOn(context, spec, source),
+                                    has_references ? LoadReferences(context, spec) : ImageSet());
     attempts = IntegerSetting(spec, "gates.attempts");
   }
 

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "worker/tasks/task_error.h"
+#include "worker/tasks/task_spec.h"
 
 namespace alignflow {
 namespace {
@@ -29,6 +30,11 @@ void RestoreNotes(const std::string& text, TrainingCurve& curve, TrainingWatch* 
 }
 
 }  // namespace
+
+Coupling CouplingOf(const TaskSpec& spec) {
+  return spec.settings.contains("fit.coupling") ? CouplingNamed(TextSetting(spec, "fit.coupling"))
+                                                : Coupling::kIndependent;
+}
 
 int64_t TrainUnder(TaskContext& context, ProgressReporter& progress,
                    const std::vector<at::Tensor>& parameters, TrainingOptions options,

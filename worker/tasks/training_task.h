@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "worker/flow/coupling.h"
 #include "worker/tasks/task.h"
 #include "worker/tasks/task_progress.h"
 #include "worker/training/training_curve.h"
@@ -20,6 +21,9 @@ int64_t TrainUnder(TaskContext& context, ProgressReporter& progress,
                    const std::vector<at::Tensor>& parameters, TrainingOptions options,
                    std::function<StepLoss(int64_t step)> loss, TrainingCurve* curve = nullptr,
                    TrainingWatch* watch = nullptr, int64_t watch_interval = 1);
+
+// The setting fit.coupling; independent where it is not there.
+Coupling CouplingOf(const TaskSpec& spec);
 
 }  // namespace alignflow
 

@@ -192,13 +192,35 @@ class AsyncClient:
         for item in found.items:
             spec.references.add(stem=item.stem, image=item.image_blob.digest, group=item.group)
         spec.reference_sample_bits = found.sample_bits
-        request = jobs_pb2.CreateJobRequest(spec=spec, request_id=f"python-{secrets.token_hex(16)}",
-                                            upload_id=uploads.upload_id, display_name=name, labels=labels or {},
-                                            priority=priority)
         try:
-            job = await self._persist(self._transport.jobs.CreateJob, request)
+            return await self._create(spec, name, labels, priority, uploads.upload_id)
         except AlignFlowError as error:
             raise type(error)(found.in_users_words(str(error), "spec.references"), error.code) from None
+
+    async def fit(self, source: str, *, preset: str = "", settings: Mapping[str, object] | None = None, name: str = "",
+                  labels: Mapping[str, str] | None = None, priority: int = 0) -> jobs_pb2.Job:
+        """Creates a job that trains a model of stage 1 on the dataset `source` and does nothing else. Once it has succeeded,
+        its stage1_model is what generate() takes."""
+        spec = jobs_pb2.AlignSpec(kind=jobs_pb2.JOB_KIND_FIT, source=_name("datasets", source), preset=preset,
+                                  settings={key: _setting(value) for key, value in (settings or {}).items()})
+        return await self._create(spec, name, labels, priority)
+
+    async def generate(self, model: str, pairs: int, *, masks: str | None = None, target: str | None = None,
+                       settings: Mapping[str, object] | None = None, name: str = "",
+                       labels: Mapping[str, str] | None = None, priority: int = 0) -> jobs_pb2.Job:
+        """Creates a job: `pairs` pairs by a model that is there, of stage 1 or 2, with the masks of the dataset that it was
+        trained on or of the dataset `masks`."""
+        spec = jobs_pb2.AlignSpec(kind=jobs_pb2.JOB_KIND_GENERATE, model=_name("models", model), pairs=pairs,
+                                  masks=_name("datasets", masks) if masks else "",
+                                  target=_name("datasets", target) if target else "",
+                                  settings={key: _setting(value) for key, value in (settings or {}).items()})
+        return await self._create(spec, name, labels, priority)
+
+    async def _create(self, spec: jobs_pb2.AlignSpec, name: str, labels: Mapping[str, str] | None, priority: int,
+                      upload_id: str = "") -> jobs_pb2.Job:
+        request = jobs_pb2.CreateJobRequest(spec=spec, request_id=f"python-{secrets.token_hex(16)}", upload_id=upload_id,
+                                            display_name=name, labels=labels or {}, priority=priority)
+        job = await self._persist(self._transport.jobs.CreateJob, request)
         for warning in job.warnings:
             _log.warning("%s: %s", job.name, warning)
         return job
@@ -319,6 +341,8 @@ class AsyncClient:
         stopped, and repairs files that have changed. The job's figures are saved there once they are known."""
         name = _name("jobs", job)
         now = await self.job(name)
+        if now.spec.kind == jobs_pb2.JOB_KIND_FIT:
+            raise PreconditionError(f"{name} makes a model and no pairs; generate() makes pairs with it", "FAILED_PRECONDITION")
         target = pathlib.Path(folder)
         opened = await asyncio.to_thread(PairFolder, target, name, "view" if views else "references")
         try:

@@ -95,6 +95,17 @@ class Client:
         return self._run(self._client.align(source, references, pairs, target=target, preset=preset, settings=settings,
                                             name=name, labels=labels, priority=priority, on_progress=on_progress))
 
+    def fit(self, source: str, *, preset: str = "", settings: Mapping[str, object] | None = None, name: str = "",
+            labels: Mapping[str, str] | None = None, priority: int = 0) -> jobs_pb2.Job:
+        return self._run(self._client.fit(source, preset=preset, settings=settings, name=name, labels=labels,
+                                          priority=priority))
+
+    def generate(self, model: str, pairs: int, *, masks: str | None = None, target: str | None = None,
+                 settings: Mapping[str, object] | None = None, name: str = "", labels: Mapping[str, str] | None = None,
+                 priority: int = 0) -> jobs_pb2.Job:
+        return self._run(self._client.generate(model, pairs, masks=masks, target=target, settings=settings, name=name,
+                                               labels=labels, priority=priority))
+
     def job(self, job: str | jobs_pb2.Job) -> jobs_pb2.Job:
         return self._run(self._client.job(job))
 

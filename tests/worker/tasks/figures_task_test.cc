@@ -489,6 +489,41 @@ TEST_F(FiguresTaskTest, ANetworkInTheModelsFolderGivesItsFigure) {
   EXPECT_GT(Find(figures, "lpips to source image", "pairs").at("low"), 0.001);
 }
 
+TEST_F(FiguresTaskTest, WithoutReferencesPairsAreHeldAgainstTheSource) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA, Gates(0.8, false)));
+  inputs.erase("references");
+  inputs.erase("target");
+  const TaskOutputs outputs = Run(Spec("figures", inputs));
+  const Json figures = Output(outputs, "figures");
+  EXPECT_GT(Find(figures, "mmd to source", "pairs").at("value"), 0.0);
+  EXPECT_GT(Find(figures, "ssim to source image", "pairs").at("value"), 0.0);
+  EXPECT_EQ(Find(figures, "mmd to source", "source").at("note"), "between its own halves");
+  for (const Json& figure : figures) {
+    EXPECT_NE(figure.at("name"), "ssim to source") << "of images that have nothing to do with it";
+    EXPECT_NE(figure.at("subject"), "references");
+  }
+  const Json alignment = Output(outputs, "verdicts.json").at(0);
+  EXPECT_EQ(alignment.at("verdict"), "not measured");
+  EXPECT_THAT(alignment.at("reason").get<std::string>(), HasSubstr("knows no references"));
+  EXPECT_NE(VerdictsOf(inputs)["diversity"], "not measured") << "the source is a yardstick";
+}
+
+TEST_F(FiguresTaskTest, WithoutReferencesATargetIsWhatPairsAreHeldAgainst) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  inputs.erase("references");
+  const Json figures = Output(Run(Spec("figures", inputs)), "figures");
+  EXPECT_LT(Find(figures, "mmd to target", "pairs").at("value"),
+            Find(figures, "mmd to target", "source").at("value"));
+}
+
+TEST_F(FiguresTaskTest, ThePictureBesideAPairIsOfTheDatasetWhoseMaskItHas) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  inputs["origins"] = Prepared(PutSet(PhantomDomain::kTargetA, kCount, true));
+  const Json figures = Output(Run(Spec("figures", inputs)), "figures");
+  EXPECT_GT(Find(figures, "ssim to source image", "pairs").at("value"), 0.99)
+      << "there it is the pair's own image";
+}
+
 TEST_F(FiguresTaskTest, WeightsThatCannotBeReadNameTheFile) {
   const auto context = NewContext();
   context->models = folder_ / "models";

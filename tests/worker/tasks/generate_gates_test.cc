@@ -65,6 +65,37 @@ TEST_F(GenerateGatesTest, APairThatFailsEveryAttemptIsLeftOutWithTheReason) {
   }
 }
 
+TEST_F(GenerateGatesTest, GatesWithMasksOfAnotherDatasetKnowTheImagesThatTheModelWasTrainedOn) {
+  DatasetManifest other =
+      *ParseManifest(blobs_->Read(PutPhantoms(PhantomDomain::kSource, 3, true, 64, /*seed=*/9)));
+  for (DatasetItem& item : other.items) item.name = "other-" + item.name;
+  const std::string trained = Prepared(source_);
+  const std::vector<json> lines = Lines({{"gates.mask_agreement", "0"},
+                                         {"gates.memorization", "0.001"},
+                                         {"generate.mix", "generated:1"}},
+                                        {{"source", blobs_->Put(*WriteManifest(other))},
+                                         {"training", trained},
+                                         {"statistics", Statistics(trained)}});
+  ASSERT_EQ(lines.size(), 4u);
+  for (const json& line : lines) {
+    EXPECT_TRUE(line.at("record").at("mask").get<std::string>().starts_with("other-"));
+    const json& gates = line.at("record").at("gates");
+    EXPECT_TRUE(gates.at("nearest").get<std::string>().starts_with("item-")) << gates;
+  }
+}
+
+TEST_F(GenerateGatesTest, GatesNeedNoReferences) {
+  TaskSpec spec = Spec("generate", {{"source", source_}, {"model", model_}, {"judge", judge_}},
+                       {{"first_pair", "1"},
+                        {"last_pair", "2"},
+                        {"generate.steps", "1"},
+                        {"gates.enabled", "on"},
+                        {"gates.mask_agreement", "0"}});
+  for (const std::string& text : LinesOf(Run(spec)["pairs"])) {
+    EXPECT_EQ(json::parse(text).at("record").at("gates").at("nearest_in"), "source");
+  }
+}
+
 TEST_F(GenerateGatesTest, GatesThatLetAllPassChangeNoImageAndLeaveTheirFigures) {
   const std::vector<json> with =
       Lines({{"gates.mask_agreement", "0"}, {"gates.memorization", "0"}});

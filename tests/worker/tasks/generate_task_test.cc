@@ -86,6 +86,27 @@ TEST_F(GenerateTaskTest, DetailGivesBackWhatTheModelSmoothsAwayOfTheOrigin) {
   EXPECT_LT(distance("1"), 0.3 * distance("0"));
 }
 
+TEST_F(GenerateTaskTest, ARecordTellsTheTolerancesOfASolverThatHasThem) {
+  const auto line = nlohmann::json::parse(Lines(1, 1,
+                                                {{"generate.solver", "dopri5"},
+                                                 {"generate.mix", "generated:1"},
+                                                 {"generate.rtol", "0.02"}})
+                                              .at(0));
+  EXPECT_EQ(line.at("record").at("solver"), "dopri5");
+  EXPECT_EQ(line.at("record").at("rtol"), 0.02);
+  EXPECT_EQ(line.at("record").at("atol"), 0.001);
+  const auto euler = nlohmann::json::parse(Lines(1, 1).at(0));
+  EXPECT_FALSE(euler.at("record").contains("rtol"));
+}
+
+TEST_F(GenerateTaskTest, AnAdaptiveSolversPairIsTheSameWhicheverShardMakesIt) {
+  ExpectSameWhicheverShard([&](int64_t first, int64_t last) {
+    return Lines(
+        first, last,
+        {{"generate.solver", "dopri5"}, {"generate.rtol", "0.1"}, {"generate.atol", "0.1"}});
+  });
+}
+
 TEST_F(GenerateTaskTest, TheMaskIsTheNamedItemsOwn) {
   const auto line = nlohmann::json::parse(Lines(1, 1).at(0));
   const std::string name = line.at("record").at("mask");

@@ -37,6 +37,22 @@ TEST_F(ResumeTest, FitResumedAfterACancelGivesTheSameBytes) {
   ExpectSameAfterCancel(Spec("fit", {{"source", source_}}), 2);
 }
 
+TEST_F(ResumeTest, FitWithCoupledNoiseResumedAfterACancelGivesTheSameBytes) {
+  const SettingMap coupled{{"fit.coupling", "ot"}, {"fit.batch", "3"}};
+  ExpectSameAfterCancel(Spec("fit", {{"source", source_}}, coupled), 2);
+  EXPECT_NE(Run(Spec("fit", {{"source", source_}}, coupled)),
+            Run(Spec("fit", {{"source", source_}}, {{"fit.batch", "3"}})));
+}
+
+TEST_F(ResumeTest, FitMasksWithCoupledNoiseResumedAfterACancelGivesTheSameBytes) {
+  SettingMap settings{{"masks.iterations", "4"}, {"masks.batch", "3"}};
+  const TaskOutputs independent = Run(Spec("fit-masks", {{"source", source_}}, settings));
+  settings["fit.coupling"] = "ot";
+  const TaskSpec coupled = Spec("fit-masks", {{"source", source_}}, settings);
+  ExpectSameAfterCancel(coupled, 2);
+  EXPECT_NE(Run(coupled).at("model"), independent.at("model"));
+}
+
 TEST_F(ResumeTest, FitMasksResumedAfterACancelGivesTheSameBytes) {
   ExpectSameAfterCancel(
       Spec("fit-masks", {{"source", source_}}, {{"masks.iterations", "4"}, {"masks.batch", "2"}}),
