@@ -86,8 +86,8 @@ def test_a_report_shows_the_slices(service, pulled, tmp_path):
 def test_a_job_that_is_killed_goes_on_to_the_same_bytes(new_service, volumes, pulled, tmp_path):
     service = new_service().start_coordinator().start_worker()
     job = start(service, volumes)
-    poll(lambda: {stage["id"]: stage["state"] for stage in service.afctl("job", "get", job)["stages"]}["fit"] !=
-         "STAGE_STATE_PENDING", 60, "stage 1 to begin")
+    poll(lambda: {stage["id"]: stage["state"] for stage in service.afctl("job", "get", job)["stages"]}["fit"] ==
+         "STAGE_STATE_RUNNING", 60, "stage 1 to begin")
     service.restart_worker()
     service.restart_coordinator()
     service.afctl("job", "watch", job)
@@ -104,6 +104,20 @@ def test_nnunet_reads_the_pairs_as_a_dataset(service, pulled, tmp_path):
     assert image.shape == label.shape
     refused = service.afctl("pairs", "pull", pulled[0], tmp_path / "coco", "--format", "coco", expect=1)["error"]
     assert "volumes" in refused["message"] and not (tmp_path / "coco").exists()
+
+
+def test_the_python_client_pulls_the_same_files(service, pulled, tmp_path):
+    import alignflow
+
+    with alignflow.connect(service.address) as client:
+        assert client.pull(pulled[0], tmp_path / "pairs").pairs == PAIRS
+        first = next(iter(client.pairs(pulled[0])))
+        with pytest.raises(ValueError, match="nibabel"):
+            first.image_array()
+    for name, digest in pulled[1].items():
+        assert hashlib.sha256((tmp_path / "pairs" / name).read_bytes()).hexdigest() == digest
+    # A folder that afctl has begun is the same to it.
+    assert service.afctl("pairs", "pull", pulled[0], tmp_path / "pairs")["pulled"] == 0
 
 
 def refuse(service, *arguments):

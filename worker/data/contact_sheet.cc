@@ -80,8 +80,13 @@ void DrawOutlines(cv::Mat& tile, const cv::Mat& mask, int background) {
   }
 }
 
+int HeightOf(const ContactSheetOptions& options) {
+  return options.tile_height > 0 ? options.tile_height : options.tile;
+}
+
 cv::Mat MakeTile(const cv::Mat& image, const cv::Mat* mask, const ContactSheetOptions& options) {
-  const double scale = static_cast<double>(options.tile) / std::max(image.cols, image.rows);
+  const double scale = std::min(static_cast<double>(options.tile) / image.cols,
+                                static_cast<double>(HeightOf(options)) / image.rows);
   const cv::Size size(std::max(1, static_cast<int>(std::lround(image.cols * scale))),
                       std::max(1, static_cast<int>(std::lround(image.rows * scale))));
   cv::Mat tile;
@@ -96,6 +101,7 @@ cv::Mat ContactSheet(const std::vector<ContactSheetColumn>& columns,
                      const ContactSheetOptions& options) {
   const TextStyle title{kTitleHeight, kInk, 2}, heading{kHeadingHeight, kInk, 1},
       footer{kFooterHeight, kFaint, 1};
+  const int tile_height = HeightOf(options);
   size_t rows = 0;
   for (const auto& column : columns) rows = std::max(rows, column.images.size());
   const int count = static_cast<int>(columns.size());
@@ -104,7 +110,7 @@ cv::Mat ContactSheet(const std::vector<ContactSheetColumn>& columns,
   const int grid = count * options.tile + std::max(0, count - 1) * kColumnGap;
   const int text = std::max(TextWidth(options.title, title), TextWidth(options.footer, footer));
   const int height =
-      top + static_cast<int>(rows) * (options.tile + kGap) - (rows > 0 ? kGap : 0) + bottom;
+      top + static_cast<int>(rows) * (tile_height + kGap) - (rows > 0 ? kGap : 0) + bottom;
   cv::Mat sheet(height, 2 * kMargin + std::max(grid, text), CV_8UC3, kPaper);
 
   if (!options.title.empty()) DrawText(sheet, options.title, kMargin, kMargin + 16, title);
@@ -118,10 +124,10 @@ cv::Mat ContactSheet(const std::vector<ContactSheetColumn>& columns,
       if (column.images[r].empty()) continue;
       const cv::Mat* mask = r < column.masks.size() ? &column.masks[r] : nullptr;
       const cv::Mat tile = MakeTile(column.images[r], mask, options);
-      const int y = top + static_cast<int>(r) * (options.tile + kGap);
-      tile.copyTo(sheet(
-          cv::Rect({left + (options.tile - tile.cols) / 2, y + (options.tile - tile.rows) / 2},
-                   tile.size())));
+      const int y = top + static_cast<int>(r) * (tile_height + kGap);
+      tile.copyTo(
+          sheet(cv::Rect({left + (options.tile - tile.cols) / 2, y + (tile_height - tile.rows) / 2},
+                         tile.size())));
     }
   }
   return sheet;

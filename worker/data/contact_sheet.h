@@ -18,7 +18,8 @@ struct ContactSheetColumn {
 struct ContactSheetOptions {
   std::string title = {};   // above the sheet; none if empty
   std::string footer = {};  // small, below the sheet; none if empty
-  int tile = 128;  // side of a tile in pixels; images are brought to it with their aspect kept
+  int tile = 128;  // width of a tile in pixels; images are brought to it with their aspect kept
+  int tile_height = 0;      // 0: as wide
   int mask_background = 0;  // the masks' value that gets no outline
 };
 

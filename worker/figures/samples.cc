@@ -166,8 +166,12 @@ cv::Mat FiguresSheet(const FigureSets& sets) {
   if (sets.held_out) {
     columns.push_back(ColumnOf("target", sets.target.set, background, Spread(sets.target)));
   }
-  return ContactSheet(
-      columns, {.title = "", .footer = "", .tile = kSheetTile, .mask_background = background});
+  // Three slices side by side are three tiles wide.
+  return ContactSheet(columns, {.title = "",
+                                .footer = "",
+                                .tile = (sets.volumes ? 3 : 1) * kSheetTile,
+                                .tile_height = kSheetTile,
+                                .mask_background = background});
 }
 
 }  // namespace alignflow
