@@ -58,6 +58,7 @@ class BlobClient::Retry {
     }
     // CANCELLED is how a server that closes ends its streams.
     const bool again = absl::IsUnavailable(error) || absl::IsCancelled(error) ||
+                       (options_.waits_for_space && absl::IsResourceExhausted(error)) ||
                        (absl::IsDeadlineExceeded(error) && moved);
     if (!again || absl::Now() >= give_up_) return error;
     const absl::Time until = absl::Now() + BackoffDelay(options_.backoff, ++failures_, Uniform());

@@ -45,6 +45,8 @@ struct BlobClientOptions {
   int64_t slowest_bytes_per_second = 1 << 20;
   // How long to try again while the server is unavailable and nothing moves.
   absl::Duration retry_for = absl::Seconds(20);
+  // Whether to try again as well while the server has no space.
+  bool waits_for_space = false;
   BackoffPolicy backoff;
   // Asked before every attempt and chunk; true ends the call with CANCELLED.
   std::function<bool()> interrupted = [] { return false; };

@@ -11,6 +11,8 @@
 namespace alignflow {
 namespace {
 
+constexpr size_t kEnough = 4096;  // packed bytes that hold a header
+
 // The first bytes of a gzip file; fewer where it holds fewer or is damaged.
 std::string Unpacked(std::string_view packed, size_t count) {
   z_stream stream = {};
@@ -28,10 +30,18 @@ std::string Unpacked(std::string_view packed, size_t count) {
 
 }  // namespace
 
-bool IsPackedVolume(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
+bool IsPackedVolume(std::string_view bytes) {
+  if (!bytes.starts_with("\x1f\x8b")) return false;
+  // Both forms, in either byte order, begin with their header's length.
+  const std::string length = Unpacked(bytes.substr(0, kEnough), 4);
+  for (const bool big_endian : {false, true}) {
+    const ByteReader reader(length, big_endian);
+    if (length.size() == 4 && (reader.U32(0) == 348 || reader.U32(0) == 540)) return true;
+  }
+  return false;
+}
 
 absl::StatusOr<NiftiHeader> ProbeVolume(std::string_view beginning, FileRole role) {
-  constexpr size_t kEnough = 4096;
   if (!IsPackedVolume(beginning)) {
     return absl::InvalidArgumentError("not a volume packed by gzip (.nii.gz); push it with afctl");
   }

@@ -22,6 +22,11 @@ class FakeBlobs : public v1::Blobs::Service {
     break_after_ = after_messages;
   }
   // Every call waits for Release from now on.
+  // The next so many writes find no space.
+  void FillFor(int writes) {
+    absl::MutexLock lock(&mutex_);
+    full_ = writes;
+  }
   void Hang() {
     absl::MutexLock lock(&mutex_);
     hanging_ = true;
@@ -86,6 +91,10 @@ class FakeBlobs : public v1::Blobs::Service {
       WaitWhileHanging();
       if (request.data().size() > (1 << 20)) {
         return {grpc::StatusCode::INVALID_ARGUMENT, "chunk above 1 MiB"};
+      }
+      if (full_ > 0) {
+        --full_;
+        return {grpc::StatusCode::RESOURCE_EXHAUSTED, "no space left"};
       }
       if (messages == 1) {
         sha256 = request.digest().sha256();
@@ -154,6 +163,7 @@ class FakeBlobs : public v1::Blobs::Service {
   }
 
   absl::Mutex mutex_;
+  int full_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::string> blobs_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, std::string> partial_ ABSL_GUARDED_BY(mutex_);
   std::vector<int64_t> write_offsets_ ABSL_GUARDED_BY(mutex_);

@@ -20,7 +20,14 @@ constexpr absl::Duration kCheckpointRetry = absl::Seconds(5);
 
 BlobClientOptions Interruptible(BlobClientOptions options, const LeaseKeeper& keeper) {
   options.interrupted = [&keeper] { return keeper.Abandoned(); };
+  options.waits_for_space = true;
   return options;
+}
+
+// The coordinator's disk is full for long: nothing that more memory would help here.
+absl::Status OfStore(const absl::Status& status) {
+  if (!absl::IsResourceExhausted(status)) return status;
+  return absl::UnavailableError(status.message());
 }
 
 BlobClientOptions Hasty(BlobClientOptions options) {
@@ -107,7 +114,7 @@ absl::Status AgentTaskContext::Prefetch(const std::vector<std::string>& digests)
 
 absl::StatusOr<std::string> AgentTaskContext::Store(std::string_view bytes) {
   BlobRef blob = DescribeBytes(bytes);
-  const absl::Status status = blobs_.Upload(blob, bytes);
+  const absl::Status status = OfStore(blobs_.Upload(blob, bytes));
   if (!status.ok()) return status;
   return std::move(blob.sha256);
 }
@@ -115,7 +122,7 @@ absl::StatusOr<std::string> AgentTaskContext::Store(std::string_view bytes) {
 absl::StatusOr<std::string> AgentTaskContext::StoreFile(const fs::path& file) {
   absl::StatusOr<BlobFile> blob = DescribeFile(file);
   if (!blob.ok()) return blob.status();
-  const absl::Status status = blobs_.Upload(*blob);
+  const absl::Status status = OfStore(blobs_.Upload(*blob));
   if (!status.ok()) return status;
   // The next task that wants it is likely to be this worker's.
   cache_.Keep(blob->blob.sha256, file);
@@ -140,7 +147,7 @@ absl::StatusOr<std::optional<fs::path>> AgentTaskContext::LoadCheckpoint() {
 absl::Status AgentTaskContext::SaveCheckpoint(const fs::path& file) {
   const absl::StatusOr<BlobFile> blob = DescribeFile(file);
   if (!blob.ok()) return blob.status();
-  const absl::Status status = checkpoints_.Upload(*blob);
+  const absl::Status status = OfStore(checkpoints_.Upload(*blob));
   if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) {
     spdlog::warn("{}; going on without this checkpoint", status.ToString());
     return absl::OkStatus();

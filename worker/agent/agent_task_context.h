@@ -19,7 +19,7 @@ namespace alignflow {
 
 // The surroundings of one leased task: blobs from and to the coordinator through the local cache,
 // progress and checkpoints through the lease's heartbeats. Network calls wait out a coordinator
-// that is away (blob_options.retry_for) unless the lease is given up.
+// that is away or has no space (blob_options.retry_for) unless the lease is given up.
 class AgentTaskContext : public TaskContext {
  public:
   struct Setup {

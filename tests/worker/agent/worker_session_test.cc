@@ -446,5 +446,39 @@ TEST_F(WorkerSessionTest, SilentCoordinatorCostsACheckpointAndNotTheTask) {
   }
 }
 
+TEST_F(WorkerSessionTest, AFullCoordinatorIsWaitedForAndCostsNoTask) {
+  coordinator_.Start();
+  coordinator_.Queue("key", 1);
+  options_.blobs.backoff = {.initial = absl::Milliseconds(1), .maximum = absl::Milliseconds(2)};
+  StartWorker(coordinator_.InProcessChannel(),
+              [&](const TaskSpec&, TaskContext& context) -> Outcome {
+                coordinator_.blobs.FillFor(3);
+                const auto stored = context.Store("result");
+                EXPECT_TRUE(stored.ok()) << stored.status();
+                return TaskOutputs{};
+              });
+  ASSERT_TRUE(WaitForReports(1));
+  Stop();
+  EXPECT_TRUE(coordinator_.reports.front().has_success());
+}
+
+TEST_F(WorkerSessionTest, ACoordinatorThatStaysFullIsNoLackOfTheWorkersMemory) {
+  coordinator_.Start();
+  coordinator_.Queue("key", 1);
+  options_.blobs.retry_for = absl::ZeroDuration();
+  StartWorker(coordinator_.InProcessChannel(),
+              [&](const TaskSpec&, TaskContext& context) -> Outcome {
+                coordinator_.blobs.FillFor(1000);
+                WriteFile(context.scratch() / "c", "half way");
+                EXPECT_TRUE(context.SaveCheckpoint(context.scratch() / "c").ok());
+                return context.Store("result").status();
+              });
+  ASSERT_TRUE(WaitForReports(1));
+  Stop();
+  ASSERT_TRUE(coordinator_.reports.front().has_failure());
+  EXPECT_FALSE(coordinator_.reports.front().failure().out_of_memory());
+  EXPECT_THAT(coordinator_.reports.front().failure().message(), HasSubstr("no space left"));
+}
+
 }  // namespace
 }  // namespace alignflow
