@@ -24,8 +24,7 @@ class PostgresConnection {
   // than the server's own limits. Without one a server that falls silent is waited for.
   class Limited {
    public:
-    Limited(PostgresConnection& connection, absl::Duration limit)
-        : answers_(connection.answers_) {
+    Limited(PostgresConnection& connection, absl::Duration limit) : answers_(connection.answers_) {
       answers_.Start(limit);
     }
     ~Limited() { answers_.Stop(); }
