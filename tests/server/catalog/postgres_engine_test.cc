@@ -39,8 +39,7 @@ class PostgresEngineTest : public testing::Test {
       std::function<bool(const absl::Status&)> wait = nullptr,
       absl::Duration answer_limit = absl::Minutes(1)) const {
     return OpenPostgresCatalog(
-        Address(),
-        {.id = "", .new_id = "", .wait = std::move(wait), .answer_limit = answer_limit});
+        Address(), {.id = "", .new_id = "", .wait = std::move(wait), .answer_limit = answer_limit});
   }
   // The server's processes for connections of the database stop where they are, or go on.
   void SendToServers(int signal) const {
