@@ -27,7 +27,6 @@ BASELINE = "real, ordinary augmentation"
 RESTYLE = {"generate.mix": "restyled:1"}
 GENERATE = {"generate.mix": "generated:1"}
 SCALING = {"evaluate.augment": "scaling"}
-SETTLED = {"evaluate.batch_norm": "pairs"}
 BOTH = {"generate.mix": "restyled:0.5,recoloured:0.5"}
 
 METHODS = {
@@ -61,10 +60,6 @@ METHODS = {
     "cut to views, generate, scaled": Row({**GENERATE, "framing.least_scale": "0.35"}, PAIRS_VIEWS),
     "cut to views, generate and recolour, scaled": Row(
         {"generate.mix": "generated:0.5,recoloured:0.5", "framing.least_scale": "0.35"}, PAIRS_VIEWS),
-    # Batch norms that know the target's looks from the pairs.
-    "framing, Reinhard, norms of pairs": Row({**REINHARD, **SETTLED}),
-    "cut to views, Reinhard, norms of pairs": Row({**REINHARD, **SETTLED}, PAIRS_VIEWS),
-    "cut to views, Reinhard, scaling augmentation, norms of pairs": Row({**REINHARD, **SCALING, **SETTLED}, PAIRS_VIEWS),
     # A user's augmentation that shows images from farther away, besides the ordinary one.
     "scaling augmentation": Row({**REINHARD, **SCALING}, REAL),
     "framing, Reinhard, scaling augmentation": Row({**REINHARD, **SCALING}),

@@ -46,7 +46,6 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"evaluate.batch", "16"},
       {"evaluate.augment", "ordinary"},
       {"evaluate.synthetic_share", "0.5"},
-      {"evaluate.batch_norm", "training"},
       {"figures.samples", "128"},
   };
   // `values` and, where they say nothing, the shared ones.

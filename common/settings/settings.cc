@@ -389,9 +389,6 @@ const std::vector<Setting>& AllSettings() {
              "scaling: besides, half of them seen from farther away, at a scale of 0.35 to 1"),
       Real("evaluate.synthetic_share", 0, 1, {"evaluate"},
            "Share of synthetic pairs in each batch where they take part"),
-      Choice("evaluate.batch_norm", {"training", "pairs"}, {"evaluate"},
-             "Where pairs take part: what the statistics of batch norms are taken of at the end of "
-             "training, the training batches or the pairs alone, which look as the target does"),
       Integer("figures.samples", 4, 100000, {"figures"},
               "Most pairs of each stage that the figures are computed from")};
   return *settings;
@@ -431,7 +428,6 @@ SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
   };
   if (is("fit.coupling", "independent")) part.erase("fit.coupling");
   if (is("judge.folds", "1")) part.erase("judge.folds");
-  if (is("evaluate.batch_norm", "training")) part.erase("evaluate.batch_norm");
   if (!is("generate.solver", "dopri5")) {
     part.erase("generate.rtol");
     part.erase("generate.atol");

@@ -260,7 +260,6 @@ std::vector<TaskSpec> EvaluateTasks(const PlanInput& job, const JobShape& shape,
       const int ordinal = static_cast<int>(i) * shape.evaluation_runs + run;
       baselines[run].inputs["segmenter"] = outputs.Get({"baseline", ordinal}, "segmenter");
       baselines[run].settings.erase("evaluate.synthetic_share");
-      baselines[run].settings.erase("evaluate.batch_norm");
       tasks.push_back(std::move(baselines[run]));
     }
   }

@@ -78,11 +78,6 @@ Augment AugmentOf(const TaskSpec& spec) {
   return augment == "ordinary" ? Augment::kOrdinary : Augment::kNone;
 }
 
-bool SettlesOnPairs(const TaskSpec& spec) {
-  const auto setting = spec.settings.find("evaluate.batch_norm");
-  return setting != spec.settings.end() && setting->second == "pairs";
-}
-
 struct TrainedSegmenter {
   std::shared_ptr<Segmenter> model;
   std::string name;
@@ -117,8 +112,7 @@ TrainedSegmenter Trained(const TaskSpec& spec, TaskContext& context, ProgressRep
                   .seed = seed,
                   .order = RandomUse::kEvaluateOrder,
                   .step = RandomUse::kEvaluateStep,
-                  .augment = AugmentOf(spec),
-                  .settle_on_synthetic = SettlesOnPairs(spec)});
+                  .augment = AugmentOf(spec)});
   trained.model = made.model;
   trained.pretrained = made.pretrained;
   return trained;

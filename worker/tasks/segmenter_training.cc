@@ -70,13 +70,6 @@ class Batches {
     return batch;
   }
 
-  // Images alone, for the statistics of batch norms at the end.
-  at::Tensor TakeToSettle(int64_t step) {
-    if (synthetic_ == 0 || !training_.settle_on_synthetic) return Take(step).images;
-    const at::Tensor items = synthetic_order_->Items(step * training_.batch, training_.batch);
-    return TakeBatch(*training_.synthetic, items, device_).images;
-  }
-
  private:
   const SegmenterTraining& training_;
   at::Device device_;
@@ -126,7 +119,7 @@ void TrainSegmenter(TaskContext& context, ProgressReporter& progress, Segmenter&
     return StepLoss{loss, {{"loss", loss.item<double>()}}};
   });
   const at::NoGradGuard no_grad;
-  model.Settle([&](int64_t batch) { return batches.TakeToSettle(batch); },
+  model.Settle([&](int64_t batch) { return batches.Take(batch).images; },
                std::min(kSettleBatches, training.iterations));
   model.eval();
 }

@@ -32,9 +32,6 @@ struct SegmenterTraining {
   RandomUse order;                   // of the items
   RandomUse step;                    // of what is drawn in each step
   Augment augment = Augment::kNone;  // of real and synthetic images alike
-  // Where there are synthetic images, the statistics of batch norms are taken of them alone at the
-  // end, not augmented, instead of training batches.
-  bool settle_on_synthetic = false;
 };
 
 // MakeSegmenter on the task's device, with its encoder's published weights: unet-lite0's as

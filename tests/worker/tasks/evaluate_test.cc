@@ -5,8 +5,6 @@
 #include <span>
 
 #include "tests/worker/tasks/task_fixture.h"
-#include "worker/models/efficientnet/efficientnet.h"
-#include "worker/models/safetensors.h"
 
 namespace alignflow {
 namespace {
@@ -148,31 +146,6 @@ TEST_F(EvaluateTest, OrdinaryAugmentationTrainsAnotherModelThatAlsoLearns) {
   const json augmented = Scores(Evaluate(inputs, 80, {{"evaluate.augment", "ordinary"}}));
   EXPECT_NE(augmented.at("images"), plain.at("images"));
   EXPECT_GT(augmented.at("mean_dice"), 0.4);
-}
-
-// Few pairs of the target's look among many images of the source's: what the norms know of them
-// decides.
-TEST_F(EvaluateTest, BatchNormsOfThePairsAloneFitTheTarget) {
-  WriteSafetensors(folder_ / "efficientnet-lite0.safetensors",
-                   StateOf(EfficientNet(EfficientNetLite("lite0"))), {});
-  const std::string source = PutPhantoms(PhantomDomain::kSource, 32, true);
-  const std::string target = PutPhantoms(PhantomDomain::kTargetB, 48, true, 64, 3);
-  const std::string pairs = PutPairs(PutPhantoms(PhantomDomain::kTargetB, 16, true));
-  const auto scores = [&](const std::string& norms, const std::string& share) {
-    const auto context = NewContext();
-    context->bundled_models = folder_;
-    const auto outputs =
-        RunTask(Evaluate({{"source", source}, {"target", target}, {"pairs/000001", pairs}}, 40,
-                         {{"evaluate.segmenter", "unet-lite0"},
-                          {"evaluate.synthetic_share", share},
-                          {"evaluate.batch_norm", norms}}),
-                *context);
-    EXPECT_TRUE(outputs.ok()) << outputs.status();
-    return json::parse(blobs_->Read(outputs->at("scores")));
-  };
-  EXPECT_GT(scores("pairs", "0.125").at("mean_dice"), scores("training", "0.125").at("mean_dice"));
-  EXPECT_EQ(scores("pairs", "0").at("images"), scores("training", "0").at("images"))
-      << "no pairs take part";
 }
 
 TEST_F(EvaluateTest, ScoresCarryTheGroupsOfTheImages) {
