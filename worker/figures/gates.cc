@@ -86,7 +86,7 @@ GateFindings AddGateFigures(const FigureSets& sets, FigureTable& table) {
     outcomes.insert(outcomes.end(), made.pairs.left_out, 1);
   }
   found.left_out_share = AddGateFigure(made, "left out (percent)", outcomes, 100, "lower",
-                                       "percent", found.ran, table) /
+                                       "percent", found.ran, /*whole_volumes=*/true, table) /
                          100;
   return found;
 }
