@@ -140,6 +140,7 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
     SettingMap values = unet3d_32;
     values.insert_or_assign("fit.batch", "2");
     values.insert_or_assign("align.batch", "8");
+    values.insert_or_assign("align.pool", "32");  // 100 MB
     values.insert_or_assign("evaluate.batch", "2");
     return values;
   }();
