@@ -209,7 +209,7 @@ absl::StatusOr<bool> IsOfVolumes(ServiceContext& context, const std::string& id)
   return std::ranges::count(size, 'x') == 2;
 }
 
-std::string_view KindName(bool volumes) { return volumes ? "volumes" : "pictures"; }
+const char* KindName(bool volumes) { return volumes ? "volumes" : "pictures"; }
 
 // Pictures and volumes want presets of their own.
 absl::Status CheckDatasetKinds(ServiceContext& context, const JobRecord& job) {
