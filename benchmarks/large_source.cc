@@ -263,7 +263,7 @@ void Main(int count, const std::string& preset, bool unprepared) {
   const std::string pairs = bench.Run("generate",
                                       with({{"model", stage2},
                                             {"stage1", stage1},
-                                            {"judge", judge},
+                                            {"judge/000000", judge},
                                             {"masks", masks},
                                             {"references", references}},
                                            true),

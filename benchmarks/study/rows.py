@@ -56,6 +56,10 @@ METHODS = {
     "cut to views, scaled": Row({"method": "framing", "framing.least_scale": "0.35"}, PAIRS_VIEWS),
     "cut to views, restyle and recolour, scaled": Row({**BOTH, "framing.least_scale": "0.35"}, PAIRS_VIEWS),
     "cut to views, Reinhard, scaled": Row({**REINHARD, "framing.least_scale": "0.35"}, PAIRS_VIEWS),
+    # From noise, with masks made smaller before their images are made.
+    "cut to views, generate, scaled": Row({**GENERATE, "framing.least_scale": "0.35"}, PAIRS_VIEWS),
+    "cut to views, generate and recolour, scaled": Row(
+        {"generate.mix": "generated:0.5,recoloured:0.5", "framing.least_scale": "0.35"}, PAIRS_VIEWS),
     # A user's augmentation that shows images from farther away, besides the ordinary one.
     "scaling augmentation": Row({**REINHARD, **SCALING}, REAL),
     "framing, Reinhard, scaling augmentation": Row({**REINHARD, **SCALING}),

@@ -5,6 +5,8 @@ import os
 import subprocess
 import time
 
+SILENCE = 600  # seconds
+
 
 class Service:
     def __init__(self, programs, state, workers):
@@ -39,9 +41,15 @@ class Service:
         return json.loads(done.stdout) if done.stdout.strip() else {}
 
     def wait(self, job, report):
-        """The job once it has ended; `report` is called with it now and then."""
+        """The job once it has ended; `report` is called with it now and then. A coordinator beside busy workers may
+        be late: ten minutes without an answer end the study."""
+        answered = time.monotonic()
         while True:
-            state = self.afctl("job", "get", job)
+            state = self.afctl("job", "get", job, check=time.monotonic() - answered > SILENCE)
+            if state is None:
+                time.sleep(5)
+                continue
+            answered = time.monotonic()
             state = state.get("job", state)
             report(state)
             if state["state"] in ("JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"):

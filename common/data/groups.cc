@@ -1,5 +1,10 @@
 #include "common/data/groups.h"
 
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <utility>
+
 #include "absl/strings/ascii.h"
 
 namespace alignflow {
@@ -50,6 +55,34 @@ std::string GroupOfName(std::string_view name) {
 
 std::string GroupOf(const DatasetItem& item) {
   return item.group.empty() ? GroupOfName(item.name) : item.group;
+}
+
+std::vector<int> FoldsOf(const std::vector<std::string>& groups, int folds) {
+  std::map<std::string, std::vector<size_t>> named;
+  std::vector<std::vector<size_t>> members;  // of each group
+  for (size_t image = 0; image < groups.size(); ++image) {
+    if (groups[image].empty()) {
+      members.push_back({image});
+    } else {
+      named[groups[image]].push_back(image);
+    }
+  }
+  for (auto& [name, images] : named) members.push_back(std::move(images));
+  if (members.size() < static_cast<size_t>(folds)) {
+    members.clear();
+    for (size_t image = 0; image < groups.size(); ++image) members.push_back({image});
+  }
+  // The largest first, each to the smallest part.
+  std::ranges::stable_sort(members, std::greater<>(),
+                           [](const auto& images) { return images.size(); });
+  std::vector<size_t> sizes(folds, 0);
+  std::vector<int> parts(groups.size(), 0);
+  for (const std::vector<size_t>& images : members) {
+    const auto smallest = std::ranges::min_element(sizes);
+    *smallest += images.size();
+    for (const size_t image : images) parts[image] = static_cast<int>(smallest - sizes.begin());
+  }
+  return parts;
 }
 
 std::set<size_t> RowsOfLearnedGroups(const std::vector<SetMember>& target,

@@ -30,6 +30,12 @@ std::set<size_t> RowsOfLearnedGroups(const std::vector<SetMember>& target,
                                      std::set<std::string> learned,
                                      const std::vector<SameMember>& same);
 
+// Splits images into `folds` parts for cross-fitting, numbered from 0: the part of each image. A
+// group's images are in one part, an empty group is an image by itself; parts are as equal as
+// groups let them be, and a part may be empty where there are fewer images than parts. Where there
+// are fewer groups than parts, every image counts as a group. Depends on nothing but the arguments.
+std::vector<int> FoldsOf(const std::vector<std::string>& groups, int folds);
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_COMMON_DATA_GROUPS_H_

@@ -39,11 +39,12 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"gates.memorization", "0.5"},
       {"gates.attempts", "3"},
       {"gates.diversity", "0.6"},
+      {"judge.folds", "2"},
       {"evaluate.segmenter", "unet"},
       {"evaluate.pictures", "both"},
       {"evaluate.seeds", "3"},
       {"evaluate.batch", "16"},
-      {"evaluate.augment", "none"},
+      {"evaluate.augment", "ordinary"},
       {"evaluate.synthetic_share", "0.5"},
       {"figures.samples", "128"},
   };

@@ -368,6 +368,11 @@ const std::vector<Setting>& AllSettings() {
            "target's, whichever is smaller"),
       Integer("judge.iterations", 1, 1000000, {"judge"},
               "Training steps of the segmenter that judges mask agreement"),
+      Integer(
+          "judge.folds", 1, 8, {"judge"},
+          "Parts of the source for cross-fitting: as many judges are trained, each on the images "
+          "outside of one part, and a pair is judged by the one that has not seen its source "
+          "image; 1: one judge, trained on all"),
       Choice("judge.segmenter", {"unet", "unet-lite0"}, {"judge", "generate"},
              "Segmentation model that judges mask agreement; unet-lite0 is a U-Net on "
              "EfficientNet-Lite0 with ImageNet weights"),
@@ -431,6 +436,7 @@ SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
     return found != part.end() && found->second == value;
   };
   if (is("fit.coupling", "independent")) part.erase("fit.coupling");
+  if (is("judge.folds", "1")) part.erase("judge.folds");
   if (!is("generate.solver", "dopri5")) {
     part.erase("generate.rtol");
     part.erase("generate.atol");

@@ -30,10 +30,10 @@ namespace alignflow {
 //   last_pair: JSON
 //     lines {"pair":1,"mask":"<sha256 of a PNG>","origin":"<stem of the real mask>",
 //     "similarity":0.97}
-//   judge: source -> segmenter. Trained on the source's pairs; sees masks in images of any style.
+//   judge: source -> segmenter. Trained on the source's pairs outside of the part `fold` (FoldsOf).
 //   generate: source, references (where there are any), model, stage1 (optional: the stage-1 model
 //     that leads up to the hand-over, beside an aligned model), masks (of the same shard; unless
-//     masks.kind is real), judge and statistics (if gates.enabled is on), training (if the source
+//     masks.kind is real), judge/NNNNNN, statistics (if gates are on), training (if the source
 //     is not what model, judge and statistics are of, but another dataset whose masks the pairs
 //     have: the packed file that they are of) -> pairs. Settings first_pair, last_pair. JSON
 //     lines, one a pair: {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a

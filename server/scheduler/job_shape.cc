@@ -47,6 +47,7 @@ JobShape ShapeOf(JobKind kind, const SettingMap& settings, const JobInputs& inpu
   shape.rolls_out = shape.aligns && !shape.from_model && value("align.rollout", "pool") != "fresh";
   shape.makes_masks = !shape.transfers && value("masks.kind", "real") != "real";
   shape.has_gates = !shape.transfers && value("gates.enabled", "off") == "on";
+  if (shape.has_gates) shape.judges = static_cast<int>(number("judge.folds", 1));
   const absl::StatusOr<PairMix> mix = PairMix::Of(settings);
   shape.recolours =
       shape.aligns && shape.has_references && mix.ok() && mix->Makes(PairKind::kRecoloured);

@@ -35,6 +35,7 @@ struct JobShape {
   bool rolls_out = false;    // a pool of rollouts for stage 2
   bool makes_masks = false;  // new masks
   bool has_gates = false;    // pairs must pass before they are handed out
+  int judges = 0;            // segmenters that the gates ask: one for each fold of the source
   bool recolours = false;    // some pairs are source images in the references' colours
   bool compares = false;     // images of stage 1 for the masks of the pairs that a model makes
   bool cuts_views = false;   // models see fields of view, not whole pictures

@@ -164,7 +164,7 @@ std::vector<TaskSpec> GenerateTasks(const PlanInput& job, const JobShape& shape,
       shape.transfers || shape.has_gates || shape.recolours || shape.frames_as_references;
   if (shape.has_references && uses_references) task.inputs["references"] = job.references_digest;
   if (shape.has_gates) {
-    task.inputs["judge"] = outputs.Get({"judge", 0}, "segmenter");
+    outputs.GetAll("judge", shape.judges, "segmenter", "judge", task);
     GiveStatistics(outputs, task);
     if (shape.masks_apart) task.inputs["training"] = outputs.Get({"prepare", 0}, "packed");
   }
@@ -206,6 +206,16 @@ std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
   if (task.settings.contains("gates.enabled")) task.settings["gates.enabled"] = "off";
   std::vector<TaskSpec> tasks = Sharded(task, shape.compared_pairs, part);
   GiveMasks(shape, part, outputs, tasks);
+  return tasks;
+}
+
+// A segmenter for each fold of the source, which it is not trained on; with one fold, on all of it.
+std::vector<TaskSpec> JudgeTasks(const PlanInput& job, const JobShape& shape,
+                                 OutputReader& outputs) {
+  std::vector<TaskSpec> tasks(shape.judges, SourceTask(job, shape, "judge", outputs));
+  for (int fold = 0; shape.judges > 1 && fold < shape.judges; ++fold) {
+    tasks[fold].settings["fold"] = absl::StrCat(fold);
+  }
   return tasks;
 }
 
@@ -311,6 +321,7 @@ int StageSize(const PlanInput& job, std::string_view stage) {
   if (stage == "prepare") return Prepared(job, shape);
   if (stage == "generate" || stage == "masks") return shape.shards;
   if (stage == "compare") return shape.compared_shards;
+  if (stage == "judge") return shape.judges;
   if (stage == "baseline") return forms * shape.evaluation_runs;
   if (stage == "evaluate") return 2 * forms * shape.evaluation_runs;
   return 1;
@@ -342,7 +353,7 @@ std::vector<StagePart> Prerequisites(const PlanInput& job, std::string_view stag
     add(shape.rolls_out, "rollout");
   } else if (stage == "generate") {
     add(!shape.transfers, "fit");
-    add(shape.has_gates, "judge");
+    add(shape.has_gates, "judge", shape.judges);
     add(shape.aligns, "align");
     add(shape.makes_masks, "masks", shape.shards);
   } else if (stage == "compare") {
@@ -402,6 +413,8 @@ absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, const Sta
     task.inputs["model"] = reader.Get({"fit-masks", 0}, "model");
     task.inputs["rules"] = reader.Get({"fit-masks", 0}, "rules");
     tasks = Sharded(task, job.pairs, part);
+  } else if (stage == "judge") {
+    tasks = JudgeTasks(job, shape, reader);
   } else if (stage == "baseline") {
     tasks = BaselineTasks(job, shape, reader);
   } else if (stage == "evaluate") {

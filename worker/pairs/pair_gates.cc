@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "common/data/groups.h"
 #include "worker/gates/mask_agreement.h"
 #include "worker/gates/memorization.h"
 #include "worker/sets/source_statistics.h"
@@ -19,7 +20,8 @@ struct PairGates::State {
   double least_distance;
   int64_t classes;
   at::Device device;
-  std::shared_ptr<Segmenter> judge;
+  std::vector<std::shared_ptr<Segmenter>> judges;  // by fold
+  std::vector<int> folds;  // of the task's items; empty: no judge has seen any of them
   std::optional<MemorizationIndex> index;       // unless least_distance is 0
   std::vector<std::vector<std::string>> names;  // of the index's sets
 
@@ -73,12 +75,21 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
                 .least_distance = RealSetting(spec, "gates.memorization"),
                 .classes = source.labels.classes(),
                 .device = DeviceOf(context),
-                .judge = LoadSegmenter(context, Input(spec, "judge"), "the judge",
-                                       TextSetting(spec, "judge.segmenter"), source.labels,
-                                       source.images.size(2), source.images.dim() - 2)
-                             .model,
+                .judges = {},
+                .folds = {},
                 .index = std::nullopt,
                 .names = {}})) {
+  for (const auto& [role, digest] : spec.inputs) {
+    if (!role.starts_with("judge/")) continue;
+    state_->judges.push_back(LoadSegmenter(context, digest, "the judge",
+                                           TextSetting(spec, "judge.segmenter"), source.labels,
+                                           source.images.size(2), source.images.dim() - 2)
+                                 .model);
+  }
+  if (state_->judges.empty()) throw TaskError(absl::InvalidArgumentError("no input judge/000000"));
+  if (!spec.inputs.contains("training")) {
+    state_->folds = FoldsOf(source.groups, static_cast<int>(std::ssize(state_->judges)));
+  }
   if (state_->least_distance == 0) return;
   // Whatever features stage 2 learns by, memorization is measured by the filter bank's, so that its
   // threshold means the same everywhere.
@@ -99,14 +110,15 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
 PairGates::~PairGates() = default;
 
 std::vector<GateVerdict> PairGates::Judge(const at::Tensor& images, const at::Tensor& classes,
-                                          PairKind kind) const {
+                                          PairKind kind, const std::vector<int64_t>& items) const {
   std::vector<GateVerdict> verdicts(images.size(0));
   // One by one: the last bits may depend on the batch, and a verdict must not.
   for (int64_t i = 0; i < images.size(0); ++i) {
     GateVerdict& verdict = verdicts[i];
     const at::Tensor image = images.narrow(0, i, 1);
     const at::Tensor asked = classes.narrow(0, i, 1);
-    const at::Tensor seen = Segment(*state_->judge, image, state_->device);
+    const int judge = items.empty() || state_->folds.empty() ? 0 : state_->folds.at(items.at(i));
+    const at::Tensor seen = Segment(*state_->judges[judge], image, state_->device);
     verdict.mask_agreement = MaskAgreement(seen, asked, state_->classes).item<double>();
     verdict.passed = true;
     if (state_->index) state_->CheckMemorization(image, asked, kind, verdict);

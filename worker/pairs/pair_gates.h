@@ -26,7 +26,9 @@ struct GateVerdict {
 
 // The gates that a generated pair passes before it is handed out. A pair fails
 //   - when mask agreement is below gates.mask_agreement: a segmenter trained on the source's real
-//     pairs (input judge) does not see the asked mask in the image;
+//     pairs (inputs judge/NNNNNN) does not see the asked mask in the image. Of the judges that is
+//     the one whose training left out the pair's source image with its fold (cross-fitting); where
+//     masks are of another dataset, which no judge has seen, the first;
 //   - when it is a near copy of one of the references, or, of a generated pair, of any source
 //   image.
 //     Restyled and recoloured pairs are copies of a source image by their making: the near copy is
@@ -36,17 +38,19 @@ struct GateVerdict {
 // Verdicts on a pair depend on that pair alone. Used from the task's thread.
 class PairGates {
  public:
-  // Reads the settings and the inputs judge and statistics of a generate task. `references` may be
-  // empty (size 0 or undefined images). Throws TaskError with InvalidArgument if the judge was
-  // trained on masks of other classes than the source's.
+  // Reads the settings and the inputs judge/NNNNNN and statistics of a generate task. `source` is
+  // what the judges were trained on. `references` may be empty (size 0 or undefined images). Throws
+  // TaskError with InvalidArgument if a judge was trained on masks of other classes than the
+  // source's.
   PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet& source,
             const ImageSet& references);
   ~PairGates();
 
   // images: uint8 [B,3,S,S] RGB or [B,1,S,S,S]; classes: uint8 [B,S,S] or [B,S,S,S]; on the CPU.
-  // One verdict a row. kind: what they are.
-  std::vector<GateVerdict> Judge(const at::Tensor& images, const at::Tensor& classes,
-                                 PairKind kind) const;
+  // One verdict a row. kind: what they are. items: the row of the task's source whose mask each
+  // has, or is made after; empty: no judge has seen any of them.
+  std::vector<GateVerdict> Judge(const at::Tensor& images, const at::Tensor& classes, PairKind kind,
+                                 const std::vector<int64_t>& items = {}) const;
 
  private:
   struct State;

@@ -131,24 +131,24 @@ PairNumbers PairNumbersOf(const TaskSpec& spec) {
       absl::InvalidArgumentError("first_pair and last_pair must be 1 <= first <= last"));
 }
 
-std::string StorePair(TaskContext& context, const PairScale& scale, const PairFrames& frames,
-                      int64_t item, const at::Tensor& made, const at::Tensor& made_classes,
-                      const ImageSet& source, nlohmann::json record) {
+std::string StorePair(TaskContext& context, const PairFrames& frames, int64_t item,
+                      const PairScale::Scaled& shown, const ImageSet& source,
+                      nlohmann::json record) {
+  const auto& [image, classes, scale] = shown;
   const LabelTable& labels = source.labels;
   const auto store = [&](absl::StatusOr<std::string> png) {
     return ValueOrThrow(context.Store(ValueOrThrow(std::move(png))));
   };
   const int64_t number = record.at("pair");
   if (source.volumes.defined()) {
-    const VolumePair files = EncodeVolumes(made, made_classes, labels, source.volumes.Row(item));
+    const VolumePair files = EncodeVolumes(image, classes, labels, source.volumes.Row(item));
     const nlohmann::json line{{"pair", number},
                               {"image", store(files.image)},
                               {"mask", store(files.mask)},
                               {"record", std::move(record)}};
     return line.dump() + "\n";
   }
-  const auto [image, classes, shown] = scale.Apply(number, made, made_classes);
-  if (shown < 1) record["scale"] = std::round(shown * 1000) / 1000;
+  if (scale < 1) record["scale"] = std::round(scale * 1000) / 1000;
   const std::string view_image = store(EncodePng(ImageOfTensor(image)));
   const std::string view_mask = store(EncodeMask(MaskOfTensor(classes, labels), labels));
   nlohmann::json line{{"pair", number}};

@@ -23,12 +23,13 @@ struct PairNumbers {
 };
 PairNumbers PairNumbersOf(const TaskSpec& spec);
 
-// Stores a pair's PNGs or volumes, in its frame and as the view that it was made as, at its scale,
-// and returns its line (see common/settings/task_spec.h), ended. image: uint8 [3,S,S] or [1,S,S,S];
-// classes: uint8 [S,S] or [S,S,S]; item: of `source`; the record has "pair".
-std::string StorePair(TaskContext& context, const PairScale& scale, const PairFrames& frames,
-                      int64_t item, const at::Tensor& image, const at::Tensor& classes,
-                      const ImageSet& source, nlohmann::json record);
+// Stores a pair's PNGs or volumes, in its frame and as the view that it was made as, and returns
+// its line (see common/settings/task_spec.h), ended. shown: image uint8 [3,S,S] or [1,S,S,S],
+// classes uint8 [S,S] or [S,S,S], and the scale for the record; item: of `source`; the record has
+// "pair".
+std::string StorePair(TaskContext& context, const PairFrames& frames, int64_t item,
+                      const PairScale::Scaled& shown, const ImageSet& source,
+                      nlohmann::json record);
 
 // The pairs of a generate task: JSON lines, see task.h.
 struct PairLine {

@@ -20,6 +20,14 @@ cv::Mat ZoomedOut(const cv::Mat& picture, const cv::Rect& place, int interpolati
   return wide;
 }
 
+// Classes are numbers already, and travel as they are: a copy of the rows.
+cv::Mat NumbersOf(const at::Tensor& classes) {
+  const at::Tensor rows = classes.contiguous();
+  return cv::Mat(static_cast<int>(rows.size(0)), static_cast<int>(rows.size(1)), CV_8U,
+                 rows.data_ptr<uint8_t>())
+      .clone();
+}
+
 }  // namespace
 
 PairScale::PairScale(const TaskSpec& spec) : seed_(IntegerSetting(spec, "seed")) {
@@ -30,24 +38,44 @@ PairScale::PairScale(const TaskSpec& spec) : seed_(IntegerSetting(spec, "seed"))
   }
 }
 
+struct PairScale::Place {
+  cv::Rect box;
+  double scale = 1;
+};
+
+PairScale::Place PairScale::PlaceOf(int64_t number, int64_t size) const {
+  const at::Tensor drawn =
+      at::rand({3}, RandomStream(seed_, RandomUse::kPairScale, number - 1), at::kDouble);
+  const double scale = std::exp(drawn[0].item<double>() * std::log(least_));
+  const int whole = static_cast<int>(size);
+  const int side = std::clamp(static_cast<int>(std::lround(whole * scale)), 2, whole);
+  const auto offset = [&](int64_t axis) {
+    return static_cast<int>(std::lround(drawn[axis].item<double>() * (whole - side)));
+  };
+  return {.box = {offset(1), offset(2), side, side}, .scale = scale};
+}
+
 PairScale::Scaled PairScale::Apply(int64_t number, const at::Tensor& image,
                                    const at::Tensor& classes) const {
   Scaled scaled{.image = image, .classes = classes};
   if (least_ >= 1) return scaled;
-  const at::Tensor drawn =
-      at::rand({3}, RandomStream(seed_, RandomUse::kPairScale, number - 1), at::kDouble);
-  scaled.scale = std::exp(drawn[0].item<double>() * std::log(least_));
-  const auto size = static_cast<int>(image.size(-1));
-  const int side = std::clamp(static_cast<int>(std::lround(size * scaled.scale)), 2, size);
-  const auto offset = [&](int64_t axis) {
-    return static_cast<int>(std::lround(drawn[axis].item<double>() * (size - side)));
-  };
-  const cv::Rect place(offset(1), offset(2), side, side);
-  scaled.image = TensorOfImage(ZoomedOut(ImageOfTensor(image), place, cv::INTER_AREA));
-  // Classes are numbers already, and travel as they are.
-  const at::Tensor rows = classes.contiguous();
-  const cv::Mat numbers(size, size, CV_8U, rows.data_ptr<uint8_t>());
-  scaled.classes = TensorOfMask(ZoomedOut(numbers, place, cv::INTER_NEAREST_EXACT));
+  const Place place = PlaceOf(number, image.size(-1));
+  scaled.scale = place.scale;
+  scaled.image = TensorOfImage(ZoomedOut(ImageOfTensor(image), place.box, cv::INTER_AREA));
+  scaled.classes = TensorOfMask(ZoomedOut(NumbersOf(classes), place.box, cv::INTER_NEAREST_EXACT));
+  return scaled;
+}
+
+PairScale::Scaled PairScale::OfMask(int64_t number, const at::Tensor& classes) const {
+  Scaled scaled{.image = {}, .classes = classes};
+  if (least_ >= 1) return scaled;
+  const Place place = PlaceOf(number, classes.size(-1));
+  const cv::Mat numbers = NumbersOf(classes);
+  cv::Mat alone = cv::Mat::zeros(numbers.size(), numbers.type());
+  cv::resize(numbers, alone(place.box), place.box.size(), 0, 0, cv::INTER_NEAREST_EXACT);
+  if (cv::countNonZero(alone) == 0) return scaled;
+  scaled.classes = TensorOfMask(alone);
+  scaled.scale = place.scale;
   return scaled;
 }
 

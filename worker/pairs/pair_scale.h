@@ -11,8 +11,9 @@ namespace alignflow {
 
 // Shows pairs from farther away, as the setting `framing.least_scale` says: each at a scale of its
 // own, drawn between that and 1, so that structures become as small as they are where a scanner's
-// field is wider or its endoscope keeps its distance. What comes into sight around it is the view
-// itself, mirrored at its borders, in image and mask alike.
+// field is wider or its endoscope keeps its distance. What comes into sight around an image that is
+// there is the view itself, mirrored at its borders, in image and mask alike; around a mask that is
+// still to get an image there is background, which the model paints.
 class PairScale {
  public:
   explicit PairScale(const TaskSpec& spec);
@@ -25,8 +26,14 @@ class PairScale {
   // image and classes likewise, of a view. Depends on the task's seed and the pair's number alone.
   // Whole pictures (framing=none) stay as they are.
   Scaled Apply(int64_t number, const at::Tensor& image, const at::Tensor& classes) const;
+  // A mask before its image is made; `image` stays undefined. A mask of which nothing would be left
+  // stays as it is.
+  Scaled OfMask(int64_t number, const at::Tensor& classes) const;
 
  private:
+  struct Place;  // where in the view it is shown
+  Place PlaceOf(int64_t number, int64_t size) const;
+
   double least_ = 1;
   uint64_t seed_;
 };

@@ -43,6 +43,7 @@ struct Draft {
   at::Tensor classes;     // uint8 [S,S]
   at::Tensor start;       // float [3,S,S]: the image that is restyled; undefined for other kinds
   at::Tensor image;       // uint8 [3,S,S]
+  double scale = 1;       // of a generated pair's mask
   double style = 1;       // share of the references' style
   int64_t reference = 0;  // whose colours a recoloured pair has
   std::optional<GateVerdict> verdict;
@@ -64,8 +65,10 @@ PairMix MixOf(const TaskSpec& spec) {
 
 class PairGroup {
  public:
-  PairGroup(const TaskSpec& spec, const PairMix& mix, const ImageSet& source, const MaskList* masks)
+  PairGroup(const TaskSpec& spec, const PairMix& mix, const ImageSet& source, const MaskList* masks,
+            const PairScale& scale)
       : source_(source),
+        scale_(scale),
         mix_(mix),
         masks_(masks),
         least_style_(RealSetting(spec, "restyle.least_style")),
@@ -105,6 +108,11 @@ class PairGroup {
  private:
   void MakeOf(PairKind kind, Draft& draft) const {
     draft.kind = kind;
+    if (kind == PairKind::kGenerated) {
+      const PairScale::Scaled scaled = scale_.OfMask(draft.number, draft.classes);
+      draft.classes = scaled.classes;
+      draft.scale = scaled.scale;
+    }
     if (kind != PairKind::kRestyled) return;
     const ImageBatch origin = TakeBatch(source_, at::tensor({draft.item}, at::kLong), at::kCPU);
     draft.start = (draft.new_mask ? MaskWarp(origin.classes[0], draft.classes).Images(origin.images)
@@ -116,6 +124,7 @@ class PairGroup {
   }
 
   const ImageSet& source_;
+  const PairScale& scale_;
   const PairMix& mix_;
   const MaskList* masks_;
   double least_style_;
@@ -170,7 +179,8 @@ void MakeAgain(const PairMaker& maker, Draft& draft) {
 
 void Judge(const PairGates& gates, Draft& draft) {
   draft.verdict =
-      gates.Judge(draft.image.unsqueeze(0), draft.classes.unsqueeze(0), draft.kind).front();
+      gates.Judge(draft.image.unsqueeze(0), draft.classes.unsqueeze(0), draft.kind, {draft.item})
+          .front();
 }
 
 nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const ImageSet& source,
@@ -216,6 +226,12 @@ nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const Imag
   return record;
 }
 
+// As the pair is handed out. A generated pair's mask had its scale before the image was made.
+PairScale::Scaled Shown(const PairScale& scale, const Draft& draft) {
+  if (draft.kind == PairKind::kGenerated) return {draft.image, draft.classes, draft.scale};
+  return scale.Apply(draft.number, draft.image, draft.classes);
+}
+
 std::string LeftOutLine(const Draft& draft, nlohmann::json record) {
   const nlohmann::json line{
       {"pair", draft.number}, {"left_out", draft.verdict->reason}, {"record", std::move(record)}};
@@ -254,7 +270,7 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
 
   const PairScale scale(spec);
   const PairFrames frames(context, spec, source);
-  PairGroup group(spec, mix, source, masks ? &*masks : nullptr);
+  PairGroup group(spec, mix, source, masks ? &*masks : nullptr, scale);
   std::string lines;
   for (int64_t begin = (first - 1) / kGroup * kGroup; begin < last; begin += kGroup) {
     std::vector<Draft> drafts = group.Begin(begin);
@@ -270,8 +286,8 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
       }
       nlohmann::json record = RecordOf(spec, maker, source, references, draft);
       lines += draft.failed() ? LeftOutLine(draft, std::move(record))
-                              : StorePair(context, scale, frames, draft.item, draft.image,
-                                          draft.classes, source, std::move(record));
+                              : StorePair(context, frames, draft.item, Shown(scale, draft), source,
+                                          std::move(record));
     }
     progress.Report(std::min(begin + kGroup, last) - first + 1);
   }

@@ -1,5 +1,7 @@
 #include <string>
+#include <vector>
 
+#include "common/data/groups.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/usable_set.h"
 #include "worker/stores/model_file.h"
@@ -16,6 +18,22 @@ constexpr int64_t kPictures = 16, kVolumes = 4;  // in a batch
 
 // Peak; a pretrained encoder's features are not to be learned anew.
 double LearningRateOf(const std::string& segmenter) { return segmenter == "unet" ? 2e-3 : 1e-3; }
+
+// The rows that this judge is trained on: those outside of its fold, or all if it has none, or if
+// no structure is left outside.
+at::Tensor RowsOutside(const TaskSpec& spec, const ImageSet& source) {
+  if (!spec.settings.contains("fold")) return {};
+  const std::vector<int> folds =
+      FoldsOf(source.groups, static_cast<int>(IntegerSetting(spec, "judge.folds")));
+  std::vector<int64_t> rows;
+  bool structures = false;
+  for (int64_t row = 0; row < source.size(); ++row) {
+    if (folds[row] == IntegerSetting(spec, "fold")) continue;
+    rows.push_back(row);
+    structures = structures || source.classes[row].any().item<bool>();
+  }
+  return structures ? at::tensor(rows, at::kLong) : at::Tensor();
+}
 
 }  // namespace
 
@@ -35,6 +53,7 @@ TaskOutputs RunJudge(const TaskSpec& spec, TaskContext& context) {
   progress.set_notes({source.note});
   TrainSegmenter(context, progress, *made.model,
                  {.real = source,
+                  .rows = RowsOutside(spec, source),
                   .iterations = IntegerSetting(spec, "judge.iterations"),
                   .batch = volumes ? kVolumes : kPictures,
                   .learning_rate = LearningRateOf(name),

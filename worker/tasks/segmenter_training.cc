@@ -35,7 +35,8 @@ class Batches {
         synthetic_(training.synthetic == nullptr ? 0
                                                  : std::lround(static_cast<double>(training.batch) *
                                                                training.synthetic_share)),
-        real_order_(training.real.size(), training.seed, training.order) {
+        real_order_(training.rows.defined() ? training.rows.size(0) : training.real.size(),
+                    training.seed, training.order) {
     // Another seed, or equally many real and synthetic images would come in the same order.
     if (synthetic_ > 0) {
       synthetic_order_.emplace(training.synthetic->size(), ~training.seed, training.order);
@@ -47,7 +48,9 @@ class Batches {
     const int64_t real = training_.batch - synthetic_;
     ImageBatch batch;
     if (real > 0) {
-      batch = TakeBatch(training_.real, real_order_.Items(step * real, real), device_, random);
+      at::Tensor items = real_order_.Items(step * real, real);
+      if (training_.rows.defined()) items = training_.rows.index_select(0, items);
+      batch = TakeBatch(training_.real, items, device_, random);
     }
     if (synthetic_ > 0) {
       const ImageBatch added =

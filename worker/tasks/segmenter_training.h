@@ -22,6 +22,7 @@ enum class Augment {
 
 struct SegmenterTraining {
   const ImageSet& real;
+  at::Tensor rows = {};  // int64 [M]: the rows of `real` that are trained on; undefined: all
   const ImageSet* synthetic = nullptr;
   double synthetic_share = 0;  // of each batch, rounded to whole images; unless synthetic is null
   int64_t iterations = 0;

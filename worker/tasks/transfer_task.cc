@@ -63,8 +63,9 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
       image = method == "fda" ? TransferFourier(image, styles.narrow(0, style, 1), kBeta)
                               : colours.Recoloured(image, style);
     }
-    lines += StorePair(context, scale, frames, item.item<int64_t>(), BytesFromImages(image)[0],
-                       origin.classes[0], source, std::move(record));
+    lines += StorePair(context, frames, item.item<int64_t>(),
+                       scale.Apply(pair, BytesFromImages(image)[0], origin.classes[0]), source,
+                       std::move(record));
     progress.Report(pair - first + 1);
   }
   return {{"pairs", ValueOrThrow(context.Store(lines))}};

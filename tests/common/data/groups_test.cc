@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 namespace alignflow {
 namespace {
 
@@ -61,6 +65,29 @@ TEST(GroupsTest, AWholeGroupGoesWithWhatWasLearnedFromIt) {
               ElementsAre(4, 5))
       << "the reference is the target image f; g is of no group";
   EXPECT_THAT(RowsOfLearnedGroups(target, {""}, {}), testing::IsEmpty());
+}
+
+TEST(FoldsTest, GroupsStayTogetherAndPartsAreAlike) {
+  const std::vector<std::string> groups{"a", "a", "a", "a", "b", "b", "", "", "c", ""};
+  const std::vector<int> folds = FoldsOf(groups, 2);
+  ASSERT_EQ(folds.size(), groups.size());
+  for (size_t i = 0; i < groups.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (groups[i] == groups[j] && !groups[i].empty()) EXPECT_EQ(folds[i], folds[j]);
+    }
+  }
+  EXPECT_EQ(std::count(folds.begin(), folds.end(), 0), 5);
+  EXPECT_EQ(std::count(folds.begin(), folds.end(), 1), 5);
+}
+
+TEST(FoldsTest, OneGroupIsSplitWhereThereIsNoOther) {
+  const std::vector<int> folds = FoldsOf(std::vector<std::string>(6, "one"), 3);
+  for (int fold = 0; fold < 3; ++fold) EXPECT_EQ(std::count(folds.begin(), folds.end(), fold), 2);
+}
+
+TEST(FoldsTest, OneFoldHoldsAllAndNoImagesMakeNone) {
+  EXPECT_EQ(FoldsOf({"a", "", "b"}, 1), (std::vector<int>{0, 0, 0}));
+  EXPECT_TRUE(FoldsOf({}, 2).empty());
 }
 
 }  // namespace

@@ -229,9 +229,10 @@ TEST(PlanTest, AModelOfStage1HasNoReferences) {
   job.references_digest.clear();
   EXPECT_THAT(Stages(job),
               ElementsAre("prepare", "describe", "fit", "judge", "generate", "figures"));
-  EXPECT_THAT(TasksOf(job, "generate").front().inputs,
-              UnorderedElementsAre(Pair("source", "prepare 0"), Pair("model", "fit 0"),
-                                   Pair("judge", "judge 0"), Pair("statistics", "describe 0")));
+  EXPECT_THAT(
+      TasksOf(job, "generate").front().inputs,
+      UnorderedElementsAre(Pair("source", "prepare 0"), Pair("model", "fit 0"),
+                           Pair("judge/000000", "judge 0"), Pair("statistics", "describe 0")));
   EXPECT_FALSE(TasksOf(job, "figures").front().inputs.contains("references"));
 }
 
@@ -360,14 +361,33 @@ TEST(PlanTest, NewMasksGoShardByShardToBothStages) {
   EXPECT_EQ(compare[1].inputs.at("masks"), "masks 1");
 }
 
+TEST(PlanTest, ThereIsAJudgeForEachFoldOfTheSource) {
+  const PlanInput job = Job(1, {{"gates.enabled", "on"}, {"judge.folds", "2"}});
+  EXPECT_EQ(StageSize(job, "judge"), 2);
+  EXPECT_THAT(Prerequisites(job, "generate"), testing::Contains(StagePart{"judge", 0, 2}));
+  const std::vector<TaskSpec> judges = TasksOf(job, "judge");
+  ASSERT_EQ(judges.size(), 2u);
+  EXPECT_EQ(judges[0].settings.at("fold"), "0");
+  EXPECT_EQ(judges[1].settings.at("fold"), "1");
+  const auto inputs = TasksOf(job, "generate").front().inputs;
+  EXPECT_EQ(inputs.at("judge/000000"), "judge 0");
+  EXPECT_EQ(inputs.at("judge/000001"), "judge 1");
+
+  // One judge is what it was before there were folds.
+  const std::vector<TaskSpec> one =
+      TasksOf(Job(1, {{"gates.enabled", "on"}, {"judge.folds", "1"}}), "judge");
+  ASSERT_EQ(one.size(), 1u);
+  EXPECT_FALSE(one[0].settings.contains("fold") || one[0].settings.contains("judge.folds"));
+}
+
 TEST(PlanTest, GatesGetTheJudgeAndTheReferencesAndLeaveCompareAlone) {
   const PlanInput job = Job(1, {{"gates.enabled", "on"}, {"gates.mask_agreement", "0.9"}});
   const TaskSpec generate = TasksOf(job, "generate").front();
-  EXPECT_EQ(generate.inputs.at("judge"), "judge 0");
+  EXPECT_EQ(generate.inputs.at("judge/000000"), "judge 0");
   EXPECT_EQ(generate.inputs.at("statistics"), "describe 0");
   EXPECT_EQ(generate.inputs.at("references"), kReferences);
   const TaskSpec compare = TasksOf(job, "compare").front();
-  EXPECT_FALSE(compare.inputs.contains("judge"));
+  EXPECT_FALSE(compare.inputs.contains("judge/000000"));
   EXPECT_FALSE(compare.inputs.contains("references"));
   EXPECT_EQ(TaskKey(compare), TaskKey(TasksOf(Job(1), "compare").front()));
   EXPECT_EQ(TaskKey(compare),

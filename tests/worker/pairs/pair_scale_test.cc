@@ -68,5 +68,26 @@ TEST(PairScaleTest, NothingIsDoneWhereNothingIsAskedForAndToWholePictures) {
   }
 }
 
+TEST(PairScaleTest, AMaskWithoutAnImageIsMadeSmallerWithoutAMirror) {
+  const Lesion lesion;
+  const PairScale scale(Spec("0.4"));
+  const auto whole = lesion.classes.sum().item<int64_t>();
+  for (int64_t pair = 1; pair <= 30; ++pair) {
+    const auto scaled = scale.OfMask(pair, lesion.classes);
+    EXPECT_EQ(scaled.classes.sizes(), lesion.classes.sizes());
+    EXPECT_EQ(scaled.scale, scale.Apply(pair, lesion.image, lesion.classes).scale);
+    const double area = scaled.classes.sum().item<int64_t>();
+    EXPECT_NEAR(area, whole * scaled.scale * scaled.scale, 0.15 * whole * scaled.scale) << pair;
+  }
+  const at::Tensor none = at::zeros({64, 64}, at::kByte);
+  EXPECT_TRUE(at::equal(scale.OfMask(1, none).classes, none));
+  at::Tensor dot = at::zeros({64, 64}, at::kByte);
+  dot[31][31] = 1;
+  for (int64_t pair = 1; pair <= 30; ++pair) {
+    EXPECT_TRUE(scale.OfMask(pair, dot).classes.any().item<bool>()) << "nothing is lost";
+  }
+  EXPECT_TRUE(at::equal(PairScale(Spec("1")).OfMask(1, lesion.classes).classes, lesion.classes));
+}
+
 }  // namespace
 }  // namespace alignflow

@@ -278,7 +278,7 @@ TEST_F(PreparedSetTest, AShardReadsItsOwnRowsAlone) {
                     {{"source", source},
                      {"statistics", statistics},
                      {"model", model},
-                     {"judge", judge},
+                     {"judge/000000", judge},
                      {"references", references}},
                     {{"gates.enabled", "on"},
                      {"gates.mask_agreement", "0"},

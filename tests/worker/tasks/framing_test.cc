@@ -141,5 +141,31 @@ TEST_F(FramingTest, SegmentersLearnPairsInFramesFromWholePicturesAndViewsFromVie
   }
 }
 
+TEST_F(FramingTest, AGeneratedPairsMaskIsMadeSmallerBeforeItsImage) {
+  const std::string source = PutEndoscopies(3, true);
+  const std::string model = Run(
+      Spec("fit", {{"source", source}}, {{"fit.iterations", "1"}, {"framing", "source"}}))["model"];
+  const auto pairs = [&](const char* least) {
+    return ParsePairLines(blobs_->Read(Run(Spec("generate", {{"source", source}, {"model", model}},
+                                                {{"generate.mix", "generated:1"},
+                                                 {"framing", "source"},
+                                                 {"framing.least_scale", least},
+                                                 {"first_pair", "1"},
+                                                 {"last_pair", "8"}}))["pairs"]));
+  };
+  const std::vector<PairLine> same = pairs("1"), smaller = pairs("0.4");
+  ASSERT_EQ(smaller.size(), 8u);
+  for (size_t i = 0; i < smaller.size(); ++i) {
+    const double scale = nlohmann::json::parse(smaller[i].record).at("scale");
+    EXPECT_LT(scale, 1);
+    const cv::Mat mask = Mask(smaller[i].view_mask);
+    EXPECT_NEAR(cv::countNonZero(mask), scale * scale * cv::countNonZero(Mask(same[i].view_mask)),
+                0.2 * cv::countNonZero(Mask(same[i].view_mask)) * scale);
+    cv::Mat labels;
+    EXPECT_EQ(cv::connectedComponents(mask, labels), 2) << "one lesion, no mirrored ones";
+    EXPECT_NE(smaller[i].view_image, same[i].view_image);
+  }
+}
+
 }  // namespace
 }  // namespace alignflow

@@ -26,8 +26,10 @@ class GenerateGatesTest : public TaskFixture {
                                                 {"gates.enabled", "on"}}) {
       given.insert({name, value});
     }
-    inputs.insert(
-        {{"source", source_}, {"references", references_}, {"model", model_}, {"judge", judge_}});
+    inputs.insert({{"source", source_},
+                   {"references", references_},
+                   {"model", model_},
+                   {"judge/000000", judge_}});
     std::vector<json> lines;
     for (const std::string& line : LinesOf(Run(Spec("generate", inputs, given))["pairs"])) {
       lines.push_back(json::parse(line));
@@ -85,12 +87,13 @@ TEST_F(GenerateGatesTest, GatesWithMasksOfAnotherDatasetKnowTheImagesThatTheMode
 }
 
 TEST_F(GenerateGatesTest, GatesNeedNoReferences) {
-  TaskSpec spec = Spec("generate", {{"source", source_}, {"model", model_}, {"judge", judge_}},
-                       {{"first_pair", "1"},
-                        {"last_pair", "2"},
-                        {"generate.steps", "1"},
-                        {"gates.enabled", "on"},
-                        {"gates.mask_agreement", "0"}});
+  TaskSpec spec =
+      Spec("generate", {{"source", source_}, {"model", model_}, {"judge/000000", judge_}},
+           {{"first_pair", "1"},
+            {"last_pair", "2"},
+            {"generate.steps", "1"},
+            {"gates.enabled", "on"},
+            {"gates.mask_agreement", "0"}});
   for (const std::string& text : LinesOf(Run(spec)["pairs"])) {
     EXPECT_EQ(json::parse(text).at("record").at("gates").at("nearest_in"), "source");
   }

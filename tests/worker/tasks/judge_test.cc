@@ -2,8 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "common/data/groups.h"
+#include "common/data/manifest.h"
 #include "tests/worker/tasks/task_fixture.h"
 #include "worker/models/efficientnet/efficientnet.h"
 #include "worker/models/safetensors.h"
@@ -46,7 +51,8 @@ class JudgeTest : public TaskFixture {
   PairGates Gates(const SettingMap& settings, const ImageSet& references = {}, int iterations = 1) {
     const std::string judge = Run(Judging(iterations))["segmenter"];
     const std::string statistics = Statistics(Prepared(source_));
-    return {*context_, Spec("generate", {{"judge", judge}, {"statistics", statistics}}, settings),
+    return {*context_,
+            Spec("generate", {{"judge/000000", judge}, {"statistics", statistics}}, settings),
             Load(source_), references};
   }
   static double MeanAgreement(const std::vector<GateVerdict>& verdicts) {
@@ -209,6 +215,62 @@ TEST_F(JudgeTest, ResumedAfterACancelItGivesTheSameBytes) {
   ASSERT_TRUE(outputs.ok()) << outputs.status();
   EXPECT_EQ(outputs->at("segmenter"), whole);
   EXPECT_EQ(resumed->reports.front().step, 3);
+}
+
+// Cross-fitting: what is in its fold does not reach a judge, and everything else does.
+TEST_F(JudgeTest, AJudgeDoesNotSeeItsFold) {
+  const std::string others = PutPhantoms(PhantomDomain::kSource, kSource, true, 64, /*seed=*/2);
+  DatasetManifest manifest = *ParseManifest(blobs_->Read(source_));
+  const DatasetManifest replaced = *ParseManifest(blobs_->Read(others));
+  const std::vector<int> folds = FoldsOf(std::vector<std::string>(kSource), 2);
+  for (int i = 0; i < kSource; ++i) {
+    if (folds[i] != 1) continue;
+    manifest.items[i].image = replaced.items[i].image;
+    manifest.items[i].mask = replaced.items[i].mask;
+  }
+  const std::string changed = blobs_->Put(*WriteManifest(manifest));
+  const auto judge = [&](const std::string& source, const char* fold) {
+    TaskSpec spec =
+        Spec("judge", {{"source", source}}, {{"judge.iterations", "3"}, {"judge.folds", "2"}});
+    spec.settings["fold"] = fold;
+    return Run(spec)["segmenter"];
+  };
+  EXPECT_EQ(judge(source_, "1"), judge(changed, "1"));
+  EXPECT_NE(judge(source_, "0"), judge(changed, "0"));
+  EXPECT_NE(judge(source_, "0"), judge(source_, "1"));
+}
+
+TEST_F(JudgeTest, APairIsJudgedByTheJudgeThatHasNotSeenItsSourceImage) {
+  const std::string first = Run(Judging(40))["segmenter"], second = Run(Judging(1))["segmenter"];
+  const ImageSet source = Load(source_);
+  const auto agreement = [&](std::map<std::string, std::string> judges, bool apart, int64_t item) {
+    judges.insert({"statistics", Statistics(Prepared(source_))});
+    if (apart) judges.insert({"training", Prepared(source_)});
+    const PairGates gates(*context_, Spec("generate", judges), source, {});
+    return gates
+        .Judge(source.images.narrow(0, item, 1), source.classes.narrow(0, item, 1),
+               PairKind::kRestyled, {item})
+        .front()
+        .mask_agreement;
+  };
+  const std::vector<int> folds = FoldsOf(source.groups, 2);
+  for (int64_t item = 0; item < 4; ++item) {
+    const double by_first = agreement({{"judge/000000", first}}, false, item);
+    const double by_second = agreement({{"judge/000000", second}}, false, item);
+    EXPECT_NE(by_first, by_second);
+    EXPECT_EQ(agreement({{"judge/000000", first}, {"judge/000001", second}}, false, item),
+              folds[item] == 0 ? by_first : by_second);
+    EXPECT_EQ(agreement({{"judge/000000", first}, {"judge/000001", second}}, true, item), by_first)
+        << "masks of another dataset: no judge has seen any";
+  }
+}
+
+TEST_F(JudgeTest, AFoldWithoutWhichNothingIsLeftIsLearnedFromAsWell) {
+  const std::string one = PutPhantoms(PhantomDomain::kSource, 1, true);
+  TaskSpec spec =
+      Spec("judge", {{"source", one}}, {{"judge.iterations", "1"}, {"judge.folds", "2"}});
+  spec.settings["fold"] = "0";
+  EXPECT_FALSE(Run(spec)["segmenter"].empty());
 }
 
 }  // namespace

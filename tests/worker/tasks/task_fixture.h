@@ -107,7 +107,7 @@ class TaskFixture : public ::testing::Test {
                                spec.settings.at("pictures"));
     }
     const bool needs_statistics = spec.kind == "align" || spec.kind == "figures" ||
-                                  (spec.kind == "generate" && spec.inputs.contains("judge"));
+                                  (spec.kind == "generate" && spec.inputs.contains("judge/000000"));
     if (needs_statistics && spec.inputs.contains("source")) {
       spec.inputs.insert({"statistics", Statistics(spec.inputs.at("source"))});
     }

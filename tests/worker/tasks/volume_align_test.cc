@@ -76,14 +76,14 @@ TEST_F(VolumeAlignTest, TheTasksOfAJobMakePairsScoresAndFigures) {
   EXPECT_NE(stage1, stage2);
   const std::string judge = Run(Spec3d("judge", {{"source", source}}))["segmenter"];
   const SettingMap gates{{"gates.enabled", "on"}, {"gates.mask_agreement", "0"}};
-  const std::string compared = Run(
-      Pairs(Spec3d("generate", {{"source", source}, {"model", stage1}, {"judge", judge}}, gates), 1,
-            4))["pairs"];
+  const std::string compared = Run(Pairs(
+      Spec3d("generate", {{"source", source}, {"model", stage1}, {"judge/000000", judge}}, gates),
+      1, 4))["pairs"];
   const std::map<std::string, std::string> inputs{{"source", source},
                                                   {"model", stage2},
                                                   {"stage1", stage1},
                                                   {"references", references},
-                                                  {"judge", judge}};
+                                                  {"judge/000000", judge}};
   const TaskSpec generate = Spec3d("generate", inputs, gates);
   const std::string made = Run(Pairs(generate, 1, 4))["pairs"];
   EXPECT_EQ(LinesOf(Run(Pairs(generate, 2, 3))["pairs"]).front(), LinesOf(made)[1])
@@ -180,7 +180,7 @@ TEST_F(VolumeAlignTest, ACopyOfAReferenceIsLeftOutHoweverItIsMirrored) {
                                      {{"source", source},
                                       {"model", model},
                                       {"stage1", model},
-                                      {"judge", judge},
+                                      {"judge/000000", judge},
                                       {"references", references}},
                                      {{"generate.mix", "recoloured:1"},
                                       {"align.references", "1"},

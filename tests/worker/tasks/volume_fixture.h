@@ -75,7 +75,7 @@ class VolumeFixture : public TaskFixture {
                   .inputs = std::move(inputs)};
     spec.settings["pictures"] = "whole";
     if (kind == "align" || kind == "figures" ||
-        (kind == "generate" && spec.inputs.contains("judge"))) {
+        (kind == "generate" && spec.inputs.contains("judge/000000"))) {
       spec.inputs.insert({"statistics", Statistics(spec.inputs.at("source"))});
     }
     return spec;
