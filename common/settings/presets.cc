@@ -122,26 +122,27 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
       {"evaluate.iterations", "4000"},
       {"evaluate.learning_rate", "0.001"},
   });
-  // Volumes: stage 1 alone, from noise. What else works on pictures is off (settings.cc says so to
-  // those who ask for it).
+  // Volumes: as pictures, with the batches that their cost leaves. What works on pictures alone is
+  // off (settings.cc says so to those who ask for it).
   static const SettingMap unet3d_32 = [] {
     SettingMap values = unet_64;
-    values.insert_or_assign("method", "controlnet-fm");
     values.insert_or_assign("framing", "none");
-    values.insert_or_assign("gates.enabled", "off");
-    values.insert_or_assign("generate.mix", "generated:1");
     values.insert_or_assign("masks.start", "noise");
-    values.insert_or_assign("restyle.detail", "0");
-    values.insert_or_assign("restyle.least_style", "1");
-    values.insert_or_assign("generate.path", "aligned");
-    values.insert_or_assign("evaluate.segmenter", "none");
     values.insert_or_assign("fit.batch", "4");
+    values.insert_or_assign("align.batch", "16");
+    values.insert_or_assign("align.pool", "128");
+    values.insert_or_assign("judge.iterations", "300");
+    values.insert_or_assign("evaluate.iterations", "300");
+    values.insert_or_assign("evaluate.batch", "4");
     return values;
   }();
   // Eight times the voxels in as many places, of eight times the channels.
   static const SettingMap unet3d_64 = [] {
     SettingMap values = unet3d_32;
     values.insert_or_assign("fit.batch", "2");
+    values.insert_or_assign("align.batch", "8");
+    values.insert_or_assign("align.pool", "32");  // 100 MB
+    values.insert_or_assign("evaluate.batch", "2");
     return values;
   }();
   static const auto* const presets =

@@ -113,28 +113,37 @@ absl::Status CheckStart(const SettingMap& resolved) {
                    start, " of 20, so align.start_index must be above it; raise one of the two"));
 }
 
-// What works on pictures alone, as a preset for volumes has it.
+// What works on pictures alone: the values that a preset for volumes takes of a setting, its own
+// first.
 struct OnPictures {
-  std::string_view setting, kept, why;
+  std::string_view setting;
+  std::vector<std::string_view> taken;
+  std::string_view why;
 };
-constexpr OnPictures kOnPictures[] = {
-    {"method", "controlnet-fm", "volumes are made by stage 1 alone"},
-    {"masks.kind", "real", "new masks are made of pictures alone"},
-    {"generate.mix", "generated:1", "volumes are made from noise"},
-    {"framing", "none", "volumes have no field of view to frame"},
-    {"gates.enabled", "off", "the gates' judge sees pictures alone"},
-    {"evaluate.segmenter", "none", "segmentation models are evaluated on pictures alone"},
-};
+const std::vector<OnPictures>& NotOnVolumes() {
+  static const auto* const rows = new std::vector<OnPictures>{
+      {"method",
+       {"alignflow", "controlnet-fm", "reinhard", "fda"},
+       "volumes have no field of view to frame"},
+      {"framing", {"none"}, "volumes have no field of view to frame"},
+      {"masks.kind", {"real"}, "new masks are made of pictures alone"},
+      {"judge.segmenter", {"unet"}, "the U-Net alone judges volumes"},
+      {"evaluate.segmenter", {"unet", "none"}, "the U-Net alone is trained on volumes"},
+  };
+  return *rows;
+}
 
 absl::Status CheckVolumes(std::string_view preset, const SettingMap& resolved) {
   if (DimsOfPreset(preset) != 3) return absl::OkStatus();
-  for (const OnPictures& only : kOnPictures) {
-    const std::string& value = resolved.at(std::string(only.setting));
-    if (value == only.kept) continue;
+  for (const OnPictures& row : NotOnVolumes()) {
+    const std::string& value = resolved.at(std::string(row.setting));
+    if (std::ranges::find(row.taken, value) != row.taken.end()) continue;
+    const std::vector<std::string> taken(row.taken.begin(), row.taken.end());
     return absl::InvalidArgumentError(
-        absl::StrCat("setting ", std::string(only.setting), ": with the preset ",
-                     std::string(preset), " ", std::string(only.why), ", so it can't be ", value,
-                     "; leave it at ", std::string(only.kept)));
+        absl::StrCat("setting ", std::string(row.setting), ": with the preset ",
+                     std::string(preset), " ", std::string(row.why), ", so it can't be ", value,
+                     "; leave it at ", taken.front(), taken.size() > 1 ? ", or give " : "",
+                     absl::StrJoin(taken.begin() + 1, taken.end(), " or ")));
   }
   return absl::OkStatus();
 }

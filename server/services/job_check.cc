@@ -209,12 +209,13 @@ absl::StatusOr<bool> IsOfVolumes(ServiceContext& context, const std::string& id)
   return std::ranges::count(size, 'x') == 2;
 }
 
-// Pictures and volumes want presets of their own, and references of their kind.
-absl::Status CheckKinds(ServiceContext& context, const JobRecord& job,
-                        const std::string& references) {
+const char* KindName(bool volumes) { return volumes ? "volumes" : "pictures"; }
+
+// Pictures and volumes want presets of their own.
+absl::Status CheckDatasetKinds(ServiceContext& context, const JobRecord& job) {
   const bool preset = DimsOfPreset(job.preset) == 3;
-  const auto kind = [](bool volumes) { return volumes ? "volumes" : "pictures"; };
-  const absl::StatusOr<bool> source = IsOfVolumes(context, job.source);
+  const absl::StatusOr<bool> source =
+      job.kind == JobKind::kGenerate ? preset : IsOfVolumes(context, job.source);
   if (!source.ok()) return source.status();
   if (*source != preset) {
     std::string fitting;
@@ -222,20 +223,31 @@ absl::Status CheckKinds(ServiceContext& context, const JobRecord& job,
       absl::StrAppend(&fitting, fitting.empty() ? "" : ", ", name);
     }
     return absl::InvalidArgumentError(absl::StrCat(
-        "--source ", PublicId(job.source), " is of ", kind(*source), ", but the preset ",
-        job.preset, " works on ", kind(preset), "; give --preset ", fitting,
+        "--source ", PublicId(job.source), " is of ", KindName(*source), ", but the preset ",
+        job.preset, " works on ", KindName(preset), "; give --preset ", fitting,
         fitting.find(',') == std::string::npos ? "" : " (one of them)"));
   }
-  if (preset && !job.target.empty()) {
-    return absl::InvalidArgumentError(
-        "--target: the evaluation on held-out images works on pictures alone; go without --target");
+  for (const auto& [flag, id] : {std::pair("--target", job.target), {"--masks", job.masks}}) {
+    if (id.empty()) continue;
+    const absl::StatusOr<bool> other = IsOfVolumes(context, id);
+    if (!other.ok()) return other.status();
+    if (*other == preset) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        flag, " ", PublicId(id), " is of ", KindName(*other), ", but the preset ", job.preset,
+        " works on ", KindName(preset), "; give a dataset of ", KindName(preset)));
   }
+  return absl::OkStatus();
+}
+
+// References are of the source's kind.
+absl::Status CheckReferenceKinds(const JobRecord& job, const std::string& references) {
   const absl::StatusOr<DatasetManifest> manifest = ParseManifest(references);
   if (!manifest.ok()) return manifest.status();
+  const bool preset = DimsOfPreset(job.preset) == 3;
   if (manifest->volumes() == preset) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
-      "--references are ", kind(manifest->volumes()), ", but --source ", PublicId(job.source),
-      " is of ", kind(preset), "; give references of the same kind"));
+      "--references are ", KindName(manifest->volumes()), ", but --source ", PublicId(job.source),
+      " is of ", KindName(preset), "; give references of the same kind"));
 }
 
 // Of a dataset's labels as the catalog keeps them.
@@ -348,6 +360,7 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
   if (status.ok()) status = CheckNumbers(*kind, request);
   if (status.ok()) status = CheckDetails(request, job.details);
   if (status.ok()) status = ResolveInputs(context, spec, record, job.references);
+  if (status.ok()) status = CheckDatasetKinds(context, record);
   if (!status.ok()) return status;
   if (*kind != JobKind::kAlign) {
     status = CheckJobData(context, WithReferences(spec, job.references), record);
@@ -365,7 +378,7 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
     if (!manifest.ok()) return manifest.status();
   }
   status = CheckReferenceCount(distinct.spec.references_size(), record.settings);
-  if (status.ok()) status = CheckKinds(context, record, *manifest);
+  if (status.ok()) status = CheckReferenceKinds(record, *manifest);
   if (status.ok()) status = CheckJobData(context, distinct.spec, record);
   if (!status.ok()) return status;
   absl::StatusOr<std::string> digest = context.blobs.Put(*manifest, owner, SteadyNow());

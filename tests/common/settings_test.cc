@@ -92,13 +92,21 @@ TEST(SettingsTest, StepsBeforeTheStartOfGenerationCannotBeTuned) {
 TEST(SettingsTest, WhatWorksOnPicturesAloneIsRefusedByPresetsForVolumes) {
   for (const auto& [preset, size] : PresetSizes(3)) {
     EXPECT_EQ(DimsOfPreset(preset), 3);
-    ASSERT_TRUE(ResolveSettings(preset, {{"fit.iterations", "7"}}).ok());
-    for (const auto& [name, value] : SettingMap{{"method", "alignflow"},
+    for (const SettingMap& given : std::vector<SettingMap>{{{"fit.iterations", "7"}},
+                                                           {{"method", "controlnet-fm"}},
+                                                           {{"method", "reinhard"}},
+                                                           {{"align.tune", "control"}},
+                                                           {{"generate.mix", "generated:1"}},
+                                                           {{"gates.enabled", "off"}},
+                                                           {{"evaluate.segmenter", "none"}}}) {
+      const auto resolved = ResolveSettings(preset, given);
+      EXPECT_TRUE(resolved.ok()) << resolved.status();
+    }
+    for (const auto& [name, value] : SettingMap{{"method", "framing"},
                                                 {"masks.kind", "both"},
-                                                {"generate.mix", "restyled:1"},
                                                 {"framing", "source"},
-                                                {"gates.enabled", "on"},
-                                                {"evaluate.segmenter", "unet"}}) {
+                                                {"judge.segmenter", "unet-lite0"},
+                                                {"evaluate.segmenter", "dpt"}}) {
       const std::string error(ResolveSettings(preset, {{name, value}}).status().message());
       EXPECT_THAT(error, AllOf(HasSubstr(name), HasSubstr(preset), HasSubstr("leave it at")));
     }

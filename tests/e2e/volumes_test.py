@@ -13,23 +13,26 @@ from inputs import set_options
 from processes import poll
 
 PAIRS = 5
-QUICK = {"fit.iterations": "6", "fit.batch": "2", "generate.steps": "2", "figures.samples": "8"}
+QUICK = {"fit.iterations": "6", "fit.batch": "2", "align.iterations": "4", "align.batch": "2", "align.pool": "4",
+         "align.check_interval": "2", "generate.steps": "2", "judge.iterations": "4", "gates.mask_agreement": "0",
+         "evaluate.iterations": "3", "evaluate.seeds": "1", "figures.samples": "8"}
 WORD = b"Zeppelin"
 
 
 @pytest.fixture(scope="module")
 def volumes(service, tmp_path_factory):
     folder = tmp_path_factory.mktemp("volumes")
-    for name, domain, count, seed in (("source", "source", 4, 1), ("references", "target-a", 2, 2)):
+    for name, domain, count, seed in (("source", "source", 4, 1), ("references", "target-a", 4, 2), ("target", "target-a", 4, 3)):
         service.afctl("phantom", folder / name, "--kind", "volume", "--domain", domain, "--count", count, "--seed", seed,
                       "--size", 24)
     return folder
 
 
 def start(service, volumes, settings=None):
-    service.afctl("dataset", "push", "ct", volumes / "source", "--labels", "organ=1,lesion=2", "--window", "ct-soft-tissue")
+    for name, folder in (("ct", "source"), ("ct-target", "target")):
+        service.afctl("dataset", "push", name, volumes / folder, "--labels", "organ=1,lesion=2", "--window", "ct-soft-tissue")
     return service.afctl("align", "--source", "ct", "--references", volumes / "references" / "images", "--window",
-                         "ct-soft-tissue", "--preset", "unet3d-32", "--pairs", PAIRS,
+                         "ct-soft-tissue", "--preset", "unet3d-32", "--target", "ct-target", "--pairs", PAIRS,
                          *set_options({**QUICK, **(settings or {})}))["name"]
 
 
@@ -72,7 +75,16 @@ def test_a_job_makes_volumes_in_the_place_and_values_of_their_sources(service, p
     assert len(set(digests[f"images/{pair:06d}.nii.gz"] for pair in range(1, PAIRS + 1))) == PAIRS
     assert (folder / "contact-sheet.png").stat().st_size > 1000
     figures = json.loads((folder / "figures.json").read_text())
-    assert all("three slices" in figure["note"] for figure in figures)
+    of_slices = {figure["name"] for figure in figures if "three slices" in figure.get("note", "")}
+    assert {"mmd to target", "fd (filter bank) to target", "near copies (percent)"} <= of_slices
+    assert not {"mask agreement", "dice of organ on target (percent)"} & of_slices
+    found = {(figure["name"], figure["subject"]) for figure in figures if figure["value"] is not None}
+    for name, subject in (("mmd to target", "stage 2"), ("mask agreement", "pairs"), ("near copies (percent)", "pairs"),
+                          ("dice of organ on target (percent)", "real + pairs")):
+        assert (name, subject) in found, found
+    records = [json.loads(line)["record"] for line in (folder / "manifest.jsonl").read_text().splitlines()]
+    assert {record["synthetic"] for record in records} == {"restyled", "recoloured"}
+    assert all(record["gates"]["passed"] for record in records)
     state = service.afctl("job", "get", job)
     assert state["state"] == "JOB_STATE_SUCCEEDED", state
 
@@ -86,10 +98,11 @@ def test_a_report_shows_the_slices(service, pulled, tmp_path):
 def test_a_job_that_is_killed_goes_on_to_the_same_bytes(new_service, volumes, pulled, tmp_path):
     service = new_service().start_coordinator().start_worker()
     job = start(service, volumes)
-    poll(lambda: {stage["id"]: stage["state"] for stage in service.afctl("job", "get", job)["stages"]}["fit"] ==
-         "STAGE_STATE_RUNNING", 60, "stage 1 to begin")
-    service.restart_worker()
-    service.restart_coordinator()
+    for stage in ("fit", "align", "generate"):
+        poll(lambda: {stage["id"]: stage["state"] for stage in service.afctl("job", "get", job)["stages"]}[stage] not in
+             ("STAGE_STATE_WAITING", "STAGE_STATE_QUEUED"), 300, f"{stage} to begin")
+        service.restart_worker()
+        service.restart_coordinator()
     service.afctl("job", "watch", job)
     service.afctl("pairs", "pull", job, tmp_path / "pairs")
     assert check_pulled(tmp_path / "pairs", volumes / "source") == pulled[1]
@@ -130,11 +143,12 @@ def test_what_works_on_pictures_alone_is_refused_before_anything_is_computed(ser
     ask = ("align", "--source", "ct", "--pairs", 2, "--references")
     references = volumes / "references" / "images"
     assert "--preset unet3d-32" in refuse(service, *ask, references)
-    for setting, word in (("method=alignflow", "stage 1"), ("gates.enabled=on", "gates"), ("framing=references", "view"),
-                          ("masks.kind=both", "masks"), ("generate.mix=restyled:1", "noise")):
+    for setting, word in (("method=framing", "view"), ("framing=references", "view"), ("masks.kind=both", "masks"),
+                          ("judge.segmenter=unet-lite0", "U-Net"), ("evaluate.segmenter=dpt", "U-Net")):
         assert word in refuse(service, *ask, references, "--preset", "unet3d-32", "--set", setting)
     assert "references of the same kind" in refuse(service, *ask, data / "references", "--preset", "unet3d-32")
     service.afctl("dataset", "push", "polyps", data / "source", "--labels", "polyp=255")
+    assert "--target polyps is of pictures" in refuse(service, *ask, references, "--preset", "unet3d-32", "--target", "polyps")
     assert "is of pictures" in refuse(service, "align", "--source", "polyps", "--pairs", 2, "--references", references,
                                       "--preset", "unet3d-32")
 
@@ -172,18 +186,29 @@ def test_a_real_ct_in_slabs_becomes_new_volumes(service, tmp_path):
     real = REAL / "volumes" / "spleen-ct-nifti"
     if not real.is_dir():
         pytest.skip("no real volumes on this machine: ../shared/realdata is not there")
+    # As if of two scanners: the references' slabs are brighter.
     for kind in ("images", "masks"):
-        (tmp_path / "slabs" / kind).mkdir(parents=True)
+        for folder in ("slabs", "bright"):
+            (tmp_path / folder / kind).mkdir(parents=True)
         whole = nibabel.load(next((real / kind).iterdir()))
         for number, first in enumerate((0, 4, 8)):
-            nibabel.save(whole.slicer[:, :, first:first + 18], tmp_path / "slabs" / kind / f"slab{number}.nii.gz")
+            slab = whole.slicer[:, :, first:first + 18]
+            nibabel.save(slab, tmp_path / "slabs" / kind / f"slab{number}.nii.gz")
+            values = numpy.asarray(slab.dataobj) + (60 if kind == "images" else 0)
+            nibabel.save(nibabel.Nifti1Image(values.astype(numpy.int16), slab.affine),
+                         tmp_path / "bright" / kind / f"slab{number}.nii.gz")
     pushed = service.afctl("dataset", "push", "spleen", tmp_path / "slabs", "--window", "ct-abdomen", "--labels", "spleen=1")
     assert "164x166x18" in json.dumps(pushed)
-    job = service.afctl("align", "--source", "spleen", "--references", real / "images", "--window", "ct-abdomen", "--preset",
-                        "unet3d-32", "--pairs", 2, *set_options(QUICK))["name"]
+    job = service.afctl("align", "--source", "spleen", "--references", tmp_path / "bright" / "images", "--window", "ct-abdomen",
+                        "--preset", "unet3d-32", "--pairs", 2, *set_options({**QUICK, "gates.memorization": "0"}))["name"]
     service.afctl("job", "watch", job)
     service.afctl("pairs", "pull", job, tmp_path / "pairs")
     image, mask = (nibabel.load(tmp_path / "pairs" / kind / "000001.nii.gz") for kind in ("images", "masks"))
     assert image.shape == mask.shape == (32, 32, 22), "proportions are those in millimetres: 130 x 132 x 90"
     values = numpy.asarray(image.dataobj)
     assert numpy.asarray(mask.dataobj).any() and -150 <= values.min() < values.max() <= 250
+
+    def level(values):  # of the body within the window
+        return numpy.median(values[(values > -100) & (values < 250)])
+    slab = numpy.asarray(nibabel.load(tmp_path / "slabs" / "images" / "slab0.nii.gz").dataobj)
+    assert level(values) > level(slab) + 20, "the pair has the references' look"

@@ -178,7 +178,8 @@ class Downstream {
                 .unit = "points",
                 .note = absl::StrFormat("p = %.3g; %d runs, %d images in %d groups", gain.p_value,
                                         side_.dice.size(0), side_.dice.size(1), gain.groups),
-                .sample_count = side_.dice.size(1)});
+                .sample_count = side_.dice.size(1),
+                .whole_volumes = true});
     return gain;
   }
 
@@ -194,7 +195,8 @@ class Downstream {
                 .better = "higher",
                 .unit = "percent",
                 .note = scores.size(0) > 1 ? "" : "of 1 run: the interval does not know others",
-                .sample_count = scores.size(1)});
+                .sample_count = scores.size(1),
+                .whole_volumes = true});
   }
 
   const Side& side_;

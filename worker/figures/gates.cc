@@ -23,7 +23,7 @@ namespace {
 // A figure of pairs, a value each.
 double AddGateFigure(const FigureSubject& made, const char* name,
                      const std::vector<double>& by_pair, double scale, const char* better,
-                     const char* unit, bool ran, FigureTable& table) {
+                     const char* unit, bool ran, bool whole_volumes, FigureTable& table) {
   Figure figure{.name = name,
                 .subject = made.name,
                 .value = {},
@@ -38,6 +38,7 @@ double AddGateFigure(const FigureSubject& made, const char* name,
     figure.value = values.mean().item<double>();
     figure.interval = IntervalOfMean(values, kResamples, table.NextStream());
     figure.note.clear();
+    figure.whole_volumes = whole_volumes;
     figure.sample_count = static_cast<int64_t>(by_pair.size());
   }
   table.Add(figure);
@@ -64,9 +65,10 @@ GateFindings AddFiguresOf(const FigureSubject& made, FigureTable& table) {
   }
   found.with_structures = static_cast<int64_t>(agreements.size());
   found.ran = found.judged > 0;
-  found.mask_agreement =
-      AddGateFigure(made, "mask agreement", agreements, 1, "higher", "Dice", found.ran, table);
-  AddGateFigure(made, "near copies (percent)", copies, 100, "lower", "percent", found.ran, table);
+  found.mask_agreement = AddGateFigure(made, "mask agreement", agreements, 1, "higher", "Dice",
+                                       found.ran, /*whole_volumes=*/true, table);
+  AddGateFigure(made, "near copies (percent)", copies, 100, "lower", "percent", found.ran,
+                /*whole_volumes=*/false, table);
   return found;
 }
 
@@ -84,7 +86,7 @@ GateFindings AddGateFigures(const FigureSets& sets, FigureTable& table) {
     outcomes.insert(outcomes.end(), made.pairs.left_out, 1);
   }
   found.left_out_share = AddGateFigure(made, "left out (percent)", outcomes, 100, "lower",
-                                       "percent", found.ran, table) /
+                                       "percent", found.ran, /*whole_volumes=*/true, table) /
                          100;
   return found;
 }

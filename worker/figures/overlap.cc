@@ -72,7 +72,7 @@ void KeepDistinct(FigureSubject& real) {
 }
 
 int64_t LeaveOutKnown(const std::vector<at::Tensor>& files, const std::set<std::string>& groups,
-                      const FigureSubject& source, const FigureSubject& references,
+                      const FigureSubject& source, const FigureSubject& references, bool by_picture,
                       FigureSubject& target) {
   std::set<std::string> known;
   for (const at::Tensor& digests : files) {
@@ -80,10 +80,11 @@ int64_t LeaveOutKnown(const std::vector<at::Tensor>& files, const std::set<std::
   }
   std::set<int64_t> left_out;
   const std::vector<SetMember> members = MembersOf(target.set);
-  for (const SameMember& same : FindSame(members, MembersOf(source.set))) {
-    left_out.insert(static_cast<int64_t>(same.row));
-  }
-  const std::vector<SameMember> learned = FindSame(members, MembersOf(references.set));
+  const auto same_in = [&](const FigureSubject& other) {
+    return by_picture ? FindSame(members, MembersOf(other.set)) : std::vector<SameMember>();
+  };
+  for (const SameMember& same : same_in(source)) left_out.insert(static_cast<int64_t>(same.row));
+  const std::vector<SameMember> learned = same_in(references);
   for (const SameMember& same : learned) left_out.insert(static_cast<int64_t>(same.row));
   for (const size_t row : RowsOfLearnedGroups(members, groups, learned)) {
     left_out.insert(static_cast<int64_t>(row));

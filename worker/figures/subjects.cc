@@ -137,7 +137,7 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
                                         : sets.source();
   if (sets.held_out) {
     sets.not_held_out = LeaveOutKnown(files, GroupsOfReferences(context, spec), sets.source(),
-                                      sets.references, sets.target);
+                                      sets.references, /*by_picture=*/!sets.volumes, sets.target);
   }
   Quantities known{{Quantity::kSourceImages, sets.source().size()}};
   if (sets.has_references()) known[Quantity::kReferences] = sets.references.size();

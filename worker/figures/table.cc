@@ -24,7 +24,8 @@ void FigureTable::Add(const Figure& figure) {
   } else if (figure.value) {
     note = "not available: the images do not determine it";
   }
-  if (!note_.empty()) note = note.empty() ? note_ : absl::StrCat(note_, "; ", note);
+  if (!note_.empty() && !figure.whole_volumes)
+    note = note.empty() ? note_ : absl::StrCat(note_, "; ", note);
   if (!figure.unit.empty()) entry["unit"] = figure.unit;
   if (!note.empty()) entry["note"] = note;
   figures_.push_back(std::move(entry));

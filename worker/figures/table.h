@@ -23,13 +23,15 @@ struct Figure {
   std::string unit;
   std::string note;
   int64_t sample_count = 0;
+  // Of volumes as they are, and not of the slices that the table's note tells of.
+  bool whole_volumes = false;
 };
 
 // The figures of a job as they are found, and the random numbers of their intervals. A value that
 // is no finite number (a distance of sets without spread) becomes "not available".
 class FigureTable {
  public:
-  // `note`: of every figure, before its own.
+  // `note`: of every figure but those of whole volumes, before its own.
   explicit FigureTable(uint64_t seed, std::string note = "")
       : seed_(seed), note_(std::move(note)) {}
 

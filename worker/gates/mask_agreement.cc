@@ -1,6 +1,7 @@
 #include "worker/gates/mask_agreement.h"
 
 #include <stdexcept>
+#include <vector>
 
 namespace alignflow {
 namespace {
@@ -11,12 +12,14 @@ struct Counts {
 };
 
 Counts Count(const at::Tensor& seen, const at::Tensor& asked, int64_t classes) {
-  if (seen.dim() != 3 || seen.sizes() != asked.sizes()) {
-    throw std::invalid_argument("masks to be compared must both be [B,H,W]");
+  if (seen.dim() < 3 || seen.sizes() != asked.sizes()) {
+    throw std::invalid_argument("masks to be compared must both be [B,H,W] or [B,D,H,W]");
   }
-  const at::Tensor numbers = at::arange(classes, seen.options()).view({1, classes, 1, 1});
+  std::vector<int64_t> per_class(seen.dim() + 1, 1);
+  per_class[1] = classes;
+  const at::Tensor numbers = at::arange(classes, seen.options()).view(per_class);
   const at::Tensor a = seen.unsqueeze(1).eq(numbers), b = asked.unsqueeze(1).eq(numbers);
-  const auto pixels = [](const at::Tensor& of) { return of.sum({2, 3}).to(at::kDouble); };
+  const auto pixels = [](const at::Tensor& of) { return of.flatten(2).sum(2).to(at::kDouble); };
   return {pixels(a), pixels(b), pixels(a.logical_and(b))};
 }
 

@@ -14,8 +14,8 @@ struct ClassOverlap {
   at::Tensor iou;   // the same for |A n B| / |A u B|
 };
 
-// seen, asked: uint8 [B,H,W] classes below `classes`, K. Throws std::invalid_argument for other
-// shapes.
+// seen, asked: uint8 [B,H,W] or [B,D,H,W] classes below `classes`, K. Throws std::invalid_argument
+// for other shapes.
 ClassOverlap OverlapOf(const at::Tensor& seen, const at::Tensor& asked, int64_t classes);
 
 // The mask agreement of images: the mean Dice of the classes, but the background, that the asked

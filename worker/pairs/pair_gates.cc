@@ -1,5 +1,6 @@
 #include "worker/pairs/pair_gates.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -7,6 +8,7 @@
 #include "worker/gates/mask_agreement.h"
 #include "worker/gates/memorization.h"
 #include "worker/sets/source_statistics.h"
+#include "worker/sets/volume_row.h"
 #include "worker/stores/model_file.h"
 #include "worker/stores/segmenter_file.h"
 #include "worker/tasks/task_error.h"
@@ -23,16 +25,34 @@ struct PairGates::State {
   std::optional<MemorizationIndex> index;       // unless least_distance is 0
   std::vector<std::vector<std::string>> names;  // of the index's sets
 
-  void CheckMemorization(const at::Tensor& image, PairKind kind, GateVerdict& verdict) const;
+  void CheckMemorization(const at::Tensor& image, const at::Tensor& classes, PairKind kind,
+                         GateVerdict& verdict) const;
 };
+
+namespace {
+
+// What is looked for in a set: an image, or a volume's slices as those of the set were taken, and
+// those of the volume mirrored left to right, which pictures' descriptors do for themselves.
+at::Tensor Queries(const at::Tensor& image, const at::Tensor& classes) {
+  if (image.dim() != 5) return image;
+  const at::Tensor mirrored = classes.defined() ? classes.flip(-1) : classes;
+  return at::cat({PicturesOf(image, classes).images, PicturesOf(image.flip(-1), mirrored).images});
+}
+
+NearestImage NearestOf(const std::vector<NearestImage>& found) {
+  return *std::ranges::min_element(found, {}, &NearestImage::ratio);
+}
+
+}  // namespace
 
 // The nearest image of all sets, but a near copy of a reference before anything of the source: it
 // is what must not be.
-void PairGates::State::CheckMemorization(const at::Tensor& image, PairKind kind,
-                                         GateVerdict& verdict) const {
+void PairGates::State::CheckMemorization(const at::Tensor& image, const at::Tensor& classes,
+                                         PairKind kind, GateVerdict& verdict) const {
   static constexpr const char* kSets[] = {"source", "references"};
   for (size_t set = 0; set < names.size(); ++set) {
-    const NearestImage nearest = index->Nearest(image, static_cast<int64_t>(set)).front();
+    const NearestImage nearest = NearestOf(index->Nearest(
+        Queries(image, set == 0 ? classes : at::Tensor()), static_cast<int64_t>(set)));
     const bool near = nearest.ratio < least_distance;
     if (set > 0 && !near && nearest.ratio >= verdict.memorization) continue;
     verdict.memorization = nearest.ratio;
@@ -63,7 +83,7 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
     if (!role.starts_with("judge/")) continue;
     state_->judges.push_back(LoadSegmenter(context, digest, "the judge",
                                            TextSetting(spec, "judge.segmenter"), source.labels,
-                                           source.images.size(2))
+                                           source.images.size(2), source.images.dim() - 2)
                                  .model);
   }
   if (state_->judges.empty()) throw TaskError(absl::InvalidArgumentError("no input judge/000000"));
@@ -82,7 +102,7 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
                         statistics.units);
   state_->names.push_back(source.names);
   if (references.images.defined() && references.size() > 0) {
-    state_->index->Add(references.images);
+    state_->index->Add(PicturesOf(references.images, {}).images);
     state_->names.push_back(references.names);
   }
 }
@@ -96,12 +116,12 @@ std::vector<GateVerdict> PairGates::Judge(const at::Tensor& images, const at::Te
   for (int64_t i = 0; i < images.size(0); ++i) {
     GateVerdict& verdict = verdicts[i];
     const at::Tensor image = images.narrow(0, i, 1);
+    const at::Tensor asked = classes.narrow(0, i, 1);
     const int judge = items.empty() || state_->folds.empty() ? 0 : state_->folds.at(items.at(i));
     const at::Tensor seen = Segment(*state_->judges[judge], image, state_->device);
-    verdict.mask_agreement =
-        MaskAgreement(seen, classes.narrow(0, i, 1), state_->classes).item<double>();
+    verdict.mask_agreement = MaskAgreement(seen, asked, state_->classes).item<double>();
     verdict.passed = true;
-    if (state_->index) state_->CheckMemorization(image, kind, verdict);
+    if (state_->index) state_->CheckMemorization(image, asked, kind, verdict);
     if (verdict.mask_agreement < state_->least_agreement) {
       verdict.passed = false;
       verdict.reason = absl::StrFormat("mask agreement %.2f", verdict.mask_agreement);

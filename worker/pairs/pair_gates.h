@@ -33,6 +33,8 @@ struct GateVerdict {
 //   image.
 //     Restyled and recoloured pairs are copies of a source image by their making: the near copy is
 //     declared and passes.
+// Of volumes, near copies are looked for in slices: of the source through what the mask shows, of
+// references, which have none, through the middle; and in those of the mirrored volume, too.
 // Verdicts on a pair depend on that pair alone. Used from the task's thread.
 class PairGates {
  public:
@@ -44,9 +46,9 @@ class PairGates {
             const ImageSet& references);
   ~PairGates();
 
-  // images: uint8 [B,3,S,S] RGB; classes: uint8 [B,S,S]; both on the CPU. One verdict a row.
-  // kind: what they are. items: the row of the task's source whose mask each has, or is made after;
-  // empty: no judge has seen any of them.
+  // images: uint8 [B,3,S,S] RGB or [B,1,S,S,S]; classes: uint8 [B,S,S] or [B,S,S,S]; on the CPU.
+  // One verdict a row. kind: what they are. items: the row of the task's source whose mask each
+  // has, or is made after; empty: no judge has seen any of them.
   std::vector<GateVerdict> Judge(const at::Tensor& images, const at::Tensor& classes, PairKind kind,
                                  const std::vector<int64_t>& items = {}) const;
 

@@ -81,7 +81,9 @@ at::Tensor PairMaker::Images(const Request& request) const {
   }
   at::Tensor images = model_->codec().Decode(latent);
   if (shares_style_ && !request.style.empty()) {
-    const at::Tensor share = at::tensor(request.style, images.options()).view({-1, 1, 1, 1});
+    std::vector<int64_t> per_image(images.dim(), 1);
+    per_image[0] = -1;
+    const at::Tensor share = at::tensor(request.style, images.options()).view(per_image);
     images = at::lerp(stage1_->codec().Decode(latent), images, share);
   }
   return BytesFromImages(images);

@@ -21,16 +21,16 @@ class PairMaker {
 
   // The masks to make images for.
   struct Request {
-    at::Tensor classes;  // uint8 [B,S,S]
-    // float [B,3,S,S] in [-1,1]: the images that are restyled. Undefined: the path starts from
-    // noise.
+    at::Tensor classes;  // uint8 [B,S,S] or [B,S,S,S]
+    // float [B,3,S,S] or [B,1,S,S,S] in [-1,1]: the images that are restyled. Undefined: the path
+    // starts from noise.
     at::Tensor starts = {};
     std::vector<uint64_t> noise;  // [B] numbers of the random streams
     RandomUse use = RandomUse::kPairNoise;
     std::vector<double> style = {};  // [B] shares of the learned style in [0,1]; empty: all of it
   };
-  // uint8 [B,3,S,S]. The last bits may depend on the size of the batch, nothing else of a row
-  // depends on other rows.
+  // uint8 [B,3,S,S] or [B,1,S,S,S]. The last bits may depend on the size of the batch, nothing else
+  // of a row depends on other rows.
   at::Tensor Images(const Request& request) const;
 
   // Whether the stage-1 model leads up to the hand-over.

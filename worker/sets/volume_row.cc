@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
+#include "worker/alignment/slice_features.h"
 #include "worker/data/item_facts.h"
 #include "worker/volumes/mask_facts.h"
 #include "worker/volumes/resample.h"
@@ -71,15 +72,6 @@ std::array<int64_t, 3> Middle(const at::Tensor& classes, int64_t side) {
   return middle;
 }
 
-// [D,H,W], up, front and right, to [S,3S]: rows go down from the front (axial) or from the top, and
-// columns to the patient's left, which is the viewer's right.
-at::Tensor Slices(const at::Tensor& volume, const std::array<int64_t, 3>& middle) {
-  return at::cat(
-      {volume.select(0, middle[0]).flip({0, 1}), volume.select(1, middle[1]).flip({0, 1}),
-       volume.select(2, middle[2]).flip({0, 1})},
-      1);
-}
-
 }  // namespace
 
 absl::Status DecodeVolume(const std::string& name, const std::filesystem::path& image,
@@ -134,8 +126,8 @@ Pictures PicturesOf(const at::Tensor& images, const at::Tensor& classes) {
   for (int64_t row = 0; row < images.size(0); ++row) {
     const at::Tensor own = classes.defined() ? classes[row] : at::Tensor();
     const std::array<int64_t, 3> middle = Middle(own, images.size(-1));
-    pictures.push_back(Slices(images[row][0], middle).unsqueeze(0).expand({3, -1, -1}));
-    if (own.defined()) masks.push_back(Slices(own, middle));
+    pictures.push_back(SlicesSideBySide(images[row][0], middle).unsqueeze(0).expand({3, -1, -1}));
+    if (own.defined()) masks.push_back(SlicesSideBySide(own, middle));
   }
   return {at::stack(pictures), masks.empty() ? at::Tensor() : at::stack(masks)};
 }

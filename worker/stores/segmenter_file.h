@@ -16,6 +16,7 @@ struct SegmenterFacts {
   LabelTable labels;
   int64_t size = 0;         // takes images of size x size pixels
   bool pretrained = false;  // its encoder was read from the worker's models
+  int64_t dims = 2;         // 3: takes volumes of size x size x size voxels
 };
 
 // Stores a trained segmenter as a blob: safetensors, with the facts beside the weights. Returns the
@@ -29,11 +30,11 @@ struct StoredSegmenter {
 };
 
 // Reads a blob of StoreSegmenter. Throws TaskError with InvalidArgument if it is another network,
-// or was trained on masks with other labels or images of another size; `what` names it ("the
-// judge").
+// or was trained on masks with other labels or images of another size or kind (dims); `what` names
+// it ("the judge").
 StoredSegmenter LoadSegmenter(TaskContext& context, const std::string& digest,
                               const std::string& what, const std::string& name,
-                              const LabelTable& labels, int64_t size);
+                              const LabelTable& labels, int64_t size, int64_t dims = 2);
 
 }  // namespace alignflow
 

@@ -14,11 +14,14 @@
 #include "worker/alignment/stage2/reward_features.h"
 #include "worker/alignment/stage2/trajectory.h"
 #include "worker/models/unet/backbone.h"
+#include "worker/models/unet/memory.h"
 #include "worker/sets/image_set.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/reference_set.h"
 #include "worker/sets/training_source.h"
 #include "worker/stores/model_file.h"
+#include "worker/stores/pretrained_model.h"
+#include "worker/tasks/device.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_kinds.h"
 #include "worker/tasks/task_progress.h"
@@ -30,7 +33,8 @@
 namespace alignflow {
 namespace {
 
-// Source images in a step's diffusion loss, which keeps the tie between mask and image.
+// Source pictures in a step's diffusion loss, which keeps the tie between mask and image. Volumes
+// and a pretrained model's images, which cost more, are as many as in the reward.
 constexpr int64_t kDiffusionBatch = 8;
 // Learning rate of the style head, whose numbers are few and of order one.
 constexpr double kStyleRate = 0.02;
@@ -92,6 +96,19 @@ StepLossFunction StyleLoss(UNetBackbone& model, Rollouts& rollouts, AlignData& d
   };
 }
 
+int64_t DiffusionBatch(const Backbone& model, const AlignData& data) {
+  return model.pretrained() || data.source.volumes.defined() ? data.batch : kDiffusionBatch;
+}
+
+// A step of many volumes takes gigabytes: one that can't fit is refused before it begins.
+void CheckVolumesFit(const TaskContext& context, Backbone& model, const AlignData& data) {
+  const auto* unet = dynamic_cast<UNetBackbone*>(&model);
+  if (unet == nullptr || !data.source.volumes.defined()) return;
+  const int64_t together = data.batch + DiffusionBatch(model, data);
+  ThrowIfError(CheckMemory(EstimateUNetMemory(unet->config(), together),
+                           DeviceMemoryFree(context.device()), "align"));
+}
+
 // align.tune=control, as in the paper: the control branch learns from L_D + w_align L_A. In models
 // that are not pretrained the diffusion loss is taken at the times that are tuned, where it keeps
 // the tie between mask and image.
@@ -109,7 +126,7 @@ StepLossFunction ControlLoss(Backbone& model, Rollouts& rollouts, AlignData& dat
     const at::Tensor alignment = AlignmentLoss(model, model.codec(), *data.extractor, rolled,
                                                data.reference_features, data.reward);
 
-    const int64_t count = model.pretrained() ? data.batch : kDiffusionBatch;
+    const int64_t count = DiffusionBatch(model, data);
     const auto taken = training.Take(order.Items(step * count, count), random);
     const at::Tensor noise = DrawNoise(model, count, random, data.device);
     const double first = model.pretrained() ? 0.0 : static_cast<double>(drawn.from) / kRolloutSteps;
@@ -154,7 +171,7 @@ at::Tensor Chosen(const ImageSet& references, const std::vector<int64_t>& items,
   return ImagesFromBytes(references.images.index_select(0, at::tensor(items, at::kLong)), device);
 }
 
-// Of images [N,3,S,S] in [-1,1]: [N,d].
+// Of images [N,3,S,S] or [N,1,S,S,S] in [-1,1]: [N,d].
 at::Tensor FeaturesOf(const FeatureExtractor& extractor, const at::Tensor& images) {
   std::vector<at::Tensor> features;
   for (const at::Tensor& some : images.split(Together(images, kFeaturesTogether))) {
@@ -192,6 +209,7 @@ TrainingCurve AlignUnderGuard(TaskContext& context, ProgressReporter& progress, 
       parameters[i].copy_(stage1[i]);
     }
   } else {
+    CheckVolumesFit(context, model, data);
     EpochOrder order(data.source.size(), data.seed, RandomUse::kAlignOrder);
     const TrainingSource training(model, data.source, RealSetting(data.spec, "fit.mask_dropout"),
                                   context.scratch(), [&] { progress.ThrowIfCancelled(); });

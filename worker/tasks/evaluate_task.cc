@@ -85,6 +85,8 @@ struct TrainedSegmenter {
   int64_t pairs = 0;        // that it was trained on, besides the source
 };
 
+int64_t DimsOf(const ImageSet& source) { return source.volumes.defined() ? 3 : 2; }
+
 // Trained on the source and the task's pairs, if it has any. Both sides of a run have the same
 // initial weights and take the same steps.
 TrainedSegmenter Trained(const TaskSpec& spec, TaskContext& context, ProgressReporter& progress,
@@ -100,7 +102,7 @@ TrainedSegmenter Trained(const TaskSpec& spec, TaskContext& context, ProgressRep
     trained.pairs = pairs->size();
   }
   const NewSegmenter made =
-      MakeSegmenterOf(context, trained.name, source.labels.classes(), size, seed);
+      MakeSegmenterOf(context, trained.name, source.labels.classes(), size, seed, DimsOf(source));
   progress.set_notes({source.note});
   TrainSegmenter(context, progress, *made.model,
                  {.real = source,
@@ -127,9 +129,9 @@ TaskOutputs RunBaseline(const TaskSpec& spec, TaskContext& context) {
   const ImageSet source = LoadPrepared(context, spec, "source");
   CheckUsable(spec, source);
   const TrainedSegmenter trained = Trained(spec, context, progress, source);
-  return {{"segmenter",
-           StoreSegmenter(context, *trained.model,
-                          {trained.name, source.labels, ImageSize(spec), trained.pretrained})}};
+  return {{"segmenter", StoreSegmenter(context, *trained.model,
+                                       {trained.name, source.labels, ImageSize(spec),
+                                        trained.pretrained, DimsOf(source)})}};
 }
 
 // A segmentation model, a baseline's or one trained here with pairs, tested on the target.
@@ -145,8 +147,9 @@ TaskOutputs RunEvaluate(const TaskSpec& spec, TaskContext& context) {
   TrainedSegmenter trained;
   if (spec.inputs.contains("segmenter")) {
     trained.name = TextSetting(spec, "evaluate.segmenter");
-    const StoredSegmenter stored = LoadSegmenter(context, Input(spec, "segmenter"), "the baseline",
-                                                 trained.name, source.labels, ImageSize(spec));
+    const StoredSegmenter stored =
+        LoadSegmenter(context, Input(spec, "segmenter"), "the baseline", trained.name,
+                      source.labels, ImageSize(spec), DimsOf(source));
     trained.model = stored.model;
     trained.pretrained = stored.pretrained;
   } else {

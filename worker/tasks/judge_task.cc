@@ -14,7 +14,7 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kBatch = 16;
+constexpr int64_t kPictures = 16, kVolumes = 4;  // in a batch
 
 // Peak; a pretrained encoder's features are not to be learned anew.
 double LearningRateOf(const std::string& segmenter) { return segmenter == "unet" ? 2e-3 : 1e-3; }
@@ -46,20 +46,23 @@ TaskOutputs RunJudge(const TaskSpec& spec, TaskContext& context) {
   const ImageSet source = LoadPrepared(context, spec, "source");
   CheckUsable(spec, source);
   const std::string name = TextSetting(spec, "judge.segmenter");
-  const NewSegmenter made = MakeSegmenterOf(context, name, source.labels.classes(), size, seed);
+  const bool volumes = source.volumes.defined();
+  const int64_t dims = volumes ? 3 : 2;
+  const NewSegmenter made =
+      MakeSegmenterOf(context, name, source.labels.classes(), size, seed, dims);
   progress.set_notes({source.note});
   TrainSegmenter(context, progress, *made.model,
                  {.real = source,
                   .rows = RowsOutside(spec, source),
                   .iterations = IntegerSetting(spec, "judge.iterations"),
-                  .batch = kBatch,
+                  .batch = volumes ? kVolumes : kPictures,
                   .learning_rate = LearningRateOf(name),
                   .seed = seed,
                   .order = RandomUse::kJudgeOrder,
                   .step = RandomUse::kJudgeStep,
                   .augment = Augment::kStrong});
-  return {{"segmenter",
-           StoreSegmenter(context, *made.model, {name, source.labels, size, made.pretrained})}};
+  return {{"segmenter", StoreSegmenter(context, *made.model,
+                                       {name, source.labels, size, made.pretrained, dims})}};
 }
 
 }  // namespace alignflow

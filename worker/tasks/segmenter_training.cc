@@ -81,7 +81,7 @@ class Batches {
 }  // namespace
 
 NewSegmenter MakeSegmenterOf(const TaskContext& context, const std::string& name, int64_t classes,
-                             int64_t size, uint64_t seed) {
+                             int64_t size, uint64_t seed, int64_t dims) {
   std::filesystem::path weights;
   if (name == kLiteUNet) {
     weights = EfficientNetFile(context, kLiteEncoder);
@@ -96,7 +96,7 @@ NewSegmenter MakeSegmenterOf(const TaskContext& context, const std::string& name
                           : absl::StrCat("folder ", name, " in its --models-dir"),
         "; bring them, or choose unet (judge.segmenter, evaluate.segmenter)")));
   }
-  return MakeSegmenter(name, classes, size, seed, DeviceOf(context), weights);
+  return MakeSegmenter(name, classes, size, seed, DeviceOf(context), weights, dims);
 }
 
 void TrainSegmenter(TaskContext& context, ProgressReporter& progress, Segmenter& model,

@@ -39,7 +39,7 @@ struct SegmenterTraining {
 // TaskError with FailedPrecondition on a worker that does not have them: the result would be
 // another under the same key.
 NewSegmenter MakeSegmenterOf(const TaskContext& context, const std::string& name, int64_t classes,
-                             int64_t size, uint64_t seed);
+                             int64_t size, uint64_t seed, int64_t dims);
 
 // Trains by cross-entropy and soft Dice on batches that are flipped at random, with the task's
 // progress, checkpoints and cancel. Both sides of a comparison, with and without synthetic images,

@@ -4,7 +4,8 @@
 #include <ATen/ATen.h>
 
 // What training images are changed by at random, each by draws of its own. Numbers are drawn on the
-// CPU, so that every device sees the same. Images are float [B,3,H,W] RGB in [-1,1] and stay so.
+// CPU, so that every device sees the same. Images are float [B,3,H,W] RGB or volumes [B,1,D,H,W] in
+// [-1,1] and stay so.
 namespace alignflow {
 
 // What a user's ordinary augmentation does: with the colours as shares of white, brightness times
@@ -17,8 +18,8 @@ at::Tensor OrdinaryColours(const at::Tensor& images, at::Generator random);
 at::Tensor StrongColours(const at::Tensor& images, at::Generator random);
 
 struct ImagesAndClasses {
-  at::Tensor images;   // float [B,3,H,W]
-  at::Tensor classes;  // uint8 [B,H,W]
+  at::Tensor images;   // float [B,3,H,W] or [B,1,D,H,W]
+  at::Tensor classes;  // uint8 [B,H,W] or [B,D,H,W]
 };
 // A part of each image, 0.75 to 1 of its sides long, enlarged to the whole; its mask likewise, of
 // which each pixel takes the nearest.

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <stdexcept>
+#include <vector>
 
 #include "worker/framing/field_of_view.h"
 
@@ -27,15 +28,38 @@ at::Tensor MixChannels(const at::Tensor& matrix, const at::Tensor& images) {
   return at::einsum("ij,bjhw->bihw", {matrix, images});
 }
 
+// Grey values as they are, and colours in CIELAB.
+at::Tensor ColoursOf(const at::Tensor& images) {
+  return images.size(1) == 1 ? images : LabOfRgb(images);
+}
+at::Tensor ImagesOf(const at::Tensor& colours) {
+  return colours.size(1) == 1 ? colours.clamp(-1, 1) : RgbOfLab(colours);
+}
+
+// All of [B,C,...] but the channels.
+std::vector<int64_t> AllButChannels(const at::Tensor& images) {
+  std::vector<int64_t> dims{0};
+  for (int64_t dim = 2; dim < images.dim(); ++dim) dims.push_back(dim);
+  return dims;
+}
+
+// Values [C] beside images [B,C,...].
+at::Tensor Beside(const at::Tensor& values, const at::Tensor& images) {
+  std::vector<int64_t> shape(images.dim(), 1);
+  shape[1] = values.size(0);
+  return values.view(shape);
+}
+
 at::Tensor View(const at::Tensor& images) { return FieldOfView(images).gt(0.5).expand_as(images); }
 
-// Weighted mean and deviation of each channel over all pixels; weights: bool like `lab`.
-ColourMoments Moments(const at::Tensor& lab, const at::Tensor& weights) {
-  const at::Tensor inside = weights.to(lab.scalar_type());
-  const at::Tensor count = inside.sum(at::IntArrayRef({0, 2, 3})).clamp_min(1);
-  const at::Tensor mean = (lab * inside).sum(at::IntArrayRef({0, 2, 3})) / count;
-  const at::Tensor centred = (lab - mean.view({1, 3, 1, 1})) * inside;
-  return {mean, (centred.square().sum(at::IntArrayRef({0, 2, 3})) / count).sqrt()};
+// Weighted mean and deviation of each channel over all pixels; weights: bool like `colours`.
+ColourMoments Moments(const at::Tensor& colours, const at::Tensor& weights) {
+  const std::vector<int64_t> dims = AllButChannels(colours);
+  const at::Tensor inside = weights.to(colours.scalar_type());
+  const at::Tensor count = inside.sum(dims).clamp_min(1);
+  const at::Tensor mean = (colours * inside).sum(dims) / count;
+  const at::Tensor centred = (colours - Beside(mean, colours)) * inside;
+  return {mean, (centred.square().sum(dims) / count).sqrt()};
 }
 
 }  // namespace
@@ -65,7 +89,7 @@ at::Tensor RgbOfLab(const at::Tensor& lab) {
 ColourMoments MomentsInView(const at::Tensor& images) {
   at::Tensor view = View(images);
   if (!view.any().item<bool>()) view = at::ones_like(view);
-  return Moments(LabOfRgb(images), view);
+  return Moments(ColoursOf(images), view);
 }
 
 at::Tensor TransferReinhard(const at::Tensor& images, const ColourMoments& references) {
@@ -73,12 +97,12 @@ at::Tensor TransferReinhard(const at::Tensor& images, const ColourMoments& refer
   for (int64_t i = 0; i < images.size(0); ++i) {
     const at::Tensor image = images.narrow(0, i, 1);
     const at::Tensor view = View(image);
-    const at::Tensor lab = LabOfRgb(image);
-    const ColourMoments own = Moments(lab, view);
+    const at::Tensor colours = ColoursOf(image);
+    const ColourMoments own = Moments(colours, view);
     const at::Tensor gain = references.deviation / own.deviation.clamp_min(1e-3);
-    const at::Tensor moved = (lab - own.mean.view({1, 3, 1, 1})) * gain.view({1, 3, 1, 1}) +
-                             references.mean.view({1, 3, 1, 1});
-    result.narrow(0, i, 1).copy_(at::where(view, RgbOfLab(moved), image));
+    const at::Tensor moved = (colours - Beside(own.mean, colours)) * Beside(gain, colours) +
+                             Beside(references.mean, colours);
+    result.narrow(0, i, 1).copy_(at::where(view, ImagesOf(moved), image));
   }
   return result;
 }
@@ -87,19 +111,26 @@ at::Tensor TransferFourier(const at::Tensor& images, const at::Tensor& styles, d
   if (images.sizes() != styles.sizes()) {
     throw std::invalid_argument("Fourier transfer: images and styles differ in shape");
   }
-  const int64_t height = images.size(2), width = images.size(3);
-  const auto low = [&](int64_t size) {
-    return at::fft_fftfreq(size)
-        .abs()
-        .mul(static_cast<double>(size))
-        .le(std::floor(beta * static_cast<double>(size)));
-  };
-  const at::Tensor below =
-      at::logical_and(low(height).view({height, 1}), low(width).view({1, width}))
-          .to(images.device());
-  const at::Tensor spectrum = at::fft_fft2(images), style = at::fft_fft2(styles);
+  std::vector<int64_t> dims;
+  at::Tensor below = at::ones(images.sizes().slice(2), at::kBool);
+  for (int64_t dim = 2; dim < images.dim(); ++dim) {
+    dims.push_back(dim);
+    const int64_t size = images.size(dim);
+    std::vector<int64_t> shape(images.dim() - 2, 1);
+    shape[dim - 2] = size;
+    const at::Tensor low = at::fft_fftfreq(size)
+                               .abs()
+                               .mul(static_cast<double>(size))
+                               .le(std::floor(beta * static_cast<double>(size)));
+    below = at::logical_and(below, low.view(shape));
+  }
+  below = below.to(images.device());
+  const at::Tensor spectrum = at::fft_fftn(images, at::nullopt, dims),
+                   style = at::fft_fftn(styles, at::nullopt, dims);
   const at::Tensor amplitude = at::where(below, style.abs(), spectrum.abs());
-  return at::real(at::fft_ifft2(at::polar(amplitude, spectrum.angle()))).clamp(-1, 1).contiguous();
+  return at::real(at::fft_ifftn(at::polar(amplitude, spectrum.angle()), at::nullopt, dims))
+      .clamp(-1, 1)
+      .contiguous();
 }
 
 }  // namespace alignflow

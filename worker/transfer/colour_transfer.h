@@ -7,21 +7,22 @@
 // training. Masks stay valid, because no pixel moves.
 namespace alignflow {
 
-// Mean and standard deviation of colour in CIELAB over the fields of view of all images.
-// images: float [N,3,H,W] in [-1,1], sRGB. Without a single pixel in view, of all pixels.
+// Mean and standard deviation over the fields of view of all images: of colour in CIELAB, images
+// being float [N,3,H,W] in [-1,1], sRGB, or of the grey values of volumes [N,1,D,H,W] in [-1,1],
+// whose field of view is the body. Without a single pixel in view, of all pixels.
 struct ColourMoments {
-  at::Tensor mean;       // [3]
-  at::Tensor deviation;  // [3]
+  at::Tensor mean;       // [3] or [1]
+  at::Tensor deviation;  // [3] or [1]
 };
 ColourMoments MomentsInView(const at::Tensor& images);
 
 // Reinhard's transfer (Reinhard, Ashikhmin, Gooch, Shirley 2001, in CIELAB instead of
 // l-alpha-beta): each image's moments become the references'. Around the field of view images stay
-// as they are. images: float [B,3,H,W] in [-1,1]; returns the same shape.
+// as they are. images: as above; returns the same shape.
 at::Tensor TransferReinhard(const at::Tensor& images, const ColourMoments& references);
 
 // Fourier domain adaptation (Yang and Soatto 2020, eq. 3): amplitudes of the frequencies below
-// `beta` of the band are those of `styles`, phases stay. images and styles: [B,3,H,W] in [-1,1].
+// `beta` of the band are those of `styles`, phases stay. images and styles: [B,C,...] in [-1,1].
 at::Tensor TransferFourier(const at::Tensor& images, const at::Tensor& styles, double beta);
 
 // sRGB in [-1,1] to CIELAB (D65; L in [0,100]) and back, clamped. [B,3,H,W].

@@ -116,7 +116,14 @@ TEST_F(VolumesTest, AJobsPresetSourceAndReferencesAreOfOneKind) {
   }
   const absl::StatusOr<v1::Job> job = CreateJob(request);
   ASSERT_TRUE(job.ok()) << job.status();
-  EXPECT_EQ(job->spec().settings().at("method"), "controlnet-fm");
+  EXPECT_EQ(job->spec().settings().at("method"), "alignflow");
+  ASSERT_EQ(CreateDataset("flat", ManifestOf(3)), absl::OkStatus());
+  request.mutable_spec()->set_target("datasets/flat");
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("--target flat is of pictures"),
+                               HasSubstr("give a dataset of volumes")));
+  request.mutable_spec()->set_target("datasets/ct");
+  EXPECT_THAT(refusal(), HasSubstr("no held-out ones"));
+  request.mutable_spec()->clear_target();
   request.mutable_spec()->set_source("datasets/polyps");
   EXPECT_THAT(refusal(), HasSubstr("is of pictures, but the preset unet3d-32 works on volumes"));
 }

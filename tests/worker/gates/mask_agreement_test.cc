@@ -30,6 +30,17 @@ TEST(OverlapTest, AClassInNeitherMaskDoesNotCountButAMissedOrInventedOneIsZero) 
   EXPECT_EQ(overlap.dice[0][2].item<double>(), 0);
 }
 
+TEST(OverlapTest, VolumesAreCountedByVoxels) {
+  const at::Tensor seen = Row({1, 1, 1, 0, 2, 0, 0, 0}), asked = Row({0, 1, 1, 1, 2, 2, 0, 0});
+  const ClassOverlap flat = OverlapOf(seen, asked, /*classes=*/3);
+  const ClassOverlap deep =
+      OverlapOf(seen.view({1, 2, 2, 2}), asked.view({1, 2, 2, 2}), /*classes=*/3);
+  EXPECT_TRUE(at::equal(deep.dice, flat.dice));
+  EXPECT_TRUE(at::equal(deep.iou, flat.iou));
+  EXPECT_EQ(MaskAgreement(seen.view({1, 2, 2, 2}), asked.view({1, 2, 2, 2}), 3).item<double>(),
+            MaskAgreement(seen, asked, 3).item<double>());
+}
+
 TEST(OverlapTest, MasksOfDifferentShapesAreRefused) {
   EXPECT_THROW(OverlapOf(Row({1, 0}), Row({1, 0, 0}), 2), std::invalid_argument);
 }

@@ -4,61 +4,24 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/worker/tasks/task_fixture.h"
+#include "tests/worker/tasks/volume_fixture.h"
 #include "worker/models/unet/backbone.h"
 #include "worker/models/unet/memory.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/volume_row.h"
-#include "worker/volumes/volume_phantom.h"
 
 namespace alignflow {
 namespace {
 
 using testing::HasSubstr;
 
-class VolumeSetTest : public TaskFixture {
+class VolumeSetTest : public VolumeFixture {
  protected:
-  // The manifest of `count` phantoms of 24 x 24 x 15 voxels, with masks as a dataset.
-  std::string PutVolumes(PhantomDomain domain, int count, bool masks, uint64_t seed = 1) {
-    DatasetManifest manifest;
-    if (masks) manifest.labels = VolumePhantomLabels();
-    manifest.kind = masks ? DatasetKind::kDataset : DatasetKind::kReferences;
-    for (int i = 0; i < count; ++i) {
-      VolumePhantom phantom =
-          MakeVolumePhantom({.domain = domain, .count = count, .seed = seed, .size = 24}, i);
-      phantom.image.low = -160;
-      phantom.image.high = 240;
-      manifest.items.push_back(
-          {.name = "case-" + std::to_string(i),
-           .image = blobs_->Put(PackVolume(phantom.image, NiftiType::kInt16)),
-           .mask = masks ? blobs_->Put(PackVolume(phantom.mask, NiftiType::kUint8)) : "",
-           .width = 24,
-           .height = 24,
-           .depth = 15});
-    }
-    return blobs_->Put(*WriteManifest(manifest));
-  }
-  TaskSpec Prepare(const std::string& manifest) {
-    return {.kind = "prepare",
-            .settings = {{"size", "32"}, {"pictures", "whole"}, {"dims", "3"}},
-            .inputs = {{"dataset", manifest}}};
-  }
   ImageSet Map(const std::string& packed) { return MapPrepared(blobs_->PathOf(packed)); }
-  TaskSpec Spec3d(const std::string& kind, std::map<std::string, std::string> inputs) {
-    const auto resolved = ResolveSettings(
-        "unet3d-32",
-        {{"fit.iterations", "3"}, {"fit.batch", "2"}, {"generate.steps", "2"}, {"seed", "5"}});
-    EXPECT_TRUE(resolved.ok()) << resolved.status();
-    TaskSpec spec{.kind = kind,
-                  .settings = SettingsOfKind(kind, "unet3d-32", *resolved),
-                  .inputs = std::move(inputs)};
-    spec.settings["pictures"] = "whole";
-    return spec;
-  }
 };
 
 TEST_F(VolumeSetTest, VolumesArePreparedAsCubesWithTheirPlacesInSpace) {
-  const ImageSet set = Map(Run(Prepare(PutVolumes(PhantomDomain::kSource, 3, true)))["packed"]);
+  const ImageSet set = Map(Packed(PutVolumes(PhantomDomain::kSource, 3, true)));
   EXPECT_EQ(set.images.sizes(), (at::IntArrayRef{3, 1, 32, 32, 32}));
   EXPECT_EQ(set.classes.sizes(), (at::IntArrayRef{3, 32, 32, 32}));
   EXPECT_TRUE(at::equal(set.volumes.sizes[1], at::tensor({24, 24, 15}, at::kLong)));
@@ -72,24 +35,24 @@ TEST_F(VolumeSetTest, VolumesArePreparedAsCubesWithTheirPlacesInSpace) {
 
 TEST_F(VolumeSetTest, PreparedBytesDoNotDependOnTheThreads) {
   const std::string manifest = PutVolumes(PhantomDomain::kSource, 3, true);
-  const std::string one = Run(Prepare(manifest))["packed"];
+  const std::string one = Packed(manifest);
   at::set_num_threads(3);
-  EXPECT_EQ(Run(Prepare(manifest))["packed"], one);
+  EXPECT_EQ(Packed(manifest), one);
   at::set_num_threads(1);
 }
 
 TEST_F(VolumeSetTest, PicturesAndVolumesAreNotTakenForEachOther) {
-  TaskSpec spec = Prepare(PutPhantoms(PhantomDomain::kSource, 2, true));
+  TaskSpec spec = PrepareSpec(PutPhantoms(PhantomDomain::kSource, 2, true));
   auto context = NewContext();
   EXPECT_THAT(std::string(RunTask(spec, *context).status().message()), HasSubstr("is of pictures"));
-  spec = Prepare(PutVolumes(PhantomDomain::kSource, 2, true));
+  spec = PrepareSpec(PutVolumes(PhantomDomain::kSource, 2, true));
   spec.settings.erase("dims");
   context = NewContext();
   EXPECT_THAT(std::string(RunTask(spec, *context).status().message()), HasSubstr("is of volumes"));
 }
 
 TEST_F(VolumeSetTest, ARowComesBackAsFilesInItsVolumesPlaceAndValues) {
-  const ImageSet set = Map(Run(Prepare(PutVolumes(PhantomDomain::kSource, 2, true)))["packed"]);
+  const ImageSet set = Map(Packed(PutVolumes(PhantomDomain::kSource, 2, true)));
   const VolumePair pair =
       EncodeVolumes(set.images[1], set.classes[1], set.labels, set.volumes.Row(1));
   const auto image = blobs_->PathOf(blobs_->Put(pair.image)),
@@ -122,13 +85,12 @@ TEST_F(VolumeSetTest, SlicesGoThroughWhatAMaskShowsAsReadersLookAtThem) {
 }
 
 TEST_F(VolumeSetTest, StageOneLearnsVolumesAndMakesNewOnes) {
-  const std::string packed = Run(Prepare(PutVolumes(PhantomDomain::kSource, 3, true)))["packed"];
+  const std::string packed = Packed(PutVolumes(PhantomDomain::kSource, 3, true));
   const TaskOutputs fitted = Run(Spec3d("fit", {{"source", packed}}));
-  TaskSpec generate = Spec3d("generate", {{"source", packed}, {"model", fitted.at("model")}});
+  const TaskSpec generate = Spec3d("generate", {{"source", packed}, {"model", fitted.at("model")}},
+                                   {{"method", "controlnet-fm"}, {"generate.mix", "generated:1"}});
   const auto lines = [&](int64_t first, int64_t last) {
-    generate.settings["first_pair"] = std::to_string(first);
-    generate.settings["last_pair"] = std::to_string(last);
-    return LinesOf(Run(generate)["pairs"]);
+    return LinesOf(Run(Pairs(generate, first, last))["pairs"]);
   };
   const std::vector<std::string> whole = lines(1, 3);
   ASSERT_EQ(whole.size(), 3u);

@@ -1,11 +1,11 @@
 #include <gtest/gtest.h>
 
-#include "tests/worker/tasks/task_fixture.h"
+#include "tests/worker/tasks/volume_fixture.h"
 
 namespace alignflow {
 namespace {
 
-class ResumeTest : public TaskFixture {
+class ResumeTest : public VolumeFixture {
  protected:
   ResumeTest()
       : source_(PutPhantoms(PhantomDomain::kSource, 3, true)),
@@ -77,6 +77,27 @@ TEST_F(ResumeTest, AlignResumedAfterACancelGivesTheSameBytes) {
                                 {"restyle.strength", "0.15"}}),
                           2);
   }
+}
+
+TEST_F(ResumeTest, TasksOnVolumesResumedAfterACancelGiveTheSameBytes) {
+  const std::string source = Packed(PutVolumes(PhantomDomain::kSource, 3, true));
+  const std::string model =
+      Run(Spec3d("fit", {{"source", source}}, {{"fit.iterations", "1"}}))["model"];
+  const std::map<std::string, std::string> inputs{
+      {"source", source},
+      {"model", model},
+      {"references", PutVolumes(PhantomDomain::kTargetA, 4, false)}};
+  for (const char* tune : {"style", "control"}) {
+    ExpectSameAfterCancel(Spec3d("align", inputs,
+                                 {{"align.tune", tune},
+                                  {"align.diversity_floor", "0"},
+                                  {"align.patience", "100"},
+                                  {"align.rollout", "fresh"},
+                                  {"align.check_interval", "1"},
+                                  {"restyle.strength", "0.15"}}),
+                          2);
+  }
+  ExpectSameAfterCancel(Spec3d("judge", {{"source", source}}, {{"judge.iterations", "3"}}), 2);
 }
 
 TEST_F(ResumeTest, GenerateStopsWithinAGroupOnceCancelled) {

@@ -110,6 +110,29 @@ TEST(AugmentationTest, CropsKeepImageAndMaskTogether) {
   EXPECT_GT(area.max().item<double>(), 1.5);
 }
 
+// A bright box where the mask is, in volumes of grey values.
+TEST(AugmentationTest, VolumesAreChangedWithTheirMasks) {
+  constexpr int64_t kCount = 12, kSide = 24;
+  ImagesAndClasses batch{at::full({kCount, 1, kSide, kSide, kSide}, -1.0),
+                         at::zeros({kCount, kSide, kSide, kSide}, at::kByte)};
+  batch.images.narrow(2, 6, 8).narrow(3, 8, 8).narrow(4, 11, 10).fill_(1);
+  batch.classes.narrow(1, 6, 8).narrow(2, 8, 8).narrow(3, 11, 10).fill_(2);
+  for (const auto& window : {Cropped, Scaled}) {
+    const ImagesAndClasses shown = window(batch, Seeded(7));
+    EXPECT_EQ(shown.images.sizes(), batch.images.sizes());
+    EXPECT_EQ(shown.classes.sizes(), batch.classes.sizes());
+    EXPECT_FALSE(at::equal(shown.classes, batch.classes));
+    const at::Tensor inside = shown.classes.eq(2), bright = shown.images.select(1, 0).gt(0);
+    EXPECT_LT(bright.ne(inside).sum().item<int64_t>(), bright.sum().item<int64_t>() / 5);
+  }
+  for (const auto& change : {OrdinaryColours, StrongColours}) {
+    const at::Tensor changed = change(batch.images, Seeded(3));
+    EXPECT_EQ(changed.sizes(), batch.images.sizes());
+    EXPECT_LE(changed.abs().max().item<float>(), 1);
+    EXPECT_FALSE(at::equal(changed[0], changed[1])) << "each by draws of its own";
+  }
+}
+
 TEST(AugmentationTest, ACropShowsNothingFromOutsideOfTheImage) {
   const ImagesAndClasses batch{at::full({64, 3, 16, 16}, 0.5), at::ones({64, 16, 16}, at::kByte)};
   const ImagesAndClasses cropped = Cropped(batch, Seeded(8));

@@ -55,6 +55,35 @@ TEST(ColourTransferTest, ReinhardLeavesTheBlackAroundTheFieldOfViewAlone) {
   EXPECT_GT((moved - image).abs().max().item<double>(), 0.1);
 }
 
+TEST(ColourTransferTest, AVolumesBodyTakesAReferencesGreyMomentsAndItsSurroundingsStay) {
+  at::Generator random = RandomStream(3, RandomUse::kTransfer, 8);
+  const auto bodies = [&](double grey, double spread) {
+    return grey + spread * at::rand({2, 1, 16, 16, 16}, random);
+  };
+  at::Tensor volumes = bodies(-0.2, 0.3);
+  const at::Tensor references = bodies(0.3, 0.1);
+  const ColourMoments wanted = MomentsInView(references.narrow(0, 1, 1));
+  EXPECT_NEAR(wanted.mean.item<double>(), 0.35, 0.03);
+  const at::Tensor moved = TransferReinhard(volumes, wanted);
+  for (int64_t i = 0; i < 2; ++i) {
+    const ColourMoments own = MomentsInView(moved.narrow(0, i, 1));
+    EXPECT_NEAR(own.mean.item<double>(), wanted.mean.item<double>(), 0.03);
+    EXPECT_NEAR(own.deviation.item<double>(), wanted.deviation.item<double>(), 0.03);
+  }
+  volumes.narrow(2, 0, 6).fill_(-1);
+  const at::Tensor bright = TransferReinhard(volumes, {at::full({1}, 0.9), at::full({1}, 0.5)});
+  EXPECT_TRUE(at::equal(bright.narrow(2, 0, 5), volumes.narrow(2, 0, 5)));
+  EXPECT_GT(bright.mean().item<double>(), volumes.mean().item<double>() + 0.3);
+  EXPECT_EQ(bright.max().item<float>(), 1) << "within black and white";
+}
+
+TEST(ColourTransferTest, FourierTakesAVolumesMean) {
+  const at::Tensor volumes =
+      RandomImages(1, 6).view({1, 1, 3, 16, 16}).repeat({1, 1, 4, 1, 1}) * 0.3;
+  const at::Tensor moved = TransferFourier(volumes, volumes + 0.2, 0.05);
+  EXPECT_TRUE(at::allclose(moved, volumes + 0.2, 1e-3, 1e-3));
+}
+
 TEST(ColourTransferTest, FourierTakesTheStylesMeanAndKeepsTheEdges) {
   const at::Tensor images = RandomImages(2, 6) * 0.3, styles = RandomImages(2, 7) * 0.3 + 0.4;
   const at::Tensor moved = TransferFourier(images, styles, 0.07);  // one frequency each way

@@ -23,7 +23,7 @@ struct AlignData {
   int64_t batch;
   Reward reward;
   std::shared_ptr<const FeatureExtractor> extractor;
-  at::Tensor references;          // [N,3,S,S] in [-1,1], those that are learned from
+  at::Tensor references;          // [N,3,S,S] or [N,1,S,S,S] in [-1,1], those that are learned from
   at::Tensor reference_features;  // [N,d]
   at::Tensor left_out_features;   // [M,d]; undefined where none is left out
   BeforeStep unless_cancelled;

@@ -19,7 +19,7 @@ namespace alignflow {
 // only.
 class AlignWatch : public TrainingWatch {
  public:
-  // The images that a state makes of the watched rollouts: [W,3,S,S] in [-1,1].
+  // The images that a state makes of the watched rollouts: [W,3,S,S] or [W,1,S,S,S] in [-1,1].
   using Images = std::function<at::Tensor()>;
 
   // `images` is called at once: its images are stage 1's. Everything must outlive it.

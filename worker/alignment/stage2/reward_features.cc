@@ -2,11 +2,14 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "worker/alignment/efficientnet_features.h"
+#include "worker/alignment/slice_features.h"
 #include "worker/sets/source_statistics.h"
+#include "worker/sets/volume_row.h"
 #include "worker/stores/efficientnet_file.h"
 #include "worker/stores/model_file.h"
 #include "worker/stores/pretrained_model.h"
@@ -34,16 +37,14 @@ std::shared_ptr<const FeatureExtractor> LiteStyle(TaskContext& context, const Im
   std::vector<at::Tensor> raw;
   for (const at::Tensor& some : rows.split(Together(source.images, kFittedTogether))) {
     const at::Tensor images = source.images.index_select(0, some);
-    raw.push_back(style->Raw(ImagesFromBytes(images, DeviceOf(context))));
+    const at::Tensor pictures = PicturesOf(images, {}).images;
+    raw.push_back(style->Raw(ImagesFromBytes(pictures, DeviceOf(context))));
   }
   style->Fit(at::cat(raw));
   return style;
 }
 
-}  // namespace
-
-RewardFeatures MakeRewardFeatures(TaskContext& context, const TaskSpec& spec,
-                                  const ImageSet& source) {
+RewardFeatures PictureFeatures(TaskContext& context, const TaskSpec& spec, const ImageSet& source) {
   const std::string name = TextSetting(spec, "align.features");
   if (name == kLite) {
     return {.extractor = LiteStyle(context, source), .note = "reward features: EfficientNet-Lite0"};
@@ -66,6 +67,19 @@ RewardFeatures MakeRewardFeatures(TaskContext& context, const TaskSpec& spec,
     features.note = "reward features: filter bank, as the weights have no folder dinov3";
   }
   features.extractor = LoadStatistics(context, spec).filter_bank;
+  return features;
+}
+
+}  // namespace
+
+RewardFeatures MakeRewardFeatures(TaskContext& context, const TaskSpec& spec,
+                                  const ImageSet& source) {
+  RewardFeatures features = PictureFeatures(context, spec, source);
+  if (!source.volumes.defined()) return features;
+  features.extractor = std::make_shared<const SliceFeatures>(std::move(features.extractor));
+  features.note =
+      absl::StrCat(features.note.empty() ? "reward features: filter bank" : features.note,
+                   ", of slices in the three planes");
   return features;
 }
 

@@ -16,6 +16,7 @@ struct RewardFeatures {
   std::string note;  // which they are, for people; empty where there is no choice
 };
 
+// Of volumes, those of slices in the three planes (worker/alignment/slice_features.h).
 // As align.features says: the FilterBank of the task's input statistics; EfficientNet-Lite0's
 // style, standardised on up to 512 images of the source; or DINOv3, in whose place a preset with a
 // model folder takes the FilterBank where the folder has none. Throws TaskError with

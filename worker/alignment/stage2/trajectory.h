@@ -13,10 +13,10 @@ namespace alignflow {
 // Rolled-out trajectories of the frozen stage-1 model with their masks: what stage 2 starts its
 // tunable steps from. Depends on the model, the source and the seed, not on the references.
 struct RolloutPool {
-  at::Tensor states;  // float [P,20-from,C,h,w]
+  at::Tensor states;  // float [P,20-from,C,h,w], of volumes with a dimension more
   at::Tensor
       detail;  // float [P,C,h,w], SourceDetail of each; undefined where they start from noise
-  at::Tensor classes;  // uint8 [P,S,S]
+  at::Tensor classes;  // uint8 [P,S,S] or [P,S,S,S]
   at::Tensor masks;    // [P,...] encoded by a pretrained model; undefined for others
   int64_t from = 0;    // index of the first state
 

@@ -16,8 +16,9 @@ namespace alignflow {
 // Not thread-safe.
 class Segmenter : public torch::nn::Module {
  public:
-  // images: [B,3,S,S] RGB in [-1,1] on the model's device. Returns logits [B,K,S,S] float32 of
-  // classes 0 (background) to K - 1. Differentiable.
+  // images: [B,3,S,S] RGB or, by segmenters of volumes, [B,1,S,S,S] in [-1,1] on the model's
+  // device. Returns logits [B,K,S,S] or [B,K,S,S,S] float32 of classes 0 (background) to K - 1.
+  // Differentiable.
   at::Tensor Logits(const at::Tensor& images);
 
   // Called once after training with a few batches of training images: takes the statistics that
@@ -46,16 +47,18 @@ struct NewSegmenter {
 // is read from `weights`, if that is there: unet-lite0's from a safetensors file, the others' from
 // a folder in transformers' format. Throws std::invalid_argument for another name or a size the
 // network does not take, std::runtime_error naming file and tensor for weights that do not fit.
+// dims: 2 for pictures, 3 for volumes, which "unet" alone takes.
 NewSegmenter MakeSegmenter(const std::string& name, int64_t classes, int64_t size, uint64_t seed,
-                           at::Device device, const std::filesystem::path& weights = {});
+                           at::Device device, const std::filesystem::path& weights = {},
+                           int64_t dims = 2);
 
 // The mean of cross-entropy and of soft Dice loss (1 - Dice of the probabilities over the whole
-// batch, averaged over the classes but the background). logits: [B,K,H,W]; classes: uint8 [B,H,W]
+// batch, averaged over the classes but the background). logits: [B,K,...]; classes: uint8 [B,...]
 // on the same device. Returns a scalar.
 at::Tensor SegmentationLoss(const at::Tensor& logits, const at::Tensor& classes);
 
-// The most likely classes: uint8 [B,S,S] on the CPU, without gradients, in evaluation, in small
-// batches. images: uint8 [B,3,S,S] RGB.
+// The most likely classes: uint8 [B,S,S] or [B,S,S,S] on the CPU, without gradients, in evaluation,
+// in small batches. images: uint8 [B,3,S,S] RGB or [B,1,S,S,S].
 at::Tensor Segment(Segmenter& model, const at::Tensor& images, at::Device device);
 
 }  // namespace alignflow

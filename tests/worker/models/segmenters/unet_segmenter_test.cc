@@ -71,6 +71,43 @@ TEST(UNetSegmenterTest, ItLearnsToSeeDiscsThatItHasNotSeenBefore) {
   EXPECT_GT(untrained, 0.06) << "the test can fail";
 }
 
+TEST(UNetSegmenterTest, ItLearnsToSeeBoxesInVolumes) {
+  at::set_num_threads(1);
+  constexpr int64_t kSize = 16;
+  auto model = MakeSegmenter("unet", 2, kSize, 1, at::kCPU, {}, /*dims=*/3).model;
+  AdamW optimizer(model->parameters());
+  const auto draw = [](int64_t count, uint64_t stream) {
+    at::Generator random = RandomStream(1, RandomUse::kEvaluateStep, stream);
+    const at::Tensor first = at::randint(0, 9, {count, 3}, random, at::kLong);
+    at::Tensor inside = at::zeros({count, kSize, kSize, kSize}, at::kByte);
+    for (int64_t i = 0; i < count; ++i) {
+      at::Tensor box = inside[i];
+      for (int64_t axis = 0; axis < 3; ++axis) {
+        box = box.narrow(axis, first[i][axis].item<int64_t>(), 7);
+      }
+      box.fill_(1);
+    }
+    const at::Tensor noise = 0.3 * at::randn({count, 1, kSize, kSize, kSize}, random);
+    return Discs{(inside.unsqueeze(1) * 0.8 - 0.6 + noise).clamp(-1, 1), inside};
+  };
+  const Discs test = draw(6, 1000);
+  const at::Tensor bytes = test.images.add(1).mul(127.5).round().to(at::kByte);
+  const auto errors = [&] {
+    return Segment(*model, bytes, at::kCPU).ne(test.classes).to(at::kFloat).mean().item<double>();
+  };
+  const double untrained = errors();
+  model->train();
+  for (int64_t step = 0; step < 40; ++step) {
+    const Discs batch = draw(4, step);
+    SegmentationLoss(model->Logits(batch.images), batch.classes).backward();
+    optimizer.Step(4e-3);
+  }
+  EXPECT_LT(errors(), 0.02);
+  EXPECT_GT(untrained, 0.06) << "the test can fail";
+  EXPECT_THROW(MakeSegmenter("unet-lite0", 2, 64, 1, at::kCPU, {}, /*dims=*/3),
+               std::invalid_argument);
+}
+
 TEST(SegmentationLossTest, PerfectLogitsCostNothingAndReversedOnesMuch) {
   const Discs discs = DrawDiscs(2, 32, 1);
   const at::Tensor wanted = discs.classes.unsqueeze(1).eq(at::tensor({0, 1}).view({1, 2, 1, 1}));
