@@ -82,7 +82,8 @@ std::string CommandOf(const v1::AlignSpec& spec) {
   const bool generates = spec.kind() == v1::JOB_KIND_GENERATE;
   if (fits && !spec.model().empty()) {
     return absl::StrCat("afctl model import --motfm CONFIG.yaml WEIGHTS.safetensors --source ",
-                        Quoted(spec.source()), " --size ", spec.settings().at("size"));
+                        Quoted(spec.source()), " --size ",
+                        ImageSide(spec.preset(), {spec.settings().begin(), spec.settings().end()}));
   }
   std::string command = generates ? absl::StrCat("afctl generate --model ", Quoted(spec.model()))
                                   : absl::StrCat("afctl ", fits ? "fit" : "align", " --source ",

@@ -87,6 +87,33 @@ json ParseConfig(const SafetensorsFile& file) {
   }
 }
 
+// Numbers that such a net has at the least: the second convolution of every residual block on the
+// way down, the transformers' feed-forward layers and the mask's embedding.
+double LeastNumbers(const UNetConfig& unet) {
+  const double kernel = unet.spatial_dims == 3 ? 27 : 9;
+  double numbers = 0;
+  for (size_t level = 0; level < unet.num_channels.size(); ++level) {
+    const auto width = static_cast<double>(unet.num_channels[level]);
+    const auto blocks = static_cast<double>(unet.num_res_blocks[level]);
+    numbers += blocks * width * width * kernel;
+    if (!unet.attention_levels[level] || !unet.with_conditioning) continue;
+    numbers += blocks * static_cast<double>(unet.transformer_num_layers) *
+               (8 * width * width + width * static_cast<double>(*unet.cross_attention_dim));
+  }
+  for (const int64_t channels : unet.conditioning_embedding_num_channels) {
+    numbers += static_cast<double>(channels) * kernel;
+  }
+  return numbers;
+}
+
+// Before memory is taken for what the file does not hold.
+void RequireHeldBy(const SafetensorsFile& file, const UNetConfig& unet) {
+  double held = 0;
+  for (const std::string& name : file.Names()) held += static_cast<double>(file.Get(name).numel());
+  Require(LeastNumbers(unet) <= held,
+          "model_args describe a larger net than the file holds; give those of its training");
+}
+
 // The state dict without Lightning's prefix.
 std::map<std::string, at::Tensor> StateOfFile(const SafetensorsFile& file) {
   constexpr std::string_view kPrefix = "model.";
@@ -142,6 +169,7 @@ std::unique_ptr<UNetBackbone> ImportMotfm(const std::filesystem::path& path,
   } catch (const json::exception& error) {
     throw std::invalid_argument(std::string("the model's configuration: ") + error.what());
   }
+  RequireHeldBy(file, backbone.unet);
   auto model = std::make_unique<UNetBackbone>(backbone);
   std::map<std::string, at::Tensor> net;  // all but the codec
   for (const auto& [name, tensor] : model->state()) {

@@ -172,6 +172,16 @@ TEST_F(MotfmImportTest, WhatMakesNoPairsIsRefusedWithTheFieldAndTheReason) {
               HasSubstr("multiple of 16"));
 }
 
+TEST_F(MotfmImportTest, ANetThatTheFileCannotHoldTakesNoMemory) {
+  MotfmFixture fixture("default");
+  fixture.config["class"] = 0;
+  fixture.config["model_args"]["transformer_num_layers"] = 1'000'000'000;
+  EXPECT_THAT(Refusal(fixture), HasSubstr("larger net than the file holds"));
+  fixture = MotfmFixture("mask_conditioning");
+  fixture.config["model_args"]["num_channels"] = {4, 4, 4, 4, 1'000'000};
+  EXPECT_THAT(Refusal(fixture), HasSubstr("larger net than the file holds"));
+}
+
 TEST_F(MotfmImportTest, WeightsOfAnotherConfigurationAreRefusedWithEveryTensorThatDoesNotFit) {
   MotfmFixture fixture("mask_conditioning");
   fixture.config["model_args"]["num_res_blocks"] = {1, 1, 1, 1, 2};
