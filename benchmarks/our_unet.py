@@ -4,11 +4,24 @@ import subprocess
 
 
 class OurUNet:
-    """path: safetensors with weights, tensors and configuration, as unet_cpu.cc reads them; dtype: float32 or bfloat16."""
+    """Made by `of_each_type`."""
 
-    def __init__(self, binary, path, dtype, threads, batch):
+    def __init__(self, binary):
         self.process = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.ask(f"load {path} {dtype} {threads} {batch}") == "loaded"
+
+    @classmethod
+    def of_each_type(cls, binary, path, threads, batch):
+        """"AlignFlow, float32" and, where the CPU has it, "AlignFlow, bfloat16". path: as unet_cpu.cc reads it."""
+        programs = {}
+        for dtype in ("float32", "bfloat16"):
+            program = cls(binary)
+            answer = program.ask(f"load {path} {dtype} {threads} {batch}")
+            if answer == "loaded":
+                programs[f"AlignFlow, {dtype}"] = program
+            else:
+                program.close()
+                assert answer == "unavailable", answer
+        return programs
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")

@@ -1,6 +1,8 @@
 // Our U-Net and ControlNet for benchmarks/unet_cpu.py and benchmarks/motfm/peer.py, which time them
 // beside MONAI's and MOTFM's: answers one line for each line on stdin.
-//   load FILE DTYPE THREADS BATCH   weights and configuration; DTYPE float32 or bfloat16
+//   load FILE DTYPE THREADS BATCH   weights and configuration; DTYPE float32 or bfloat16, which
+//   only
+//                                   some CPUs have: others answer "unavailable"
 //   train COUNT                     AdamW steps on the velocity loss
 //   sample COUNT                    Euler steps over the batch
 // train and sample answer with the seconds they took and the last loss, or the norm of the result.
@@ -18,6 +20,7 @@
 
 #include "worker/models/cpu_memory.h"
 #include "worker/models/safetensors.h"
+#include "worker/models/scoped_autocast.h"
 #include "worker/models/unet/merged_model.h"
 #include "worker/training/optimizer.h"
 
@@ -109,6 +112,10 @@ int Run() {
       int64_t batch = 0;
       words >> path >> dtype >> threads >> batch;
       at::set_num_threads(threads);
+      if (dtype == "bfloat16" && !CpuHasBfloat16()) {
+        std::cout << "unavailable" << std::endl;
+        continue;
+      }
       bench.emplace(path, dtype == "bfloat16", batch);
       std::cout << "loaded" << std::endl;
       continue;

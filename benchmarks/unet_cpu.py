@@ -104,8 +104,7 @@ def main():
                   {"config": json.dumps(config)})
         contestants = {"MONAI, float32": Reference(tensors, False),
                        "MONAI, float32, channels-last": Reference(tensors, True),
-                       "AlignFlow, float32": OurUNet(args.binary, path, "float32", args.threads, args.batch),
-                       "AlignFlow, bfloat16": OurUNet(args.binary, path, "bfloat16", args.threads, args.batch)}
+                       **OurUNet.of_each_type(args.binary, path, args.threads, args.batch)}
         seconds, values = {}, {}
         for round_number in range(args.rounds + 1):  # the first round warms up
             for command, count in (("sample", SAMPLE_STEPS), ("train", TRAIN_STEPS)):

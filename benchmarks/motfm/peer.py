@@ -97,9 +97,8 @@ def contest(name, side):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "weights.safetensors")
         save_file(tensors, path, {"config": json.dumps(model)})
-        contestants = {"MOTFM, float32": Motfm(config, module, batch, tensors["noise"])}
-        for dtype in ("float32", "bfloat16"):
-            contestants[f"AlignFlow, {dtype}"] = OurUNet(args.binary, path, dtype, args.threads, images)
+        contestants = {"MOTFM, float32": Motfm(config, module, batch, tensors["noise"]),
+                       **OurUNet.of_each_type(args.binary, path, args.threads, images)}
         for turn in range(args.rounds + 1):  # the first warms up, with one training step: its loss is of the same weights
             for command, count in (("sample", steps), ("train", TRAIN_STEPS if turn else 1)):
                 for contestant, program in contestants.items():
