@@ -3,6 +3,7 @@
 import json
 import struct
 
+import pytest
 import yaml
 from PIL import Image
 
@@ -10,6 +11,12 @@ from api import ROOT
 from inputs import check_pulled, set_options
 
 QUICK = {"generate.steps": "2", "figures.samples": "4", "gates.enabled": "off"}
+
+
+@pytest.fixture(scope="module")
+def datasets(service, data):
+    for name in ("source", "target"):
+        service.afctl("dataset", "push", name, data / name, "--labels", "polyp=255")
 
 
 def put_model(folder, name):
@@ -30,7 +37,7 @@ def put_model(folder, name):
     return ["--motfm", folder / "config.yaml", folder / "weights.safetensors", "--source", "source", "--size", "64"]
 
 
-def test_a_model_of_motfm_makes_pairs(service, data, finished_job, tmp_path):
+def test_a_model_of_motfm_makes_pairs(service, datasets, tmp_path):
     imported = service.afctl("model", "import", *put_model(tmp_path, "mask_conditioning"), "--wait")
     assert [stage["id"] for stage in imported["stages"]] == ["prepare", "fit"]
     model = imported["stage1_model"]
@@ -48,7 +55,7 @@ def test_a_model_of_motfm_makes_pairs(service, data, finished_job, tmp_path):
     service.afctl("report", imported["name"], "-o", tmp_path / "model.html")
 
 
-def test_a_model_that_knows_classes_is_of_one_here(service, data, finished_job, tmp_path):
+def test_a_model_that_knows_classes_is_of_one_here(service, datasets, tmp_path):
     files = put_model(tmp_path, "default")
     service.afctl("model", "import", *files, expect=1)
     imported = service.afctl("model", "import", *files, "--class", 1, "--wait")
@@ -57,6 +64,6 @@ def test_a_model_that_knows_classes_is_of_one_here(service, data, finished_job, 
     check_pulled(tmp_path / "pairs", 2)
 
 
-def test_what_makes_no_pairs_is_refused_before_anything_is_sent(service, data, finished_job, tmp_path):
+def test_what_makes_no_pairs_is_refused_before_anything_is_sent(service, datasets, tmp_path):
     for name in ("unconditional", "class_conditioning", "config_3D"):
         service.afctl("model", "import", *put_model(tmp_path, name), expect=1)
