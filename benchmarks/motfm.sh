@@ -3,6 +3,15 @@
 # with optimal-transport coupling, held against images of the dataset that neither has seen. Prints a table of distances.
 #   benchmarks/motfm.sh DATASET_DIR [OPTION of benchmarks/motfm/steps.py...]     DATASET_DIR holds images/ and masks/; --help lists options
 # The service's state is left in OUT (--out), and the same command goes on where it stopped.
+# How fast: training and sampling beside MOTFM's own Python, in 2-D and 3-D. Prints a table of ratios.
+#   benchmarks/motfm.sh --peer MOTFM_CHECKOUT [OPTION of benchmarks/motfm/peer.py...]     MOTFM_CHECKOUT: github.com/milad1378yz/MOTFM
 set -euo pipefail
-[ $# -ge 1 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
-exec python3 "$(dirname "$0")/motfm/steps.py" "$@"
+[ $# -ge 1 ] || { sed -n '2,7s/^# //p' "$0" >&2; exit 2; }
+here=$(cd "$(dirname "$0")" && pwd)
+[ "$1" = --peer ] || exec python3 "$here/motfm/steps.py" "$@"
+[ $# -ge 2 ] || { sed -n '6,7s/^# //p' "$0" >&2; exit 2; }
+shift
+ninja -C "$here/../build" benchmark_unet_cpu >&2
+python=$("$here/reference_python.sh" flow_matching==1.0.10 torchdiffeq scipy pytorch-lightning==2.5.6 torchmetrics lightning-utilities \
+  packaging PyYAML matplotlib contourpy cycler fonttools kiwisolver pillow pyparsing python-dateutil six)
+exec "$python" "$here/motfm/peer.py" "$here/../build/bin/benchmark_unet_cpu" "$@"

@@ -1,6 +1,8 @@
-// Our U-Net and ControlNet for benchmarks/unet_cpu.py, which times them beside MONAI's: answers one
-// line for each line on stdin.
-//   load FILE DTYPE THREADS BATCH   weights and configuration; DTYPE float32 or bfloat16
+// Our U-Net and ControlNet for benchmarks/unet_cpu.py and benchmarks/motfm/peer.py, which time them
+// beside MONAI's and MOTFM's: answers one line for each line on stdin.
+//   load FILE DTYPE THREADS BATCH   weights and configuration; DTYPE float32 or bfloat16, which
+//   only
+//                                   some CPUs have: others answer "unavailable"
 //   train COUNT                     AdamW steps on the velocity loss
 //   sample COUNT                    Euler steps over the batch
 // train and sample answer with the seconds they took and the last loss, or the norm of the result.
@@ -14,9 +16,11 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "worker/models/cpu_memory.h"
 #include "worker/models/safetensors.h"
+#include "worker/models/scoped_autocast.h"
 #include "worker/models/unet/merged_model.h"
 #include "worker/training/optimizer.h"
 
@@ -40,13 +44,17 @@ class Bench {
     data_ = file.Get("data").narrow(0, 0, batch).clone();
     noise_ = file.Get("noise").narrow(0, 0, batch).clone();
     t_ = file.Get("t").narrow(0, 0, batch).clone();
-    condition_.mask = file.Get("mask").narrow(0, 0, batch).clone();
+    if (config_.mask_conditioning) {
+      condition_.mask = file.Get("mask").narrow(0, 0, batch).clone();
+    }
   }
 
   double Train(int64_t count) {
     double loss_value = 0;
     for (int64_t i = 0; i < count; ++i) {
-      const at::Tensor t = t_.reshape({-1, 1, 1, 1});
+      std::vector<int64_t> per_sample(data_.dim(), 1);
+      per_sample[0] = t_.numel();
+      const at::Tensor t = t_.reshape(per_sample);
       const at::Tensor x = t * data_ + (1 - t) * noise_;
       at::Tensor loss = (Velocity(*model_, x, t_) - (data_ - noise_)).square().mean();
       loss.backward();
@@ -104,6 +112,10 @@ int Run() {
       int64_t batch = 0;
       words >> path >> dtype >> threads >> batch;
       at::set_num_threads(threads);
+      if (dtype == "bfloat16" && !CpuHasBfloat16()) {
+        std::cout << "unavailable" << std::endl;
+        continue;
+      }
       bench.emplace(path, dtype == "bfloat16", batch);
       std::cout << "loaded" << std::endl;
       continue;

@@ -6,7 +6,6 @@ Usage: unet_cpu.py BENCHMARK_BINARY [--threads N] [--rounds N] [--batch N] [--im
 import argparse
 import json
 import os
-import subprocess
 import tempfile
 import time
 import warnings
@@ -26,6 +25,8 @@ os.environ["OMP_WAIT_POLICY"] = "passive"
 import torch  # noqa: E402
 from generative.networks.nets import ControlNet, DiffusionModelUNet  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
+
+from our_unet import OurUNet  # noqa: E402
 
 torch.set_num_threads(args.threads)
 TRAIN_STEPS, SAMPLE_STEPS, CLASSES, BLOCK = 4, 20, 2, 4
@@ -83,21 +84,6 @@ class Reference:
         return time.perf_counter() - start, value
 
 
-class Ours:
-    def __init__(self, path, dtype):
-        self.process = subprocess.Popen([args.binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self.ask(f"load {path} {dtype} {args.threads} {args.batch}") == "loaded"
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
-
-    def timed(self, command, count):
-        seconds, value = self.ask(f"{command} {count}").split()
-        return float(seconds), float(value)
-
-
 def main():
     generator = torch.Generator().manual_seed(1)
     side = args.image // BLOCK
@@ -118,8 +104,7 @@ def main():
                   {"config": json.dumps(config)})
         contestants = {"MONAI, float32": Reference(tensors, False),
                        "MONAI, float32, channels-last": Reference(tensors, True),
-                       "AlignFlow, float32": Ours(path, "float32"),
-                       "AlignFlow, bfloat16": Ours(path, "bfloat16")}
+                       **OurUNet.of_each_type(args.binary, path, args.threads, args.batch)}
         seconds, values = {}, {}
         for round_number in range(args.rounds + 1):  # the first round warms up
             for command, count in (("sample", SAMPLE_STEPS), ("train", TRAIN_STEPS)):

@@ -5,10 +5,16 @@
 #include "absl/strings/str_join.h"
 #include "client/call.h"
 #include "client/commands.h"
+#include "client/motfm_weights.h"
+#include "client/new_job.h"
 #include "client/output_file.h"
 #include "client/paging.h"
 #include "client/text_table.h"
 #include "client/timestamps.h"
+#include "client/upload.h"
+#include "common/scratch_folder.h"
+#include "common/settings/settings.h"
+#include "common/status_conversion.h"
 
 namespace alignflow {
 namespace {
@@ -92,6 +98,86 @@ absl::StatusOr<Result> DeleteModel(Session& session, const std::string& name) {
                 .text = absl::StrCat("deleted ", request.name(), "\n")};
 }
 
+struct ImportArguments {
+  std::string config, weights, source, size;
+  std::optional<int> of_class;
+  NewJobOptions job;
+};
+
+// What the job is asked for, checked as far as it can be without the server.
+absl::StatusOr<JobRequest> RequestOf(const ImportArguments& arguments, const MotfmConfig& config) {
+  JobRequest request;
+  request.preset = config.preset;
+  absl::Status read = ReadNewJobOptions(arguments.job, {{"size", arguments.size}}, request);
+  if (!read.ok()) return read;
+  request.settings.insert(config.settings.begin(), config.settings.end());
+  const auto resolved = ResolveSettings(config.preset, request.settings);
+  if (!resolved.ok()) return resolved.status();
+  return request;
+}
+
+absl::StatusOr<Result> Import(Session& session, const ImportArguments& arguments) {
+  const auto config = ReadMotfmConfig(arguments.config, arguments.of_class);
+  if (!config.ok()) return config.status();
+  const auto request = RequestOf(arguments, *config);
+  if (!request.ok()) return request.status();
+  const auto folder = ScratchFolder::Make();
+  if (!folder.ok()) return folder.status();
+  const std::filesystem::path file = (*folder)->path() / "weights.safetensors";
+  absl::Status written = WriteMotfmWeights(arguments.weights, config->document, file);
+  if (!written.ok()) return written;
+  const auto weights = DescribeFile(file);
+  if (!weights.ok()) return weights.status();
+  auto stubs = session.Connect();
+  if (!stubs.ok()) return stubs.status();
+  v1::CreateJobRequest creation = CreationOf(*request);
+  const auto source = FindDataset("--source", arguments.source, *stubs->datasets);
+  if (!source.ok()) return source.status();
+  const auto sent = UploadFolder({.images = {*weights}, .image_bytes = weights->blob.size_bytes},
+                                 *stubs->blobs, session.console);
+  if (!sent.ok()) return Annotate(sent.status(), arguments.weights);
+  v1::AlignSpec& spec = *creation.mutable_spec();
+  spec.set_kind(v1::JOB_KIND_FIT);
+  spec.set_source(source->name());
+  spec.set_model(absl::StrCat("blobs/", weights->blob.sha256));
+  const auto job = CreateJob(*stubs, std::move(creation));
+  if (!job.ok()) return job.status();
+  return AfterCreation(session, *stubs, *job, arguments.job,
+                       {{"job get " + job->name(), "its model, once it has ended"},
+                        {"generate --model MODEL --pairs N", "pairs with that model"}});
+}
+
+void AddImportCommand(CLI::App& group, Action& chosen) {
+  CLI::App* command =
+      group.add_subcommand("import", "make a model of weights that were trained elsewhere");
+  auto arguments = std::make_shared<ImportArguments>();
+  command->add_option("--motfm", arguments->config, "the config.yaml that MOTFM trained it with")
+      ->type_name("CONFIG.yaml")
+      ->required();
+  command->add_option("weights", arguments->weights, "its state dict, as safetensors")
+      ->type_name("WEIGHTS.safetensors")
+      ->required();
+  command
+      ->add_option("--source", arguments->source,
+                   "dataset whose masks pairs have unless `generate` is given others, and that "
+                   "copies are told by: what it was trained on, or masks with the same values")
+      ->type_name("NAME")
+      ->required();
+  command
+      ->add_option("--size", arguments->size,
+                   "side of the images that it was trained on, in pixels or voxels (setting size)")
+      ->type_name("N")
+      ->required();
+  command
+      ->add_option("--class", arguments->of_class,
+                   "of a model that knows classes: the number of the one that images are to be of")
+      ->type_name("N");
+  AddNewJobOptions(*command, arguments->job);
+  command->callback([&chosen, arguments] {
+    chosen = [arguments](Session& session) { return Import(session, *arguments); };
+  });
+}
+
 }  // namespace
 
 void AddModelCommands(CLI::App& app, Action& chosen) {
@@ -100,6 +186,8 @@ void AddModelCommands(CLI::App& app, Action& chosen) {
   group->add_subcommand("list", "list all models, newest first")->callback([&chosen] {
     chosen = ListModels;
   });
+
+  AddImportCommand(*group, chosen);
 
   auto name = std::make_shared<std::string>();
   auto file = std::make_shared<std::string>();

@@ -80,6 +80,11 @@ absl::StatusOr<Json> FetchDocument(BlobClient& blobs, const v1::Artifact& artifa
 std::string CommandOf(const v1::AlignSpec& spec) {
   const bool fits = spec.kind() == v1::JOB_KIND_FIT;
   const bool generates = spec.kind() == v1::JOB_KIND_GENERATE;
+  if (fits && !spec.model().empty()) {
+    return absl::StrCat("afctl model import --motfm CONFIG.yaml WEIGHTS.safetensors --source ",
+                        Quoted(spec.source()), " --size ",
+                        ImageSide(spec.preset(), {spec.settings().begin(), spec.settings().end()}));
+  }
   std::string command = generates ? absl::StrCat("afctl generate --model ", Quoted(spec.model()))
                                   : absl::StrCat("afctl ", fits ? "fit" : "align", " --source ",
                                                  Quoted(spec.source()));

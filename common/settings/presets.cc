@@ -4,14 +4,17 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/settings/imported_presets.h"
 #include "common/settings/settings.h"
 
 namespace alignflow {
 namespace {
 
+using PresetList = std::vector<std::pair<std::string, SettingMap>>;
+
 // A preset's values. The small presets' were chosen by measurement on two CPU cores;
 // docs/benchmarks.md tells how.
-const std::vector<std::pair<std::string, SettingMap>>& Presets() {
+const PresetList& Presets() {
   // What every preset starts from.
   static const SettingMap shared{
       {"method", "alignflow"},
@@ -145,12 +148,33 @@ const std::vector<std::pair<std::string, SettingMap>>& Presets() {
     values.insert_or_assign("evaluate.batch", "2");
     return values;
   }();
-  static const auto* const presets =
-      new std::vector<std::pair<std::string, SettingMap>>{{"unet-64", unet_64},
-                                                          {"unet-128", unet_128},
-                                                          {"unet3d-32", unet3d_32},
-                                                          {"unet3d-64", unet3d_64},
-                                                          {"sd3.5-medium", sd35_medium}};
+  static const auto* const presets = new PresetList{{"unet-64", unet_64},
+                                                    {"unet-128", unet_128},
+                                                    {"unet3d-32", unet3d_32},
+                                                    {"unet3d-64", unet3d_64},
+                                                    {"sd3.5-medium", sd35_medium}};
+  return *presets;
+}
+
+// Those of imported models: stage 1 alone, on whole images, as they were trained.
+const PresetList& ImportedPresets() {
+  static const auto imported = [](std::string_view like, const char* size) {
+    SettingMap values = PresetDefaults(like).value();
+    for (const auto& [name, value] : SettingMap{{"size", size},
+                                                {"method", "controlnet-fm"},
+                                                {"framing", "none"},
+                                                {"align.tune", "control"},
+                                                {"masks.start", "noise"},
+                                                {"generate.mix", "generated:1"},
+                                                {"generate.path", "aligned"},
+                                                {"restyle.detail", "0"},
+                                                {"restyle.least_style", "1"}}) {
+      values.insert_or_assign(name, value);
+    }
+    return values;
+  };
+  static const auto* const presets = new PresetList{{"motfm", imported("unet-128", "256")},
+                                                    {"motfm-3d", imported("unet3d-32", "64")}};
   return *presets;
 }
 
@@ -179,8 +203,10 @@ int64_t ImageSide(std::string_view preset, const SettingMap& settings) {
   return side;
 }
 
+bool IsImportedPreset(std::string_view preset) { return preset == "motfm" || preset == "motfm-3d"; }
+
 absl::StatusOr<SettingMap> PresetDefaults(std::string_view preset) {
-  for (const auto& [name, values] : Presets()) {
+  for (const auto& [name, values] : IsImportedPreset(preset) ? ImportedPresets() : Presets()) {
     if (name == preset) return values;
   }
   return absl::InvalidArgumentError(absl::StrCat("there is no preset '", std::string(preset),
@@ -213,6 +239,8 @@ const std::vector<std::pair<std::string, int>>& PresetSizes(int dims) {
   return dims == 3 ? *volumes : *pictures;
 }
 
-int DimsOfPreset(std::string_view preset) { return preset.starts_with("unet3d-") ? 3 : 2; }
+int DimsOfPreset(std::string_view preset) {
+  return preset.starts_with("unet3d-") || preset == "motfm-3d" ? 3 : 2;
+}
 
 }  // namespace alignflow

@@ -92,6 +92,17 @@ absl::StatusOr<SettingMap> SettingsWithModel(const ModelOrigin& model, const Set
   return settings;
 }
 
+absl::Status CheckUseOfImport(const SettingMap& given) {
+  for (const auto& [name, value] : given) {
+    if (name == "size" || name == "generate.steps" || name == "generate.solver") continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("setting ", name,
+                     ": says nothing about a model that is imported; give size, generate.steps and "
+                     "generate.solver alone, and others to the job that makes pairs with it"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckUseOfSettings(JobKind kind, const SettingMap& given) {
   if (kind == JobKind::kAlign) return absl::OkStatus();
   const std::set<std::string_view> kinds = KindsOfTasks(kind);

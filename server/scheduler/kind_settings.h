@@ -29,6 +29,9 @@ absl::StatusOr<SettingMap> SettingsWithModel(const ModelOrigin& model, const Set
 // InvalidArgument for a setting that no task of a job of this kind depends on, with the remedy.
 absl::Status CheckUseOfSettings(JobKind kind, const SettingMap& given);
 
+// InvalidArgument for a setting that says nothing about a model that is imported.
+absl::Status CheckUseOfImport(const SettingMap& given);
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_SERVER_SCHEDULER_KIND_SETTINGS_H_

@@ -49,6 +49,22 @@ class OutputReader {
   absl::Status status_;
 };
 
+// Whether the job's model was trained elsewhere: its file is read instead of a training.
+bool ImportsModel(const PlanInput& job) {
+  return job.kind == JobKind::kFit && !job.references_digest.empty();
+}
+
+// Of the settings of a task that imports a model, what it depends on, and what pairs with the model
+// are made with unless their job says otherwise.
+void KeepSettingsOfImport(const SettingMap& settings, TaskSpec& task) {
+  std::erase_if(task.settings, [](const auto& setting) {
+    return setting.first != "preset" && setting.first != "size" && setting.first != "pictures";
+  });
+  for (const char* name : {"generate.steps", "generate.solver"}) {
+    task.settings[name] = settings.at(name);
+  }
+}
+
 // Whether datasets are prepared whole besides.
 bool PreparesWhole(const JobShape& shape) {
   return shape.cuts_views && std::ranges::find(shape.evaluated, "whole") != shape.evaluated.end();
@@ -424,6 +440,10 @@ absl::StatusOr<std::vector<TaskSpec>> StageTasks(const PlanInput& job, const Sta
   } else {
     TaskSpec task = stage == "fit-masks" ? MasksTask(job, shape, stage, reader)
                                          : SourceTask(job, shape, stage, reader);
+    if (stage == "fit" && ImportsModel(job)) {
+      KeepSettingsOfImport(job.settings, task);
+      task.inputs["weights"] = job.references_digest;
+    }
     const bool after_fit = stage == "rollout" || stage == "align";
     if (after_fit) task.inputs["model"] = reader.Get({"fit", 0}, "model");
     if (stage == "align") {

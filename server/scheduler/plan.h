@@ -42,7 +42,7 @@ namespace alignflow {
 // What of a job decides its tasks.
 struct PlanInput {
   std::string source_digest;      // manifests
-  std::string references_digest;  // empty: none
+  std::string references_digest;  // empty: none; of kind fit: the file of an imported model
   std::string target_digest;      // empty: none
   int64_t pairs = 0;              // at least 1, of kind fit 0
   std::string preset;

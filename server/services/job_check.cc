@@ -12,6 +12,7 @@
 #include "common/data/label_table.h"
 #include "common/data/manifest.h"
 #include "common/digest.h"
+#include "common/settings/imported_presets.h"
 #include "common/settings/pair_mix.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
@@ -27,6 +28,7 @@
 #include "server/services/job_data_check.h"
 #include "server/services/job_images.h"
 #include "server/services/job_model.h"
+#include "server/services/job_weights.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -78,8 +80,11 @@ absl::Status CheckFields(JobKind kind, const v1::AlignSpec& spec) {
     return absl::InvalidArgumentError(absl::StrCat(field, ": ", why, "; leave it out"));
   };
   const bool generates = kind == JobKind::kGenerate;
-  if (!generates && !spec.model().empty()) {
+  if (kind == JobKind::kAlign && !spec.model().empty()) {
     return refuse("spec.model", "only a job that generates pairs begins with a model");
+  }
+  if (kind == JobKind::kFit) {
+    if (absl::Status named = CheckWeightsName(spec.model()); !named.ok()) return named;
   }
   if (!generates && !spec.masks().empty()) {
     return refuse("spec.masks", "only a job that generates pairs takes masks of another dataset");
@@ -147,8 +152,16 @@ absl::Status ResolvePreset(const v1::AlignSpec& spec, JobRecord& record) {
   record.preset = spec.preset().empty() ? PresetNames().front() : spec.preset();
   absl::StatusOr<SettingMap> defaults = PresetDefaults(record.preset);
   if (!defaults.ok()) return Annotate(defaults.status(), "spec.preset");
+  const bool imports = !spec.model().empty();
+  if (IsImportedPreset(record.preset) != imports) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "spec.preset: models of ", record.preset,
+        imports ? " are trained here; of a file of weights give motfm or motfm-3d"
+                : " are made of files of weights (`afctl model import`) and not trained; give "
+                  "another"));
+  }
   const SettingMap given(spec.settings().begin(), spec.settings().end());
-  absl::Status used = CheckUseOfSettings(record.kind, given);
+  absl::Status used = imports ? CheckUseOfImport(given) : CheckUseOfSettings(record.kind, given);
   if (!used.ok()) return Annotate(used, "spec.settings");
   absl::StatusOr<SettingMap> settings = ResolveSettings(record.preset, given);
   if (!settings.ok()) return Annotate(settings.status(), "spec.settings");
@@ -362,13 +375,15 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
   if (status.ok()) status = ResolveInputs(context, spec, record, job.references);
   if (status.ok()) status = CheckDatasetKinds(context, record);
   if (!status.ok()) return status;
+  const OwnsBlob owns = [&](const std::string& sha256) { return HasBlob(context, caller, sha256); };
+  if (*kind == JobKind::kFit) status = TakeWeights(context, spec, owns, record);
+  if (!status.ok()) return status;
   if (*kind != JobKind::kAlign) {
     status = CheckJobData(context, WithReferences(spec, job.references), record);
     if (!status.ok()) return status;
     return job;
   }
 
-  const OwnsBlob owns = [&](const std::string& sha256) { return HasBlob(context, caller, sha256); };
   absl::StatusOr<std::string> manifest = CheckReferences(spec, context.blobs, cancelled, owns);
   if (!manifest.ok()) return manifest.status();
   const DistinctReferences distinct = WithoutRepeatedReferences(spec);

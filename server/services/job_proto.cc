@@ -19,6 +19,7 @@
 #include "server/scheduler/stage_summary.h"
 #include "server/scheduler/state_machine.h"
 #include "server/services/job_leases.h"
+#include "server/services/job_weights.h"
 #include "server/services/requests.h"
 
 namespace alignflow {
@@ -82,6 +83,9 @@ void SetSpec(Sql& sql, const JobRecord& record, v1::AlignSpec& spec) {
   spec.set_preset(record.preset);
   spec.set_kind(ToProto(record.kind));
   if (!record.model.empty()) spec.set_model(absl::StrCat("models/", record.model));
+  if (record.kind == JobKind::kFit && !record.references_digest.empty()) {
+    spec.set_model(absl::StrCat(kWeightsCollection, record.references_digest));
+  }
   if (!record.masks.empty()) spec.set_masks(absl::StrCat("datasets/", PublicId(record.masks)));
   spec.mutable_settings()->insert(record.settings.begin(), record.settings.end());
   for (const ReferenceRecord& reference : ReferencesOfJob(sql, record.id)) {

@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "common/data/image_probe.h"
+#include "common/data/motfm_config.h"
 #include "common/data/safetensors_header.h"
 #include "common/data/volume_probe.h"
 #include "common/status_conversion.h"
@@ -206,6 +207,16 @@ absl::Status CheckForms(const TaskSpec& task, const TaskOutputs& outputs, BlobSt
     if (!form.ok()) return Annotate(form, absl::StrCat("output ", role));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckWeights(const std::string& blob, BlobStore& blobs) {
+  const absl::StatusOr<SafetensorsHeader> header = ReadHeader(blobs, blob);
+  if (!header.ok()) return header.status();
+  if (header->tensors.empty()) return Wrong("it has no tensors");
+  const Json config = Json::parse(Text(header->metadata, kMotfmConfig), nullptr, false);
+  if (config.is_object() && config.contains("model_args")) return absl::OkStatus();
+  return Wrong(absl::StrCat("its metadata has no JSON object ", kMotfmConfig,
+                            " with model_args; `afctl model import` writes one"));
 }
 
 absl::Status CheckPictures(const std::vector<PairRecord>& pairs, BlobStore& blobs) {

@@ -17,6 +17,10 @@ namespace alignflow {
 // The outputs that are files of tensors, JSON documents or pictures. All must be stored.
 absl::Status CheckForms(const TaskSpec& task, const TaskOutputs& outputs, BlobStore& blobs);
 
+// A file of weights that a user has uploaded for a job that imports them: tensors, and a JSON
+// object about the model in the metadata (common/data/motfm_config.h).
+absl::Status CheckWeights(const std::string& blob, BlobStore& blobs);
+
 // The files of the pairs: PNG files or volumes, image and mask of one size.
 absl::Status CheckPictures(const std::vector<PairRecord>& pairs, BlobStore& blobs);
 

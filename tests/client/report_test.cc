@@ -161,6 +161,18 @@ TEST(CommandOf, NamesWhatDiffersFromThePresetAndQuotesForAShell) {
             "--pairs 7 --preset sd3.5-medium --set 'prompt=a patient'\\''s $(polyp)' --set seed=5");
 }
 
+TEST(CommandOf, OfAnImportedModelNamesTheFilesThatOnlyTheUserHas) {
+  v1::AlignSpec spec;
+  spec.set_source("datasets/src");
+  spec.set_preset("motfm");
+  spec.set_kind(v1::JOB_KIND_FIT);
+  spec.set_model("blobs/" + std::string(64, 'a'));
+  (*spec.mutable_settings())["size"] = "128";
+  EXPECT_EQ(CommandOf(spec),
+            "afctl model import --motfm CONFIG.yaml WEIGHTS.safetensors --source datasets/src "
+            "--size 128");
+}
+
 TEST(CommandOf, OfJobsWithAModelNamesWhatTheirCommandsTake) {
   v1::AlignSpec spec;
   spec.set_source("datasets/src");

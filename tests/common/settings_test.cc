@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "common/settings/imported_presets.h"
+
 namespace alignflow {
 namespace {
 
@@ -233,6 +235,24 @@ TEST(SettingsTest, ThePretrainedModelMakesMasksWithAdaptersOrWithout) {
     EXPECT_TRUE(fit.contains("prompt") && masks.contains("prompt"));
   }
   EXPECT_THAT(PretrainedErrorOf({{"masks.adapter_rank", "257"}}), HasSubstr("0 to 256"));
+}
+
+TEST(SettingsTest, ImportedModelsHavePresetsThatNobodyIsOffered) {
+  for (const char* preset : {"motfm", "motfm-3d"}) {
+    EXPECT_TRUE(IsImportedPreset(preset));
+    EXPECT_EQ(std::ranges::count(PresetNames(), preset), 0);
+    const auto defaults = PresetDefaults(preset);
+    ASSERT_TRUE(defaults.ok()) << preset;
+    const auto resolved = ResolveSettings(preset, {{"size", "128"}});
+    ASSERT_TRUE(resolved.ok()) << resolved.status();
+    EXPECT_EQ(ImageSizeOf(preset, *resolved).value(), 128);
+    for (const auto& [name, value] : *defaults) {
+      EXPECT_TRUE(name == "size" || resolved->at(name) == value) << name << ": canonical text";
+    }
+  }
+  EXPECT_EQ(DimsOfPreset("motfm"), 2);
+  EXPECT_EQ(DimsOfPreset("motfm-3d"), 3);
+  EXPECT_FALSE(IsImportedPreset("unet-64"));
 }
 
 TEST(SettingsTest, ASettingOfAnotherPresetIsRefused) {

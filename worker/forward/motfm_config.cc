@@ -1,36 +1,10 @@
 #include "worker/forward/motfm_config.h"
 
-#include <yaml-cpp/yaml.h>
-
-#include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <string>
+
+#include "common/yaml_json.h"
 
 namespace alignflow {
-namespace {
-
-using nlohmann::json;
-
-json ToJson(const YAML::Node& node) {
-  if (node.IsSequence()) {
-    json list = json::array();
-    for (const YAML::Node& item : node) list.push_back(ToJson(item));
-    return list;
-  }
-  if (node.IsMap()) {
-    json object = json::object();
-    for (const auto& item : node) object[item.first.as<std::string>()] = ToJson(item.second);
-    return object;
-  }
-  if (node.IsNull()) return nullptr;
-  const bool quoted = node.Tag() == "!";
-  if (int64_t value = 0; !quoted && YAML::convert<int64_t>::decode(node, value)) return value;
-  if (double value = 0; !quoted && YAML::convert<double>::decode(node, value)) return value;
-  if (bool value = false; !quoted && YAML::convert<bool>::decode(node, value)) return value;
-  return node.as<std::string>();
-}
-
-}  // namespace
 
 UNetConfig ReadMotfmConfig(const std::filesystem::path& file) {
   try {
@@ -38,7 +12,7 @@ UNetConfig ReadMotfmConfig(const std::filesystem::path& file) {
     if (!config.IsMap() || !config["model_args"]) {
       throw std::runtime_error("has no model_args");
     }
-    return UNetConfigFromJson(ToJson(config["model_args"]));
+    return UNetConfigFromJson(JsonOfYaml(config["model_args"]));
   } catch (const std::exception& error) {
     throw std::runtime_error(file.string() + ": " + error.what());
   }

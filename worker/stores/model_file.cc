@@ -56,7 +56,8 @@ std::unique_ptr<Backbone> LoadModel(TaskContext& context, const TaskSpec& spec,
     model = LoadPretrained(context, spec, file, labels, &metadata);
   } else {
     auto unet = UNetBackbone::Load(file, DeviceOf(context), &metadata);
-    unet->set_compute_dtype(at::kBFloat16);
+    // Imported ones compute as where they were trained.
+    if (!unet->config().predicts_velocity) unet->set_compute_dtype(at::kBFloat16);
     model = std::move(unet);
   }
   RequireLabels(metadata, labels);

@@ -1,3 +1,5 @@
+#include "common/settings/settings.h"
+#include "worker/models/unet/motfm_import.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/training_source.h"
 #include "worker/sets/usable_set.h"
@@ -20,11 +22,27 @@ int64_t Accumulated(const TaskSpec& spec) {
   return spec.settings.contains("fit.accumulate") ? IntegerSetting(spec, "fit.accumulate") : 1;
 }
 
+// Weights that were trained elsewhere, as a model for masks of the source's labels.
+TaskOutputs ImportWeights(const TaskSpec& spec, TaskContext& context) {
+  const LabelTable labels = LoadPrepared(context, spec, "source").labels;
+  const std::string preset = TextSetting(spec, "preset");
+  MotfmImport import{.preset = preset,
+                     .image_size = ImageSize(spec),
+                     .spatial_dims = DimsOfPreset(preset),
+                     .class_values = {}};
+  for (int i = 0; i < labels.classes(); ++i) import.class_values.push_back(labels.ValueOf(i));
+  const std::filesystem::path file = ValueOrThrow(context.Fetch(Input(spec, "weights")));
+  const auto model = ImportMotfm(file, import);
+  return {{"model", StoreModel(context, *model, labels, 1)},
+          {"curve.json", ValueOrThrow(context.Store(TrainingCurve("fit").ToJson()))}};
+}
+
 }  // namespace
 
 // Stage 1: the control branch, in the small presets with its U-Net, learns the source images given
 // their masks.
 TaskOutputs RunFit(const TaskSpec& spec, TaskContext& context) {
+  if (spec.inputs.contains("weights")) return ImportWeights(spec, context);
   const at::Device device = DeviceOf(context);
   const uint64_t seed = IntegerSetting(spec, "seed");
   const int64_t batch = IntegerSetting(spec, "fit.batch");

@@ -205,6 +205,21 @@ TEST(PlanTest, AJobThatFitsAModelSharesItsTaskWithJobsThatGoOnFromIt) {
   EXPECT_EQ(TasksOf(whole, "fit").front().settings.at("pictures"), "whole");
 }
 
+// Its result must be found again whatever else the job says.
+TEST(PlanTest, AnImportedModelDependsOnItsFileItsSizeAndTheMasksAlone) {
+  PlanInput job = OfKind(JobKind::kFit);
+  job.preset = "motfm";
+  job.settings = ResolveSettings("motfm", {{"size", "128"}, {"generate.steps", "7"}}).value();
+  const TaskSpec fit = TasksOf(job, "fit").front();
+  EXPECT_THAT(fit.inputs,
+              UnorderedElementsAre(Pair("source", "prepare 0"), Pair("weights", kReferences)));
+  EXPECT_EQ(fit.settings, (SettingMap{{"preset", "motfm"},
+                                      {"size", "128"},
+                                      {"pictures", "whole"},
+                                      {"generate.steps", "7"},
+                                      {"generate.solver", "euler"}}));
+}
+
 TEST(PlanTest, PairsOfAModelAreThoseOfTheJobThatMadeIt) {
   const PlanInput aligned = OfKind(JobKind::kGenerate, {{"gates.enabled", "on"}}, 70);
   EXPECT_THAT(Stages(aligned), ElementsAre("prepare", "describe", "fit", "judge", "align",

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "common/data/motfm_config.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "tests/server/coordinator_fixture.h"
 
@@ -258,6 +259,84 @@ TEST_F(ModelJobsTest, ASourceThatIsGoneIsToBePushedAgain) {
   ASSERT_EQ(CreateDataset("under-another-name", ManifestOf(3)), absl::OkStatus());
   EXPECT_EQ(CreateJob(GenerateRequest(model)).value().spec().source(),
             "datasets/under-another-name");
+}
+
+// A job that makes a model of an uploaded file.
+class ImportedModelTest : public ModelJobsTest {
+ protected:
+  static std::string Weights(const std::string& config = R"({"model_args":{}})") {
+    return FakeSafetensors({{"unet.x", {"F32", {2}}}}, {{kMotfmConfig, config}});
+  }
+  v1::CreateJobRequest ImportRequest(const std::string& bytes = Weights()) {
+    v1::CreateJobRequest request = FitRequest();
+    weights_ = Upload(bytes).sha256();
+    request.mutable_spec()->set_model("blobs/" + weights_);
+    request.mutable_spec()->set_preset("motfm");
+    Set(request, "size", "128");
+    Set(request, "generate.steps", "7");
+    return request;
+  }
+  std::string weights_;
+};
+
+TEST_F(ImportedModelTest, AFileOfWeightsBecomesAModelThatMakesPairs) {
+  const v1::Job queued = CreateJob(ImportRequest()).value();
+  EXPECT_EQ(queued.spec().model(), "blobs/" + weights_);
+  EXPECT_EQ(queued.spec().references_size(), 0);
+  EXPECT_THAT(Work(worker_), ElementsAre("prepare", "fit"));
+  const std::string model = GetJob(queued.name()).stage1_model();
+  ASSERT_NE(model, "");
+  const v1::Job job = CreateJob(GenerateRequest(model)).value();
+  EXPECT_EQ(job.spec().preset(), "motfm");
+  EXPECT_EQ(job.spec().settings().at("size"), "128");
+  EXPECT_EQ(job.spec().settings().at("generate.steps"), "7") << "as the model came with";
+  EXPECT_EQ(job.spec().settings().at("framing"), "none");
+  Work(worker_);
+  EXPECT_EQ(GetJob(job.name()).state(), v1::JOB_STATE_SUCCEEDED) << GetJob(job.name()).error();
+}
+
+TEST_F(ImportedModelTest, TheFileIsKeptAsLongAsItsJob) {
+  const v1::Job job = CreateJob(ImportRequest()).value();
+  ASSERT_TRUE(coordinator_->CollectGarbage(-absl::Minutes(1), absl::Now()).ok());
+  EXPECT_TRUE(blobs_->DownloadBytes(weights_).ok());
+  Work(worker_);
+  const v1::Job again = Rerun(job.name(), "fit").value();
+  EXPECT_EQ(again.spec().model(), job.spec().model());
+  EXPECT_THAT(Work(worker_), ElementsAre("fit"));
+  ASSERT_EQ(DeleteJob(job.name()), absl::OkStatus());
+  ASSERT_EQ(DeleteJob(again.name()), absl::OkStatus());
+  coordinator_->Maintain(absl::Now());
+  ASSERT_TRUE(coordinator_->CollectGarbage(-absl::Minutes(1), absl::Now()).ok());
+  EXPECT_FALSE(blobs_->DownloadBytes(weights_).ok());
+}
+
+TEST_F(ImportedModelTest, WhatIsNoFileOfWeightsIsRefused) {
+  EXPECT_THAT(Refusal(ImportRequest("garbage")), HasSubstr("spec.model: no safetensors file"));
+  EXPECT_THAT(Refusal(ImportRequest(FakeSafetensors({}, {}))), HasSubstr("no tensors"));
+  EXPECT_THAT(Refusal(ImportRequest(Weights("[]"))), HasSubstr("afctl model import"));
+  v1::CreateJobRequest request = ImportRequest();
+  request.mutable_spec()->set_model("blobs/" + std::string(64, 'a'));
+  EXPECT_THAT(Refusal(request, absl::StatusCode::kFailedPrecondition),
+              HasSubstr("has not been written"));
+  request.mutable_spec()->set_model("blobs/x");
+  EXPECT_THAT(Refusal(request), HasSubstr("spec.model: 'blobs/x'"));
+}
+
+TEST_F(ImportedModelTest, ItsPresetIsForImportedModelsAndTheyHaveNoTraining) {
+  v1::CreateJobRequest request = ImportRequest();
+  request.mutable_spec()->set_preset("unet-128");
+  request.mutable_spec()->clear_settings();
+  EXPECT_THAT(Refusal(request), HasSubstr("give motfm"));
+  request = ImportRequest();
+  Set(request, "fit.iterations", "5");
+  EXPECT_THAT(Refusal(request), HasSubstr("setting fit.iterations"));
+  request = ImportRequest();
+  request.mutable_spec()->clear_model();
+  EXPECT_THAT(Refusal(request), HasSubstr("afctl model import"));
+  request = JobRequest(1);
+  request.mutable_spec()->clear_settings();
+  request.mutable_spec()->set_preset("motfm");
+  EXPECT_THAT(Refusal(request), HasSubstr("afctl model import"));
 }
 
 TEST_F(ModelJobsTest, FieldsThatSayNothingToAKindAreRefused) {

@@ -34,11 +34,15 @@ constexpr PresetNet kPresetNets[] = {{"unet-64", 2, 64, 4, {64, 96, 128}},
                                      {"unet3d-64", 3, 64, 4, {64, 96, 128}}};
 
 json ToJson(const UNetBackboneConfig& config) {
-  return {{"preset", config.preset},
-          {"image_size", config.image_size},
-          {"image_channels", config.image_channels},
-          {"block", config.block},
-          {"unet", ToJson(config.unet)}};
+  json out{{"preset", config.preset},
+           {"image_size", config.image_size},
+           {"image_channels", config.image_channels},
+           {"block", config.block},
+           {"unet", ToJson(config.unet)}};
+  if (config.predicts_velocity) out["predicts_velocity"] = true;
+  if (!config.mask_values.empty()) out["mask_values"] = config.mask_values;
+  if (config.context_class) out["context_class"] = *config.context_class;
+  return out;
 }
 
 UNetBackboneConfig ConfigFromJson(const json& source) {
@@ -48,6 +52,9 @@ UNetBackboneConfig ConfigFromJson(const json& source) {
   source.at("image_channels").get_to(config.image_channels);
   source.at("block").get_to(config.block);
   config.unet = UNetConfigFromJson(source.at("unet"));
+  config.predicts_velocity = source.value("predicts_velocity", false);
+  config.mask_values = source.value("mask_values", std::vector<double>());
+  if (source.contains("context_class")) config.context_class = source["context_class"];
   return config;
 }
 
@@ -135,6 +142,7 @@ std::unique_ptr<UNetBackbone> UNetBackbone::Load(const std::filesystem::path& pa
 
 at::Tensor UNetBackbone::Velocity(const at::Tensor& x, const at::Tensor& t,
                                   const Condition& condition) {
+  if (config_.predicts_velocity) return Net(x, t, condition);
   Condition inner = condition;
   if (condition.mask.defined()) {
     inner.mask = BlocksToChannels(condition.mask, config_.block).mul(2).sub(1);
@@ -148,14 +156,14 @@ at::Tensor UNetBackbone::Velocity(const at::Tensor& x, const at::Tensor& t,
   const at::Tensor rest = 1 - time;
   const at::Tensor deviation = codec_.blocks().deviation().reshape(per_channel);
   const at::Tensor input = x * ((time * deviation).square() + rest.square()).rsqrt();
-  at::Tensor output;
-  if (compute_dtype_ == at::kFloat) {
-    output = model_->Velocity(input, t, inner);
-  } else {
-    const ScopedAutocast scope(x.device().type(), compute_dtype_);
-    output = model_->Velocity(input, t, inner);
-  }
-  return (output * deviation - x) / rest.clamp_min(kLeastRest);
+  return (Net(input, t, inner) * deviation - x) / rest.clamp_min(kLeastRest);
+}
+
+at::Tensor UNetBackbone::Net(const at::Tensor& input, const at::Tensor& t,
+                             const Condition& condition) {
+  if (compute_dtype_ == at::kFloat) return model_->Velocity(input, t, condition);
+  const ScopedAutocast scope(input.device().type(), compute_dtype_);
+  return model_->Velocity(input, t, condition);
 }
 
 std::vector<int64_t> UNetBackbone::latent_shape() const {
@@ -167,6 +175,12 @@ std::vector<int64_t> UNetBackbone::latent_shape() const {
 at::Device UNetBackbone::device() const { return codec_.blocks().deviation().device(); }
 
 at::Tensor UNetBackbone::EncodeMasks(const at::Tensor& classes) const {
+  if (!config_.mask_values.empty()) {
+    const at::Tensor values = at::tensor(config_.mask_values, at::kFloat).to(device());
+    return values.index_select(0, classes.to(device()).flatten().to(at::kLong))
+        .view(classes.sizes())
+        .unsqueeze(1);
+  }
   const int64_t count = config_.unet.conditioning_embedding_in_channels / config_.BlockValues();
   const at::Tensor numbers = at::arange(count, at::TensorOptions(device()).dtype(at::kByte));
   std::vector<int64_t> per_class(2 + config_.unet.spatial_dims, 1);
@@ -177,6 +191,11 @@ at::Tensor UNetBackbone::EncodeMasks(const at::Tensor& classes) const {
 Condition UNetBackbone::ConditionOn(const at::Tensor& encoded_masks) const {
   Condition condition;
   condition.mask = encoded_masks;
+  if (config_.context_class) {
+    condition.context = at::zeros({encoded_masks.size(0), 1, *config_.unet.cross_attention_dim},
+                                  encoded_masks.options());
+    condition.context.select(2, *config_.context_class).fill_(1);
+  }
   return condition;
 }
 

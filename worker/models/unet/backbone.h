@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,12 @@ struct UNetBackboneConfig {
   int64_t image_channels = 3;
   int64_t block = 2;  // of SpaceToDepth
   UNetConfig unet;    // in_channels and out_channels are those of the latent;
-                      // conditioning_embedding_in_channels is K block^dims
+                      // conditioning_embedding_in_channels is K block^dims, or 1 (mask_values)
+
+  // What models that were trained elsewhere have otherwise (motfm_import.h).
+  bool predicts_velocity = false;        // the net's output is v itself, its input x_t as it is
+  std::vector<double> mask_values = {};  // of the K classes in the ControlNet's one plane
+  std::optional<int64_t> context_class = {};  // its one-hot vector is every sample's context
 
   // Values in a block: block^dims.
   int64_t BlockValues() const;
@@ -44,7 +50,8 @@ std::vector<std::string> UNetPresetNames();
 // channels, and small nets fail at it. Near t = 1 the error of v is that of x1hat magnified: a loss
 // on v should be weighted by ((1-t) / max(1-t, 0.07))^2. The mask enters the ControlNet as its
 // blocks' pixels in {-1,1} (BlocksToChannels), so that no convolution runs at full resolution. A
-// call without a mask throws std::invalid_argument. Not thread-safe.
+// call without a mask throws std::invalid_argument. Models that were trained elsewhere predict the
+// velocity of pixels, with block 1 (UNetBackboneConfig). Not thread-safe.
 class UNetBackbone : public Backbone {
  public:
   // Weights drawn from `seed` (the global generator is left as it was); the ControlNet starts as a
@@ -64,7 +71,8 @@ class UNetBackbone : public Backbone {
   StyledCodec& codec() override { return codec_; }
   std::vector<int64_t> latent_shape() const override;
   at::Device device() const override;
-  // One-hot [B,K,S,S] or [B,K,S,S,S] over the K classes that the model is for.
+  // One-hot [B,K,S,S] or [B,K,S,S,S] over the K classes that the model is for; with mask_values
+  // one plane of those.
   at::Tensor EncodeMasks(const at::Tensor& classes) const override;
   Condition ConditionOn(const at::Tensor& encoded_masks) const override;
   // By the mask; see GuidedVelocity.
@@ -92,6 +100,9 @@ class UNetBackbone : public Backbone {
   void set_compute_dtype(at::ScalarType dtype);
 
  private:
+  // What the net makes of its input, in the compute type.
+  at::Tensor Net(const at::Tensor& input, const at::Tensor& t, const Condition& condition);
+
   UNetBackboneConfig config_;
   StyledCodec codec_;
   std::shared_ptr<MergedModel> model_;

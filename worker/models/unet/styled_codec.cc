@@ -35,7 +35,7 @@ at::Tensor BlocksInView(const at::Tensor& image, int64_t block) {
 }  // namespace
 
 StyledCodec::StyledCodec(int64_t channels, int64_t block, int64_t spatial_dims)
-    : blocks_(channels, block, spatial_dims) {
+    : blocks_(channels, block, spatial_dims), grey_(channels == 1 && spatial_dims == 2) {
   const int64_t width = blocks_.latent_channels();
   gain_ = at::zeros({width});
   offset_ = at::zeros({width});
@@ -46,6 +46,10 @@ StyledCodec::StyledCodec(int64_t channels, int64_t block, int64_t spatial_dims)
   colour_bias_ = at::zeros({channels});
 }
 
+at::Tensor StyledCodec::Encode(const at::Tensor& image) const {
+  return blocks_.Encode(grey_ ? image.mean(1, /*keepdim=*/true) : image);
+}
+
 at::Tensor StyledCodec::Decode(const at::Tensor& latent) const {
   const at::Tensor plain = blocks_.Decode(latent);
   const at::Tensor moved =
@@ -53,7 +57,8 @@ at::Tensor StyledCodec::Decode(const at::Tensor& latent) const {
   const at::Tensor pixels = blocks_.Decode(moved.movedim(-1, 1)).movedim(1, -1);
   const at::Tensor colour =
       at::linear(at::silu(at::linear(pixels, hidden_, hidden_bias_)), colour_, colour_bias_);
-  return at::lerp(plain, (pixels + colour).movedim(-1, 1), FieldOfView(plain));
+  const at::Tensor image = at::lerp(plain, (pixels + colour).movedim(-1, 1), FieldOfView(plain));
+  return grey_ ? image.expand({-1, 3, -1, -1}) : image;
 }
 
 void StyledCodec::MatchMoments(const at::Tensor& latents, const at::Tensor& references,

@@ -17,12 +17,13 @@ namespace alignflow {
 //   y = plain decoding of (exp(gain) (z - centre) + centre + offset deviation),
 // where colour is a perceptron on each pixel alone (image channels -> 16 -> image channels).
 // Outside the field of view nothing changes: a scanner's style is not in its black border. The
-// identity until it is matched or trained. Encode has no style: it is for source images.
+// identity until it is matched or trained. Encode has no style: it is for source images. Pictures
+// in one channel are grey: they are decoded to three equal ones, and the mean of three is encoded.
 class StyledCodec : public LatentCodec {
  public:
   StyledCodec(int64_t channels, int64_t block, int64_t spatial_dims = 2);
 
-  at::Tensor Encode(const at::Tensor& image) const override { return blocks_.Encode(image); }
+  at::Tensor Encode(const at::Tensor& image) const override;
   at::Tensor Decode(const at::Tensor& latent) const override;
 
   // Where training of the style begins: each latent channel of `latents` [N,C,...] gets the mean
@@ -43,6 +44,7 @@ class StyledCodec : public LatentCodec {
 
  private:
   SpaceToDepth blocks_;
+  bool grey_;
   at::Tensor gain_, offset_, centre_;                       // [D]
   at::Tensor hidden_, hidden_bias_, colour_, colour_bias_;  // [16,C], [16], [C,16], [C]
 };
