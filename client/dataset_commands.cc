@@ -199,7 +199,8 @@ void AddConvertCommand(CLI::App& group, Action& chosen) {
   CLI::App* command = group.add_subcommand(
       "convert",
       "write what `dataset push` would send of DIR to a folder of PNG images and masks, to be "
-      "looked at or pushed: DICOM files among them are made into pictures, without their headers");
+      "looked at or pushed: DICOM files among them are made into pictures, series of them into "
+      "volumes, without headers");
   auto arguments = std::make_shared<ConvertArguments>();
   command
       ->add_option("dir", arguments->dir,

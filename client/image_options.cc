@@ -10,13 +10,15 @@ namespace alignflow {
 
 void AddImageOptions(CLI::App& command, ImageOptions& options) {
   command
-      .add_option("--window", options.window,
-                  absl::StrCat("which values of greys of more than 8 bits (DICOM, PNG, TIFF) are "
-                               "shown from black to white: centre and width, in Hounsfield units "
-                               "of a CT; one of ",
-                               absl::StrJoin(WindowNames(), ", "),
-                               "; or percentiles, for what 0.5 % and 99.5 % of the set's values "
-                               "lie below, as files without a window are shown in any case"))
+      .add_option(
+          "--window", options.window,
+          absl::StrCat("which values of greys of more than 8 bits (DICOM, PNG, TIFF, volumes) "
+                       "are shown from black to white: centre and width, in Hounsfield "
+                       "units of a CT; one of ",
+                       absl::StrJoin(WindowNames(), ", "),
+                       "; or percentiles, for what 0.5 % and 99.5 % of the set's values "
+                       "(of a volume, of its own) lie below, as files without a window and "
+                       "volumes are shown in any case"))
       ->type_name("CENTRE,WIDTH|NAME");
   command
       .add_option("--stems", options.stems,

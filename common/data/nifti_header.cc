@@ -124,23 +124,8 @@ absl::Status ReadSize(const Fields& fields, std::array<int64_t, 3>& size) {
                                i, "): a series of volumes, not one"),
                   "store each volume in a file of its own, such as with nibabel.four_to_three");
   }
-  for (int i = 0; i < 3; ++i) {
-    size[i] = i < dimensions ? fields.Dim(i + 1) : 1;
-    if (size[i] < 1) return Damaged(absl::StrCat("the header says a side of ", size[i], " voxels"));
-  }
-  const std::string text = absl::StrCat(size[0], "x", size[1], "x", size[2]);
-  const int64_t most = std::max({size[0], size[1], size[2]});
-  if (most > kMaxVolumeSide || size[0] * size[1] > kMaxVolumeVoxels / size[2]) {
-    return Refuse(absl::StrFormat(
-                      "the header says %s voxels; at most %d million with sides up to %d are read",
-                      text, kMaxVolumeVoxels >> 20, kMaxVolumeSide),
-                  "resample the volume, or cut it into parts");
-  }
-  if (std::min({size[0], size[1], size[2]}) < 2) {
-    return Refuse(absl::StrCat("it has ", text, " voxels: a picture, not a volume"),
-                  "export pictures as PNG");
-  }
-  return absl::OkStatus();
+  for (int i = 0; i < 3; ++i) size[i] = i < dimensions ? fields.Dim(i + 1) : 1;
+  return CheckVolumeSize(size);
 }
 
 absl::Status RefuseSpacing(double spacing) {
@@ -193,11 +178,6 @@ absl::Status AffineOfSpacing(const Fields& fields, const std::array<int64_t, 3>&
   return absl::OkStatus();
 }
 
-double Determinant(const Affine& a) {
-  return a[0] * (a[5] * a[10] - a[6] * a[9]) - a[1] * (a[4] * a[10] - a[6] * a[8]) +
-         a[2] * (a[4] * a[9] - a[5] * a[8]);
-}
-
 absl::Status ReadAffine(const Fields& fields, NiftiHeader& header) {
   Affine& affine = header.grid.affine;
   absl::Status status;
@@ -211,20 +191,7 @@ absl::Status ReadAffine(const Fields& fields, NiftiHeader& header) {
   }
   if (!status.ok()) return status;
   for (double& value : affine) value *= fields.Unit();
-  if (!std::ranges::all_of(affine, [](double value) { return std::isfinite(value); })) {
-    return Damaged("the header's affine holds values that are no numbers");
-  }
-  double box = 1;
-  for (const double spacing : header.grid.Spacing()) {
-    // Of a micrometre to ten metres: others are no patient's.
-    if (!(spacing >= 1e-6 && spacing <= 1e4)) return RefuseSpacing(spacing);
-    box *= spacing;
-  }
-  if (std::abs(Determinant(affine)) < 1e-3 * box) {
-    return Refuse("the header's affine is flat: its axes do not span space",
-                  "set the volume's true orientation in its header");
-  }
-  return absl::OkStatus();
+  return CheckVolumeAffine(header.grid);
 }
 
 absl::Status ReadScale(const Fields& fields, NiftiHeader& header) {
@@ -252,14 +219,6 @@ class Writer {
 };
 
 }  // namespace
-
-std::array<double, 3> VolumeGrid::Spacing() const {
-  std::array<double, 3> spacing{};
-  for (int i = 0; i < 3; ++i) {
-    spacing[i] = std::hypot(affine[i], affine[4 + i], affine[8 + i]);
-  }
-  return spacing;
-}
 
 int64_t BytesOf(NiftiType type) {
   switch (type) {

@@ -1,12 +1,12 @@
 #ifndef ALIGNFLOW_COMMON_DATA_NIFTI_HEADER_H_
 #define ALIGNFLOW_COMMON_DATA_NIFTI_HEADER_H_
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "common/data/volume_grid.h"
 
 // Headers of NIfTI-1 and NIfTI-2 files in one piece (.nii, and .nii.gz once unpacked), of either
 // byte order: geometry and how voxels are stored, nothing else. Bytes that nobody has vouched for:
@@ -14,19 +14,6 @@
 //
 // Errors are InvalidArgument and read "REASON; REMEDY".
 namespace alignflow {
-
-// A volume's grid. The affine takes voxel numbers (i, j, k) to millimetres: its rows are x (to the
-// patient's right), y (to the front) and z (up), its columns those of i, j, k and the place of
-// voxel 0.
-struct VolumeGrid {
-  std::array<int64_t, 3> size{};
-  std::array<double, 12> affine{};
-  bool operator==(const VolumeGrid&) const = default;
-
-  int64_t voxels() const { return size[0] * size[1] * size[2]; }
-  // Millimetres between neighbouring voxels along i, j and k.
-  std::array<double, 3> Spacing() const;
-};
 
 // NIfTI's codes of the types that are read.
 enum class NiftiType {
@@ -56,9 +43,7 @@ struct NiftiHeader {
 // As many first bytes as a header may take (NIfTI-2's and the extensions' flag).
 inline constexpr int64_t kNiftiHeaderBytes = 544;
 
-// Limits: a volume beyond them is a mistake or a decompression bomb.
-inline constexpr int64_t kMaxVolumeSide = 4096;
-inline constexpr int64_t kMaxVolumeVoxels = int64_t{256} << 20;
+// Extensions beyond this are a mistake.
 inline constexpr int64_t kMaxNiftiExtensionBytes = int64_t{64} << 20;
 
 // `bytes`: the first kNiftiHeaderBytes of a file, or all of a shorter one. Refused: what is no

@@ -184,11 +184,11 @@ TEST_F(DicomTest, MasksFollowPixelsThatAreMadeSquare) {
   EXPECT_THAT(outcome.err, HasSubstr("pixels of 1 DICOM file are not square"));
 }
 
-TEST_F(DicomTest, AFolderOfASeriesIsToldHowItBecomesAVolume) {
+TEST_F(DicomTest, AFolderOfASeriesAmongPicturesIsNamed) {
   AddTwoPairs();
   AddDicom("images/case1/1.dcm", Ct(16, 16));
   AddDicom("images/case1/2.dcm", Ct(16, 16));
-  ExpectRefusedPush({"case1: holds 2 DICOM files", "dcm2niix"});
+  ExpectRefusedPush({"images/case1: is a volume among pictures", "a dataset of their own"});
 }
 
 TEST_F(DicomTest, FaultsAreToldAtOnceWithNamesAndRemedies) {

@@ -18,7 +18,7 @@ LEAST = {"nibabel": 2, "awkward": 3, "volumes": 2}  # files that are compared
 
 
 def dump(files, out):
-    done = subprocess.run([BIN / "nifti-dump", out], input="".join(f"{file}\n" for file in files), text=True, check=True,
+    done = subprocess.run([BIN / "volume-dump", out], input="".join(f"{file}\n" for file in files), text=True, check=True,
                           capture_output=True, timeout=120)
     assert done.stderr == "", "nothing is printed but the lines"
     lines = [json.loads(line) for line in done.stdout.splitlines()]

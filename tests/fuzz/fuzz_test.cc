@@ -11,6 +11,7 @@
 #include "tests/worker/data/format_kinds.h"
 #include "tests/worker/dicom/dicom_bytes.h"
 #include "tests/worker/volumes/nifti_bytes.h"
+#include "tests/worker/volumes/slice_bytes.h"
 
 namespace alignflow {
 namespace {
@@ -124,6 +125,30 @@ TEST(FuzzTest, NoDicomFileIsAnythingButFramesOrARefusal) {
              Encapsulated(DicomBytes(large), "1.2.840.10008.1.2.4.90", Encode(".jp2", large)),
              Encapsulated(DicomBytes(grey), "1.2.840.10008.1.2.5", rle)},
             10000);
+}
+
+TEST(FuzzTest, NoNrrdFileIsAnythingButNumbersOrARefusal) {
+  const std::string start = "NRRD0004\ntype: short\ndimension: 3\nsizes: 2 2 2\nendian: big\n";
+  const std::string geometry =
+      "space: left-posterior-superior\nspace directions: (1,0,0) (0,1,0) (0,0,1)\n"
+      "space origin: (0,0,0)\nkinds: domain domain domain\nSegment0_Name:=a\n";
+  RunTarget("fuzz_nrrd",
+            {start + geometry + "encoding: raw\n\n" + std::string(16, 'x'),
+             start + "spacings: 1 1 1\nspace units: \"mm\" \"mm\" \"mm\"\nencoding: raw\n\n" +
+                 std::string(16, 'x'),
+             start + geometry + "encoding: gzip\n\n\x1f\x8b\x08"},
+            20000);
+}
+
+TEST(FuzzTest, NoDicomFileOfSeveralFramesIsAnythingButNumbersOrARefusal) {
+  const std::string bits =
+      "010000000000"
+      "000000000001";
+  RunTarget("fuzz_dicom_volume",
+            {FramesBytes({2, 0, 1}).File(), FramesBytes({0, 1}).File("1.2.840.10008.1.2"),
+             SliceBytes(0).File(), SegmentationBytes({2, 0}, bits).File(),
+             SegmentationBytes({1}, bits.substr(12), "FRACTIONAL").File()},
+            20000);
 }
 
 TEST(FuzzTest, NoManifestIsReadThatIsNotWrittenTheSameWay) {

@@ -50,30 +50,10 @@ std::vector<fs::path> SortedEntries(const fs::path& folder, std::error_code& err
   return entries;
 }
 
-// Whether a folder holds slices as scanners store a series: DICOM files, several of them.
-bool LooksLikeSeries(const fs::path& folder) {
-  int slices = 0;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (IsHidden(it->path()) || HasImageName(it->path()) || !HoldsImage(it->path())) continue;
-    if (++slices > 1) return true;
-  }
-  return false;
-}
-
 // A folder inside of a folder of images.
 void AddFolder(const fs::path& path, LeftOutList& left_out, FaultList& faults) {
   const size_t images = CountImagesBelow(path);
   if (images == 0) return left_out.Add(path, kNoImages);
-  if (LooksLikeSeries(path)) {
-    faults.Add({.kind = "folders of DICOM files, which are series",
-                .remedy = "make a volume of each, such as with dcm2niix -z y, and push "
-                          "DIR/images/*.nii.gz with DIR/masks/*.nii.gz; single slices that are "
-                          "meant as pictures belong into the folder itself",
-                .path = path,
-                .reason = absl::StrCat("holds ", images, " DICOM files and would be left out")});
-    return;
-  }
   faults.Add({.kind = "folders inside that hold images and would be left out",
               .remedy = "folders inside are not entered: move the files up, each name once, or "
                         "push each part as a dataset of its own (afctl dataset push NAME DIR, with "
@@ -98,8 +78,8 @@ std::string WhyNotRead(const fs::path& path) {
     const char* words;
   };
   static const auto* const kKinds = new std::vector<Kind>{
-      {{".nii"}, "a volume among pictures: a dataset is of pictures or of volumes"},
-      {{".mha", ".mhd", ".nrrd", ".mgz"},
+      {{".nii", ".nrrd"}, "a volume among pictures: a dataset is of pictures or of volumes"},
+      {{".mha", ".mhd", ".nhdr", ".mgz"},
        "volumes of this format are not read: export them as .nii.gz"},
       {{".gif", ".webp", ".heic", ".heif", ".avif", ".jp2", ".j2k", ".jxl", ".svg", ".psd", ".exr",
         ".ppm", ".pgm", ".tga", ".svs", ".ndpi", ".czi", ".vsi"},

@@ -152,14 +152,35 @@ double AspectOf(const KeptDataSet& set) {
   return 1;
 }
 
+// What a data set or a group of it says about places, over what held before.
+void ReadPlace(const KeptDataSet& set, FramePlace& place) {
+  const auto read = [&set](uint32_t tag, auto& numbers) {
+    const std::vector<double> given = set.Numbers(tag);
+    if (given.size() != numbers.size()) return false;
+    std::ranges::copy(given, numbers.begin());
+    return true;
+  };
+  std::array<double, 3> position{};
+  std::array<double, 6> orientation{};
+  if (read(0x00200032, position)) place.position = position;
+  if (read(0x00200037, orientation)) place.orientation = orientation;
+  read(0x00280030, place.spacing);
+  if (const auto segment = set.Number(0x0062000b); segment && *segment >= 0 && *segment < 65536) {
+    place.segment = static_cast<int>(*segment);
+  }
+}
+
 // Groups of elements that all frames, or one frame, have (PS3.3, C.7.6.16).
 absl::Status ReadFunctionalGroup(const KeptDataSet& group, bool as_signed, GreyRule& rule,
-                                 double& aspect) {
+                                 FramePlace& place, double& aspect) {
   for (const uint32_t sequence : {0x00289145u, 0x00289132u}) {
     const auto item = group.Item(sequence);
     if (!item) continue;
     absl::Status read = ReadGreyRule(*item, as_signed, rule);
     if (!read.ok()) return read;
+  }
+  for (const uint32_t sequence : {0x00209113u, 0x00209116u, 0x00289110u, 0x0062000au}) {
+    if (const auto item = group.Item(sequence)) ReadPlace(*item, place);
   }
   if (const auto measures = group.Item(0x00289110)) aspect = AspectOf(*measures);
   return absl::OkStatus();
@@ -167,8 +188,8 @@ absl::Status ReadFunctionalGroup(const KeptDataSet& group, bool as_signed, GreyR
 
 absl::Status ReadFunctionalGroups(const KeptDataSet& set, DicomHeader& header) {
   if (const auto shared = set.Item(0x52009229)) {
-    absl::Status read =
-        ReadFunctionalGroup(*shared, header.is_signed, header.grey, header.pixel_aspect);
+    absl::Status read = ReadFunctionalGroup(*shared, header.is_signed, header.grey, header.place,
+                                            header.pixel_aspect);
     if (!read.ok()) return read;
   }
   const DicomElement* frames = set.Find(0x52009230);
@@ -182,9 +203,12 @@ absl::Status ReadFunctionalGroups(const KeptDataSet& set, DicomHeader& header) {
     const absl::StatusOr<KeptDataSet> group = KeptDataSet::Read(item, frames->coding);
     if (!group.ok()) return group.status();
     GreyRule rule = header.grey;
-    absl::Status read = ReadFunctionalGroup(*group, header.is_signed, rule, header.pixel_aspect);
+    FramePlace place = header.place;
+    absl::Status read =
+        ReadFunctionalGroup(*group, header.is_signed, rule, place, header.pixel_aspect);
     if (!read.ok()) return read;
     header.grey_of_frames.push_back(std::move(rule));
+    header.place_of_frames.push_back(place);
   }
   return absl::OkStatus();
 }
@@ -221,6 +245,9 @@ absl::StatusOr<DicomHeader> ReadHeader(const KeptDataSet& set, TransferSyntax sy
   header.float_pixels = set.Find(0x7fe00008) != nullptr || set.Find(0x7fe00009) != nullptr;
   header.has_pixels = set.Find(kPixelDataTag) != nullptr;
   header.pixel_aspect = AspectOf(set);
+  header.series = set.Text(0x0020000e);
+  header.segmentation_type = set.Text(0x00620001);
+  ReadPlace(set, header.place);
   absl::Status read = ReadGreyRule(set, header.is_signed, header.grey);
   if (read.ok()) read = ReadFunctionalGroups(set, header);
   if (!read.ok()) return read;
@@ -368,6 +395,41 @@ absl::StatusOr<Parsed> Parse(std::string_view bytes, bool header_alone) {
   return parsed;
 }
 
+// Kinds of files whose frames are no pictures.
+struct Kind {
+  std::string_view sop_class, name;
+  bool of_one_frame;  // one frame of it is a picture, several are a volume
+};
+constexpr auto kKinds = std::to_array<Kind>({
+    {"1.2.840.10008.5.1.4.1.1.2", "a CT volume", true},
+    {"1.2.840.10008.5.1.4.1.1.2.1", "a CT volume", true},
+    {"1.2.840.10008.5.1.4.1.1.2.2", "a CT volume", true},
+    {"1.2.840.10008.5.1.4.1.1.4", "an MR volume", true},
+    {"1.2.840.10008.5.1.4.1.1.4.1", "an MR volume", true},
+    {"1.2.840.10008.5.1.4.1.1.4.3", "an MR volume", true},
+    {"1.2.840.10008.5.1.4.1.1.4.4", "an MR volume", true},
+    {"1.2.840.10008.5.1.4.1.1.6.2", "an ultrasound volume", true},
+    {"1.2.840.10008.5.1.4.1.1.13.1.1", "an X-ray volume", true},
+    {"1.2.840.10008.5.1.4.1.1.13.1.2", "an X-ray volume", true},
+    {"1.2.840.10008.5.1.4.1.1.13.1.3", "a tomosynthesis", true},
+    {"1.2.840.10008.5.1.4.1.1.13.1.4", "a tomosynthesis", true},
+    {"1.2.840.10008.5.1.4.1.1.13.1.5", "a tomosynthesis", true},
+    {"1.2.840.10008.5.1.4.1.1.77.1.5.4", "an OCT volume", true},
+    {"1.2.840.10008.5.1.4.1.1.128", "a PET volume", true},
+    {"1.2.840.10008.5.1.4.1.1.128.1", "a PET volume", true},
+    {"1.2.840.10008.5.1.4.1.1.130", "a PET volume", true},
+    {"1.2.840.10008.5.1.4.1.1.77.1.6", "a whole-slide image in tiles", false},
+    {"1.2.840.10008.5.1.4.1.1.30", "a parametric map", false},
+    {"1.2.840.10008.5.1.4.1.1.66.4", "a segmentation", false},
+    {"1.2.840.10008.5.1.4.1.1.66.7", "a segmentation", false},
+    {"1.2.840.10008.5.1.4.1.1.481.2", "a dose distribution", false},
+});
+
+const Kind* KindOf(const DicomHeader& header) {
+  const auto found = std::ranges::find(kKinds, header.sop_class, &Kind::sop_class);
+  return found == kKinds.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 bool LooksLikeDicom(const fs::path& path) {
@@ -438,43 +500,15 @@ std::pair<int, int> SquareSize(const DicomHeader& header) {
 }
 
 absl::Status CheckIsPicture(const DicomHeader& header) {
-  struct Kind {
-    std::string_view sop_class, name;
-    bool of_one_frame;  // one frame of it is a picture
-  };
-  static constexpr auto kKinds = std::to_array<Kind>({
-      {"1.2.840.10008.5.1.4.1.1.2", "a CT volume", true},
-      {"1.2.840.10008.5.1.4.1.1.2.1", "a CT volume", true},
-      {"1.2.840.10008.5.1.4.1.1.2.2", "a CT volume", true},
-      {"1.2.840.10008.5.1.4.1.1.4", "an MR volume", true},
-      {"1.2.840.10008.5.1.4.1.1.4.1", "an MR volume", true},
-      {"1.2.840.10008.5.1.4.1.1.4.3", "an MR volume", true},
-      {"1.2.840.10008.5.1.4.1.1.4.4", "an MR volume", true},
-      {"1.2.840.10008.5.1.4.1.1.6.2", "an ultrasound volume", true},
-      {"1.2.840.10008.5.1.4.1.1.13.1.1", "an X-ray volume", true},
-      {"1.2.840.10008.5.1.4.1.1.13.1.2", "an X-ray volume", true},
-      {"1.2.840.10008.5.1.4.1.1.13.1.3", "a tomosynthesis", true},
-      {"1.2.840.10008.5.1.4.1.1.13.1.4", "a tomosynthesis", true},
-      {"1.2.840.10008.5.1.4.1.1.13.1.5", "a tomosynthesis", true},
-      {"1.2.840.10008.5.1.4.1.1.77.1.5.4", "an OCT volume", true},
-      {"1.2.840.10008.5.1.4.1.1.128", "a PET volume", true},
-      {"1.2.840.10008.5.1.4.1.1.128.1", "a PET volume", true},
-      {"1.2.840.10008.5.1.4.1.1.130", "a PET volume", true},
-      {"1.2.840.10008.5.1.4.1.1.77.1.6", "a whole-slide image in tiles", false},
-      {"1.2.840.10008.5.1.4.1.1.30", "a parametric map", false},
-      {"1.2.840.10008.5.1.4.1.1.66.4", "a segmentation", false},
-      {"1.2.840.10008.5.1.4.1.1.66.7", "a segmentation", false},
-      {"1.2.840.10008.5.1.4.1.1.481.2", "a dose distribution", false},
-  });
-  for (const Kind& kind : kKinds) {
-    if (header.sop_class != kind.sop_class || (kind.of_one_frame && header.frames == 1)) continue;
+  const Kind* kind = KindOf(header);
+  if (kind != nullptr && (!kind->of_one_frame || header.frames > 1)) {
     return Refuse(
-        absl::StrCat("the DICOM file is ", std::string(kind.name),
+        absl::StrCat("the DICOM file is ", std::string(kind->name),
                      header.frames == 1 ? "" : absl::StrCat(" of ", header.frames, " frames"),
                      " and no picture"),
-        kind.of_one_frame
-            ? "volumes are not read yet: store the slices that are meant as single-frame files"
-            : "export what is meant as PNG, or leave it out");
+        kind->of_one_frame ? "push volumes as a dataset of their own (DIR/images/a.dcm, with masks "
+                             "of volumes), or store the slices that are meant as single-frame files"
+                           : "export what is meant as PNG, or leave it out");
   }
   if (header.bits_allocated == 1) {
     return Refuse("the DICOM file has 1 bit per pixel, so it is a segmentation and no picture",
@@ -508,6 +542,34 @@ absl::Status CheckIsPicture(const DicomHeader& header) {
   }
   if (colours && header.bits_allocated > 16) {
     return Refuse("the DICOM file has colours of 32 bits", "export its frames as PNG");
+  }
+  return absl::OkStatus();
+}
+
+bool IsVolumeFile(const DicomHeader& header) {
+  const Kind* kind = KindOf(header);
+  return kind != nullptr && kind->of_one_frame && header.frames > 1;
+}
+
+bool IsSegmentation(const DicomHeader& header) {
+  return header.sop_class == "1.2.840.10008.5.1.4.1.1.66.4" ||
+         header.sop_class == "1.2.840.10008.5.1.4.1.1.66.7";
+}
+
+absl::Status CheckIsSlice(const DicomHeader& header) {
+  const Kind* kind = KindOf(header);
+  if (kind != nullptr && !kind->of_one_frame) {
+    return Refuse(absl::StrCat("the DICOM file is ", std::string(kind->name), " and no slice"),
+                  "leave it out, or move it to where it belongs");
+  }
+  if (header.samples != 1 || !header.photometric.starts_with("MONOCHROME")) {
+    return Refuse(absl::StrCat("the DICOM file has colours (",
+                               absl::CHexEscape(header.photometric.substr(0, 16)), ")"),
+                  "volumes have one grey value for each voxel: leave it out, or export it so");
+  }
+  if (header.bits_allocated == 1) {
+    return Refuse("the DICOM file has 1 bit per pixel, so it is no slice of an image",
+                  "leave it out, or move it to the masks");
   }
   return absl::OkStatus();
 }

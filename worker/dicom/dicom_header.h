@@ -1,6 +1,7 @@
 #ifndef ALIGNFLOW_WORKER_DICOM_DICOM_HEADER_H_
 #define ALIGNFLOW_WORKER_DICOM_DICOM_HEADER_H_
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -33,6 +34,15 @@ struct GreyRule {
   std::optional<GreyWindow> window;             // the file's own first one
 };
 
+// Where a frame lies in the patient (PS3.3, C.7.6.2), as far as the file says. Millimetres to the
+// patient's left, back and up.
+struct FramePlace {
+  std::optional<std::array<double, 3>> position;     // of the centre of its first pixel
+  std::optional<std::array<double, 6>> orientation;  // directions of a row, then of a column
+  std::array<double, 2> spacing{};  // between rows, then between columns; 0: not said
+  int segment = 0;                  // that a segmentation's frame is of; 0: not said
+};
+
 struct DicomHeader {
   TransferSyntax syntax;
   std::string sop_class;
@@ -48,12 +58,19 @@ struct DicomHeader {
   std::vector<GreyRule> grey_of_frames;  // where frames have rules of their own
   std::vector<DicomTable> palette;       // red, green, blue; or none
   double pixel_aspect = 1;               // a pixel's height over its width
+  std::string series;                    // its UID, to be compared alone
+  std::string segmentation_type;         // "BINARY"; empty for what is no segmentation
+  FramePlace place;
+  std::vector<FramePlace> place_of_frames;  // where frames have places of their own
   bool segmented_palette = false, float_pixels = false, has_pixels = false;
   bool burned_in_annotation = false;  // the file says so
   bool overlays = false;
 
   const GreyRule& GreyOf(int64_t frame) const {
     return frame < static_cast<int64_t>(grey_of_frames.size()) ? grey_of_frames[frame] : grey;
+  }
+  const FramePlace& PlaceOf(int64_t frame) const {
+    return frame < static_cast<int64_t>(place_of_frames.size()) ? place_of_frames[frame] : place;
   }
   int64_t pixels() const { return rows * columns; }
   int64_t frame_bits() const { return pixels() * samples * bits_allocated; }
@@ -92,6 +109,11 @@ absl::StatusOr<DicomHeader> ReadDicomHeader(const std::filesystem::path& path);
 // Refused, with the remedy, unless the frames are pictures that are decoded: volumes, slides in
 // tiles, segmentations, files without pixels.
 absl::Status CheckIsPicture(const DicomHeader& header);
+// Refused unless the frames are slices of a volume: one grey value for each pixel.
+absl::Status CheckIsSlice(const DicomHeader& header);
+// Whether the file by itself is a volume: of several frames, which lie beside each other.
+bool IsVolumeFile(const DicomHeader& header);
+bool IsSegmentation(const DicomHeader& header);
 
 // How many rows and columns a frame has once its pixels are square.
 std::pair<int, int> SquareSize(const DicomHeader& header);

@@ -15,20 +15,27 @@ namespace alignflow {
 namespace {
 
 constexpr std::string_view kSquare = "pixels are made square", kGrey = "values and window of greys",
-                           kLayout = "how pixels are stored", kColours = "colours of a palette";
+                           kLayout = "how pixels are stored", kColours = "colours of a palette",
+                           kPlace = "where slices of a volume lie",
+                           kSegment = "which label a mask's frame is of";
 // Sorted by tag.
 constexpr auto kKept = std::to_array<KeptElement>({
     {0x00020010, "Transfer Syntax UID", "how the file is coded"},
     {0x00080016, "SOP Class UID", "whether it is a picture, a volume or none"},
     {0x00080060, "Modality", "whether a window of CT fits"},
     {0x00181164, "Imager Pixel Spacing", kSquare},
+    {0x0020000e, "Series Instance UID", "whether slices of a volume are of one series"},
+    {0x00200032, "Image Position (Patient)", kPlace},
+    {0x00200037, "Image Orientation (Patient)", kPlace},
+    {0x00209113, "Plane Position Sequence", kPlace},
+    {0x00209116, "Plane Orientation Sequence", kPlace},
     {0x00280002, "Samples per Pixel", kLayout},
     {0x00280004, "Photometric Interpretation", kLayout},
     {0x00280006, "Planar Configuration", kLayout},
     {0x00280008, "Number of Frames", kLayout},
     {0x00280010, "Rows", kLayout},
     {0x00280011, "Columns", kLayout},
-    {0x00280030, "Pixel Spacing", kSquare},
+    {0x00280030, "Pixel Spacing", "pixels are made square; spacing of a volume"},
     {0x00280034, "Pixel Aspect Ratio", kSquare},
     {0x00280100, "Bits Allocated", kLayout},
     {0x00280101, "Bits Stored", kLayout},
@@ -53,11 +60,14 @@ constexpr auto kKept = std::to_array<KeptElement>({
     {0x00283002, "LUT Descriptor", kGrey},
     {0x00283006, "LUT Data", kGrey},
     {0x00283010, "VOI LUT Sequence", kGrey},
-    {0x00289110, "Pixel Measures Sequence", kSquare},
+    {0x00289110, "Pixel Measures Sequence", "pixels are made square; spacing of a volume"},
     {0x00289132, "Frame VOI LUT Sequence", kGrey},
     {0x00289145, "Pixel Value Transformation Sequence", kGrey},
-    {0x52009229, "Shared Functional Groups Sequence", "the three above, of all frames"},
-    {0x52009230, "Per-Frame Functional Groups Sequence", "the three above, of each frame"},
+    {0x00620001, "Segmentation Type", "whether a mask has labels, or shares"},
+    {0x0062000a, "Segment Identification Sequence", kSegment},
+    {0x0062000b, "Referenced Segment Number", kSegment},
+    {0x52009229, "Shared Functional Groups Sequence", "sequences above, of all frames"},
+    {0x52009230, "Per-Frame Functional Groups Sequence", "sequences above, of each frame"},
     {0x60003000, "Overlay Data", "a warning that counts such files; overlays stay behind"},
     {0x7fe00008, "Float Pixel Data", "such files are refused"},
     {0x7fe00009, "Double Float Pixel Data", "such files are refused"},
@@ -125,7 +135,8 @@ std::vector<double> KeptDataSet::Numbers(uint32_t tag, bool as_signed) const {
   // Of the representations that are not written or not known, those of PS3.6.
   if (vr.empty() || vr == "UN") {
     const bool text = tag == 0x00280008 || tag == 0x00280030 || tag == 0x00280034 ||
-                      tag == 0x00181164 || (tag >= 0x00281050 && tag <= 0x00281053);
+                      tag == 0x00181164 || tag == 0x00200032 || tag == 0x00200037 ||
+                      (tag >= 0x00281050 && tag <= 0x00281053);
     vr = text ? "DS" : as_signed ? "SS" : "US";
   }
   if (vr == "DS" || vr == "IS") {

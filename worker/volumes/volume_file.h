@@ -4,26 +4,14 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/data/nifti_header.h"
+#include "worker/volumes/volume.h"
 
-// Volumes as files. Read by our own code and zlib: Debian's libnifti takes memory as headers ask,
-// prints to stderr, and keeps extensions and texts, of which nothing may travel. Thread-safe.
+// Volumes as NIfTI files. Read by our own code and zlib: Debian's libnifti takes memory as headers
+// ask, prints to stderr, and keeps extensions and texts, of which nothing may travel. Thread-safe.
 namespace alignflow {
-
-// A volume with its axes as the patient's: i to the right, j to the front, k up (RAS+).
-struct Volume {
-  VolumeGrid grid;
-  std::vector<float> voxels;  // [k][j][i], i fastest; after the header's slope and intercept
-  double low = 0, high = 0;   // values shown as black and white; both 0: the file does not say
-  bool oriented = true;       // whether the file says where right, front and up are
-
-  float At(int64_t i, int64_t j, int64_t k) const {
-    return voxels[(k * grid.size[1] + j) * grid.size[0] + i];
-  }
-};
 
 // Whether a name ends like that of a volume, in any case: .nii or .nii.gz.
 bool HasVolumeName(const std::filesystem::path& path);
@@ -39,9 +27,6 @@ absl::StatusOr<Volume> ReadVolume(const std::filesystem::path& path);
 
 // Its header alone, as stored: not turned. Errors likewise.
 absl::StatusOr<NiftiHeader> ReadVolumeHeader(const std::filesystem::path& path);
-
-// Whether voxels of the same number lie at the same place, to a hundredth of their spacing.
-bool IsSameGrid(const VolumeGrid& a, const VolumeGrid& b);
 
 // The smallest of int16 and float32 that holds all values.
 NiftiType ImageTypeOf(const Volume& volume);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -18,10 +19,13 @@
 #include "worker/data/file_listing.h"
 #include "worker/data/folder_names.h"
 #include "worker/data/group_table.h"
+#include "worker/data/image_file.h"
 #include "worker/data/memory_gate.h"
 #include "worker/data/stem_match.h"
+#include "worker/volumes/dicom_series.h"
 #include "worker/volumes/mask_facts.h"
 #include "worker/volumes/volume_file.h"
+#include "worker/volumes/volume_formats.h"
 #include "worker/volumes/volume_window.h"
 
 namespace alignflow {
@@ -33,7 +37,7 @@ constexpr size_t kMemory = size_t{3} << 30;  // of volumes that are worked on at
 constexpr size_t kBytesOfVoxel = 16;         // of an image, its mask and what is made of them
 constexpr char kExpected[] =
     "put volumes into DIR/images and their masks, of the same names, into DIR/masks "
-    "(images/a.nii.gz, masks/a.nii.gz)";
+    "(images/a.nii.gz, or a folder images/a with a series of DICOM files, and masks/a.nii.gz)";
 
 std::vector<fs::path> EntriesOf(const fs::path& folder) {
   std::vector<fs::path> entries;
@@ -45,11 +49,27 @@ std::vector<fs::path> EntriesOf(const fs::path& folder) {
   return entries;
 }
 
+// Whether a folder's name says what lies in it, so that it is no volume by itself.
+bool HasRole(const fs::path& folder) {
+  return SurenessOf(folder, FolderRole::kImages) != Sureness::kNone ||
+         SurenessOf(folder, FolderRole::kMasks) != Sureness::kNone;
+}
+
+// Whether volumes lie in a folder: files with their names, folders that are series, or DICOM files
+// of which the first is a volume.
 bool HasVolumes(const fs::path& folder) {
   std::error_code error;
-  return std::ranges::any_of(EntriesOf(folder), [&](const fs::path& path) {
-    return HasVolumeName(path) && fs::is_regular_file(path, error);
-  });
+  bool first_dicom = true;
+  for (const fs::path& path : EntriesOf(folder)) {
+    if (fs::is_directory(path, error)) {
+      if (!HasRole(path) && IsSeriesFolder(path)) return true;
+    } else if (!HasImageName(path) && fs::is_regular_file(path, error)) {
+      const bool dicom = HoldsImage(path);
+      if (dicom && !std::exchange(first_dicom, false)) continue;
+      if (FormatOf(path) != VolumeFormat::kNone) return true;
+    }
+  }
+  return false;
 }
 
 // The folder in DIR that holds volumes and is surest to have a role; empty if there is none. The
@@ -109,7 +129,7 @@ class VolumeScan {
   absl::StatusOr<ImageFolder> References(const ScanProgress& progress) {
     const fs::path named = FolderOf(dir_, FolderRole::kImages);
     const std::vector<fs::path> files = List(HasVolumes(dir_) ? dir_ : named);
-    for (const fs::path& file : files) folder_.items.push_back({VolumeStem(file), file, {}});
+    for (const fs::path& file : files) folder_.items.push_back({StemOfVolume(file), file, {}});
     AddGroups();
     if (faults_.empty()) {
       absl::Status read = ReadAll(progress);
@@ -133,14 +153,18 @@ class VolumeScan {
     std::vector<fs::path> volumes, pictures;
     std::error_code error;
     for (const fs::path& path : EntriesOf(folder)) {
-      if (path == dir_ / kGroupsFile || fs::is_directory(path, error)) continue;
-      if (HasVolumeName(path)) {
-        if (!CheckInside(path, dir_, faults_)) continue;
-        if (const absl::Status name = CheckItemName(VolumeStem(path)); !name.ok()) {
+      if (path == dir_ / kGroupsFile) continue;
+      const bool is_folder = fs::is_directory(path, error);
+      if (is_folder && folder == dir_ && HasRole(path)) continue;
+      if (FormatOf(path) != VolumeFormat::kNone) {
+        if (!IsInside(path)) continue;
+        if (const absl::Status name = CheckItemName(StemOfVolume(path)); !name.ok()) {
           AddFault("names that cannot be kept", path, name);
         } else {
           volumes.push_back(path);
         }
+      } else if (is_folder) {
+        AddFolder(path);
       } else if (HoldsImage(path)) {
         pictures.push_back(path);
       } else {
@@ -161,11 +185,50 @@ class VolumeScan {
     return volumes;
   }
 
+  // Whether an entry, and of a series its files, are in the folder that was given.
+  bool IsInside(const fs::path& path) {
+    if (!CheckInside(path, dir_, faults_)) return false;
+    std::error_code error;
+    if (!fs::is_directory(path, error)) return true;
+    for (const fs::path& file : EntriesOf(path)) {
+      if (fs::is_symlink(file, error) && !CheckInside(file, dir_, faults_)) return false;
+      if (HasImageName(file) || !HoldsImage(file)) {
+        left_out_.Add(file, "beside the DICOM files of a series");
+      }
+    }
+    return true;
+  }
+
+  // A folder among volumes that is no series.
+  void AddFolder(const fs::path& path) {
+    std::error_code closed;
+    const fs::directory_iterator listed(path, closed);
+    if (!closed) closed = EnterError(path);
+    const size_t images = CountImagesBelow(path);
+    if (closed) {
+      AccessFault access = ExplainAccess(path, closed);
+      faults_.Add({.kind = "files and folders that cannot be read",
+                   .remedy = std::move(access.remedy),
+                   .path = path,
+                   .reason = std::move(access.reason),
+                   .permission = closed == std::errc::permission_denied});
+    } else if (images == 0) {
+      left_out_.Add(path, kNoImages);
+    } else {
+      faults_.Add({.kind = "folders inside that hold images and would be left out",
+                   .remedy = "a folder among volumes holds the DICOM files of one series, and no "
+                             "folder inside is entered: move the files up, or these folders out",
+                   .path = path,
+                   .reason = absl::StrCat("holds ", images, images == 1 ? " image" : " images",
+                                          " and would be left out")});
+    }
+  }
+
   void Match(const fs::path& images_folder, const fs::path& masks_folder) {
     const std::vector<fs::path> images = List(images_folder), masks = List(masks_folder);
     std::vector<std::string> image_stems, mask_stems;
-    for (const fs::path& image : images) image_stems.push_back(VolumeStem(image));
-    for (const fs::path& mask : masks) mask_stems.push_back(VolumeStem(mask));
+    for (const fs::path& image : images) image_stems.push_back(StemOfVolume(image));
+    for (const fs::path& mask : masks) mask_stems.push_back(StemOfVolume(mask));
     // nnU-Net's number of the one channel.
     const bool numbered = std::ranges::all_of(
         image_stems, [](const std::string& stem) { return absl::EndsWith(stem, "_0000"); });
@@ -225,9 +288,7 @@ class VolumeScan {
     size_t done = 0;
     ForEachOnAllCores(folder_.items.size(), [&](size_t i) {
       FolderItem& item = folder_.items[i];
-      const absl::StatusOr<NiftiHeader> header = ReadVolumeHeader(item.image);
-      const size_t bytes =
-          header.ok() ? kBytesOfVoxel * static_cast<size_t>(header->grid.voxels()) : 0;
+      const size_t bytes = kBytesOfVoxel * static_cast<size_t>(CountVoxels(item.image).value_or(0));
       gate.Enter(bytes);
       const absl::Status written = ReadItem(i, item, found[i]);
       gate.Leave(bytes);
@@ -249,7 +310,11 @@ class VolumeScan {
 
   // An error where what is made can't be written; faults of the user's files go to `found`.
   absl::Status ReadItem(size_t index, FolderItem& item, Found& found) {
-    absl::StatusOr<Volume> image = ReadVolume(item.image);
+    absl::StatusOr<Volume> image = ReadAnyVolume(item.image);
+    if (image.ok()) {
+      const absl::Status fits = CheckWindow(*image);
+      if (!fits.ok()) image = fits;
+    }
     if (!image.ok()) found.emplace_back(item.image, image.status());
     if (image.ok()) {
       ShowFrom(*image);
@@ -263,7 +328,10 @@ class VolumeScan {
       image->voxels = {};
     }
     if (item.mask.empty()) return absl::OkStatus();
-    absl::StatusOr<Volume> mask = ReadVolume(item.mask);
+    const VolumeFormat form = FormatOf(item.mask);
+    if (!image.ok() && form == VolumeFormat::kSegmentation) return absl::OkStatus();
+    absl::StatusOr<Volume> mask =
+        image.ok() ? ReadAnyMask(item.mask, image->grid) : ReadAnyVolume(item.mask);
     if (!mask.ok()) {
       found.emplace_back(item.mask, mask.status());
       return absl::OkStatus();
@@ -303,9 +371,26 @@ class VolumeScan {
     image.low = range.low;
     image.high = range.high;
     const bool hounsfield = !import_.window && LooksLikeHounsfield(image.voxels);
+    // What is black becomes white; values in between stay in the window, which stays the same.
+    if (image.inverted) {
+      for (float& value : image.voxels) value = static_cast<float>(range.low + range.high - value);
+    }
     const std::scoped_lock lock(mutex_);
     hounsfield_ += hounsfield ? 1 : 0;
     unoriented_ += image.oriented ? 0 : 1;
+    tilted_ += image.tilted ? 1 : 0;
+    inverted_ += image.inverted ? 1 : 0;
+  }
+
+  // That a window of CT is not laid over another modality, as far as files say theirs.
+  absl::Status CheckWindow(const Volume& image) const {
+    if (!import_.window || !import_.window->IsOfCt() || image.modality.empty() ||
+        image.modality == "CT") {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "its modality is '", absl::CHexEscape(image.modality), "', and ", import_.window->name,
+        " is a window of CT; give --window CENTRE,WIDTH, or none"));
   }
 
   static absl::Status CheckMask(const Volume& mask, const VolumeGrid* image) {
@@ -393,14 +478,45 @@ class VolumeScan {
           " volumes do not say where the patient's right, front and up are: taken as stored from "
           "the patient's right to left, back to front and feet to head"));
     }
-    if (import_.stems == StemRule::kNumber) {
-      size_t number = 0;
-      for (FolderItem& item : folder_.items) item.name = absl::StrFormat("%06d", ++number);
-    }
+    NoteSlices();
+    NumberItems();
     std::vector<std::string> left_out = left_out_.Sentences();
     folder_.warnings.insert(folder_.warnings.begin(), left_out.begin(), left_out.end());
     folder_.scratch = scratch_;
     return std::move(folder_);
+  }
+
+  void NoteSlices() {
+    const std::string of_all = absl::StrCat(" of ", folder_.items.size(), " volumes ");
+    if (tilted_ > 0) {
+      folder_.warnings.push_back(absl::StrCat(
+          tilted_, of_all,
+          "have slices that are shifted against each other (a tilted gantry): files keep them "
+          "where "
+          "they lie, but models see them straight above each other; resample them, such as with "
+          "dcm2niix, where that matters"));
+    }
+    if (inverted_ > 0) {
+      folder_.notes.push_back(absl::StrCat(
+          inverted_, of_all,
+          "show low values as white (MONOCHROME1): black and white are exchanged in them"));
+    }
+  }
+
+  // Names of folders and files may be those of patients where hospitals' systems write them.
+  void NumberItems() {
+    const bool dicom = std::ranges::any_of(folder_.items, [](const FolderItem& item) {
+      return IsDicomFormat(FormatOf(item.GivenImage()));
+    });
+    const bool numbered =
+        import_.stems == StemRule::kNumber || (import_.stems == StemRule::kNumberDicom && dicom);
+    if (!numbered) return;
+    size_t number = 0;
+    for (FolderItem& item : folder_.items) item.name = absl::StrFormat("%06d", ++number);
+    if (!dicom) return;
+    folder_.notes.push_back(
+        "volumes are called by numbers, in the order of their names, because names of DICOM series "
+        "may be those of patients; --stems keep keeps them");
   }
 
   const fs::path dir_;
@@ -411,7 +527,7 @@ class VolumeScan {
   std::shared_ptr<const ScratchFolder> scratch_;
   std::mutex mutex_;  // of what follows, while volumes are read
   LabelUse use_;
-  size_t hounsfield_ = 0, unoriented_ = 0;
+  size_t hounsfield_ = 0, unoriented_ = 0, tilted_ = 0, inverted_ = 0;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <opencv2/core.hpp>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -59,9 +60,15 @@ class DicomBytes {
   }
   // One item of the elements of another.
   DicomBytes& Sequence(uint32_t tag, const DicomBytes& item) {
-    const std::string elements = item.DataSet();
-    return Value(tag, "SQ",
-                 LittleEndian(0xe000fffe, 4) + LittleEndian(elements.size(), 4) + elements);
+    return Sequence(tag, std::vector<DicomBytes>{item});
+  }
+  DicomBytes& Sequence(uint32_t tag, const std::vector<DicomBytes>& items) {
+    std::string bytes;
+    for (const DicomBytes& item : items) {
+      const std::string elements = item.DataSet();
+      bytes += LittleEndian(0xe000fffe, 4) + LittleEndian(elements.size(), 4) + elements;
+    }
+    return Value(tag, "SQ", bytes);
   }
 
   std::string DataSet() const {

@@ -8,6 +8,7 @@
 #include "common/data/volume_probe.h"
 #include "tests/common/temp_folder.h"
 #include "tests/worker/data/test_images.h"
+#include "tests/worker/volumes/slice_bytes.h"
 #include "worker/volumes/volume_file.h"
 #include "worker/volumes/volume_phantom.h"
 
@@ -152,6 +153,136 @@ TEST_F(VolumeFolderTest, ReferencesAreVolumesAloneAndPicturesStayPictures) {
   const absl::StatusOr<ImageFolder> pictures = ScanAnyReferences(dir() / "pictures");
   ASSERT_TRUE(pictures.ok()) << pictures.status();
   EXPECT_EQ(pictures->items[0].depth, 0);
+}
+
+// A folder of a DICOM series of three slices.
+class SeriesFolderTest : public VolumeFolderTest {
+ protected:
+  void AddSeries(const std::string& name, const std::string& modality = "CT",
+                 const std::string& photometric = "MONOCHROME2") {
+    fs::create_directories(dir() / name);
+    for (int k = 0; k < 3; ++k) {
+      DicomBytes slice = SliceBytes(k, 100 * k);
+      slice.Text(0x00080060, "CS", modality).Text(0x00280004, "CS", photometric);
+      WriteFile(dir() / name / std::to_string(9 - k), slice.File());
+    }
+  }
+  // Masks of such a series: voxel (2, 2, 2) and voxel (0, 0, 0) show label 1 and 2.
+  void AddSegmentation(const std::string& name) {
+    WriteFile(dir() / name, SegmentationBytes({2, 0},
+                                              "010000000000"
+                                              "000000000001")
+                                .File());
+  }
+  Volume Mask() {
+    Volume mask{
+        .grid = {.size = {4, 3, 3}, .affine = {0.25, 0, 0, -10.75, 0, 0.5, 0, -21, 0, 0, 2, 0}},
+        .voxels = std::vector<float>(36)};
+    mask.voxels[35 - 1] = 1;
+    mask.voxels[0] = 2;
+    return mask;
+  }
+  std::vector<float> VoxelsOf(const fs::path& file) {
+    const absl::StatusOr<Volume> volume = ReadVolume(file);
+    EXPECT_TRUE(volume.ok()) << volume.status();
+    return volume.ok() ? volume->voxels : std::vector<float>();
+  }
+};
+
+TEST_F(SeriesFolderTest, SeriesAndMasksOfAnyFormatBecomeFilesOfTheFormThatIsStored) {
+  for (const char* name : {"nifti", "dicom", "slicer"}) AddSeries(std::string("images/") + name);
+  Write("masks/nifti.nii.gz", Mask(), NiftiType::kUint8);
+  AddSegmentation("masks/dicom.dcm");
+  // The two voxels' box: 3 x 3 x 3 of the 4 x 3 x 3.
+  std::string voxels(27, '\0');
+  voxels[0] = 2;
+  voxels[26] = 1;
+  WriteFile(dir() / "masks" / "slicer.seg.nrrd",
+            "NRRD0004\ntype: uchar\ndimension: 3\nsizes: 3 3 3\nencoding: raw\nspace: RAS\n"
+            "space directions: (0.25,0,0) (0,0.5,0) (0,0,2)\nspace origin: (-10.75,-21,0)\n"
+            "Segment0_LabelValue:=1\n\n" +
+                voxels);
+  const absl::StatusOr<ImageFolder> folder = Scan();
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  ASSERT_EQ(folder->items.size(), 3u);
+  EXPECT_EQ(folder->items[0].name, "000001") << "names of series may be those of patients";
+  EXPECT_EQ(folder->items[0].GivenImage(), dir() / "images" / "dicom");
+  for (const FolderItem& item : folder->items) {
+    HeaderOf(item.image, FileRole::kImage);
+    HeaderOf(item.mask, FileRole::kMask);
+    EXPECT_EQ(VoxelsOf(item.image).back(), 200);
+    EXPECT_EQ(VoxelsOf(item.mask), Mask().voxels) << item.GivenMask();
+  }
+  ImportOptions keep;
+  keep.stems = StemRule::kKeep;
+  const absl::StatusOr<ImageFolder> kept = Scan(keep);
+  ASSERT_TRUE(kept.ok()) << kept.status();
+  EXPECT_EQ(kept->items[2].name, "slicer");
+}
+
+TEST_F(SeriesFolderTest, AWindowOfCtIsForSeriesOfCt) {
+  AddSeries("images/a", "MR");
+  AddSegmentation("masks/a.dcm");
+  ImportOptions import;
+  import.window = *ParseWindow("ct-lung");
+  const absl::StatusOr<ImageFolder> folder = Scan(import);
+  EXPECT_THAT(std::string(folder.status().message()),
+              AllOf(HasSubstr("images/a: its modality is 'MR', and ct-lung is a window of CT"),
+                    HasSubstr("give --window CENTRE,WIDTH")));
+}
+
+TEST_F(SeriesFolderTest, BlackAndWhiteAreExchangedWhereLowValuesAreWhite) {
+  AddSeries("images/a", "CT", "MONOCHROME1");
+  AddSegmentation("masks/a.dcm");
+  ImportOptions import;
+  import.window = ChosenWindow{.window = {.centre = 100, .width = 200}, .name = ""};
+  const absl::StatusOr<ImageFolder> folder = Scan(import);
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_EQ(VoxelsOf(folder->items[0].image).back(), 0);
+  EXPECT_EQ(HeaderOf(folder->items[0].image, FileRole::kImage).high, 200);
+  EXPECT_THAT(folder->notes, testing::Contains(HasSubstr("MONOCHROME1")));
+}
+
+TEST_F(SeriesFolderTest, FaultsNameTheFolderTheReasonAndTheRemedy) {
+  for (const char* name : {"a", "b", "c"}) {
+    AddSeries(std::string("images/") + name);
+    AddSegmentation(std::string("masks/") + name + ".dcm");
+  }
+  fs::remove(dir() / "images" / "a" / "8");
+  fs::create_directories(dir() / "images" / "b" / "more");
+  fs::create_directories(dir() / "images" / "d" / "series");
+  WriteFile(dir() / "images" / "d" / "series" / "1", SliceBytes(0).File());
+  EXPECT_THAT(RefusalOf(), AllOf(HasSubstr("images/d: holds 1 image and would be left out"),
+                                 HasSubstr("the DICOM files of one series")));
+  fs::remove_all(dir() / "images" / "d");
+  AddSeries("images/a");
+  fs::remove(dir() / "images" / "a" / "8");
+  fs::remove(dir() / "images" / "a" / "9");
+  EXPECT_THAT(RefusalOf(),
+              AllOf(HasSubstr("images/a: it holds 1 slice"), HasSubstr("whole series")));
+}
+
+TEST_F(SeriesFolderTest, AMaskElsewhereIsRefused) {
+  AddSeries("images/a");
+  WriteFile(dir() / "masks" / "a.dcm", SegmentationBytes({0.5}, "010000000000").File());
+  EXPECT_THAT(RefusalOf(), HasSubstr("masks/a.dcm: the segmentation's frame 1 does not lie on"));
+}
+
+TEST_F(SeriesFolderTest, ReferencesAreFoldersOfSeriesToo) {
+  for (const char* name : {"r/a", "r/b"}) AddSeries(name);
+  const absl::StatusOr<ImageFolder> references = ScanAnyReferences(dir() / "r");
+  ASSERT_TRUE(references.ok()) << references.status();
+  EXPECT_EQ(references->items.size(), 2u);
+  EXPECT_EQ(references->items[0].depth, 3);
+}
+
+TEST_F(SeriesFolderTest, SlicesThatLieInTheFolderOfImagesStayPictures) {
+  for (int k = 0; k < 3; ++k) {
+    WriteFile(dir() / "images" / (std::to_string(k) + ".dcm"), SliceBytes(k).File());
+    WriteFile(dir() / "masks" / (std::to_string(k) + ".png"),
+              Encode(".png", cv::Mat(3, 4, CV_8U, cv::Scalar(1))));
+  }
+  EXPECT_FALSE(HoldsVolumes(dir()));
 }
 
 TEST(VolumePhantomTest, DomainsShareMasksAndDifferInValues) {
