@@ -140,7 +140,8 @@ def test_afctl_reads_the_pictures_and_names_the_rest(service, dumped, tmp_path):
             continue
         folder = pictures if picture else others
         folder.mkdir(exist_ok=True)
-        shutil.copy(file, folder / f"{number}.dcm")
+        # A folder whose first DICOM file is a volume is read as one of volumes: those come last.
+        shutil.copy(file, folder / f"{'z' if line.get('frames', 1) > 1 and not picture else ''}{number}.dcm")
         images += line["frames"] if picture else 0
         refused += not picture
     converted = service.afctl("dataset", "convert", pictures, tmp_path / "out")

@@ -137,7 +137,7 @@ TEST(FuzzTest, NoNrrdFileIsAnythingButNumbersOrARefusal) {
              start + "spacings: 1 1 1\nspace units: \"mm\" \"mm\" \"mm\"\nencoding: raw\n\n" +
                  std::string(16, 'x'),
              start + geometry + "encoding: gzip\n\n\x1f\x8b\x08"},
-            20000);
+            5000);
 }
 
 TEST(FuzzTest, NoDicomFileOfSeveralFramesIsAnythingButNumbersOrARefusal) {
@@ -148,7 +148,7 @@ TEST(FuzzTest, NoDicomFileOfSeveralFramesIsAnythingButNumbersOrARefusal) {
             {FramesBytes({2, 0, 1}).File(), FramesBytes({0, 1}).File("1.2.840.10008.1.2"),
              SliceBytes(0).File(), SegmentationBytes({2, 0}, bits).File(),
              SegmentationBytes({1}, bits.substr(12), "FRACTIONAL").File()},
-            20000);
+            5000);
 }
 
 TEST(FuzzTest, NoManifestIsReadThatIsNotWrittenTheSameWay) {
