@@ -50,9 +50,8 @@ class VolumeAlignTest : public VolumeFixture {
   }
   std::vector<std::string> ImagesOfManifest(const std::string& manifest) {
     std::vector<std::string> digests;
-    for (const DatasetItem& item : ParseManifest(blobs_->Read(manifest))->items) {
-      digests.push_back(item.image);
-    }
+    const DatasetManifest read = *ParseManifest(blobs_->Read(manifest));
+    for (const DatasetItem& item : read.items) digests.push_back(item.image);
     return digests;
   }
 };
