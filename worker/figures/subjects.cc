@@ -42,6 +42,7 @@ FigureSubject Generated(const std::string& name, GeneratedSet pairs) {
   FigureSubject subject{.name = name, .set = std::move(pairs.set)};
   pairs.set = {};
   subject.pairs = std::move(pairs);
+  subject.set = AsPictures(std::move(subject.set));
   return subject;
 }
 
@@ -146,7 +147,6 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   const LabelTable labels = sets.source().set.labels;
   FigureSubject made =
       Generated("pairs", LoadPairs(context, spec, "stage2", labels, PictureUse::kView, samples));
-  made.set = AsPictures(std::move(made.set));
   if (nlohmann::json::parse(made.pairs.records.front()).contains("framing")) {
     sets.framed = LoadPairs(context, spec, "stage2", labels, PictureUse::kWhole, samples).set;
   }

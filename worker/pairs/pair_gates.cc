@@ -22,14 +22,22 @@ struct PairGates::State {
   at::Device device;
   std::vector<std::shared_ptr<Segmenter>> judges;  // by fold
   std::vector<int> folds;  // of the task's items; empty: no judge has seen any of them
-  std::optional<MemorizationIndex> index;       // unless least_distance is 0
-  std::vector<std::vector<std::string>> names;  // of the index's sets
+  std::optional<MemorizationIndex> index;  // unless least_distance is 0
+  // Of volumes: in slices through the middle, which references without masks have as well.
+  std::optional<MemorizationIndex> middle;
+  std::vector<std::vector<std::string>> names;  // of the indices' sets
 
   void CheckMemorization(const at::Tensor& image, const at::Tensor& classes, PairKind kind,
                          GateVerdict& verdict) const;
 };
 
 namespace {
+
+constexpr int64_t kMostInMiddle = 1000;  // volumes that tell how near they come to each other
+
+void ThrowIfCancelled(const TaskContext& context) {
+  if (context.Cancelled()) throw TaskError(absl::CancelledError("the task was cancelled"));
+}
 
 // What is looked for in a set: an image, or a volume's slices as those of the set were taken, and
 // those of the volume mirrored left to right, which pictures' descriptors do for themselves.
@@ -51,8 +59,11 @@ void PairGates::State::CheckMemorization(const at::Tensor& image, const at::Tens
                                          PairKind kind, GateVerdict& verdict) const {
   static constexpr const char* kSets[] = {"source", "references"};
   for (size_t set = 0; set < names.size(); ++set) {
-    const NearestImage nearest = NearestOf(index->Nearest(
-        Queries(image, set == 0 ? classes : at::Tensor()), static_cast<int64_t>(set)));
+    const bool in_middle = set > 0 && middle;
+    const NearestImage nearest =
+        NearestOf((in_middle ? *middle : *index)
+                      .Nearest(Queries(image, in_middle ? at::Tensor() : classes),
+                               static_cast<int64_t>(set)));
     const bool near = nearest.ratio < least_distance;
     if (set > 0 && !near && nearest.ratio >= verdict.memorization) continue;
     verdict.memorization = nearest.ratio;
@@ -78,6 +89,7 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
                 .judges = {},
                 .folds = {},
                 .index = std::nullopt,
+                .middle = std::nullopt,
                 .names = {}})) {
   for (const auto& [role, digest] : spec.inputs) {
     if (!role.starts_with("judge/")) continue;
@@ -102,7 +114,16 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
                         statistics.units);
   state_->names.push_back(source.names);
   if (references.images.defined() && references.size() > 0) {
-    state_->index->Add(PicturesOf(references.images, {}).images);
+    if (source.volumes.defined()) {
+      ImageSet unmasked = Thinned(source, kMostInMiddle);
+      unmasked.classes = at::Tensor();
+      SourceStatistics own =
+          DescribeSource(unmasked, state_->device, [&](int64_t) { ThrowIfCancelled(context); });
+      state_->middle.emplace(own.filter_bank, state_->device, std::move(own.descriptors),
+                             own.units);
+    }
+    (state_->middle ? *state_->middle : *state_->index)
+        .Add(PicturesOf(references.images, {}).images);
     state_->names.push_back(references.names);
   }
 }

@@ -59,8 +59,16 @@ class VolumeAlignStepTest : public testing::Test {
     at::manual_seed(3);
     UNetBackboneConfig config = UNetPreset("unet3d-32", 2);
     config.unet.num_channels = {8, 8, 16};
+    config.unet.num_head_channels = {8, 8, 16};
     config.unet.conditioning_embedding_num_channels = {8};
     model_ = std::make_unique<UNetBackbone>(config, 1);
+    {
+      // The last layers start at zero, through which nothing passes back.
+      const at::NoGradGuard no_grad;
+      for (at::Tensor parameter : model_->fit_parameters()) {
+        parameter.add_(at::randn_like(parameter), 0.05);
+      }
+    }
     volumes_ = Bodies(4, 0.1);
     model_->codec().blocks().Fit(volumes_);
     batch_.index = 18;

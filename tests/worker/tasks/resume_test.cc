@@ -86,15 +86,14 @@ TEST_F(ResumeTest, TasksOnVolumesResumedAfterACancelGiveTheSameBytes) {
   const std::map<std::string, std::string> inputs{
       {"source", source},
       {"model", model},
+      {"pool", Run(Spec3d("rollout", {{"source", source}, {"model", model}}))["pool"]},
       {"references", PutVolumes(PhantomDomain::kTargetA, 4, false)}};
   for (const char* tune : {"style", "control"}) {
     ExpectSameAfterCancel(Spec3d("align", inputs,
                                  {{"align.tune", tune},
                                   {"align.diversity_floor", "0"},
                                   {"align.patience", "100"},
-                                  {"align.rollout", "fresh"},
-                                  {"align.check_interval", "1"},
-                                  {"restyle.strength", "0.15"}}),
+                                  {"align.check_interval", "1"}}),
                           2);
   }
   ExpectSameAfterCancel(Spec3d("judge", {{"source", source}}, {{"judge.iterations", "3"}}), 2);
