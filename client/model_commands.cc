@@ -133,9 +133,10 @@ absl::StatusOr<Result> Import(Session& session, const ImportArguments& arguments
   v1::CreateJobRequest creation = CreationOf(*request);
   const auto source = FindDataset("--source", arguments.source, *stubs->datasets);
   if (!source.ok()) return source.status();
-  const auto sent = UploadFolder(
-      {.images = {*weights}, .masks = {}, .image_bytes = weights->blob.size_bytes, .mask_bytes = 0},
-      *stubs->blobs, session.console);
+  DescribedFolder files;
+  files.images = {*weights};
+  files.image_bytes = weights->blob.size_bytes;
+  const auto sent = UploadFolder(files, *stubs->blobs, session.console);
   if (!sent.ok()) return Annotate(sent.status(), arguments.weights);
   v1::AlignSpec& spec = *creation.mutable_spec();
   spec.set_kind(v1::JOB_KIND_FIT);

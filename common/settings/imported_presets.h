@@ -1,12 +1,15 @@
 #ifndef ALIGNFLOW_COMMON_SETTINGS_IMPORTED_PRESETS_H_
 #define ALIGNFLOW_COMMON_SETTINGS_IMPORTED_PRESETS_H_
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace alignflow {
 
-// Whether models of the preset were trained elsewhere and are imported: "motfm", of pictures, and
+// The presets of models that were trained elsewhere and are imported: "motfm", of pictures, and
 // "motfm-3d", of volumes. They are not among PresetNames, which is what jobs may be given.
+const std::vector<std::string>& ImportedPresetNames();
 bool IsImportedPreset(std::string_view preset);
 
 }  // namespace alignflow

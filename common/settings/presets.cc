@@ -203,7 +203,14 @@ int64_t ImageSide(std::string_view preset, const SettingMap& settings) {
   return side;
 }
 
-bool IsImportedPreset(std::string_view preset) { return preset == "motfm" || preset == "motfm-3d"; }
+const std::vector<std::string>& ImportedPresetNames() {
+  static const auto* const names = new std::vector<std::string>{"motfm", "motfm-3d"};
+  return *names;
+}
+
+bool IsImportedPreset(std::string_view preset) {
+  return std::ranges::find(ImportedPresetNames(), preset) != ImportedPresetNames().end();
+}
 
 absl::StatusOr<SettingMap> PresetDefaults(std::string_view preset) {
   for (const auto& [name, values] : IsImportedPreset(preset) ? ImportedPresets() : Presets()) {

@@ -19,7 +19,9 @@ namespace alignflow {
 //   describe: source -> statistics (worker/sets/source_statistics.h). Features of all images, and
 //   how
 //     near they come to each other. Has no settings.
-//   fit: source -> model, curve.json. Stage 1, net and control branch; safetensors.
+//   fit: source, weights (optional) -> model, curve.json. Stage 1, net and control branch;
+//     safetensors. With weights (common/data/motfm_config.h) nothing is trained: they are checked
+//     and become the model, for masks of the source's labels.
 //   rollout: source, model -> pool. Masks and states x_s rolled out by the stage-1 model.
 //   align: source, statistics, model, references, pool (unless align.rollout is fresh) -> model,
 //     curve.json. Stage 2.

@@ -54,8 +54,10 @@ struct JobRecord {
   JobState state = JobState::kQueued;
   std::string source, source_digest;  // dataset id (ScopedId) and digest of its manifest
   std::string target, target_digest;  // empty if none was given
-  std::string references_digest;      // of the references' manifest; empty if there are none
-  int64_t pairs = 0;                  // 0 of kind fit
+  // Of the references' manifest or, of kind fit, of the weights that the model is made of; empty if
+  // there are none.
+  std::string references_digest;
+  int64_t pairs = 0;  // 0 of kind fit
   std::string preset;
   SettingMap settings;  // resolved
   JobKind kind = JobKind::kAlign;

@@ -6,6 +6,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/settings/imported_presets.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
 #include "spdlog/spdlog.h"
@@ -26,6 +27,7 @@ v1::RegisterRequest MakeRegisterRequest(const WorkerSession::Options& options) {
   request.set_instance_id(options.instance_id);
   request.set_memory_bytes(options.memory_bytes);
   for (const std::string& preset : PresetNames()) request.add_presets(preset);
+  for (const std::string& preset : ImportedPresetNames()) request.add_presets(preset);
   for (const FoundModel& model : FindModels(options.models_dir)) {
     v1::ModelFolder* added = request.add_models();
     added->set_name(model.name);
