@@ -244,10 +244,10 @@ TEST(PlanTest, AModelOfStage1HasNoReferences) {
   job.references_digest.clear();
   EXPECT_THAT(Stages(job),
               ElementsAre("prepare", "describe", "fit", "judge", "generate", "figures"));
-  EXPECT_THAT(
-      TasksOf(job, "generate").front().inputs,
-      UnorderedElementsAre(Pair("source", "prepare 0"), Pair("model", "fit 0"),
-                           Pair("judge/000000", "judge 0"), Pair("statistics", "describe 0")));
+  EXPECT_THAT(TasksOf(job, "generate").front().inputs,
+              UnorderedElementsAre(Pair("source", "prepare 0"), Pair("model", "fit 0"),
+                                   Pair("judge/000000", "judge 0"), Pair("judge/000001", "judge 1"),
+                                   Pair("statistics", "describe 0")));
   EXPECT_FALSE(TasksOf(job, "figures").front().inputs.contains("references"));
 }
 
