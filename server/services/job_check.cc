@@ -325,6 +325,7 @@ absl::Status ResolveInputs(ServiceContext& context, const v1::AlignSpec& spec, J
     // The source's own content under whatever name is nothing else than the source.
     if (record.masks_digest == record.source_digest) record.masks = record.masks_digest = "";
   }
+  if (status.ok()) status = CheckDatasetKinds(context, record);
   if (status.ok()) status = CheckLabels(context, record);
   if (status.ok()) status = CheckMasks(context, record);
   return status;
@@ -373,7 +374,6 @@ absl::StatusOr<CheckedJob> CheckJob(const v1::CreateJobRequest& request, Service
   if (status.ok()) status = CheckNumbers(*kind, request);
   if (status.ok()) status = CheckDetails(request, job.details);
   if (status.ok()) status = ResolveInputs(context, spec, record, job.references);
-  if (status.ok()) status = CheckDatasetKinds(context, record);
   if (!status.ok()) return status;
   const OwnsBlob owns = [&](const std::string& sha256) { return HasBlob(context, caller, sha256); };
   if (*kind == JobKind::kFit) status = TakeWeights(context, spec, owns, record);
