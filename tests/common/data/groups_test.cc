@@ -73,7 +73,9 @@ TEST(FoldsTest, GroupsStayTogetherAndPartsAreAlike) {
   ASSERT_EQ(folds.size(), groups.size());
   for (size_t i = 0; i < groups.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
-      if (groups[i] == groups[j] && !groups[i].empty()) EXPECT_EQ(folds[i], folds[j]);
+      if (groups[i] == groups[j] && !groups[i].empty()) {
+        EXPECT_EQ(folds[i], folds[j]);
+      }
     }
   }
   EXPECT_EQ(std::count(folds.begin(), folds.end(), 0), 5);
