@@ -163,11 +163,11 @@ TEST_F(JobsServiceTest, AWholeJobWithMasksGatesAndEvaluationGoesThroughEveryStag
   Set(request, "evaluate.seeds", "2");
   Set(request, "evaluate.pictures", "view");
   const v1::Job queued = CreateJob(request).value();
-  EXPECT_THAT(
-      Work(Register()),
-      ElementsAre("prepare", "prepare", "describe", "fit", "fit-masks", "judge", "rollout", "align",
-                  "masks", "masks", "generate", "generate", "generate", "generate", "baseline",
-                  "baseline", "evaluate", "evaluate", "evaluate", "evaluate", "figures"));
+  EXPECT_THAT(Work(Register()),
+              ElementsAre("prepare", "prepare", "describe", "fit", "fit-masks", "judge", "judge",
+                          "rollout", "align", "masks", "masks", "generate", "generate", "generate",
+                          "generate", "baseline", "baseline", "evaluate", "evaluate", "evaluate",
+                          "evaluate", "figures"));
   const v1::Job done = GetJob(queued.name());
   EXPECT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED);
   EXPECT_EQ(done.pairs_ready(), 40) << "new masks alone are no pairs";
