@@ -14,7 +14,7 @@ from processes import poll
 
 PAIRS = 5
 QUICK = {"fit.iterations": "6", "fit.batch": "2", "align.iterations": "4", "align.batch": "2", "align.pool": "4",
-         "align.check_interval": "2", "generate.steps": "2", "judge.iterations": "4", "gates.mask_agreement": "0",
+         "align.check_interval": "2", "generate.steps": "2", "judge.iterations": "2", "gates.mask_agreement": "0",
          "evaluate.iterations": "3", "evaluate.seeds": "1", "figures.samples": "8"}
 WORD = b"Zeppelin"
 
