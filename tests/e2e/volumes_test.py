@@ -211,4 +211,5 @@ def test_a_real_ct_in_slabs_becomes_new_volumes(service, tmp_path):
     def level(values):  # of the body within the window
         return numpy.median(values[(values > -100) & (values < 250)])
     slab = numpy.asarray(nibabel.load(tmp_path / "slabs" / "images" / "slab0.nii.gz").dataobj)
-    assert level(values) > level(slab) + 20, "the pair has the references' look"
+    recoloured = numpy.asarray(nibabel.load(tmp_path / "pairs" / "images" / "000002.nii.gz").dataobj)
+    assert level(recoloured) > level(slab) + 20, "the recoloured pair has the references' look"
