@@ -102,7 +102,7 @@ def test_a_job_that_is_killed_goes_on_to_the_same_bytes(new_service, volumes, pu
         poll(lambda: {stage["id"]: stage["state"] for stage in service.afctl("job", "get", job)["stages"]}[stage] not in
              ("STAGE_STATE_WAITING", "STAGE_STATE_QUEUED"), 300, f"{stage} to begin")
         service.restart_worker()
-        service.restart_coordinator()
+    service.restart_coordinator()
     service.afctl("job", "watch", job)
     service.afctl("pairs", "pull", job, tmp_path / "pairs")
     assert check_pulled(tmp_path / "pairs", volumes / "source") == pulled[1]
