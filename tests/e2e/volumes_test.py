@@ -102,7 +102,7 @@ def test_a_job_that_is_killed_goes_on_to_the_same_bytes(new_service, volumes, pu
         poll(lambda: {stage["id"]: stage["state"] for stage in service.afctl("job", "get", job)["stages"]}[stage] not in
              ("STAGE_STATE_WAITING", "STAGE_STATE_QUEUED"), 300, f"{stage} to begin")
         service.restart_worker()
-        service.restart_coordinator()
+    service.restart_coordinator()
     service.afctl("job", "watch", job)
     service.afctl("pairs", "pull", job, tmp_path / "pairs")
     assert check_pulled(tmp_path / "pairs", volumes / "source") == pulled[1]
@@ -211,4 +211,5 @@ def test_a_real_ct_in_slabs_becomes_new_volumes(service, tmp_path):
     def level(values):  # of the body within the window
         return numpy.median(values[(values > -100) & (values < 250)])
     slab = numpy.asarray(nibabel.load(tmp_path / "slabs" / "images" / "slab0.nii.gz").dataobj)
-    assert level(values) > level(slab) + 20, "the pair has the references' look"
+    recoloured = numpy.asarray(nibabel.load(tmp_path / "pairs" / "images" / "000002.nii.gz").dataobj)
+    assert level(recoloured) > level(slab) + 20, "the recoloured pair has the references' look"
