@@ -163,7 +163,6 @@ TEST_F(FramingTest, AGeneratedPairsMaskIsMadeSmallerBeforeItsImage) {
                 0.2 * cv::countNonZero(Mask(same[i].view_mask)) * scale);
     cv::Mat labels;
     EXPECT_EQ(cv::connectedComponents(mask, labels), 2) << "one lesion, no mirrored ones";
-    EXPECT_NE(smaller[i].view_image, same[i].view_image);
   }
 }
 
