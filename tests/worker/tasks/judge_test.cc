@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <opencv2/core.hpp>
 #include <string>
 #include <vector>
 
@@ -265,12 +266,19 @@ TEST_F(JudgeTest, APairIsJudgedByTheJudgeThatHasNotSeenItsSourceImage) {
   }
 }
 
-TEST_F(JudgeTest, AFoldWithoutWhichNothingIsLeftIsLearnedFromAsWell) {
-  const std::string one = PutPhantoms(PhantomDomain::kSource, 1, true);
-  TaskSpec spec =
-      Spec("judge", {{"source", one}}, {{"judge.iterations", "1"}, {"judge.folds", "2"}});
-  spec.settings["fold"] = "0";
-  EXPECT_FALSE(Run(spec)["segmenter"].empty());
+TEST_F(JudgeTest, AFoldWithoutWhichNoStructureIsLeftIsLearnedFromAsWell) {
+  DatasetManifest manifest =
+      *ParseManifest(blobs_->Read(PutPhantoms(PhantomDomain::kSource, 2, true)));
+  manifest.items[1].mask = blobs_->Put(*EncodePng(cv::Mat::zeros(64, 64, CV_8U)));
+  const std::string one = blobs_->Put(*WriteManifest(manifest));
+  const auto judge = [&](const char* fold) {
+    TaskSpec spec =
+        Spec("judge", {{"source", one}}, {{"judge.iterations", "2"}, {"judge.folds", "2"}});
+    spec.settings["fold"] = fold;
+    return Run(spec)["segmenter"];
+  };
+  EXPECT_FALSE(judge("0").empty());
+  EXPECT_NE(judge("0"), judge("1")) << "of all images, and of the one with a structure";
 }
 
 }  // namespace
