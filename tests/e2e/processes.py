@@ -14,7 +14,7 @@ from api import ROOT, Api
 BIN = ROOT / "build" / "bin"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
-COMMAND_TIMEOUT_S = 300
+COMMAND_TIMEOUT_S = 900
 
 
 def poll(condition, timeout, what):
