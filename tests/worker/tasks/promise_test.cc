@@ -48,10 +48,9 @@ class PromiseTest : public TaskFixture {
     std::map<std::string, std::string> inputs{{"source", source_}, {"target", target_}};
     if (!pairs.empty()) inputs["pairs/000001"] = pairs;
     // Colours changed at random alone make these phantoms' other look readable.
-    TaskSpec spec = Spec("evaluate", inputs,
-                         {{"evaluate.iterations", "80"},
-                          {"evaluate.batch", "8"},
-                          {"evaluate.augment", "none"}});
+    TaskSpec spec = Spec(
+        "evaluate", inputs,
+        {{"evaluate.iterations", "80"}, {"evaluate.batch", "8"}, {"evaluate.augment", "none"}});
     spec.settings["run"] = "1";
     return json::parse(blobs_->Read(Run(spec)["scores"])).at("mean_dice");
   }
