@@ -92,7 +92,8 @@ PairGates::PairGates(TaskContext& context, const TaskSpec& spec, const ImageSet&
                 .middle = std::nullopt,
                 .names = {}})) {
   for (const auto& [role, digest] : spec.inputs) {
-    if (!role.starts_with("judge/")) continue;
+    // "judge": of tasks that were made when there was one for all of the source.
+    if (role != "judge" && !role.starts_with("judge/")) continue;
     state_->judges.push_back(LoadSegmenter(context, digest, "the judge",
                                            TextSetting(spec, "judge.segmenter"), source.labels,
                                            source.images.size(2), source.images.dim() - 2)

@@ -257,6 +257,7 @@ TEST_F(JudgeTest, APairIsJudgedByTheJudgeThatHasNotSeenItsSourceImage) {
   const std::vector<int> folds = FoldsOf(source.groups, 2);
   for (int64_t item = 0; item < 4; ++item) {
     const double by_first = agreement({{"judge/000000", first}}, false, item);
+    EXPECT_EQ(agreement({{"judge", first}}, false, item), by_first) << "a task of before";
     const double by_second = agreement({{"judge/000000", second}}, false, item);
     EXPECT_NE(by_first, by_second);
     EXPECT_EQ(agreement({{"judge/000000", first}, {"judge/000001", second}}, false, item),
