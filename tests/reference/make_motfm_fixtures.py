@@ -11,7 +11,6 @@ and in its metadata `config`, JSON: the configuration with its model_args narrow
 """
 
 import json
-import math
 import pathlib
 import sys
 
@@ -20,6 +19,7 @@ import yaml
 from safetensors.torch import save_file
 
 sys.path.insert(0, sys.argv[1])
+from random_weights import randomize  # noqa: E402
 from utils.utils_fm import build_model, sample_with_solver  # noqa: E402
 
 # Every level as wide as the others; sides are the least that leave two positions at the coarsest level.
@@ -37,17 +37,6 @@ def narrowed(config):
         model["conditioning_embedding_num_channels"] = [WIDTH]
     data = {name: value for name, value in config["data_args"].items() if name.endswith("_norm")}
     return {"model_args": model, "data_args": data, "solver_args": config["solver_args"]}
-
-
-def randomize(module, generator):
-    """No weight may stay at zero, or a branch would not be tested."""
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            fan_in = parameter[0].numel() if parameter.dim() > 1 else 4
-            parameter.normal_(0, 1 / math.sqrt(fan_in), generator=generator)
-            if parameter.dim() == 1 and name.endswith("weight"):
-                parameter.add_(1)
-            parameter.copy_(parameter.bfloat16())
 
 
 def make(path, seed, folder):

@@ -13,7 +13,6 @@ and in its metadata the config.json texts: transformer, controlnet, scheduler. N
 reference_names.py.
 """
 
-import math
 import pathlib
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from diffusers import (AutoencoderKL, FlowMatchEulerDiscreteScheduler, SD3Contro
                        StableDiffusion3ControlNetPipeline)
 from safetensors.torch import load_file, save_file
 
+from random_weights import randomize
 from reference_names import write_names
 
 SMALL = dict(sample_size=16, patch_size=2, in_channels=4, num_layers=3, attention_head_dim=8, num_attention_heads=2,
@@ -51,19 +51,6 @@ CONTROLNETS = {
     "controlnet_twelve": (dict(num_layers=12, dual_attention_layers=tuple(range(7)), qk_norm="rms_norm",
                                attention_head_dim=4, caption_projection_dim=8), (6, 10), 1.0),
 }
-
-
-def randomize(module, generator):
-    """No weight may stay at zero, or a branch would not be tested."""
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            fan_in = parameter[0].numel() if parameter.dim() > 1 else 4
-            parameter.normal_(0, 1 / math.sqrt(fan_in), generator=generator)
-            if parameter.dim() == 1 and name.endswith("weight"):
-                parameter.add_(1)
-        for tensor in module.state_dict().values():
-            tensor.copy_(tensor.bfloat16())  # stored in half the bytes without loss
-    return module.eval()
 
 
 def saved(module, prefix):

@@ -12,7 +12,6 @@ and in its metadata `fixture`, JSON: `kind` (unet, controlnet, merged or core) a
 """
 
 import json
-import math
 import pathlib
 import sys
 
@@ -20,6 +19,8 @@ import torch
 from generative.networks.nets import ControlNet, DiffusionModelUNet
 from monai.networks.nets import DiffusionModelUNet as CoreUNet
 from safetensors.torch import save_file
+
+from random_weights import randomize
 
 SMALL = dict(spatial_dims=2, in_channels=3, out_channels=2, num_res_blocks=[1, 1], num_channels=[8, 16],
              attention_levels=[False, False], norm_num_groups=4, num_head_channels=[4, 8])
@@ -48,17 +49,6 @@ FIXTURES = {
     "core_attention": ("core", dict(attention_levels=[False, True]), (8, 8)),
     "core_cross": ("core", dict(num_channels=[8, 8], **CROSS), (8, 8)),
 }
-
-
-def randomize(module, generator):
-    """No weight may stay at zero, or a branch would not be tested."""
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            fan_in = parameter[0].numel() if parameter.dim() > 1 else 4
-            parameter.normal_(0, 1 / math.sqrt(fan_in), generator=generator)
-            if parameter.dim() == 1 and name.endswith("weight"):
-                parameter.add_(1)
-            parameter.copy_(parameter.bfloat16())  # stored in half the bytes without loss
 
 
 def motfm(unet, controlnet, x, t, mask, context):
