@@ -19,6 +19,7 @@
 #include "worker/data/memory_gate.h"
 #include "worker/data/stored_image.h"
 #include "worker/dicom/dicom_frame.h"
+#include "worker/dicom/dicom_kind.h"
 
 namespace alignflow {
 namespace {

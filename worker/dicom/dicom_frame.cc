@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "worker/dicom/dicom_kind.h"
 #include "worker/dicom/frame_codecs.h"
 
 namespace alignflow {

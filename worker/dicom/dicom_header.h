@@ -106,15 +106,6 @@ absl::StatusOr<ParsedDicom> ParseDicom(std::string_view bytes);
 // The header alone, of which only the start of the file is read where that is enough.
 absl::StatusOr<DicomHeader> ReadDicomHeader(const std::filesystem::path& path);
 
-// Refused, with the remedy, unless the frames are pictures that are decoded: volumes, slides in
-// tiles, segmentations, files without pixels.
-absl::Status CheckIsPicture(const DicomHeader& header);
-// Refused unless the frames are slices of a volume: one grey value for each pixel.
-absl::Status CheckIsSlice(const DicomHeader& header);
-// Whether the file by itself is a volume: of several frames, which lie beside each other.
-bool IsVolumeFile(const DicomHeader& header);
-bool IsSegmentation(const DicomHeader& header);
-
 // How many rows and columns a frame has once its pixels are square.
 std::pair<int, int> SquareSize(const DicomHeader& header);
 

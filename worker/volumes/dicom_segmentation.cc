@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "worker/dicom/dicom_frame.h"
+#include "worker/dicom/dicom_kind.h"
 #include "worker/volumes/byte_stream.h"
 #include "worker/volumes/grid_drawing.h"
 #include "worker/volumes/slice_stack.h"

@@ -12,6 +12,7 @@
 #include "worker/data/file_listing.h"
 #include "worker/data/image_file.h"
 #include "worker/dicom/dicom_frame.h"
+#include "worker/dicom/dicom_kind.h"
 #include "worker/volumes/slice_stack.h"
 #include "worker/volumes/stored_voxels.h"
 #include "worker/volumes/turning.h"

@@ -1,21 +1,17 @@
 #include "worker/volumes/volume_folder.h"
 
 #include <algorithm>
-#include <cmath>
 #include <mutex>
-#include <opencv2/core.hpp>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/data/image_probe.h"
 #include "common/parallel.h"
-#include "common/settings/settings.h"
 #include "worker/data/file_listing.h"
 #include "worker/data/folder_names.h"
 #include "worker/data/group_table.h"
@@ -23,9 +19,9 @@
 #include "worker/data/memory_gate.h"
 #include "worker/data/stem_match.h"
 #include "worker/volumes/dicom_series.h"
-#include "worker/volumes/mask_facts.h"
 #include "worker/volumes/volume_file.h"
 #include "worker/volumes/volume_formats.h"
+#include "worker/volumes/volume_import.h"
 #include "worker/volumes/volume_window.h"
 
 namespace alignflow {
@@ -283,152 +279,36 @@ class VolumeScan {
     if (!scratch.ok()) return scratch.status();
     scratch_ = *std::move(scratch);
     MemoryGate gate(kMemory);
-    std::vector<std::vector<std::pair<fs::path, absl::Status>>> found(folder_.items.size());
+    std::vector<ImportedVolume> found(folder_.items.size());
     absl::Status stopped;
+    std::mutex mutex;
     size_t done = 0;
     ForEachOnAllCores(folder_.items.size(), [&](size_t i) {
       FolderItem& item = folder_.items[i];
       const size_t bytes = kBytesOfVoxel * static_cast<size_t>(CountVoxels(item.image).value_or(0));
       gate.Enter(bytes);
-      const absl::Status written = ReadItem(i, item, found[i]);
+      const absl::Status written = ImportVolume(i, import_, *scratch_, item, found[i]);
       gate.Leave(bytes);
-      const std::scoped_lock lock(mutex_);
+      const std::scoped_lock lock(mutex);
       stopped.Update(written);
       if (progress && !progress(++done, folder_.items.size())) {
         stopped.Update(absl::CancelledError("stopped"));
       }
       return stopped.ok();
     });
-    for (const auto& faults : found) {
-      for (const auto& [path, status] : faults)
-        AddFault("volumes that cannot be used", path, status);
-    }
+    for (const ImportedVolume& volume : found) Count(volume);
     return stopped;
   }
 
-  using Found = std::vector<std::pair<fs::path, absl::Status>>;
-
-  // An error where what is made can't be written; faults of the user's files go to `found`.
-  absl::Status ReadItem(size_t index, FolderItem& item, Found& found) {
-    absl::StatusOr<Volume> image = ReadAnyVolume(item.image);
-    if (image.ok()) {
-      const absl::Status fits = CheckWindow(*image);
-      if (!fits.ok()) image = fits;
+  void Count(const ImportedVolume& volume) {
+    for (const auto& [path, status] : volume.faults) {
+      AddFault("volumes that cannot be used", path, status);
     }
-    if (!image.ok()) found.emplace_back(item.image, image.status());
-    if (image.ok()) {
-      ShowFrom(*image);
-      item.width = static_cast<int>(image->grid.size[0]);
-      item.height = static_cast<int>(image->grid.size[1]);
-      item.depth = static_cast<int>(image->grid.size[2]);
-      absl::Status written =
-          Write(absl::StrFormat("image-%06d.nii.gz", index),
-                PackVolume(*image, ImageTypeOf(*image)), item.image, item.image_source, found);
-      if (!written.ok()) return written;
-      image->voxels = {};
-    }
-    if (item.mask.empty()) return absl::OkStatus();
-    const VolumeFormat form = FormatOf(item.mask);
-    if (!image.ok() && form == VolumeFormat::kSegmentation) return absl::OkStatus();
-    absl::StatusOr<Volume> mask =
-        image.ok() ? ReadAnyMask(item.mask, image->grid) : ReadAnyVolume(item.mask);
-    if (!mask.ok()) {
-      found.emplace_back(item.mask, mask.status());
-      return absl::OkStatus();
-    }
-    absl::Status fits = CheckMask(*mask, image.ok() ? &image->grid : nullptr);
-    if (!fits.ok()) {
-      found.emplace_back(item.mask, fits);
-      return absl::OkStatus();
-    }
-    CountLabels(index, *mask, item.facts);
-    if (image.ok()) mask->grid.affine = image->grid.affine;
-    mask->low = mask->high = 0;
-    return Write(absl::StrFormat("mask-%06d.nii.gz", index), PackVolume(*mask, NiftiType::kUint8),
-                 item.mask, item.mask_source, found);
-  }
-
-  absl::Status Write(const std::string& name, const std::string& bytes, fs::path& file,
-                     fs::path& source, Found& found) const {
-    if (static_cast<int64_t>(bytes.size()) > kMaxImageFileBytes) {
-      found.emplace_back(file, absl::InvalidArgumentError(absl::StrCat(
-                                   "it takes ", bytes.size() >> 20,
-                                   " MiB packed, at most 256 are read; resample the volume, or "
-                                   "cut it into parts")));
-      return absl::OkStatus();
-    }
-    absl::Status written = scratch_->Write(name, bytes);
-    if (!written.ok()) return written;
-    source = file;
-    file = scratch_->path() / name;
-    return absl::OkStatus();
-  }
-
-  // The values that are shown from black to white, by the user's choice.
-  void ShowFrom(Volume& image) {
-    const ValueRange range =
-        import_.window ? RangeOf(import_.window->window) : OwnRange(image.voxels);
-    image.low = range.low;
-    image.high = range.high;
-    const bool hounsfield = !import_.window && LooksLikeHounsfield(image.voxels);
-    // What is black becomes white; values in between stay in the window, which stays the same.
-    if (image.inverted) {
-      for (float& value : image.voxels) value = static_cast<float>(range.low + range.high - value);
-    }
-    const std::scoped_lock lock(mutex_);
-    hounsfield_ += hounsfield ? 1 : 0;
-    unoriented_ += image.oriented ? 0 : 1;
-    tilted_ += image.tilted ? 1 : 0;
-    inverted_ += image.inverted ? 1 : 0;
-  }
-
-  // That a window of CT is not laid over another modality, as far as files say theirs.
-  absl::Status CheckWindow(const Volume& image) const {
-    if (!import_.window || !import_.window->IsOfCt() || image.modality.empty() ||
-        image.modality == "CT") {
-      return absl::OkStatus();
-    }
-    return absl::InvalidArgumentError(absl::StrCat(
-        "its modality is '", absl::CHexEscape(image.modality), "', and ", import_.window->name,
-        " is a window of CT; give --window CENTRE,WIDTH, or none"));
-  }
-
-  static absl::Status CheckMask(const Volume& mask, const VolumeGrid* image) {
-    if (image != nullptr && mask.grid.size != image->size) {
-      const auto text = [](const VolumeGrid& grid) {
-        return absl::StrCat(grid.size[0], "x", grid.size[1], "x", grid.size[2]);
-      };
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the mask has ", text(mask.grid), " voxels, its volume ", text(*image),
-          "; both must have the same grid: resample the mask to its volume's (nearest neighbour)"));
-    }
-    if (image != nullptr && !IsSameGrid(mask.grid, *image)) {
-      return absl::InvalidArgumentError(
-          "the mask lies elsewhere in space than its volume (another affine); resample the mask to "
-          "its volume's grid (nearest neighbour), or copy the volume's affine if only the header "
-          "is wrong");
-    }
-    const auto bad = std::ranges::count_if(mask.voxels, [](float value) {
-      return value < 0 || value > 255 || value != std::floor(value);
-    });
-    if (bad == 0) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat(bad,
-                     " of the mask's voxels are no whole numbers from 0 to 255; store labels "
-                     "as such (probabilities must be decided first)"));
-  }
-
-  void CountLabels(size_t index, const Volume& mask, ItemFacts& facts) {
-    std::vector<uint8_t> values(mask.voxels.begin(), mask.voxels.end());
-    const cv::Mat rows(static_cast<int>(mask.grid.size[1] * mask.grid.size[2]),
-                       static_cast<int>(mask.grid.size[0]), CV_8U, values.data());
-    std::vector<int> sizes;
-    for (const auto& [preset, size] : PresetSizes(3)) sizes.push_back(size);
-    facts.structures = StructuresOfVolume(mask.voxels, mask.grid, sizes);
-    LabelUse own;
-    own.Add(rows, index);
-    const std::scoped_lock lock(mutex_);
-    use_.Add(own);
+    use_.Add(volume.labels);
+    hounsfield_ += volume.hounsfield ? 1 : 0;
+    unoriented_ += volume.unoriented ? 1 : 0;
+    tilted_ += volume.tilted ? 1 : 0;
+    inverted_ += volume.inverted ? 1 : 0;
   }
 
   void JudgeLabels(const std::optional<LabelTable>& given, const fs::path& masks) {
@@ -525,7 +405,6 @@ class VolumeScan {
   FaultList faults_;
   ImageFolder folder_;
   std::shared_ptr<const ScratchFolder> scratch_;
-  std::mutex mutex_;  // of what follows, while volumes are read
   LabelUse use_;
   size_t hounsfield_ = 0, unoriented_ = 0, tilted_ = 0, inverted_ = 0;
 };

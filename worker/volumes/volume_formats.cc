@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "worker/data/image_file.h"
 #include "worker/dicom/dicom_header.h"
+#include "worker/dicom/dicom_kind.h"
 #include "worker/volumes/dicom_segmentation.h"
 #include "worker/volumes/dicom_series.h"
 #include "worker/volumes/grid_drawing.h"

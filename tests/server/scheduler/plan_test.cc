@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 #include "server/scheduler/job_shape.h"
 #include "server/scheduler/task_rules.h"
+#include "tests/server/scheduler/plan_jobs.h"
 
 namespace alignflow {
 namespace {
@@ -13,75 +14,6 @@ namespace {
 using testing::ElementsAre;
 using testing::Pair;
 using testing::UnorderedElementsAre;
-
-const std::string kSource(64, 'a');
-const std::string kReferences(64, 'b');
-const std::string kModel(64, 'c');
-const std::string kPool(64, 'd');
-const std::string kStage2(64, 'e');
-
-const std::string kTarget(64, 'f');
-const std::string kPacked(64, '1');
-const std::string kStatistics(64, '2');
-
-PlanInput Job(int64_t pairs, SettingMap given = {}) {
-  // The plain method, where a test does not say otherwise.
-  given.insert({{"gates.enabled", "off"}, {"evaluate.segmenter", "none"}});
-  return {.source_digest = kSource,
-          .references_digest = kReferences,
-          .target_digest = "",
-          .pairs = pairs,
-          .preset = "unet-64",
-          .settings = ResolveSettings("unet-64", given).value()};
-}
-
-PlanInput WithTarget(PlanInput job) {
-  job.target_digest = kTarget;
-  return job;
-}
-
-// Outputs as if all tasks were done, each named after its place.
-std::map<TaskPlace, TaskOutputs> AllDone(const PlanInput& job) {
-  std::map<TaskPlace, TaskOutputs> outputs;
-  for (const std::string& stage : Stages(job)) {
-    for (int i = 0; i < StageSize(job, stage); ++i) {
-      for (const char* role : {"packed", "statistics", "model", "rules", "pool", "masks",
-                               "segmenter", "pairs", "scores"}) {
-        outputs[{stage, i}][role] = stage + " " + std::to_string(i);
-      }
-    }
-  }
-  return outputs;
-}
-
-StagePart Whole(const PlanInput& job, const std::string& stage) {
-  return {.stage = stage, .first = 0, .count = StageSize(job, stage)};
-}
-
-std::vector<TaskSpec> TasksOf(const PlanInput& job, const std::string& stage) {
-  return StageTasks(job, Whole(job, stage), AllDone(job)).value();
-}
-
-// Outputs as if all up to align were done.
-std::map<TaskPlace, TaskOutputs> TrainingDone() {
-  return {{{"prepare", 0}, {{"packed", kPacked}}},
-          {{"describe", 0}, {{"statistics", kStatistics}}},
-          {{"fit", 0}, {{"model", kModel}}},
-          {{"rollout", 0}, {{"pool", kPool}}},
-          {{"align", 0}, {{"model", kStage2}}}};
-}
-
-std::vector<TaskPlace> PlacesOf(const std::vector<StagePart>& parts) {
-  std::vector<TaskPlace> places;
-  for (const StagePart& part : parts) {
-    for (int i = 0; i < part.count; ++i) places.push_back({part.stage, part.first + i});
-  }
-  return places;
-}
-
-std::string KeyOf(const PlanInput& job, const std::string& stage) {
-  return TaskKey(StageTasks(job, Whole(job, stage), TrainingDone()).value().front());
-}
 
 TEST(PlanTest, StagesAreInTheOrderOfTheMethod) {
   EXPECT_THAT(Stages(Job(1)), ElementsAre("prepare", "describe", "fit", "rollout", "align",
@@ -189,89 +121,6 @@ TEST(PlanTest, SettingsOfStage2LeaveStage1Alone) {
   EXPECT_NE(KeyOf(Job(1, {{"align.weight", "2"}}), "align"), KeyOf(Job(1), "align"));
 }
 
-PlanInput OfKind(JobKind kind, SettingMap given = {}, int64_t pairs = 40) {
-  PlanInput job = Job(kind == JobKind::kFit ? 0 : pairs, std::move(given));
-  job.kind = kind;
-  return job;
-}
-
-TEST(PlanTest, AJobThatFitsAModelSharesItsTaskWithJobsThatGoOnFromIt) {
-  PlanInput job = OfKind(JobKind::kFit, {{"gates.enabled", "on"}, {"masks.kind", "both"}});
-  job.references_digest.clear();
-  EXPECT_THAT(Stages(job), ElementsAre("prepare", "fit"));
-  EXPECT_EQ(StageSize(job, "prepare"), 1);
-  EXPECT_EQ(TaskKey(TasksOf(job, "fit").front()), TaskKey(TasksOf(Job(1), "fit").front()));
-  const PlanInput whole = OfKind(JobKind::kFit, {{"framing", "none"}});
-  EXPECT_EQ(TasksOf(whole, "fit").front().settings.at("pictures"), "whole");
-}
-
-// Its result must be found again whatever else the job says.
-TEST(PlanTest, AnImportedModelDependsOnItsFileItsSizeAndTheMasksAlone) {
-  PlanInput job = OfKind(JobKind::kFit);
-  job.preset = "motfm";
-  job.settings = ResolveSettings("motfm", {{"size", "128"}, {"generate.steps", "7"}}).value();
-  const TaskSpec fit = TasksOf(job, "fit").front();
-  EXPECT_THAT(fit.inputs,
-              UnorderedElementsAre(Pair("source", "prepare 0"), Pair("weights", kReferences)));
-  EXPECT_EQ(fit.settings, (SettingMap{{"preset", "motfm"},
-                                      {"size", "128"},
-                                      {"pictures", "whole"},
-                                      {"generate.steps", "7"},
-                                      {"generate.solver", "euler"}}));
-}
-
-TEST(PlanTest, PairsOfAModelAreThoseOfTheJobThatMadeIt) {
-  const PlanInput aligned = OfKind(JobKind::kGenerate, {{"gates.enabled", "on"}}, 70);
-  EXPECT_THAT(Stages(aligned), ElementsAre("prepare", "describe", "fit", "judge", "align",
-                                           "generate", "compare", "figures"));
-  EXPECT_TRUE(IsOfModel(aligned, "fit") && IsOfModel(aligned, "align"));
-  EXPECT_FALSE(IsOfModel(aligned, "judge") || IsOfModel(Job(1), "fit"));
-  EXPECT_TRUE(Prerequisites(aligned, "align").empty()) << "it is there";
-  const PlanInput made = Job(70, {{"gates.enabled", "on"}});
-  for (const char* stage : {"judge", "generate", "compare", "figures"}) {
-    const std::vector<TaskSpec> again = TasksOf(aligned, stage), first = TasksOf(made, stage);
-    ASSERT_EQ(again.size(), first.size()) << stage;
-    for (size_t i = 0; i < first.size(); ++i)
-      EXPECT_EQ(TaskKey(again[i]), TaskKey(first[i])) << stage;
-  }
-}
-
-TEST(PlanTest, AModelOfStage1HasNoReferences) {
-  PlanInput job = OfKind(JobKind::kGenerate, {{"method", "controlnet-fm"},
-                                              {"framing", "source"},
-                                              {"gates.enabled", "on"},
-                                              {"generate.mix", "generated:1"}});
-  job.references_digest.clear();
-  EXPECT_THAT(Stages(job),
-              ElementsAre("prepare", "describe", "fit", "judge", "generate", "figures"));
-  EXPECT_THAT(TasksOf(job, "generate").front().inputs,
-              UnorderedElementsAre(Pair("source", "prepare 0"), Pair("model", "fit 0"),
-                                   Pair("judge/000000", "judge 0"), Pair("judge/000001", "judge 1"),
-                                   Pair("statistics", "describe 0")));
-  EXPECT_FALSE(TasksOf(job, "figures").front().inputs.contains("references"));
-}
-
-TEST(PlanTest, MasksOfAnotherDatasetAreReadWhereMasksAreDrawnAndNowhereElse) {
-  const std::string other(64, '5');
-  PlanInput job = WithTarget(
-      OfKind(JobKind::kGenerate,
-             {{"gates.enabled", "on"}, {"masks.kind", "both"}, {"evaluate.segmenter", "unet"}}));
-  job.masks_digest = other;
-  const std::vector<TaskSpec> prepare = TasksOf(job, "prepare");
-  ASSERT_EQ(prepare.size(), 5u) << "source and target as views and whole, and the masks' dataset";
-  EXPECT_THAT(prepare.back().inputs, ElementsAre(Pair("dataset", other)));
-  EXPECT_EQ(prepare.back().settings.at("pictures"), "view");
-  for (const char* stage : {"fit-masks", "masks", "generate", "compare"}) {
-    EXPECT_EQ(TasksOf(job, stage).front().inputs.at("source"), "prepare 4") << stage;
-    EXPECT_THAT(Prerequisites(job, stage), testing::Contains(StagePart{"prepare", 0, 5})) << stage;
-  }
-  EXPECT_EQ(TasksOf(job, "generate").front().inputs.at("training"), "prepare 0");
-  EXPECT_EQ(TasksOf(job, "figures").front().inputs.at("origins"), "prepare 4");
-  for (const char* stage : {"describe", "judge", "figures"}) {
-    EXPECT_EQ(TasksOf(job, stage).front().inputs.at("source"), "prepare 0") << stage;
-  }
-}
-
 TEST(PlanTest, AMissingOutputIsAnErrorAndNotAnEmptyInput) {
   EXPECT_FALSE(StageTasks(Job(1), {.stage = "rollout"}, {}).ok());
   EXPECT_FALSE(StageTasks(Job(1), {.stage = "rollout"}, {{{"fit", 0}, {{"other", kModel}}}}).ok());
@@ -283,27 +132,6 @@ TEST(PlanTest, EverythingAskedForIsAStageOnceItIsNeeded) {
   EXPECT_THAT(Stages(job),
               ElementsAre("prepare", "describe", "fit", "fit-masks", "judge", "rollout", "align",
                           "masks", "generate", "compare", "baseline", "evaluate", "figures"));
-}
-
-TEST(PlanTest, EveryPrerequisiteOfAJobThatBeginsWithAModelIsInAnEarlierStage) {
-  for (const char* method : {"alignflow", "controlnet-fm"}) {
-    for (const char* masks : {"real", "both"}) {
-      PlanInput job = WithTarget(OfKind(JobKind::kGenerate, {{"method", method},
-                                                             {"masks.kind", masks},
-                                                             {"gates.enabled", "on"},
-                                                             {"evaluate.segmenter", "unet"}}));
-      job.masks_digest = std::string(64, '5');
-      std::set<std::string> earlier;
-      for (const std::string& stage : Stages(job)) {
-        for (const StagePart& part : Prerequisites(job, stage)) {
-          EXPECT_TRUE(earlier.contains(part.stage)) << part.stage << " of " << stage;
-          EXPECT_LE(part.first + part.count, StageSize(job, part.stage)) << stage;
-        }
-        earlier.insert(stage);
-        EXPECT_EQ(static_cast<int>(TasksOf(job, stage).size()), StageSize(job, stage)) << stage;
-      }
-    }
-  }
 }
 
 TEST(PlanTest, EveryPrerequisiteIsInAnEarlierStageOfTheJob) {

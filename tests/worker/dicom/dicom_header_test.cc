@@ -8,6 +8,7 @@
 
 #include "tests/worker/data/test_images.h"
 #include "tests/worker/dicom/dicom_bytes.h"
+#include "worker/dicom/dicom_kind.h"
 #include "worker/dicom/inflate.h"
 #include "worker/dicom/kept_elements.h"
 

@@ -22,10 +22,6 @@ std::vector<int64_t> ChannelsOf(int64_t size) {
   return channels;
 }
 
-}  // namespace
-
-namespace {
-
 at::Tensor Halved(const at::Tensor& x) {
   return x.dim() == 5 ? at::max_pool3d(x, 2, 2) : at::max_pool2d(x, 2, 2);
 }
