@@ -21,7 +21,7 @@ namespace {
 constexpr int64_t kMaxDocumentBytes = 64 << 20;
 
 // A word of a command line for a POSIX shell.
-std::string Quoted(const std::string& word) {
+std::string QuotedWord(const std::string& word) {
   const auto plain = [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("-_./=,:", c);
   };
@@ -82,24 +82,25 @@ std::string CommandOf(const v1::AlignSpec& spec) {
   const bool generates = spec.kind() == v1::JOB_KIND_GENERATE;
   if (fits && !spec.model().empty()) {
     return absl::StrCat("afctl model import --motfm CONFIG.yaml WEIGHTS.safetensors --source ",
-                        Quoted(spec.source()), " --size ",
+                        QuotedWord(spec.source()), " --size ",
                         ImageSide(spec.preset(), {spec.settings().begin(), spec.settings().end()}));
   }
-  std::string command = generates ? absl::StrCat("afctl generate --model ", Quoted(spec.model()))
-                                  : absl::StrCat("afctl ", fits ? "fit" : "align", " --source ",
-                                                 Quoted(spec.source()));
+  std::string command =
+      generates
+          ? absl::StrCat("afctl generate --model ", QuotedWord(spec.model()))
+          : absl::StrCat("afctl ", fits ? "fit" : "align", " --source ", QuotedWord(spec.source()));
   if (!fits && !generates) absl::StrAppend(&command, " --references REFERENCES_FOLDER");
-  if (!spec.masks().empty()) absl::StrAppend(&command, " --masks ", Quoted(spec.masks()));
-  if (!spec.target().empty()) absl::StrAppend(&command, " --target ", Quoted(spec.target()));
+  if (!spec.masks().empty()) absl::StrAppend(&command, " --masks ", QuotedWord(spec.masks()));
+  if (!spec.target().empty()) absl::StrAppend(&command, " --target ", QuotedWord(spec.target()));
   if (!fits) absl::StrAppend(&command, " --pairs ", spec.pairs());
-  if (!generates) absl::StrAppend(&command, " --preset ", Quoted(spec.preset()));
+  if (!generates) absl::StrAppend(&command, " --preset ", QuotedWord(spec.preset()));
   const SettingMap defaults = PresetDefaults(spec.preset()).value_or(SettingMap());
   const SettingMap settings(spec.settings().begin(), spec.settings().end());
   for (const auto& [name, value] : settings) {
     const auto known = defaults.find(name);
     if (known != defaults.end() && known->second == value) continue;
     if (!TakesSetting(spec.kind(), name)) continue;
-    absl::StrAppend(&command, " --set ", Quoted(absl::StrCat(name, "=", value)));
+    absl::StrAppend(&command, " --set ", QuotedWord(absl::StrCat(name, "=", value)));
   }
   return command;
 }

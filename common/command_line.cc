@@ -143,4 +143,10 @@ std::optional<int> ParseCommandLine(CLI::App& app, int argc, const char* const* 
   return kExitInput;
 }
 
+int FinishCommand(std::string_view program, const absl::Status& status) {
+  if (status.ok()) return 0;
+  std::cerr << program << ": " << status.message() << '\n';
+  return kExitInput;
+}
+
 }  // namespace alignflow

@@ -3,6 +3,9 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
 
 namespace CLI {
 class App;
@@ -33,6 +36,9 @@ std::string HelpCommand(const CLI::App& app);
 // The whole of it for a program that needs no more: --version, empty values, then parses. Returns
 // the exit code if the program ends here, after it has printed help, version or error.
 std::optional<int> ParseCommandLine(CLI::App& app, int argc, const char* const* argv);
+
+// Prints "PROGRAM: why" on stderr and returns kExitInput; 0 where all is well.
+int FinishCommand(std::string_view program, const absl::Status& status);
 
 }  // namespace alignflow
 

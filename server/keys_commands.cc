@@ -33,12 +33,6 @@ std::string DateText(absl::Time time) {
              : absl::FormatTime("%Y-%m-%d %H:%M UTC", time, absl::UTCTimeZone());
 }
 
-int Finish(const absl::Status& status) {
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "alignflow-coordinator: %s\n", std::string(status.message()).c_str());
-  return kExitInput;
-}
-
 // Records what was done to a key with access to the state folder: by whom is not known.
 void Audit(WritingSql& sql, const ServerSecrets& secrets, const char* command,
            const std::string& key_id, const std::string& tenant) {
@@ -60,7 +54,7 @@ struct NewKey {
   double days = 0;  // 0: for ever
 };
 
-absl::Status Create(const std::string& state, const NewKey& wanted) {
+absl::Status CreateKey(const std::string& state, const NewKey& wanted) {
   const std::optional<Role> role = RoleOfName(wanted.role);
   if (!role) return absl::InvalidArgumentError("--role: give viewer, operator, admin or worker");
   absl::Status status = CheckKeyName(wanted.name, "--name");
@@ -96,7 +90,7 @@ std::string CurrentSecret(const std::string& state) {
   return secrets->old() == 0 ? "" : IdOfSecret(secrets->current());
 }
 
-absl::Status List(const std::string& state) {
+absl::Status PrintKeys(const std::string& state) {
   std::vector<AccessKey> keys;
   absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) {
     keys = ListKeys(sql);
@@ -231,9 +225,12 @@ int RunKeysCommand(int argc, char** argv) {
   rotate->add_flag("--drop-old", drop_old,
                    "Instead, drop the old secrets, and revoke the keys that are still under them");
   if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
-  if (rotate->parsed()) return Finish(drop_old ? DropOldSecrets(state) : RotateSecret(state));
-  if (list->parsed()) return Finish(List(state));
-  return Finish(revoke->parsed() ? Revoke(state, id) : Create(state, wanted));
+  if (rotate->parsed())
+    return FinishCommand("alignflow-coordinator",
+                         drop_old ? DropOldSecrets(state) : RotateSecret(state));
+  if (list->parsed()) return FinishCommand("alignflow-coordinator", PrintKeys(state));
+  return FinishCommand("alignflow-coordinator",
+                       revoke->parsed() ? Revoke(state, id) : CreateKey(state, wanted));
 }
 
 }  // namespace alignflow

@@ -38,11 +38,6 @@ struct Flags {
   absl::Duration worker_grace = absl::Seconds(5);
 };
 
-int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "alignflow-coordinator: %s\n", std::string(status.message()).c_str());
-  return 1;
-}
-
 // The workers share the cores: two of one thread do more than two that get in each other's way.
 absl::StatusOr<std::vector<std::string>> WorkerCommand(const std::string& coordinator,
                                                        const std::string& key_file, int workers,
@@ -240,12 +235,12 @@ int main(int argc, char** argv) {
   flags.options.keep_audit = alignflow::ParseAge(keep_audit).value();
   flags.options.keep_jobs = alignflow::ParseAge(keep_jobs).value();
   const absl::StatusOr<alignflow::BucketOptions> of_bucket = bucket.Get();
-  if (!of_bucket.ok()) return alignflow::Fail(of_bucket.status());
+  if (!of_bucket.ok()) return alignflow::FinishCommand("alignflow-coordinator", of_bucket.status());
   flags.options.bucket = *of_bucket;
   flags.options.state_dir = state_dir;
   if (!catalog.empty()) {
     absl::StatusOr<alignflow::PostgresAddress> address = alignflow::ParsePostgresUrl(catalog);
-    if (!address.ok()) return alignflow::Fail(address.status());
+    if (!address.ok()) return alignflow::FinishCommand("alignflow-coordinator", address.status());
     flags.options.database = *std::move(address);
     if (standby) flags.options.stand_by = alignflow::StandBy;
   }
@@ -253,5 +248,5 @@ int main(int argc, char** argv) {
   flags.drain_timeout = absl::Seconds(drain_timeout);
   flags.worker_grace = absl::Seconds(worker_grace);
   const absl::Status status = alignflow::Run(flags);
-  return status.ok() ? 0 : alignflow::Fail(status);
+  return alignflow::FinishCommand("alignflow-coordinator", status);
 }

@@ -20,13 +20,8 @@
 namespace alignflow {
 namespace {
 
-int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "alignflow-coordinator: %s\n", std::string(status.message()).c_str());
-  return 1;
-}
-
 int Tell(const absl::StatusOr<CopiedState>& copied, const std::string& to) {
-  if (!copied.ok()) return Fail(copied.status());
+  if (!copied.ok()) return FinishCommand("alignflow-coordinator", copied.status());
   std::printf("%s: the catalog and %lld blobs, %lld of them new\n", to.c_str(),
               static_cast<long long>(copied->blobs), static_cast<long long>(copied->copied));
   if (copied->missing == 0) return 0;
@@ -49,7 +44,7 @@ int BackUp(int argc, char** argv) {
   bucket.AddTo(app);
   if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
   const absl::StatusOr<BucketOptions> of_bucket = bucket.Get();
-  if (!of_bucket.ok()) return Fail(of_bucket.status());
+  if (!of_bucket.ok()) return FinishCommand("alignflow-coordinator", of_bucket.status());
   return Tell(BackUpState(state, to, *of_bucket), to);
 }
 
@@ -75,9 +70,9 @@ int Check(int argc, char** argv) {
   bucket.AddTo(app);
   if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
   const absl::StatusOr<BucketOptions> of_bucket = bucket.Get();
-  if (!of_bucket.ok()) return Fail(of_bucket.status());
+  if (!of_bucket.ok()) return FinishCommand("alignflow-coordinator", of_bucket.status());
   const absl::StatusOr<StateProblems> problems = CheckState(state, *of_bucket);
-  if (!problems.ok()) return Fail(problems.status());
+  if (!problems.ok()) return FinishCommand("alignflow-coordinator", problems.status());
   for (const std::string& problem : problems->of_catalog) {
     std::printf("catalog: %s\n", problem.c_str());
   }
@@ -95,7 +90,7 @@ int MoveBlobs(const std::string& state, const BucketOptions& bucket) {
                  static_cast<long long>(all));
   };
   const absl::StatusOr<MigratedBlobs> migrated = MigrateBlobs(state, bucket, progress);
-  if (!migrated.ok()) return Fail(migrated.status());
+  if (!migrated.ok()) return FinishCommand("alignflow-coordinator", migrated.status());
   for (const std::string& blob : migrated->damaged) {
     std::printf("damaged: blob %s\n", blob.c_str());
   }
@@ -107,7 +102,7 @@ int MoveBlobs(const std::string& state, const BucketOptions& bucket) {
 
 int MoveTables(const std::string& state, const PostgresAddress& address) {
   const absl::StatusOr<std::map<std::string, int64_t>> rows = MoveCatalog(state, address);
-  if (!rows.ok()) return Fail(rows.status());
+  if (!rows.ok()) return FinishCommand("alignflow-coordinator", rows.status());
   int64_t all = 0;
   for (const auto& [table, count] : *rows) {
     std::printf("%10lld %s\n", static_cast<long long>(count), table.c_str());
@@ -134,14 +129,16 @@ int MigrateState(int argc, char** argv) {
   bucket.AddTo(app);
   if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
   const absl::StatusOr<BucketOptions> of_bucket = bucket.Get();
-  if (!of_bucket.ok()) return Fail(of_bucket.status());
+  if (!of_bucket.ok()) return FinishCommand("alignflow-coordinator", of_bucket.status());
   const bool blobs = app.get_option("--blobs")->count() > 0;
   if (!blobs && database->count() == 0) {
-    return Fail(absl::InvalidArgumentError("say where to: give --catalog, --blobs or both"));
+    return FinishCommand(
+        "alignflow-coordinator",
+        absl::InvalidArgumentError("say where to: give --catalog, --blobs or both"));
   }
   absl::StatusOr<PostgresAddress> address = PostgresAddress();
   if (database->count() > 0) address = ParsePostgresUrl(catalog);
-  if (!address.ok()) return Fail(address.status());
+  if (!address.ok()) return FinishCommand("alignflow-coordinator", address.status());
   const int moved = blobs ? MoveBlobs(state, *of_bucket) : 0;
   if (moved != 0 || database->count() == 0) return moved;
   return MoveTables(state, *address);

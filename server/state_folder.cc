@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 constexpr mode_t kOwnFile = 0600;
 constexpr fs::perms kOwnFolder = fs::perms::owner_all;
 
-absl::Status Unusable(const fs::path& folder, const std::string& why) {
+absl::Status UnusableState(const fs::path& folder, const std::string& why) {
   return absl::FailedPreconditionError(
       absl::StrCat("--state-dir ", folder.string(), ": ", why,
                    "; give a folder that this user may write, with space on its disk"));
@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<StateFolder>> StateFolder::Take(const fs::path& f
   std::error_code error;
   if (fs::create_directories(folder, error)) fs::permissions(folder, kOwnFolder, error);
   FileHandle lock(open((folder / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kOwnFile));
-  if (lock.get() < 0) return Unusable(folder, std::generic_category().message(errno));
+  if (lock.get() < 0) return UnusableState(folder, std::generic_category().message(errno));
   const int kind = sharing == Sharing::kShared ? LOCK_SH : LOCK_EX;
   if (flock(lock.get(), kind | LOCK_NB) != 0) {
     return absl::FailedPreconditionError(
@@ -75,7 +75,7 @@ absl::StatusOr<std::unique_ptr<StateFolder>> StateFolder::Take(const fs::path& f
         open((folder / "catalog.sqlite").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kOwnFile));
   }
   error = TakeRightsOfOthersBelow(folder);
-  if (error) return Unusable(folder, absl::StrCat("its modes: ", error.message()));
+  if (error) return UnusableState(folder, absl::StrCat("its modes: ", error.message()));
   return std::unique_ptr<StateFolder>(new StateFolder(folder, std::move(lock)));
 }
 

@@ -16,13 +16,7 @@
 namespace alignflow {
 namespace {
 
-int Finish(const absl::Status& status) {
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "alignflow-coordinator: %s\n", std::string(status.message()).c_str());
-  return kExitInput;
-}
-
-absl::Status Create(const std::string& state, const TenantRecord& wanted) {
+absl::Status CreateTenant(const std::string& state, const TenantRecord& wanted) {
   if (!IsResourceId(wanted.name)) {
     return absl::InvalidArgumentError(
         "NAME: give 1 to 63 lower-case letters, digits, '-' and '_', beginning with a letter or "
@@ -36,7 +30,7 @@ absl::Status Create(const std::string& state, const TenantRecord& wanted) {
   });
 }
 
-absl::Status List(const std::string& state) {
+absl::Status PrintTenants(const std::string& state) {
   std::vector<TenantRecord> tenants;
   absl::Status status = ChangeStateFolder(state, [&](WritingSql& sql) {
     tenants = ListTenants(sql);
@@ -77,7 +71,8 @@ int RunTenantsCommand(int argc, char** argv) {
       ->capture_default_str();
   add("list", "Shows the tenants");
   if (const auto exit = ParseCommandLine(app, argc, argv)) return *exit;
-  return Finish(create->parsed() ? Create(state, wanted) : List(state));
+  return FinishCommand("alignflow-coordinator",
+                       create->parsed() ? CreateTenant(state, wanted) : PrintTenants(state));
 }
 
 }  // namespace alignflow

@@ -44,7 +44,7 @@ absl::StatusOr<JpegMarker> ReadMarker(const ByteReader& reader, uint64_t at) {
 }
 
 // What the frame of that marker is coded by, where it is not read.
-std::string UnreadCoding(uint8_t frame, const ImageHeader& header) {
+std::string UnreadFrame(uint8_t frame, const ImageHeader& header) {
   if (header.bits != 8) return absl::StrCat(header.bits, " bits in a JPEG");
   if (frame == 0xc3 || frame == 0xc7 || frame == 0xcb || frame == 0xcf) return "lossless JPEG";
   if (frame > 0xc2 && frame != 0xc9 && frame != 0xca) return "hierarchical JPEG";
@@ -75,7 +75,7 @@ absl::StatusOr<ImageHeader> ProbeJpeg(std::string_view bytes) {
       header.height = *reader.U16(marker->body + 1);
       header.channels = static_cast<int>(*reader.U8(marker->body + 5));
       header.bits = static_cast<int>(*reader.U8(marker->body));
-      header.unread = UnreadCoding(marker->code, header);
+      header.unread = UnreadFrame(marker->code, header);
       return header;
     }
     if (marker->code == kEoi || marker->code == kSos) {

@@ -10,12 +10,12 @@
 namespace alignflow {
 namespace {
 
-absl::Status Refuse(const std::string& reason, const std::string& remedy) {
+absl::Status RefuseGrid(const std::string& reason, const std::string& remedy) {
   return absl::InvalidArgumentError(absl::StrCat(reason, "; ", remedy));
 }
 
-absl::Status Damaged(const std::string& reason) {
-  return Refuse(reason, "copy the file again from where it came from, or export it again");
+absl::Status DamagedGrid(const std::string& reason) {
+  return RefuseGrid(reason, "copy the file again from where it came from, or export it again");
 }
 
 double Determinant(const std::array<double, 12>& a) {
@@ -35,39 +35,40 @@ std::array<double, 3> VolumeGrid::Spacing() const {
 
 absl::Status CheckVolumeSize(const std::array<int64_t, 3>& size) {
   for (const int64_t side : size) {
-    if (side < 1) return Damaged(absl::StrCat("the header says a side of ", side, " voxels"));
+    if (side < 1) return DamagedGrid(absl::StrCat("the header says a side of ", side, " voxels"));
   }
   const std::string text = absl::StrCat(size[0], "x", size[1], "x", size[2]);
   const int64_t most = std::max({size[0], size[1], size[2]});
   if (most > kMaxVolumeSide || size[0] * size[1] > kMaxVolumeVoxels / size[2]) {
-    return Refuse(absl::StrFormat(
-                      "the header says %s voxels; at most %d million with sides up to %d are read",
-                      text, kMaxVolumeVoxels >> 20, kMaxVolumeSide),
-                  "resample the volume, or cut it into parts");
+    return RefuseGrid(
+        absl::StrFormat(
+            "the header says %s voxels; at most %d million with sides up to %d are read", text,
+            kMaxVolumeVoxels >> 20, kMaxVolumeSide),
+        "resample the volume, or cut it into parts");
   }
   if (std::min({size[0], size[1], size[2]}) < 2) {
-    return Refuse(absl::StrCat("it has ", text, " voxels: a picture, not a volume"),
-                  "export pictures as PNG");
+    return RefuseGrid(absl::StrCat("it has ", text, " voxels: a picture, not a volume"),
+                      "export pictures as PNG");
   }
   return absl::OkStatus();
 }
 
 absl::Status CheckVolumeAffine(const VolumeGrid& grid) {
   if (!std::ranges::all_of(grid.affine, [](double value) { return std::isfinite(value); })) {
-    return Damaged("the header's affine holds values that are no numbers");
+    return DamagedGrid("the header's affine holds values that are no numbers");
   }
   double box = 1;
   for (const double spacing : grid.Spacing()) {
     // Of a micrometre to ten metres: others are no patient's.
     if (!(spacing >= 1e-6 && spacing <= 1e4)) {
-      return Refuse(absl::StrFormat("the header says a spacing of %g mm", spacing),
-                    "set the true spacing in its header");
+      return RefuseGrid(absl::StrFormat("the header says a spacing of %g mm", spacing),
+                        "set the true spacing in its header");
     }
     box *= spacing;
   }
   if (std::abs(Determinant(grid.affine)) < 1e-3 * box) {
-    return Refuse("the header's affine is flat: its axes do not span space",
-                  "set the volume's true orientation in its header");
+    return RefuseGrid("the header's affine is flat: its axes do not span space",
+                      "set the volume's true orientation in its header");
   }
   return absl::OkStatus();
 }

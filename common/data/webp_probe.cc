@@ -6,7 +6,7 @@
 namespace alignflow {
 namespace {
 
-constexpr uint64_t kFirstChunk = 12;                 // behind "RIFF", the size and "WEBP"
+constexpr uint64_t kFirstWebpChunk = 12;             // behind "RIFF", the size and "WEBP"
 constexpr uint32_t kAnimated = 0x02, kAlpha = 0x10;  // flags of VP8X
 
 // The end of the RIFF container, which must not lie beyond the file.
@@ -35,10 +35,10 @@ absl::StatusOr<ImageHeader> ProbeWebp(std::string_view bytes) {
   const ByteReader reader(bytes, /*big_endian=*/false);
   ImageHeader header{.format = ImageFormat::kWebp, .bits = 8};
   bool animated = false, stream = false;
-  for (uint64_t at = kFirstChunk; reader.Holds(at, 8);) {
+  for (uint64_t at = kFirstWebpChunk; reader.Holds(at, 8);) {
     const std::string_view type = reader.Bytes(at, 4);
     const uint64_t length = *reader.U32(at + 4), data = at + 8;
-    if (type == "VP8X" && at == kFirstChunk && reader.Holds(data, 10)) {
+    if (type == "VP8X" && at == kFirstWebpChunk && reader.Holds(data, 10)) {
       animated = (*reader.U8(data) & kAnimated) != 0;
       header.alpha = (*reader.U8(data) & kAlpha) != 0;
       header.width = *reader.U24(data + 4) + 1;
@@ -61,7 +61,7 @@ absl::Status CheckWebpComplete(std::string_view bytes) {
   const ByteReader reader(bytes, /*big_endian=*/false);
   const uint64_t end = ContainerEnd(reader);
   if (end > bytes.size()) return DamagedFile("the WebP is cut short");
-  for (uint64_t at = kFirstChunk; at < end;) {
+  for (uint64_t at = kFirstWebpChunk; at < end;) {
     if (!reader.Holds(at, 8)) return DamagedFile("the WebP is cut short inside a chunk");
     const uint64_t length = *reader.U32(at + 4);
     if (at + 8 + length > end) return DamagedFile("the WebP is cut short inside a chunk");

@@ -8,13 +8,13 @@ namespace {
 constexpr std::string_view kStandardised = "features are standardised by how the images differ";
 constexpr std::string_view kNothingToLearn = "there is nothing to learn from empty masks";
 
-struct Words {
+struct NumberWords {
   Quantity quantity;
   std::string_view one, many;
   std::string_view remedy;
 };
 
-constexpr Words kWords[] = {
+constexpr NumberWords kWords[] = {
     {Quantity::kSourceImages, "different source image", "different source images",
      "push a source with more images"},
     {Quantity::kSourceStructures, "source image whose mask shows a structure",
@@ -37,15 +37,15 @@ constexpr Words kWords[] = {
     {Quantity::kRunSteps, "training step", "training steps", "--set evaluate.iterations"},
 };
 
-const Words& WordsOf(Quantity quantity) {
-  for (const Words& words : kWords) {
+const NumberWords& WordsOf(Quantity quantity) {
+  for (const NumberWords& words : kWords) {
     if (words.quantity == quantity) return words;
   }
   return kWords[0];
 }
 
 std::string Counted(Quantity quantity, int64_t count) {
-  const Words& words = WordsOf(quantity);
+  const NumberWords& words = WordsOf(quantity);
   return absl::StrCat(count, " ", std::string(count == 1 ? words.one : words.many));
 }
 

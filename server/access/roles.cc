@@ -5,14 +5,14 @@
 namespace alignflow {
 namespace {
 
-constexpr std::array kNames = {std::string_view("viewer"), std::string_view("operator"),
-                               std::string_view("admin"), std::string_view("worker")};
+constexpr std::array kRoleNames = {std::string_view("viewer"), std::string_view("operator"),
+                                   std::string_view("admin"), std::string_view("worker")};
 
 constexpr std::string_view kWorkersService = "/alignflow.v1.Workers/";
 constexpr std::string_view kHealthService = "/grpc.health.v1.Health/";
 constexpr std::string_view kReflectionServices = "/grpc.reflection.";
 
-constexpr MethodRule kRules[] = {
+constexpr MethodRule kRoleRules[] = {
     {"/alignflow.v1.Admin/CreateKey", Role::kAdmin},
     {"/alignflow.v1.Admin/ListAuditRecords", Role::kAdmin},
     {"/alignflow.v1.Admin/ListKeys", Role::kAdmin},
@@ -55,15 +55,15 @@ constexpr MethodRule kRules[] = {
 
 }  // namespace
 
-std::string_view RoleName(Role role) { return kNames[static_cast<size_t>(role)]; }
+std::string_view RoleName(Role role) { return kRoleNames[static_cast<size_t>(role)]; }
 
 std::optional<Role> RoleOfName(std::string_view name) {
-  const auto found = std::ranges::find(kNames, name);
-  if (found == kNames.end()) return std::nullopt;
-  return static_cast<Role>(found - kNames.begin());
+  const auto found = std::ranges::find(kRoleNames, name);
+  if (found == kRoleNames.end()) return std::nullopt;
+  return static_cast<Role>(found - kRoleNames.begin());
 }
 
-std::span<const MethodRule> MethodRules() { return kRules; }
+std::span<const MethodRule> MethodRules() { return kRoleRules; }
 
 bool IsOpenToAll(std::string_view method) { return method.starts_with(kHealthService); }
 
@@ -72,8 +72,8 @@ bool MayCall(Role role, std::string_view method) {
   if (method.starts_with(kWorkersService)) return role == Role::kWorker;
   // What the API looks like is no secret to those who may use it.
   if (method.starts_with(kReflectionServices)) return role != Role::kWorker;
-  const auto rule = std::ranges::find(kRules, method, &MethodRule::method);
-  if (rule == std::end(kRules)) return false;
+  const auto rule = std::ranges::find(kRoleRules, method, &MethodRule::method);
+  if (rule == std::end(kRoleRules)) return false;
   return role == Role::kWorker ? rule->workers : role >= rule->least;
 }
 

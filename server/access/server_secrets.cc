@@ -16,7 +16,7 @@
 namespace alignflow {
 namespace {
 
-constexpr size_t kSecretBytes = 32;
+constexpr size_t kKeyBytes = 32;
 constexpr size_t kIdDigits = 8;
 constexpr size_t kMostSecrets = 16;
 
@@ -47,7 +47,7 @@ std::string IdOfSecret(const std::string& secret) {
 absl::StatusOr<ServerSecrets> ServerSecrets::Take(const std::filesystem::path& file) {
   std::error_code error;
   if (!std::filesystem::exists(file, error)) {
-    const ServerSecrets made(RandomHex(kSecretBytes));
+    const ServerSecrets made(RandomHex(kKeyBytes));
     absl::Status status = made.Save(file);
     if (!status.ok()) return status;
   }
@@ -93,7 +93,7 @@ absl::Status ServerSecrets::Rotate() {
     return absl::FailedPreconditionError(
         absl::StrCat("there are ", old(), " old secrets already; drop them first (--drop-old)"));
   }
-  secrets_.insert(secrets_.begin(), RandomHex(kSecretBytes));
+  secrets_.insert(secrets_.begin(), RandomHex(kKeyBytes));
   return absl::OkStatus();
 }
 

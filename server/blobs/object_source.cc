@@ -8,7 +8,7 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kChunkBytes = 1 << 20;
+constexpr int64_t kObjectChunkBytes = 1 << 20;
 
 }  // namespace
 
@@ -38,7 +38,7 @@ absl::Status ReadObject(Bucket& bucket, const std::string& sha256, int64_t size,
   Sha256 hash;
   ObjectSource source(bucket, sha256, 0, size);
   for (int64_t done = 0; done < size;) {
-    const absl::StatusOr<std::string> bytes = source.Read(kChunkBytes);
+    const absl::StatusOr<std::string> bytes = source.Read(kObjectChunkBytes);
     if (!bytes.ok()) return bytes.status();
     if (bytes->empty()) break;
     done += static_cast<int64_t>(bytes->size());

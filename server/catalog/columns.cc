@@ -7,8 +7,8 @@ namespace alignflow {
 namespace {
 
 // In the order of both enums.
-constexpr std::array<std::string_view, 5> kNames = {"queued", "running", "succeeded", "failed",
-                                                    "cancelled"};
+constexpr std::array<std::string_view, 5> kJobStateNames = {"queued", "running", "succeeded",
+                                                            "failed", "cancelled"};
 
 constexpr std::array<std::string_view, 3> kKindNames = {"align", "fit", "generate"};
 
@@ -22,11 +22,13 @@ int IndexOf(const std::array<std::string_view, size>& names, std::string_view na
 
 }  // namespace
 
-std::string_view StateName(JobState state) { return kNames[static_cast<size_t>(state)]; }
-std::string_view StateName(TaskState state) { return kNames[static_cast<size_t>(state)]; }
-JobState JobStateOf(std::string_view name) { return static_cast<JobState>(IndexOf(kNames, name)); }
+std::string_view StateName(JobState state) { return kJobStateNames[static_cast<size_t>(state)]; }
+std::string_view StateName(TaskState state) { return kJobStateNames[static_cast<size_t>(state)]; }
+JobState JobStateOf(std::string_view name) {
+  return static_cast<JobState>(IndexOf(kJobStateNames, name));
+}
 TaskState TaskStateOf(std::string_view name) {
-  return static_cast<TaskState>(IndexOf(kNames, name));
+  return static_cast<TaskState>(IndexOf(kJobStateNames, name));
 }
 
 std::string_view KindName(JobKind kind) { return kKindNames[static_cast<size_t>(kind)]; }

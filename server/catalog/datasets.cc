@@ -8,7 +8,7 @@
 namespace alignflow {
 namespace {
 
-constexpr char kSelect[] =
+constexpr char kSelectDatasets[] =
     "SELECT id, tenant, sequence, digest, labels, item_count, size_bytes, smallest, largest, "
     "mask_facts, "
     "create_time, keep_jobs FROM datasets ";
@@ -19,7 +19,7 @@ std::vector<DatasetRecord> FetchDatasets(Sql& sql, const std::string& where, int
   DatasetRecord row;
   int64_t created = 0, keep_jobs = 0;
   soci::statement select =
-      ((sql.prepare << kSelect << where << " ORDER BY sequence DESC LIMIT " << limit,
+      ((sql.prepare << kSelectDatasets << where << " ORDER BY sequence DESC LIMIT " << limit,
         soci::into(row.id), soci::into(row.tenant), soci::into(row.sequence),
         soci::into(row.digest), soci::into(row.labels), soci::into(row.item_count),
         soci::into(row.size_bytes), soci::into(row.smallest), soci::into(row.largest),

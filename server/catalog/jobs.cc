@@ -6,7 +6,7 @@
 namespace alignflow {
 namespace {
 
-constexpr char kSelect[] =
+constexpr char kSelectJobs[] =
     "SELECT id, tenant, sequence, COALESCE(request_id, ''), state, source, source_digest, target, "
     "target_digest, references_digest, pairs, preset, settings, warnings, error, create_time, "
     "start_time, end_time, last_event, event_time, kind, model, model_tasks, masks, masks_digest "
@@ -17,7 +17,7 @@ std::vector<JobRecord> FetchJobs(Sql& sql, const std::string& where, const auto&
   std::string state, settings, warnings, kind, model_tasks;
   int64_t created = 0, started = 0, ended = 0, event = 0;
   soci::statement select =
-      (sql.prepare << kSelect << where << " ORDER BY sequence DESC LIMIT " << limit,
+      (sql.prepare << kSelectJobs << where << " ORDER BY sequence DESC LIMIT " << limit,
        soci::use(value), soci::into(row.id), soci::into(row.tenant), soci::into(row.sequence),
        soci::into(row.request_id), soci::into(state), soci::into(row.source),
        soci::into(row.source_digest), soci::into(row.target), soci::into(row.target_digest),

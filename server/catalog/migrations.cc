@@ -15,13 +15,14 @@ namespace {
 
 // A statement, and PostgreSQL's where it needs other words than PostgresWords gives it (triggers,
 // functions of SQLite's); it may be several there, divided by semicolons.
-struct Statement {
-  Statement(const char* text) : sqlite(text) {}  // NOLINT: the common case
-  Statement(const char* sqlite, const char* postgres) : sqlite(sqlite), postgres(postgres) {}
+struct MigrationStatement {
+  MigrationStatement(const char* text) : sqlite(text) {}  // NOLINT: the common case
+  MigrationStatement(const char* sqlite, const char* postgres)
+      : sqlite(sqlite), postgres(postgres) {}
   const char* sqlite;
   const char* postgres = nullptr;
 };
-using Statements = std::vector<Statement>;
+using Statements = std::vector<MigrationStatement>;
 
 Statements AllOf(const std::vector<const char*>& texts) { return {texts.begin(), texts.end()}; }
 
@@ -449,7 +450,7 @@ absl::Status Migrate(WritingSql& writing, int newest) {
   }
   for (; version < newest; ++version) {
     soci::transaction transaction(sql);
-    for (const Statement& statement : Migrations()[version]) {
+    for (const MigrationStatement& statement : Migrations()[version]) {
       if (!IsPostgres(sql)) {
         sql << statement.sqlite;
       } else if (statement.postgres != nullptr) {

@@ -10,11 +10,11 @@
 namespace alignflow {
 namespace {
 
-constexpr std::array<std::string_view, 3> kNames = {"whole", "lost", "bad"};
+constexpr std::array<std::string_view, 3> kResultStateNames = {"whole", "lost", "bad"};
 
 ResultState StateOf(std::string_view name) {
-  for (size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<ResultState>(i);
+  for (size_t i = 0; i < kResultStateNames.size(); ++i) {
+    if (kResultStateNames[i] == name) return static_cast<ResultState>(i);
   }
   throw std::invalid_argument("catalog: unknown state of a result");
 }
@@ -41,7 +41,7 @@ std::optional<ResultRecord> ResultOfTask(Sql& sql, const std::string& task_key) 
 void SetResult(WritingSql& writing, const std::string& task_key, const ResultRecord& record,
                absl::Time now) {
   Sql& sql = writing;
-  const std::string state(kNames[static_cast<size_t>(record.state)]);
+  const std::string state(kResultStateNames[static_cast<size_t>(record.state)]);
   const int64_t time = ToColumn(now);
   sql << "INSERT INTO results (task_key, state, reason, time) VALUES (:task, :state, :reason, "
          ":time) ON CONFLICT (task_key) DO UPDATE SET state = excluded.state, reason = "

@@ -25,7 +25,7 @@ absl::Status CheckIntegrity(Sql& sql) {
 }
 
 // Reads are short and share the processor: more connections would not make them faster.
-constexpr int kReaders = 4;
+constexpr int kSqliteReaders = 4;
 
 constexpr char kCopy[] = ".before-upgrade-from-";
 
@@ -54,7 +54,7 @@ absl::Status Execute(Sql& sql, const std::string& statement) {
 
 std::vector<std::unique_ptr<Sql>> OpenReaders(const std::filesystem::path& file) {
   std::vector<std::unique_ptr<Sql>> readers;
-  for (int i = 0; i < kReaders; ++i) {
+  for (int i = 0; i < kSqliteReaders; ++i) {
     readers.push_back(std::make_unique<Sql>("sqlite3", ConnectionOf(file)));
     *readers.back() << "PRAGMA busy_timeout=5000";
     *readers.back() << "PRAGMA query_only=ON";

@@ -49,7 +49,7 @@ struct TaskRow {
   }
 };
 
-constexpr char kSelect[] =
+constexpr char kSelectTasks[] =
     "SELECT t.task_key, t.kind, t.settings, t.inputs, t.state, t.attempt, t.worker, "
     "t.lease_expires, t.reported, t.failures, t.losses, t.checkpoint, t.error, t.step, t.total, "
     "t.progress_values, t.note, t.pairs, t.pairs_left_out, t.queue_time, t.start_time, t.end_time, "
@@ -90,7 +90,7 @@ int VisitTasks(Sql& sql, const std::function<bool(TaskRecord)>& visit, const std
   select.exchange(soci::into(row.record.rank.ordinal));
   select.exchange(soci::into(row.record.tenant));
   select.alloc();
-  select.prepare(kSelect + rest);
+  select.prepare(kSelectTasks + rest);
   select.define_and_bind();
   select.execute();
   int visited = 0;

@@ -10,11 +10,11 @@
 namespace alignflow {
 namespace {
 
-constexpr char kSelect[] =
+constexpr char kSelectTenants[] =
     "SELECT name, weight, state, create_time, max_stored_bytes, max_jobs, max_pairs_a_day, "
     "max_worker_seconds_a_day, max_calls_a_second FROM tenants ";
 constexpr char kOpen[] = "open", kDeleting[] = "deleting";
-constexpr int64_t kNone = -1;
+constexpr int64_t kNoTenant = -1;
 
 std::optional<int64_t> LimitOf(int64_t column) {
   return column < 0 ? std::nullopt : std::optional<int64_t>(column);
@@ -24,11 +24,11 @@ std::optional<int64_t> LimitOf(int64_t column) {
 struct Columns {
   int64_t bytes, jobs, pairs, seconds, calls;
   explicit Columns(const TenantLimits& limits)
-      : bytes(limits.stored_bytes.value_or(kNone)),
-        jobs(limits.jobs.value_or(kNone)),
-        pairs(limits.pairs_a_day.value_or(kNone)),
-        seconds(limits.worker_seconds_a_day.value_or(kNone)),
-        calls(limits.calls_a_second.value_or(kNone)) {}
+      : bytes(limits.stored_bytes.value_or(kNoTenant)),
+        jobs(limits.jobs.value_or(kNoTenant)),
+        pairs(limits.pairs_a_day.value_or(kNoTenant)),
+        seconds(limits.worker_seconds_a_day.value_or(kNoTenant)),
+        calls(limits.calls_a_second.value_or(kNoTenant)) {}
 };
 
 std::vector<TenantRecord> FetchTenants(Sql& sql, const std::string& where,
@@ -38,9 +38,10 @@ std::vector<TenantRecord> FetchTenants(Sql& sql, const std::string& where,
   int64_t created = 0;
   std::array<int64_t, 5> limits = {};
   soci::statement select =
-      (sql.prepare << kSelect << where << " ORDER BY name", soci::use(value), soci::into(row.name),
-       soci::into(row.weight), soci::into(state), soci::into(created), soci::into(limits[0]),
-       soci::into(limits[1]), soci::into(limits[2]), soci::into(limits[3]), soci::into(limits[4]));
+      (sql.prepare << kSelectTenants << where << " ORDER BY name", soci::use(value),
+       soci::into(row.name), soci::into(row.weight), soci::into(state), soci::into(created),
+       soci::into(limits[0]), soci::into(limits[1]), soci::into(limits[2]), soci::into(limits[3]),
+       soci::into(limits[4]));
   select.execute();
   std::vector<TenantRecord> rows;
   while (select.fetch()) {

@@ -27,7 +27,7 @@ absl::StatusOr<S3Keys> FromEnvironment() {
       "coordinator's environment, or give --s3-credentials FILE");
 }
 
-absl::Status Unusable(const fs::path& file, const std::string& why) {
+absl::Status UnusableCredentials(const fs::path& file, const std::string& why) {
   return absl::FailedPreconditionError(absl::StrCat("--s3-credentials ", file.string(), ": ", why));
 }
 
@@ -37,10 +37,11 @@ absl::StatusOr<S3Keys> CredentialsSource::FromFile() const {
   std::error_code error;
   const fs::perms mode = fs::status(file_, error).permissions();
   if (!error && (mode & fs::perms::others_read) != fs::perms::none) {
-    return Unusable(file_, "everybody may read it; take that right away (chmod o-r)");
+    return UnusableCredentials(file_, "everybody may read it; take that right away (chmod o-r)");
   }
   std::ifstream in(file_);
-  if (error || !in) return Unusable(file_, "can't be read; give a file that this user may read");
+  if (error || !in)
+    return UnusableCredentials(file_, "can't be read; give a file that this user may read");
   S3Keys keys;
   bool in_default = true;  // a file without profiles has one
   for (std::string line; std::getline(in, line);) {
@@ -59,9 +60,10 @@ absl::StatusOr<S3Keys> CredentialsSource::FromFile() const {
     if (name == "aws_session_token") keys.session_token = value;
   }
   if (!keys.access_key.empty() && !keys.secret_key.empty()) return keys;
-  return Unusable(file_,
-                  "has no aws_access_key_id and aws_secret_access_key in its profile [default]; "
-                  "write them as `aws configure` does");
+  return UnusableCredentials(
+      file_,
+      "has no aws_access_key_id and aws_secret_access_key in its profile [default]; "
+      "write them as `aws configure` does");
 }
 
 absl::StatusOr<S3Keys> CredentialsSource::Get() {

@@ -14,7 +14,7 @@
 namespace alignflow {
 namespace {
 
-constexpr size_t kMostNamed = 10;
+constexpr size_t kMostImagesNamed = 10;
 // Comparisons of fingerprints in one call, a second or two; beyond, files alone are compared.
 constexpr size_t kMostComparisons = 400'000'000;
 
@@ -89,12 +89,13 @@ std::string Named(const std::vector<SameMember>& same, const std::vector<SetMemb
                   const std::vector<SetMember>& in) {
   std::vector<std::string> names;
   for (const SameMember& one : same) {
-    if (names.size() == kMostNamed) break;
+    if (names.size() == kMostImagesNamed) break;
     names.push_back(
         absl::StrCat(of[one.row].name, one.same_file ? " = " : " looks like ", in[one.other].name));
   }
   std::string text = absl::StrJoin(names, ", ");
-  if (same.size() > kMostNamed) absl::StrAppend(&text, " and ", same.size() - kMostNamed, " more");
+  if (same.size() > kMostImagesNamed)
+    absl::StrAppend(&text, " and ", same.size() - kMostImagesNamed, " more");
   return text;
 }
 

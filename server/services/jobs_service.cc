@@ -26,7 +26,7 @@ constexpr size_t kMaxReasonBytes = 300;
 
 // A page of jobs with many references each stays below what clients accept in one message.
 constexpr size_t kMaxListBytes = 2 << 20;
-constexpr int kMaxLabels = 32;
+constexpr int kMaxJobLabels = 32;
 
 absl::Status NoJob(const std::string& id) {
   return absl::NotFoundError(
@@ -211,7 +211,7 @@ grpc::Status JobsService::ListJobs(grpc::ServerContext* call, const v1::ListJobs
                  .oldest_first = request->oldest_first(),
                  .beyond = page->before};
   if (query.oldest_first && request->page_token().empty()) query.beyond = 0;
-  if (request->labels_size() > kMaxLabels) {
+  if (request->labels_size() > kMaxJobLabels) {
     return ToGrpcStatus(absl::InvalidArgumentError("labels: give at most 32"));
   }
   for (const int state : request->states()) {

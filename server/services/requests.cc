@@ -11,7 +11,7 @@
 namespace alignflow {
 namespace {
 
-constexpr int kDefaultPage = 100;
+constexpr int kPageOfRequests = 100;
 constexpr int kMaxPage = 1000;
 
 // Only the start of a text that may be long or unprintable.
@@ -47,7 +47,7 @@ absl::StatusOr<std::string> ParseName(const std::string& name, const std::string
 absl::StatusOr<Page> ParsePage(int size, const std::string& token) {
   if (size < 0) return absl::InvalidArgumentError("page_size: give 0 (for 100) to 1000");
   Page page;
-  page.size = size == 0 ? kDefaultPage : std::min(size, kMaxPage);
+  page.size = size == 0 ? kPageOfRequests : std::min(size, kMaxPage);
   page.before = std::numeric_limits<int64_t>::max();
   if (!token.empty() && !absl::SimpleAtoi(token, &page.before)) {
     return absl::InvalidArgumentError(

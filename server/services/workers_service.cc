@@ -18,7 +18,7 @@ namespace {
 
 constexpr size_t kMaxValues = 32;
 constexpr int kMaxModels = 256;
-constexpr size_t kMaxNameBytes = 64;
+constexpr size_t kMaxWorkerNameBytes = 64;
 constexpr size_t kMaxNoteBytes = 300;
 constexpr size_t kMaxErrorBytes = 4000;
 
@@ -36,7 +36,7 @@ TaskProgress ToProgress(const v1::Progress& progress) {
   result.step = std::clamp<int64_t>(progress.step(), 0, result.total);
   for (const auto& [name, value] : progress.values()) {
     if (result.values.size() == kMaxValues) break;
-    if (std::isfinite(value) && name.size() <= kMaxNameBytes) result.values[name] = value;
+    if (std::isfinite(value) && name.size() <= kMaxWorkerNameBytes) result.values[name] = value;
   }
   result.note = Start(progress.note(), kMaxNoteBytes);
   return result;
@@ -49,12 +49,12 @@ WorkerAbilities AbilitiesOf(const v1::RegisterRequest& request) {
                             .models = {}};
   for (const std::string& preset : request.presets()) {
     if (abilities.presets.size() < kMaxModels) {
-      abilities.presets.push_back(Start(preset, kMaxNameBytes));
+      abilities.presets.push_back(Start(preset, kMaxWorkerNameBytes));
     }
   }
   for (const v1::ModelFolder& model : request.models()) {
     abilities.models.push_back(
-        {Start(model.name(), kMaxNoteBytes), Start(model.fingerprint(), kMaxNameBytes)});
+        {Start(model.name(), kMaxNoteBytes), Start(model.fingerprint(), kMaxWorkerNameBytes)});
   }
   return abilities;
 }

@@ -16,7 +16,7 @@
 namespace alignflow {
 namespace {
 
-absl::Status NoDataset(const std::string& id) {
+absl::Status NoSuchDataset(const std::string& id) {
   return absl::NotFoundError(
       absl::StrCat("there is no datasets/", PublicId(id), "; ListDatasets names those there are"));
 }
@@ -47,7 +47,7 @@ absl::StatusOr<DatasetRecord> Workflow::RegisterDataset(DatasetRecord record,
 
 absl::Status Workflow::DeleteDataset(const std::string& id) {
   absl::Status status = catalog_.Transact([&](WritingSql& sql) -> absl::Status {
-    if (!FindDataset(sql, id)) return NoDataset(id);
+    if (!FindDataset(sql, id)) return NoSuchDataset(id);
     if (const std::optional<std::string> job = UnfinishedJobWithDataset(sql, id)) {
       return absl::FailedPreconditionError(absl::StrCat(
           "jobs/", *job, " still uses datasets/", PublicId(id), "; cancel it or wait for its end"));
@@ -62,7 +62,7 @@ absl::StatusOr<DatasetRecord> Workflow::SetRetention(const std::string& dataset,
                                                      std::optional<absl::Duration> age) {
   std::optional<DatasetRecord> record;
   absl::Status status = catalog_.Transact([&](WritingSql& sql) -> absl::Status {
-    if (!alignflow::SetRetention(sql, dataset, age)) return NoDataset(dataset);
+    if (!alignflow::SetRetention(sql, dataset, age)) return NoSuchDataset(dataset);
     record = FindDataset(sql, dataset);
     return absl::OkStatus();
   });

@@ -16,8 +16,8 @@ namespace alignflow {
 namespace {
 
 // In one transaction: a task may have 32 pairs.
-constexpr int kTasksPerStep = 50;
-constexpr int kJobsPerStep = 10;
+constexpr int kDeletedTasksPerStep = 50;
+constexpr int kDeletedJobsPerStep = 10;
 
 }  // namespace
 
@@ -40,7 +40,7 @@ absl::Status Workflow::DeleteJob(const std::string& id, absl::Time now) {
 absl::Status Workflow::DeleteOldJobs(absl::Duration age, absl::Time now) {
   std::vector<std::string> jobs;
   absl::Status status = catalog_.Read([&](Sql& sql) {
-    jobs = JobsPastRetention(sql, age, now, kJobsPerStep);
+    jobs = JobsPastRetention(sql, age, now, kDeletedJobsPerStep);
     return absl::OkStatus();
   });
   for (const std::string& job : jobs) {
@@ -60,7 +60,7 @@ absl::Status Workflow::Sweep() {
     if (!more) break;
     any = true;
     status = catalog_.Transact([&](WritingSql& sql) {
-      SweepTasks(sql, kTasksPerStep);
+      SweepTasks(sql, kDeletedTasksPerStep);
       return absl::OkStatus();
     });
     if (!status.ok()) return status;

@@ -42,25 +42,25 @@ absl::StatusOr<JobRecord> FindWithStage(Sql& sql, const std::string& id, const s
                                                  "'; the nearest is ", Nearest(stage, stages)));
 }
 
-using Keys = std::vector<std::string>;
+using TaskKeys = std::vector<std::string>;
 
 // Calls `step` with one part of the keys after another, each to be a transaction of its own.
-absl::Status InSteps(const Keys& keys, size_t most,
-                     const std::function<absl::Status(const Keys&)>& step) {
+absl::Status InSteps(const TaskKeys& keys, size_t most,
+                     const std::function<absl::Status(const TaskKeys&)>& step) {
   absl::Status status;
   for (size_t at = 0; at < keys.size() && status.ok(); at += most) {
     const auto first = keys.begin() + static_cast<std::ptrdiff_t>(at);
     const auto count = static_cast<std::ptrdiff_t>(std::min(most, keys.size() - at));
-    status = step(Keys(first, first + count));
+    status = step(TaskKeys(first, first + count));
   }
   return status;
 }
 
 // The results of a stage, and with `derived` all of the tenant's that was made from them, one from
 // another.
-absl::StatusOr<Keys> Reach(CatalogReader& catalog, const std::string& tenant,
-                           const std::string& job, const std::string& stage, bool derived) {
-  Keys reached;
+absl::StatusOr<TaskKeys> Reach(CatalogReader& catalog, const std::string& tenant,
+                               const std::string& job, const std::string& stage, bool derived) {
+  TaskKeys reached;
   absl::Status status = catalog.Read([&](Sql& sql) {
     reached = ResultsOfStage(sql, job, stage);
     return absl::OkStatus();
@@ -92,8 +92,8 @@ absl::Status CheckUnused(Sql& sql, const std::string& tenant, const std::string&
       "jobs/", *job, " uses these results and is not finished; cancel it or wait for its end"));
 }
 
-absl::Status CheckUnused(CatalogReader& catalog, const std::string& tenant, const Keys& keys) {
-  return InSteps(keys, kReadsPerStep, [&](const Keys& part) {
+absl::Status CheckUnused(CatalogReader& catalog, const std::string& tenant, const TaskKeys& keys) {
+  return InSteps(keys, kReadsPerStep, [&](const TaskKeys& part) {
     return catalog.Read([&](Sql& sql) {
       absl::Status status;
       for (const std::string& key : part) status.Update(CheckUnused(sql, tenant, key));
@@ -103,9 +103,9 @@ absl::Status CheckUnused(CatalogReader& catalog, const std::string& tenant, cons
 }
 
 // What the results are, and the tenant's jobs that have them.
-absl::Status Describe(CatalogReader& catalog, const std::string& tenant, const Keys& keys,
+absl::Status Describe(CatalogReader& catalog, const std::string& tenant, const TaskKeys& keys,
                       Workflow::Distrusted& found, std::set<std::string>& jobs) {
-  return InSteps(keys, kReadsPerStep, [&](const Keys& part) {
+  return InSteps(keys, kReadsPerStep, [&](const TaskKeys& part) {
     return catalog.Read([&](Sql& sql) {
       for (const std::string& key : part) {
         const std::optional<TaskRecord> task = FindTask(sql, key);
@@ -128,7 +128,7 @@ absl::Status Workflow::DeclareBad(const std::string& tenant, const std::vector<s
                                   const std::string& reason, absl::Time now) {
   absl::Status status = CheckUnused(catalog_, tenant, keys);  // before the first is bad
   if (!status.ok()) return status;
-  return InSteps(keys, kResultsPerStep, [&](const Keys& part) {
+  return InSteps(keys, kResultsPerStep, [&](const TaskKeys& part) {
     return Apply(now, [&](Change& change) {
       std::set<std::string> jobs;
       for (const std::string& key : part) {
@@ -162,7 +162,7 @@ absl::StatusOr<Workflow::Distrusted> Workflow::DistrustResults(const std::string
   Distrusted found;
   std::set<std::string> jobs, seen;
   for (bool more = true; more && status.ok();) {
-    absl::StatusOr<Keys> keys = Reach(catalog_, tenant, id, stage, true);
+    absl::StatusOr<TaskKeys> keys = Reach(catalog_, tenant, id, stage, true);
     if (!keys.ok()) return keys.status();
     std::erase_if(*keys, [&](const std::string& key) { return !seen.insert(key).second; });
     status = Describe(catalog_, tenant, *keys, found, jobs);
@@ -225,7 +225,7 @@ absl::StatusOr<std::string> Workflow::RerunJob(const std::string& id, const std:
   });
   if (!status.ok()) return status;
   if (!stage.empty() && !repeated) {
-    const absl::StatusOr<Keys> keys = Reach(catalog_, job.tenant, id, stage, false);
+    const absl::StatusOr<TaskKeys> keys = Reach(catalog_, job.tenant, id, stage, false);
     if (!keys.ok()) return keys.status();
     status = DeclareBad(job.tenant, *keys, "it is to be made again", now);
   }

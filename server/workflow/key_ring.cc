@@ -14,7 +14,7 @@
 namespace alignflow {
 namespace {
 
-absl::Status NoKey(const std::string& id) {
+absl::Status NoSuchKey(const std::string& id) {
   return absl::NotFoundError(
       absl::StrCat("there is no keys/", id, "; ListKeys names those there are"));
 }
@@ -73,7 +73,7 @@ absl::StatusOr<AccessKey> KeyRing::Revoke(const std::string& id, absl::Time now)
     for (AccessKey& key : ListKeys(sql)) {
       if (key.id == id) revoked = std::move(key);
     }
-    return revoked ? absl::OkStatus() : NoKey(id);
+    return revoked ? absl::OkStatus() : NoSuchKey(id);
   });
   if (status.ok()) status = Follow();
   if (!status.ok()) return status;

@@ -26,7 +26,7 @@ using Shape = std::vector<int64_t>;
 constexpr int64_t kMaxHeaderBytes = 16 << 20;  // of a file of tensors
 // More than any header of ours needs; the picture itself is not looked at.
 constexpr int64_t kPictureHeaderBytes = 4 << 10;
-constexpr int64_t kDigestBytes = 32;
+constexpr int64_t kResultDigestBytes = 32;
 constexpr std::array<std::string_view, 5> kTensorRoles = {"packed", "statistics", "model", "pool",
                                                           "segmenter"};
 
@@ -84,7 +84,7 @@ absl::Status CheckPacked(const TaskSpec& task, const SafetensorsHeader& header) 
   Shape masks = images;
   masks.erase(masks.begin() + 1);
   if (ShapeOf(header, "name_ends", "I64", 1) != Shape{count} ||
-      ShapeOf(header, "image_digests", "U8", 2) != Shape{count, kDigestBytes}) {
+      ShapeOf(header, "image_digests", "U8", 2) != Shape{count, kResultDigestBytes}) {
     return Wrong("it has not a name and a digest for each image");
   }
   if (header.tensors.contains("classes") &&

@@ -11,7 +11,7 @@ namespace {
 
 // In memory at most, and in one transaction.
 constexpr size_t kMostNoted = 1000;
-constexpr int kBlobsPerStep = 500;
+constexpr int kUploadsPerStep = 500;
 // Steps of measuring in a second.
 constexpr int kMeasuringSteps = 4;
 
@@ -81,7 +81,7 @@ absl::Status TenantUploads::Flush(absl::Time now) {
   for (int step = 0; step < kMeasuringSteps; ++step) {
     std::vector<std::string> blobs;
     absl::Status status = catalog_.Read([&](Sql& sql) {
-      blobs = UnmeasuredBlobs(sql, kBlobsPerStep);
+      blobs = UnmeasuredBlobs(sql, kUploadsPerStep);
       return absl::OkStatus();
     });
     if (!status.ok() || blobs.empty()) return status;
@@ -101,7 +101,7 @@ absl::Status TenantUploads::ForgetCollected(absl::Time cutoff) {
   for (LooseBlob after;;) {
     std::vector<LooseBlob> loose;
     absl::Status status = catalog_.Read([&](Sql& sql) {
-      loose = LooseBlobs(sql, cutoff, after, kBlobsPerStep);
+      loose = LooseBlobs(sql, cutoff, after, kUploadsPerStep);
       return absl::OkStatus();
     });
     if (!status.ok()) return status;

@@ -14,7 +14,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const absl::Time kNow = absl::FromUnixSeconds(1000000);
+const absl::Time kFleetNow = absl::FromUnixSeconds(1000000);
 
 class FleetMetricsTest : public testing::Test {
  protected:
@@ -44,25 +44,25 @@ TEST_F(FleetMetricsTest, KindsAreThoseThatTasksAreOf) {
 TEST_F(FleetMetricsTest, WhatWaitsIsShownAndGoesAgain) {
   QueueLook queue;
   queue.tasks = {{{"fit", true}, 2}};
-  queue.oldest = {{true, kNow - absl::Seconds(90)}};
-  metrics_.SetQueue(queue, kNow);
+  queue.oldest = {{true, kFleetNow - absl::Seconds(90)}};
+  metrics_.SetQueue(queue, kFleetNow);
   EXPECT_THAT(Text(), HasSubstr("alignflow_queued_tasks{kind=\"fit\",pretrained=\"yes\"} 2\n"));
   EXPECT_THAT(Text(), HasSubstr("alignflow_queued_tasks{kind=\"fit\",pretrained=\"no\"} 0\n"));
   EXPECT_THAT(Text(), HasSubstr("alignflow_oldest_queued_task_seconds{pretrained=\"yes\"} 90\n"));
-  metrics_.SetQueue({}, kNow);
+  metrics_.SetQueue({}, kFleetNow);
   EXPECT_THAT(Text(), HasSubstr("alignflow_queued_tasks{kind=\"fit\",pretrained=\"yes\"} 0\n"));
   EXPECT_THAT(Text(), HasSubstr("alignflow_oldest_queued_task_seconds{pretrained=\"yes\"} 0\n"));
 }
 
 TEST_F(FleetMetricsTest, TimeOfWorkersIsCountedByKindAndDevice) {
   const Fleet fleet = {Worker("a", "cuda"), Worker("b", "cpu"), Worker("c", "cpu", false)};
-  const std::vector<LiveState::Lease> leases = {Lease("a", "fit", kNow), Lease("b", "fit", kNow),
-                                                Lease("gone", "fit", kNow)};
-  metrics_.SetWork(leases, fleet, kNow);
-  metrics_.SetWork(leases, fleet, kNow + absl::Seconds(2));
-  metrics_.SetWork({leases[0]}, fleet, kNow + absl::Seconds(3));
-  metrics_.SetWork({}, fleet, kNow + absl::Seconds(60));
-  metrics_.SetWork({leases[0]}, fleet, kNow + absl::Hours(9));  // nobody looked for hours
+  const std::vector<LiveState::Lease> leases = {
+      Lease("a", "fit", kFleetNow), Lease("b", "fit", kFleetNow), Lease("gone", "fit", kFleetNow)};
+  metrics_.SetWork(leases, fleet, kFleetNow);
+  metrics_.SetWork(leases, fleet, kFleetNow + absl::Seconds(2));
+  metrics_.SetWork({leases[0]}, fleet, kFleetNow + absl::Seconds(3));
+  metrics_.SetWork({}, fleet, kFleetNow + absl::Seconds(60));
+  metrics_.SetWork({leases[0]}, fleet, kFleetNow + absl::Hours(9));  // nobody looked for hours
   const std::string text = Text();
   EXPECT_THAT(text, HasSubstr("alignflow_worker_seconds_total{device=\"cuda\",kind=\"fit\"} 63\n"));
   EXPECT_THAT(text, HasSubstr("alignflow_worker_seconds_total{device=\"cpu\",kind=\"fit\"} 2\n"));
@@ -72,12 +72,12 @@ TEST_F(FleetMetricsTest, TimeOfWorkersIsCountedByKindAndDevice) {
 }
 
 TEST_F(FleetMetricsTest, SpeedsOfAllWorkersAreAddedUp) {
-  std::vector<LiveState::Lease> leases = {Lease("a", "fit", kNow), Lease("b", "fit", kNow),
-                                          Lease("c", "rollout", kNow)};
+  std::vector<LiveState::Lease> leases = {
+      Lease("a", "fit", kFleetNow), Lease("b", "fit", kFleetNow), Lease("c", "rollout", kFleetNow)};
   leases[0].steps_per_second = 2;
   leases[1].steps_per_second = 3;
   leases[2].images_per_second = 4;
-  metrics_.SetWork(leases, {}, kNow);
+  metrics_.SetWork(leases, {}, kFleetNow);
   EXPECT_THAT(Text(), HasSubstr("alignflow_training_steps_per_second{kind=\"fit\"} 5\n"));
   EXPECT_THAT(Text(), HasSubstr("alignflow_images_per_second{kind=\"rollout\"} 4\n"));
   EXPECT_THAT(Text(), HasSubstr("alignflow_images_per_second{kind=\"generate\"} 0\n"));
@@ -85,12 +85,12 @@ TEST_F(FleetMetricsTest, SpeedsOfAllWorkersAreAddedUp) {
 
 TEST_F(FleetMetricsTest, TheCheckpointThatIsOldestCounts) {
   const Fleet fleet = {Worker("a", "cpu"), Worker("b", "cpu")};
-  metrics_.SetWork(
-      {Lease("a", "align", kNow - absl::Seconds(5)), Lease("b", "align", kNow - absl::Seconds(50))},
-      fleet, kNow);
+  metrics_.SetWork({Lease("a", "align", kFleetNow - absl::Seconds(5)),
+                    Lease("b", "align", kFleetNow - absl::Seconds(50))},
+                   fleet, kFleetNow);
   EXPECT_THAT(Text(), HasSubstr("alignflow_checkpoint_age_seconds{kind=\"align\"} 50\n"));
   EXPECT_THAT(Text(), HasSubstr("alignflow_checkpoint_age_seconds{kind=\"fit\"} 0\n"));
-  metrics_.SetWork({}, fleet, kNow);
+  metrics_.SetWork({}, fleet, kFleetNow);
   EXPECT_THAT(Text(), HasSubstr("alignflow_checkpoint_age_seconds{kind=\"align\"} 0\n"));
 }
 

@@ -12,7 +12,7 @@
 namespace alignflow {
 namespace {
 
-const absl::Time kStart = absl::FromUnixSeconds(1000000);
+const absl::Time kSupervisorStart = absl::FromUnixSeconds(1000000);
 
 // Gives way to other processes until something has happened, which a broken program never does.
 void AwaitThat(const std::function<bool()>& happened) {
@@ -40,8 +40,8 @@ class WorkerSupervisorTest : public testing::Test {
 
 TEST_F(WorkerSupervisorTest, StartsAsManyAsItWasAskedFor) {
   WorkerSupervisor supervisor(Command("exec sleep 1000"), 3);
-  supervisor.Tick(kStart);
-  supervisor.Tick(kStart + absl::Hours(1));
+  supervisor.Tick(kSupervisorStart);
+  supervisor.Tick(kSupervisorStart + absl::Hours(1));
   AwaitThat([&] { return Starts() == 3; });
   supervisor.Stop(absl::Minutes(1));
   EXPECT_EQ(Starts(), 3);
@@ -49,10 +49,10 @@ TEST_F(WorkerSupervisorTest, StartsAsManyAsItWasAskedFor) {
 
 TEST_F(WorkerSupervisorTest, StartsADeadWorkerAgainButNotAtOnce) {
   WorkerSupervisor supervisor(Command("exit 1"), 1);
-  supervisor.Tick(kStart);
+  supervisor.Tick(kSupervisorStart);
   AwaitThat([&] { return Starts() == 1; });
   // Its death is noted some time; the clock stands still, so nothing is started.
-  absl::Time now = kStart;
+  absl::Time now = kSupervisorStart;
   for (int i = 0; i < 100; ++i) supervisor.Tick(now);
   EXPECT_EQ(Starts(), 1);
   AwaitThat([&] {
@@ -63,7 +63,7 @@ TEST_F(WorkerSupervisorTest, StartsADeadWorkerAgainButNotAtOnce) {
 
 TEST_F(WorkerSupervisorTest, LeavesNoWorkerBehind) {
   WorkerSupervisor supervisor(Command("trap '' TERM; while :; do sleep 0.01; done"), 1);
-  supervisor.Tick(kStart);
+  supervisor.Tick(kSupervisorStart);
   AwaitThat([&] { return Starts() == 1; });
   const pid_t pid = std::stoi(ReadFile(file_));
   supervisor.Stop(absl::ZeroDuration());
@@ -73,12 +73,12 @@ TEST_F(WorkerSupervisorTest, LeavesNoWorkerBehind) {
 TEST_F(WorkerSupervisorTest, AProgramThatCannotRunIsTriedAgainLater) {
   const std::filesystem::path program = folder_.path() / "program";
   WorkerSupervisor supervisor({program.string()}, 1);
-  supervisor.Tick(kStart);  // it is not there yet
+  supervisor.Tick(kSupervisorStart);  // it is not there yet
   WriteFile(program, "#!/bin/sh\necho $$ >> " + file_.string() + "\nexec sleep 1000\n");
   std::filesystem::permissions(program, std::filesystem::perms::owner_all);
-  supervisor.Tick(kStart + absl::Milliseconds(1));
+  supervisor.Tick(kSupervisorStart + absl::Milliseconds(1));
   EXPECT_EQ(Starts(), 0) << "not at once";
-  supervisor.Tick(kStart + absl::Minutes(1));
+  supervisor.Tick(kSupervisorStart + absl::Minutes(1));
   AwaitThat([&] { return Starts() == 1; });
   supervisor.Stop(absl::ZeroDuration());
 }

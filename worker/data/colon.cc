@@ -10,9 +10,6 @@ namespace {
 using cv::Point3f;
 
 float Length(const Point3f& v) { return std::sqrt(v.dot(v)); }
-float Draw(PhantomRandom& random, double low, double high) {
-  return static_cast<float>(random.Uniform(low, high));
-}
 
 // Minimum with a fillet of radius k.
 float SmoothMin(float a, float b, float k) {
@@ -24,24 +21,24 @@ float SmoothMin(float a, float b, float k) {
 
 Colon::Colon(PhantomRandom& random, const NoiseVolume& noise) : noise_(noise) {
   constexpr double kTurn = 2 * std::numbers::pi;
-  bend_x_ = Draw(random, 0.2, 0.9);
-  bend_y_ = Draw(random, 0.2, 0.9);
-  wave_x_ = Draw(random, 0.35, 0.7);
-  wave_y_ = Draw(random, 0.35, 0.7);
-  phase_x_ = Draw(random, 0, kTurn);
-  phase_y_ = Draw(random, 0, kTurn);
-  ribs_ = Draw(random, 0.03, 0.14);
-  const float rib_phase = Draw(random, 0, kTurn);
+  bend_x_ = random.Draw(0.2, 0.9);
+  bend_y_ = random.Draw(0.2, 0.9);
+  wave_x_ = random.Draw(0.35, 0.7);
+  wave_y_ = random.Draw(0.35, 0.7);
+  phase_x_ = random.Draw(0, kTurn);
+  phase_y_ = random.Draw(0, kTurn);
+  ribs_ = random.Draw(0.03, 0.14);
+  const float rib_phase = random.Draw(0, kTurn);
   rib_phase_cos_ = std::cos(rib_phase);
   rib_phase_sin_ = std::sin(rib_phase);
-  period_ = Draw(random, 0.6, 1.1);
-  offset_ = Draw(random, 0, 1);
-  lean_x_ = Draw(random, -0.25, 0.25);
-  lean_y_ = Draw(random, -0.25, 0.25);
+  period_ = random.Draw(0.6, 1.1);
+  offset_ = random.Draw(0, 1);
+  lean_x_ = random.Draw(-0.25, 0.25);
+  lean_y_ = random.Draw(-0.25, 0.25);
   const double height = random.Uniform(0.08, 0.38);
   for (Fold& fold : folds_) {
-    const float turn = Draw(random, 0, kTurn);
-    fold = {static_cast<float>(height * random.Uniform(0.4, 1.2)), Draw(random, 0.10, 0.2),
+    const float turn = random.Draw(0, kTurn);
+    fold = {static_cast<float>(height * random.Uniform(0.4, 1.2)), random.Draw(0.10, 0.2),
             std::cos(turn), std::sin(turn)};
   }
 }
@@ -53,20 +50,20 @@ void Colon::AddPolyp(PhantomRandom& random, const Point3f& base, const Point3f& 
   const Point3f any = std::abs(normal.x) < 0.7f ? Point3f(1, 0, 0) : Point3f(0, 1, 0);
   const Point3f raw = normal.cross(any);
   const Point3f u = raw * (1 / Length(raw)), v = normal.cross(u);
-  const float turn = Draw(random, 0, std::numbers::pi);
+  const float turn = random.Draw(0, std::numbers::pi);
   polyp.normal = normal;
   polyp.across = u * std::cos(turn) + v * std::sin(turn);
   polyp.along = normal.cross(polyp.across);
-  const float radius = away * Draw(random, 0.17, 0.42);
+  const float radius = away * random.Draw(0.17, 0.42);
   const bool stalked = random.Chance(0.25);
-  const float rise = stalked ? Draw(random, 0.75, 1.0) : Draw(random, 0.45, 0.95);
-  polyp.radii = {radius, radius * Draw(random, 0.7, 1.0), radius * rise};
-  polyp.stalk = stalked ? radius * Draw(random, 0.3, 0.45) : 0;
+  const float rise = stalked ? random.Draw(0.75, 1.0) : random.Draw(0.45, 0.95);
+  polyp.radii = {radius, radius * random.Draw(0.7, 1.0), radius * rise};
+  polyp.stalk = stalked ? radius * random.Draw(0.3, 0.45) : 0;
   polyp.center = base + normal * (polyp.radii.z * (stalked ? 1.15f : 0.3f));
-  polyp.lumps = radius * (random.Chance(0.4) ? Draw(random, 0.12, 0.26) : Draw(random, 0.02, 0.1));
-  polyp.pit_frequency = Draw(random, 5, 9) / radius;
+  polyp.lumps = radius * (random.Chance(0.4) ? random.Draw(0.12, 0.26) : random.Draw(0.02, 0.1));
+  polyp.pit_frequency = random.Draw(5, 9) / radius;
   // From pale (hyperplastic) to red (adenoma).
-  const float red = Draw(random, 0, 1);
+  const float red = random.Draw(0, 1);
   polyp.color = {0.32f - 0.17f * red, 0.40f - 0.20f * red, 0.92f - 0.08f * red};
   polyps_.push_back(polyp);
 }

@@ -32,7 +32,7 @@ struct Contents {
   std::vector<fs::path> hidden;  // files and folders
 };
 
-std::string Counted(size_t count) {
+std::string CountedFiles(size_t count) {
   return absl::StrCat(count, count == kMostCounted ? " images or more"
                              : count == 1          ? " image"
                                                    : " images");
@@ -116,9 +116,10 @@ absl::StatusOr<fs::path> Pick(const fs::path& dir, const Contents& contents, Fol
 // "train/ (12 images), notes.txt".
 std::string Seen(const fs::path& dir, const Contents& contents) {
   std::vector<std::string> seen;
-  if (contents.images > 0) seen.push_back(Counted(contents.images));
+  if (contents.images > 0) seen.push_back(CountedFiles(contents.images));
   for (const auto& folder : contents.folders) {
-    seen.push_back(absl::StrCat(ShownPath(folder.path, dir), "/ (", Counted(folder.images), ")"));
+    seen.push_back(
+        absl::StrCat(ShownPath(folder.path, dir), "/ (", CountedFiles(folder.images), ")"));
   }
   for (const fs::path& file : contents.files) {
     if (!HoldsImage(file)) seen.push_back(ShownPath(file, dir));
@@ -161,15 +162,16 @@ void TellTheRest(const fs::path& dir, const Contents& contents, const FolderLayo
     const bool references = layout.masks.empty();
     if (references && SurenessOf(folder.path, FolderRole::kMasks) != Sureness::kNone) continue;
     const bool apart = !references && layout.masks != layout.images;
-    faults.Add({.kind = "folders that hold images and would be left out",
-                .remedy = references ? "give that folder as --references, or move the images that "
-                                       "are meant into one folder"
-                                     : "move what is not meant out of the folder, or push it as a "
-                                       "dataset of its own (afctl dataset push NAME DIR)",
-                .path = folder.path,
-                .reason = absl::StrCat(
-                    "holds ", Counted(folder.images), ", but only ", ShownPath(layout.images, dir),
-                    "/ is read", apart ? " with " + ShownPath(layout.masks, dir) + "/" : "")});
+    faults.Add(
+        {.kind = "folders that hold images and would be left out",
+         .remedy = references ? "give that folder as --references, or move the images that "
+                                "are meant into one folder"
+                              : "move what is not meant out of the folder, or push it as a "
+                                "dataset of its own (afctl dataset push NAME DIR)",
+         .path = folder.path,
+         .reason = absl::StrCat("holds ", CountedFiles(folder.images), ", but only ",
+                                ShownPath(layout.images, dir), "/ is read",
+                                apart ? " with " + ShownPath(layout.masks, dir) + "/" : "")});
   }
   if (layout.images == dir) return;  // its files are listed later
   for (const fs::path& file : contents.files) {

@@ -15,12 +15,9 @@ namespace {
 using cv::Point2f;
 using cv::Vec3f;
 
-constexpr uint64_t kStream = 0x66756e647573;  // "fundus"
-constexpr float kFieldRadius = 0.95f;         // of half the side
+constexpr uint64_t kFundusStream = 0x66756e647573;  // "fundus"
+constexpr float kFieldRadius = 0.95f;               // of half the side
 
-float Draw(PhantomRandom& random, double low, double high) {
-  return static_cast<float>(random.Uniform(low, high));
-}
 float Step(float low, float high, float x) {
   const float t = std::clamp((x - low) / (high - low), 0.0f, 1.0f);
   return t * t * (3 - 2 * t);
@@ -46,34 +43,34 @@ struct Outline {
 struct Eye {
   explicit Eye(PhantomRandom& random) {
     temporal = random.Chance(0.5) ? 1.0f : -1.0f;
-    const float height = Draw(random, 0.175, 0.235);
-    const Point2f at(-temporal * Draw(random, 0.34, 0.50), Draw(random, -0.10, 0.08));
+    const float height = random.Draw(0.175, 0.235);
+    const Point2f at(-temporal * random.Draw(0.34, 0.50), random.Draw(-0.10, 0.08));
     const auto outline = [&](const Point2f& center, float half_width, float half_height) {
       return Outline{center,
                      half_width,
                      half_height,
-                     Draw(random, -0.12, 0.12),
-                     Draw(random, 0, 0.03),
-                     Draw(random, 0, 0.025),
-                     Draw(random, 0, 6.28)};
+                     random.Draw(-0.12, 0.12),
+                     random.Draw(0, 0.03),
+                     random.Draw(0, 0.025),
+                     random.Draw(0, 6.28)};
     };
-    disc = outline(at, height * Draw(random, 0.84, 0.97), height);
+    disc = outline(at, height * random.Draw(0.84, 0.97), height);
     // Cup-to-disc ratio: about 0.45 in healthy eyes, up to 0.8 in glaucoma.
-    const float ratio = random.Chance(0.3) ? Draw(random, 0.6, 0.8) : Draw(random, 0.34, 0.58);
+    const float ratio = random.Chance(0.3) ? random.Draw(0.6, 0.8) : random.Draw(0.34, 0.58);
     const float room = height * (1 - ratio);
     cup = outline(
-        at + Point2f(temporal * Draw(random, 0.0, 0.25) * room, Draw(random, -0.12, 0.12) * room),
-        disc.half_width * ratio * Draw(random, 0.92, 1.08), height * ratio);
+        at + Point2f(temporal * random.Draw(0.0, 0.25) * room, random.Draw(-0.12, 0.12) * room),
+        disc.half_width * ratio * random.Draw(0.92, 1.08), height * ratio);
     macula =
-        at + Point2f(temporal * height * Draw(random, 4.4, 5.0), height * Draw(random, 0.1, 0.6));
-    const float pigment = Draw(random, 0, 1);
+        at + Point2f(temporal * height * random.Draw(4.4, 5.0), height * random.Draw(0.1, 0.6));
+    const float pigment = random.Draw(0, 1);
     ground = Mix({0.045f, 0.155f, 0.60f}, {0.022f, 0.080f, 0.38f}, pigment);
-    rim = Mix({0.17f, 0.40f, 0.86f}, {0.20f, 0.47f, 0.90f}, Draw(random, 0, 1));
-    pallor = Mix({0.34f, 0.66f, 0.98f}, {0.52f, 0.80f, 1.02f}, Draw(random, 0, 1));
-    edge = Draw(random, 0.05, 0.14);
-    crescent = random.Chance(0.45) ? Draw(random, 0.15, 0.6) : 0.0f;
-    tigroid = Draw(random, 0.0, 0.22);
-    sheen = Draw(random, 0.0, 0.16);
+    rim = Mix({0.17f, 0.40f, 0.86f}, {0.20f, 0.47f, 0.90f}, random.Draw(0, 1));
+    pallor = Mix({0.34f, 0.66f, 0.98f}, {0.52f, 0.80f, 1.02f}, random.Draw(0, 1));
+    edge = random.Draw(0.05, 0.14);
+    crescent = random.Chance(0.45) ? random.Draw(0.15, 0.6) : 0.0f;
+    tigroid = random.Draw(0.0, 0.22);
+    sheen = random.Draw(0.0, 0.16);
   }
 
   float temporal;  // +1 if the temple is on the right
@@ -201,7 +198,7 @@ class Painter {
 }  // namespace
 
 PhantomScene RenderFundus(uint64_t seed, int index, int side) {
-  PhantomRandom random{kStream, seed, static_cast<uint64_t>(index)};
+  PhantomRandom random{kFundusStream, seed, static_cast<uint64_t>(index)};
   const Eye eye(random);
   const Painter painter(eye, random, side);
   PhantomScene scene{cv::Mat(side, side, CV_32FC3), cv::Mat(side, side, CV_32F),

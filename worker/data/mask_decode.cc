@@ -120,13 +120,13 @@ absl::Status CheckFar(int64_t far, size_t total, const LabelTable& labels) {
       100.0 * far / total, kNear, labels.ToString()));
 }
 
-struct Nearest {
+struct NearestClassOf {
   uint8_t value = 0;  // of the class
   int distance = 0;   // 0 where it is the class's own colour
 };
 
-Nearest NearestClass(uint32_t rgb, const LabelTable& labels) {
-  Nearest nearest{0, 256};
+NearestClassOf NearestClass(uint32_t rgb, const LabelTable& labels) {
+  NearestClassOf nearest{0, 256};
   for (int label = 0; label < labels.classes(); ++label) {
     int distance = 0;
     for (const int shift : {0, 8, 16}) {
@@ -143,10 +143,10 @@ Nearest NearestClass(uint32_t rgb, const LabelTable& labels) {
 absl::StatusOr<cv::Mat> ValuesOfColours(const cv::Mat& bgr, const LabelTable& labels, bool lossy) {
   constexpr size_t kKept = 65536;  // of a photograph's colours, which are too many to keep
   cv::Mat values(bgr.size(), CV_8U);
-  std::unordered_map<uint32_t, Nearest> known;
+  std::unordered_map<uint32_t, NearestClassOf> known;
   int64_t far = 0;
   uint32_t last = 0, stray = 0;
-  Nearest nearest = NearestClass(last, labels);
+  NearestClassOf nearest = NearestClass(last, labels);
   for (int row = 0; row < bgr.rows; ++row) {
     for (int column = 0; column < bgr.cols; ++column) {
       const uint32_t colour = Rgb(bgr.at<cv::Vec3b>(row, column));

@@ -17,7 +17,8 @@ class PhantomRandom {
   uint64_t Bits();
   double Uniform();                         // [0,1)
   double Uniform(double low, double high);  // [low,high)
-  double Normal();                          // mean 0, variance 1
+  float Draw(double low, double high) { return static_cast<float>(Uniform(low, high)); }
+  double Normal();  // mean 0, variance 1
   bool Chance(double probability) { return Uniform() < probability; }
 
  private:

@@ -17,20 +17,20 @@ struct PngSource {
   char message[128] = "";
 };
 
-void Read(png_structp png, png_bytep out, size_t count) {
+void ReadPng(png_structp png, png_bytep out, size_t count) {
   auto& source = *static_cast<PngSource*>(png_get_io_ptr(png));
   if (count > source.rest.size()) png_error(png, "the data ends too early");
   source.rest.copy(reinterpret_cast<char*>(out), count);
   source.rest.remove_prefix(count);
 }
 
-[[noreturn]] void Fail(png_structp png, png_const_charp message) {
+[[noreturn]] void FailPng(png_structp png, png_const_charp message) {
   auto& source = *static_cast<PngSource*>(png_get_error_ptr(png));
   std::strncpy(source.message, message, sizeof(source.message) - 1);
   png_longjmp(png, 1);
 }
 
-void IgnoreWarning(png_structp, png_const_charp) {}
+void IgnorePngWarning(png_structp, png_const_charp) {}
 
 // No object with a destructor may be made in here: longjmp would pass it by.
 bool Decode(png_structp png, png_infop info, StoredImage& image, std::vector<png_bytep>& rows) {
@@ -67,13 +67,14 @@ bool Decode(png_structp png, png_infop info, StoredImage& image, std::vector<png
 
 absl::StatusOr<StoredImage> DecodePng(std::string_view bytes) {
   PngSource source{bytes};
-  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, Fail, IgnoreWarning);
+  png_structp png =
+      png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, FailPng, IgnorePngWarning);
   png_infop info = png == nullptr ? nullptr : png_create_info_struct(png);
   StoredImage image;
   std::vector<png_bytep> rows;
   bool decoded = false;
   if (info != nullptr) {
-    png_set_read_fn(png, &source, Read);
+    png_set_read_fn(png, &source, ReadPng);
     decoded = Decode(png, info, image, rows);
   }
   png_destroy_read_struct(&png, &info, nullptr);

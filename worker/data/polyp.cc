@@ -14,10 +14,10 @@ namespace {
 
 using cv::Point3f;
 
-constexpr uint64_t kStream = 0x706f6c7970;  // "polyp"
+constexpr uint64_t kPolypStream = 0x706f6c7970;  // "polyp"
 
-float Length(const Point3f& v) { return std::sqrt(v.dot(v)); }
-Point3f Unit(const Point3f& v) { return v * (1 / Length(v)); }
+float NormOf(const Point3f& v) { return std::sqrt(v.dot(v)); }
+Point3f Unit(const Point3f& v) { return v * (1 / NormOf(v)); }
 
 // A wide-angle lens: the angle off the axis is proportional to the distance from the image's
 // centre.
@@ -150,7 +150,7 @@ class Renderer {
     float diffuse = 0, gloss = 0;
     for (const float lamp : {-0.07f, 0.09f}) {
       const Point3f to_lamp = camera_.eye() + camera_.right() * lamp - p;
-      const float distance = Length(to_lamp);
+      const float distance = NormOf(to_lamp);
       const Point3f light = to_lamp * (1 / distance);
       const float power = 0.5f / (0.12f + distance * distance);
       const float facing = std::max(0.0f, normal.dot(light));
@@ -234,7 +234,7 @@ void Expose(PhantomScene& scene) {
 
 PhantomScene RenderPolyp(uint64_t seed, int index, int side) {
   for (uint64_t attempt = 0;; ++attempt) {
-    PhantomRandom random{kStream, seed, static_cast<uint64_t>(index), attempt};
+    PhantomRandom random{kPolypStream, seed, static_cast<uint64_t>(index), attempt};
     const NoiseVolume noise(random);
     Colon colon(random, noise);
     const Endoscope camera(random, colon, side);

@@ -11,7 +11,7 @@
 namespace alignflow {
 namespace {
 
-constexpr uint64_t kStream = 0x7363616e;  // "scan"
+constexpr uint64_t kScannerStream = 0x7363616e;  // "scan"
 
 struct Profile {
   cv::Matx33f color;       // BGR from BGR, linear light
@@ -135,7 +135,8 @@ void Develop(const Profile& profile, PhantomRandom& random, cv::Mat& light) {
 
 cv::Mat Scan(const PhantomScene& scene, PhantomDomain domain, uint64_t seed, int index, int size) {
   const Profile& profile = ProfileOf(domain);
-  PhantomRandom random{kStream, seed, static_cast<uint64_t>(index), static_cast<uint64_t>(domain)};
+  PhantomRandom random{kScannerStream, seed, static_cast<uint64_t>(index),
+                       static_cast<uint64_t>(domain)};
   cv::Mat light;
   cv::resize(Expose(scene, profile, random), light, {size, size}, 0, 0, cv::INTER_AREA);
   Develop(profile, random, light);

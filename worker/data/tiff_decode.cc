@@ -27,7 +27,7 @@ struct TiffSource {
 
 TiffSource& SourceOf(thandle_t handle) { return *static_cast<TiffSource*>(handle); }
 
-tmsize_t Read(thandle_t handle, void* out, tmsize_t count) {
+tmsize_t ReadTiff(thandle_t handle, void* out, tmsize_t count) {
   TiffSource& source = SourceOf(handle);
   if (source.at >= source.bytes.size()) return 0;
   const size_t copied = source.bytes.substr(source.at).copy(static_cast<char*>(out), count);
@@ -63,8 +63,8 @@ TiffFile Open(TiffSource& source) {
   TIFFOpenOptionsSetErrorHandlerExtR(options, KeepMessage, &source);
   TIFFOpenOptionsSetWarningHandlerExtR(options, IgnoreWarning, &source);
   // "m": no memory mapping of a file that is in memory.
-  TiffFile tiff(TIFFClientOpenExt("image", "rm", &source, Read, Write, Seek, Close, Size, nullptr,
-                                  nullptr, options));
+  TiffFile tiff(TIFFClientOpenExt("image", "rm", &source, ReadTiff, Write, Seek, Close, Size,
+                                  nullptr, nullptr, options));
   TIFFOpenOptionsFree(options);
   return tiff;
 }

@@ -13,9 +13,6 @@ using cv::Point3f;
 constexpr float kStep = 0.02f;
 constexpr float kMinRadius = 0.0035f;
 
-float Draw(PhantomRandom& random, double low, double high) {
-  return static_cast<float>(random.Uniform(low, high));
-}
 float Length(const Point2f& v) { return std::sqrt(v.dot(v)); }
 Point2f Turned(const Point2f& v, float angle) {
   const float c = std::cos(angle), s = std::sin(angle);
@@ -38,8 +35,8 @@ class Grower {
     };
     std::vector<Fork> forks;
     size_t next = 0;
-    float curl = 0, since_fork = Draw(random_, 0.0, 0.1), side = random_.Chance(0.5) ? 1.0f : -1.0f;
-    float left = level == 0 ? 3.0f : Draw(random_, 0.25, 0.75) / static_cast<float>(level);
+    float curl = 0, since_fork = random_.Draw(0.0, 0.1), side = random_.Chance(0.5) ? 1.0f : -1.0f;
+    float left = level == 0 ? 3.0f : random_.Draw(0.25, 0.75) / static_cast<float>(level);
     while (left > 0 && radius > kMinRadius && Length(position) < 1.02f) {
       vessel.points.emplace_back(position.x, position.y, radius);
       curl = 0.85f * curl + 0.045f * static_cast<float>(random_.Normal());
@@ -62,9 +59,9 @@ class Grower {
       left -= kStep;
       since_fork += kStep;
       if (level < 3 && since_fork > (level == 0 ? 0.13f : 0.10f) && random_.Chance(0.28)) {
-        const float share = Draw(random_, 0.45, 0.78);
+        const float share = random_.Draw(0.45, 0.78);
         forks.push_back(
-            {position, Turned(direction, side * Draw(random_, 0.5, 1.05)), radius * share});
+            {position, Turned(direction, side * random_.Draw(0.5, 1.05)), radius * share});
         radius *= std::cbrt(1 - share * share * share);
         side = random_.Chance(0.75) ? -side : side;
         since_fork = 0;
@@ -91,9 +88,9 @@ std::vector<Vessel> GrowVessels(PhantomRandom& random, Point2f disc, Point2f mac
   Grower grower(random, disc, macula);
   const float temporal = macula.x > disc.x ? 1.0f : -1.0f;
   const float reach = std::abs(macula.x - disc.x);
-  const float caliber = Draw(random, 0.021, 0.027);
+  const float caliber = random.Draw(0.021, 0.027);
   for (const float up : {-1.0f, 1.0f}) {
-    const float height = Draw(random, 0.50, 0.66);
+    const float height = random.Draw(0.50, 0.66);
     for (const bool vein : {false, true}) {
       const float radius = caliber * (vein ? 1.0f : 0.74f);
       const auto near = [&](float x, float y) {

@@ -14,7 +14,7 @@ namespace {
 
 constexpr double kMostAspect = 8;
 
-absl::Status Refuse(std::string_view reason, std::string_view remedy) {
+absl::Status RefuseKind(std::string_view reason, std::string_view remedy) {
   return absl::InvalidArgumentError(absl::StrCat(std::string(reason), "; ", std::string(remedy)));
 }
 
@@ -58,7 +58,7 @@ const Kind* KindOf(const DicomHeader& header) {
 absl::Status CheckIsPicture(const DicomHeader& header) {
   const Kind* kind = KindOf(header);
   if (kind != nullptr && (!kind->of_one_frame || header.frames > 1)) {
-    return Refuse(
+    return RefuseKind(
         absl::StrCat("the DICOM file is ", std::string(kind->name),
                      header.frames == 1 ? "" : absl::StrCat(" of ", header.frames, " frames"),
                      " and no picture"),
@@ -67,16 +67,16 @@ absl::Status CheckIsPicture(const DicomHeader& header) {
                            : "export what is meant as PNG, or leave it out");
   }
   if (header.bits_allocated == 1) {
-    return Refuse("the DICOM file has 1 bit per pixel, so it is a segmentation and no picture",
-                  "export it as a PNG mask, or leave it out");
+    return RefuseKind("the DICOM file has 1 bit per pixel, so it is a segmentation and no picture",
+                      "export it as a PNG mask, or leave it out");
   }
   const auto [rows, columns] = SquareSize(header);
   if (header.pixel_aspect > kMostAspect || header.pixel_aspect < 1 / kMostAspect ||
       rows > kMaxImageSide || columns > kMaxImageSide ||
       int64_t{rows} * columns > kMaxImagePixels) {
-    return Refuse(absl::StrCat("the DICOM file's pixels are ", header.pixel_aspect,
-                               " times as high as wide, and made square they are too many"),
-                  "export its frames as PNG");
+    return RefuseKind(absl::StrCat("the DICOM file's pixels are ", header.pixel_aspect,
+                                   " times as high as wide, and made square they are too many"),
+                      "export its frames as PNG");
   }
   static constexpr auto kColours =
       std::to_array<std::string_view>({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"});
@@ -84,20 +84,20 @@ absl::Status CheckIsPicture(const DicomHeader& header) {
   const bool palette = header.photometric == "PALETTE COLOR";
   const bool colours = std::ranges::find(kColours, header.photometric) != kColours.end();
   if (palette && (header.segmented_palette || header.palette.size() != 3)) {
-    return Refuse(header.segmented_palette
-                      ? "the DICOM file has a palette in segments, which is not read"
-                      : "the DICOM file has no palette for its colours",
-                  "export its frames as PNG");
+    return RefuseKind(header.segmented_palette
+                          ? "the DICOM file has a palette in segments, which is not read"
+                          : "the DICOM file has no palette for its colours",
+                      "export its frames as PNG");
   }
   if ((grey || palette) == colours || (colours ? 3 : 1) != header.samples) {
-    return Refuse(
+    return RefuseKind(
         absl::StrCat("the DICOM file has the colours '", absl::CHexEscape(header.photometric),
                      "' with ", header.samples, header.samples == 1 ? " sample" : " samples",
                      " per pixel, which is not read"),
         "export its frames as PNG");
   }
   if (colours && header.bits_allocated > 16) {
-    return Refuse("the DICOM file has colours of 32 bits", "export its frames as PNG");
+    return RefuseKind("the DICOM file has colours of 32 bits", "export its frames as PNG");
   }
   return absl::OkStatus();
 }
@@ -115,17 +115,17 @@ bool IsSegmentation(const DicomHeader& header) {
 absl::Status CheckIsSlice(const DicomHeader& header) {
   const Kind* kind = KindOf(header);
   if (kind != nullptr && !kind->of_one_frame) {
-    return Refuse(absl::StrCat("the DICOM file is ", std::string(kind->name), " and no slice"),
-                  "leave it out, or move it to where it belongs");
+    return RefuseKind(absl::StrCat("the DICOM file is ", std::string(kind->name), " and no slice"),
+                      "leave it out, or move it to where it belongs");
   }
   if (header.samples != 1 || !header.photometric.starts_with("MONOCHROME")) {
-    return Refuse(absl::StrCat("the DICOM file has colours (",
-                               absl::CHexEscape(header.photometric.substr(0, 16)), ")"),
-                  "volumes have one grey value for each voxel: leave it out, or export it so");
+    return RefuseKind(absl::StrCat("the DICOM file has colours (",
+                                   absl::CHexEscape(header.photometric.substr(0, 16)), ")"),
+                      "volumes have one grey value for each voxel: leave it out, or export it so");
   }
   if (header.bits_allocated == 1) {
-    return Refuse("the DICOM file has 1 bit per pixel, so it is no slice of an image",
-                  "leave it out, or move it to the masks");
+    return RefuseKind("the DICOM file has 1 bit per pixel, so it is no slice of an image",
+                      "leave it out, or move it to the masks");
   }
   return absl::OkStatus();
 }

@@ -12,7 +12,7 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kResamples = 200;
+constexpr int64_t kDistanceResamples = 200;
 constexpr int64_t kFrechetResamples = 50;  // each takes a decomposition
 constexpr int64_t kVendiResamples = 50;    // likewise
 constexpr int64_t kPermutations = 499;
@@ -27,8 +27,9 @@ constexpr int64_t kManifoldNeeds = 100;
 constexpr int64_t kNeighbours = 5;
 
 struct Kernels {
-  std::map<std::string, double> values;         // by subject
-  std::map<std::string, at::Tensor> resamples;  // [kResamples], with the target's draws in common
+  std::map<std::string, double> values;  // by subject
+  std::map<std::string, at::Tensor>
+      resamples;  // [kDistanceResamples], with the target's draws in common
 };
 
 std::string Joined(const std::string& a, const std::string& b) {
@@ -40,13 +41,14 @@ Kernels AddKernelDistances(const std::string& name, const FigureSets& sets,
   Kernels kernels;
   const at::Tensor& target = features.at(sets.target.name);
   const at::Tensor target_counts =
-      CountsOfRows(ResampleRows(kResamples, target.size(0), table.NextStream()));
+      CountsOfRows(ResampleRows(kDistanceResamples, target.size(0), table.NextStream()));
   for (const FigureSubject& subject : sets.subjects) {
     if (subject.size() < 2 || sets.IsTarget(subject)) continue;
     const KernelDistance distance(features.at(subject.name), target);
     const double value = distance.Value();
     const at::Tensor resamples = distance.Values(
-        CountsOfRows(ResampleRows(kResamples, subject.size(), table.NextStream())), target_counts);
+        CountsOfRows(ResampleRows(kDistanceResamples, subject.size(), table.NextStream())),
+        target_counts);
     const int64_t fewest = std::min(distance.size_x(), distance.size_y());
     const int64_t part = std::min<int64_t>(1000, std::max<int64_t>(2, fewest / 2));
     const KernelDistance::Spread spread = distance.OverSubsets(kSubsets, part, table.NextStream());
@@ -143,7 +145,7 @@ void AddManifold(const FeatureSpace& space, const FigureSets& sets, const Featur
                     .sample_count = subject.size()};
       if (by_image.defined()) {
         figure.value = by_image.mean().item<double>();
-        figure.interval = IntervalOfMean(by_image, kResamples, table.NextStream());
+        figure.interval = IntervalOfMean(by_image, kDistanceResamples, table.NextStream());
       } else {
         figure.note =
             absl::StrCat("not available: needs more than ", kNeighbours, " images of both sets");
@@ -172,7 +174,7 @@ void AddDiversity(const FeatureSpace& space, const FigureSets& sets, const Featu
     const double mean = MeanPairwiseDistance(own);
     // A member drawn twice is not compared with itself: those pairs are taken out of the mean.
     const at::Tensor counts =
-        CountsOfRows(ResampleRows(kResamples, own.size(0), table.NextStream()));
+        CountsOfRows(ResampleRows(kDistanceResamples, own.size(0), table.NextStream()));
     const at::Tensor sum =
         (at::mm(counts, at::cdist(own, own, 2, /*compute_mode=*/2)) * counts).sum(1);
     const at::Tensor pairs = counts.sum(1).square() - counts.square().sum(1);

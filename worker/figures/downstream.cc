@@ -150,9 +150,9 @@ void CountEvidence(const Side& side, const ImageSet& target, Quantities& known) 
       groups.empty() ? 0 : GroupNumbers(groups).max().item<int64_t>() + 1;
 }
 
-class Downstream {
+class DownstreamPart {
  public:
-  Downstream(const Side& side, const std::string& subject, FigureTable& table)
+  DownstreamPart(const Side& side, const std::string& subject, FigureTable& table)
       : side_(side), subject_(subject), table_(table), groups_(GroupNumbers(side.groups)) {}
 
   void AddScores() {
@@ -236,9 +236,9 @@ std::optional<DownstreamGain> AddDownstream(TaskContext& context, const TaskSpec
   for (Side* side : {&real, &both}) {
     if (!side->runs.empty()) KeepImages(target.set, *side);
   }
-  if (!real.runs.empty()) Downstream(real, SubjectOf(kRealOnly, pictures), table).AddScores();
+  if (!real.runs.empty()) DownstreamPart(real, SubjectOf(kRealOnly, pictures), table).AddScores();
   if (both.runs.empty()) return std::nullopt;
-  Downstream with_pairs(both, SubjectOf(kWithPairs, pictures), table);
+  DownstreamPart with_pairs(both, SubjectOf(kWithPairs, pictures), table);
   with_pairs.AddScores();
   if (real.runs.empty()) return std::nullopt;
   if (real.runs != both.runs || real.images != both.images || real.classes != both.classes) {

@@ -19,7 +19,7 @@ namespace {
 
 constexpr int64_t kFeatureBatch = 32;
 constexpr char kFolder[] = "figures";
-constexpr char kLite[] = "lite2";
+constexpr char kFiguresLite[] = "lite2";
 
 std::string Missing(const std::string& file) {
   return absl::StrCat("not available: no ", file, " in the worker's models folder");
@@ -72,9 +72,9 @@ std::vector<FeatureSpace> LoadFeatureSpaces(TaskContext& context, const TaskSpec
                     .diversity = "",
                     .manifold = "",
                     .extractor = nullptr,
-                    .missing = Missing(EfficientNetFileName(kLite)),
+                    .missing = Missing(EfficientNetFileName(kFiguresLite)),
                     .judges = true};
-  if (auto net = LoadFrozenEfficientNet(context, kLite)) {
+  if (auto net = LoadFrozenEfficientNet(context, kFiguresLite)) {
     lite.extractor = std::make_shared<const EfficientNetFeatures>(std::move(net));
   }
   FeatureSpace dino{.kernel = "kd (dinov3)",

@@ -8,7 +8,7 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kResamples = 500;
+constexpr int64_t kGateResamples = 500;
 
 }  // namespace
 
@@ -36,7 +36,7 @@ double AddGateFigure(const FigureSubject& made, const char* name,
   if (!by_pair.empty()) {
     const at::Tensor values = at::tensor(by_pair, at::kDouble) * scale;
     figure.value = values.mean().item<double>();
-    figure.interval = IntervalOfMean(values, kResamples, table.NextStream());
+    figure.interval = IntervalOfMean(values, kGateResamples, table.NextStream());
     figure.note.clear();
     figure.whole_volumes = whole_volumes;
     figure.sample_count = static_cast<int64_t>(by_pair.size());

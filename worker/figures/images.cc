@@ -15,8 +15,8 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kResamples = 500;
-constexpr int64_t kBatch = 16;
+constexpr int64_t kImageResamples = 500;
+constexpr int64_t kImageBatch = 16;
 // Rounding to 8 bits alone gives 1.7e-6 where a picture is not flat.
 constexpr double kLeastRoughness = 1e-7;
 
@@ -25,7 +25,7 @@ void AddMean(const std::string& name, const std::string& subject, const at::Tens
   table.Add({.name = name,
              .subject = subject,
              .value = by_image.mean().item<double>(),
-             .interval = IntervalOfMean(by_image, kResamples, table.NextStream()),
+             .interval = IntervalOfMean(by_image, kImageResamples, table.NextStream()),
              .better = better,
              .unit = unit,
              .note = "",
@@ -53,7 +53,7 @@ at::Tensor MaskContrasts(const ImageSet& set) {
 
 at::Tensor RoughnessOf(const ImageSet& set) {
   std::vector<at::Tensor> parts;
-  for (const at::Tensor& part : set.images.split(Together(set.images, kBatch))) {
+  for (const at::Tensor& part : set.images.split(Together(set.images, kImageBatch))) {
     parts.push_back(Roughness(ImagesFromBytes(part)));
   }
   return at::cat(parts);
@@ -74,7 +74,7 @@ at::Tensor ByImage(const Matched& matched, const Likeness& likeness,
   std::vector<at::Tensor> parts;
   const at::Tensor rows_a = at::tensor(matched.rows_a, at::kLong);
   const at::Tensor rows_b = at::tensor(matched.rows_b, at::kLong);
-  const int64_t together = Together(matched.a.images, kBatch);
+  const int64_t together = Together(matched.a.images, kImageBatch);
   for (int64_t i = 0; i < rows_a.size(0); i += together) {
     each_batch();
     parts.push_back(likeness(matched.a.images.index_select(0, rows_a.slice(0, i, i + together)),

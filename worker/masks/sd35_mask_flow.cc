@@ -16,11 +16,11 @@
 namespace alignflow {
 namespace {
 
-constexpr char kFormatKey[] = "alignflow.format";
-constexpr char kFormat[] = "sd35-masks-1";
+constexpr char kFlowFormatKey[] = "alignflow.format";
+constexpr char kFlowFormat[] = "sd35-masks-1";
 constexpr char kBaseKey[] = "alignflow.base";
 constexpr char kRankKey[] = "alignflow.adapter_rank";
-constexpr int64_t kSteps = 28;  // the paper's for images
+constexpr int64_t kSd35Steps = 28;  // the paper's for images
 constexpr int64_t kMostRank =
     256;  // as masks.adapter_rank; a file's number sizes what is allocated
 
@@ -32,7 +32,7 @@ int64_t RankIn(const SafetensorsFile& file, const std::filesystem::path& path) {
   const std::string text = value(kRankKey);
   int64_t rank = -1;
   std::from_chars(text.data(), text.data() + text.size(), rank);
-  if (value(kFormatKey) != kFormat || rank < 0 || rank > kMostRank) {
+  if (value(kFlowFormatKey) != kFlowFormat || rank < 0 || rank > kMostRank) {
     throw std::runtime_error(path.string() + ": not an AlignFlow mask model for SD 3.5");
   }
   return rank;
@@ -86,7 +86,7 @@ std::unique_ptr<Sd35MaskFlow> Sd35MaskFlow::Load(const std::filesystem::path& pa
     CopyState(tensors, flow->State(), path.string());
   }
   for (at::Tensor& parameter : flow->parameters()) parameter.requires_grad_(false);
-  for (const char* key : {kFormatKey, kBaseKey, kRankKey, "format"}) strings.erase(key);
+  for (const char* key : {kFlowFormatKey, kBaseKey, kRankKey, "format"}) strings.erase(key);
   *metadata = std::move(strings);
   return flow;
 }
@@ -119,13 +119,15 @@ Condition Sd35MaskFlow::TrainingCondition(int64_t count, at::Generator& random) 
   return condition;
 }
 
-std::vector<double> Sd35MaskFlow::SamplingTimes() const { return base_->schedule.Times(kSteps); }
+std::vector<double> Sd35MaskFlow::SamplingTimes() const {
+  return base_->schedule.Times(kSd35Steps);
+}
 
 void Sd35MaskFlow::Save(const std::filesystem::path& file,
                         const std::map<std::string, std::string>& metadata) {
   std::map<std::string, std::string> strings = metadata;
   strings["format"] = "pt";
-  strings[kFormatKey] = kFormat;
+  strings[kFlowFormatKey] = kFlowFormat;
   strings[kBaseKey] = base_->fingerprint;
   strings[kRankKey] = std::to_string(adapter_rank_);
   std::map<std::string, at::Tensor> tensors = State();

@@ -8,7 +8,7 @@ namespace alignflow {
 namespace {
 
 constexpr int64_t kLatentSide = 16;
-constexpr int64_t kSteps = 20;
+constexpr int64_t kUNetSteps = 20;
 
 UNetBackboneConfig ConfigOf(int64_t image_size, int64_t classes) {
   if (image_size < 1 || image_size % (4 * kLatentSide) != 0) {
@@ -75,6 +75,6 @@ at::Tensor UNetMaskFlow::Decode(const at::Tensor& latents) const {
   return ClassesOfPlanes(model_->codec().blocks().Decode(latents));
 }
 
-std::vector<double> UNetMaskFlow::SamplingTimes() const { return UniformTimes(kSteps); }
+std::vector<double> UNetMaskFlow::SamplingTimes() const { return UniformTimes(kUNetSteps); }
 
 }  // namespace alignflow

@@ -7,7 +7,7 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kPixelsTogether = int64_t{1} << 20;
+constexpr int64_t kQualityPixels = int64_t{1} << 20;
 constexpr int64_t kWindow = 11;
 constexpr double kDeviation = 1.5;
 constexpr double kMostDecibel = 100;
@@ -40,7 +40,7 @@ at::Tensor StructuralSimilarity(const at::Tensor& a, const at::Tensor& b) {
   }
   std::vector<at::Tensor> parts;
   // Some 300 bytes a pixel: one image at a time where they are large.
-  const int64_t together = std::clamp<int64_t>(kPixelsTogether / (a.size(2) * a.size(3)), 1, 16);
+  const int64_t together = std::clamp<int64_t>(kQualityPixels / (a.size(2) * a.size(3)), 1, 16);
   for (int64_t i = 0; i < a.size(0); i += together) {
     parts.push_back(SimilarityOfBatch(a.slice(0, i, i + together), b.slice(0, i, i + together)));
   }

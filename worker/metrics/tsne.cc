@@ -6,7 +6,7 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kSteps = 750;
+constexpr int64_t kTsneSteps = 750;
 constexpr int64_t kExaggerated = 250;  // first steps, in which neighbours attract kEarly times more
 constexpr double kEarly = 12;
 constexpr int kSearchSteps = 60;
@@ -62,7 +62,7 @@ at::Tensor EmbedInPlane(const at::Tensor& features, double perplexity,
   at::Tensor y = Start(wide);
   at::Tensor velocity = at::zeros_like(y), gain = at::ones_like(y);
   const double rate = std::max(static_cast<double>(count) / kEarly / 4, 50.0);
-  for (int64_t step = 0; step < kSteps; ++step) {
+  for (int64_t step = 0; step < kTsneSteps; ++step) {
     each_step();
     const bool early = step < kExaggerated;
     at::Tensor near = SquaredDistances(y).add_(1).reciprocal_();

@@ -23,7 +23,7 @@ using nlohmann::json;
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // as the reference implementation
 
-[[noreturn]] void Fail(const std::filesystem::path& file, const std::string& what) {
+[[noreturn]] void FailToRead(const std::filesystem::path& file, const std::string& what) {
   throw std::runtime_error(file.string() + ": " + what);
 }
 
@@ -66,18 +66,18 @@ uint64_t Unsigned(const json& value, const char* what) {
 struct SafetensorsFile::Mapping {
   explicit Mapping(const std::filesystem::path& file) {
     const int descriptor = open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) Fail(file, "cannot be opened: " + ErrorText(errno));
+    if (descriptor < 0) FailToRead(file, "cannot be opened: " + ErrorText(errno));
     struct stat status {};
     if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size < 8) {
       close(descriptor);
-      Fail(file, "is not a safetensors file: shorter than 8 bytes");
+      FailToRead(file, "is not a safetensors file: shorter than 8 bytes");
     }
     size = status.st_size;
     // Private and writable: a caller that writes to a tensor changes its own copy, never the file.
     void* address = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor, 0);
     const int error = errno;
     close(descriptor);
-    if (address == MAP_FAILED) Fail(file, "cannot be mapped: " + ErrorText(error));
+    if (address == MAP_FAILED) FailToRead(file, "cannot be mapped: " + ErrorText(error));
     data = static_cast<char*>(address);
   }
   ~Mapping() { munmap(data, size); }
@@ -95,9 +95,9 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& file)
     header_size = header_size << 8 | static_cast<unsigned char>(mapping_->data[i]);
   }
   if (header_size > kMaxHeader || header_size > mapping_->size - 8) {
-    Fail(file, "is not a safetensors file, or cut short: a header of " +
-                   std::to_string(header_size) + " bytes in a file of " +
-                   std::to_string(mapping_->size));
+    FailToRead(file, "is not a safetensors file, or cut short: a header of " +
+                         std::to_string(header_size) + " bytes in a file of " +
+                         std::to_string(mapping_->size));
   }
   ParseHeader(header_size);
 }
@@ -113,7 +113,7 @@ void SafetensorsFile::ParseHeader(uint64_t header_size) {
       header.erase("__metadata__");
     }
   } catch (const std::exception& error) {
-    Fail(file_, std::string("bad safetensors header: ") + error.what());
+    FailToRead(file_, std::string("bad safetensors header: ") + error.what());
   }
   std::vector<std::pair<std::pair<uint64_t, uint64_t>, std::string>> ranges;
   for (const auto& [name, value] : header.items()) {
@@ -148,20 +148,20 @@ void SafetensorsFile::ParseHeader(uint64_t header_size) {
       ranges.push_back({{begin, end}, name});
       entries_.emplace(name, std::move(entry));
     } catch (const std::exception& error) {
-      Fail(file_, "tensor '" + name + "': " + error.what());
+      FailToRead(file_, "tensor '" + name + "': " + error.what());
     }
   }
   std::sort(ranges.begin(), ranges.end());
   uint64_t position = 0;
   for (const auto& [range, name] : ranges) {
     if (range.first != position) {
-      Fail(file_, "tensor '" + name + "': its bytes overlap another tensor's or leave a gap");
+      FailToRead(file_, "tensor '" + name + "': its bytes overlap another tensor's or leave a gap");
     }
     position = range.second;
   }
   if (position != mapping_->size - data_begin) {
-    Fail(file_,
-         std::to_string(mapping_->size - data_begin - position) + " bytes behind the last tensor");
+    FailToRead(file_, std::to_string(mapping_->size - data_begin - position) +
+                          " bytes behind the last tensor");
   }
 }
 
@@ -173,7 +173,7 @@ std::vector<std::string> SafetensorsFile::Names() const {
 
 at::Tensor SafetensorsFile::Get(const std::string& name) const {
   const auto found = entries_.find(name);
-  if (found == entries_.end()) Fail(file_, "has no tensor '" + name + "'");
+  if (found == entries_.end()) FailToRead(file_, "has no tensor '" + name + "'");
   const Entry& entry = found->second;
   char* data = mapping_->data + entry.begin;
   const auto options = at::TensorOptions(entry.dtype);

@@ -21,7 +21,7 @@ namespace alignflow {
 namespace {
 
 constexpr char kFormatKey[] = "alignflow.format";
-constexpr char kFormat[] = "prepared-2";
+constexpr char kPreparedFormat[] = "prepared-2";
 constexpr int64_t kDigestBytes = 32;
 constexpr int64_t kMostPixels = 65535;  // of a picture's side
 constexpr int64_t kMaskFactsBytes = int64_t{256} << 10;
@@ -229,7 +229,7 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
     shapes["volume_ranges"] = {at::kFloat, {count, 2}};
   }
   SafetensorsWriter writer(file, shapes,
-                           {{kFormatKey, kFormat},
+                           {{kFormatKey, kPreparedFormat},
                             {"dataset", manifest_digest},
                             {"labels", masks ? manifest.labels.ToString() : ""},
                             {"note", ResizingNote(manifest, size, use)}});
@@ -267,7 +267,7 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
 ImageSet MapPrepared(const std::filesystem::path& path) {
   const SafetensorsFile file(path);
   std::map<std::string, std::string> strings = file.metadata();
-  Require(strings[kFormatKey] == kFormat, "it is not a prepared dataset");
+  Require(strings[kFormatKey] == kPreparedFormat, "it is not a prepared dataset");
   ImageSet set;
   set.images = file.Get("images");
   const at::Tensor names = file.Get("names"), ends = file.Get("name_ends");

@@ -20,11 +20,11 @@
 namespace alignflow {
 namespace {
 
-constexpr char kFormatKey[] = "alignflow.format";
-constexpr char kFormat[] = "statistics-1";
+constexpr char kStatisticsFormatKey[] = "alignflow.format";
+constexpr char kStatisticsFormat[] = "statistics-1";
 // Pixels of the images that are looked at together; the filter bank takes 200 bytes for each.
 constexpr int64_t kPixelsTogether = int64_t{6} << 20;
-constexpr int64_t kMostTogether = 64;
+constexpr int64_t kMostImagesTogether = 64;
 
 }  // namespace
 
@@ -51,7 +51,7 @@ SourceStatistics DescribeSource(const ImageSet& source, at::Device device,
     raw.narrow(0, row, 1).copy_(RawFilterBank(image.to(device)));
   };
   const int64_t pixels = source.images[0].numel() / source.images.size(1);
-  const int64_t together = std::clamp<int64_t>(kPixelsTogether / pixels, 1, kMostTogether);
+  const int64_t together = std::clamp<int64_t>(kPixelsTogether / pixels, 1, kMostImagesTogether);
   for (int64_t begin = 0; begin < count; begin += together) {
     progress(begin);
     const int64_t end = std::min(begin + together, count);
@@ -80,7 +80,7 @@ void SaveStatistics(const SourceStatistics& statistics, const std::filesystem::p
        // As bytes: the format has no type of 64 bits for them.
        {"units",
         at::tensor({units.pixel, units.feature, units.distance}, at::kDouble).view(at::kLong)}},
-      {{kFormatKey, kFormat}});
+      {{kStatisticsFormatKey, kStatisticsFormat}});
 }
 
 SourceStatistics LoadStatistics(TaskContext& context, const TaskSpec& spec) {
@@ -88,8 +88,8 @@ SourceStatistics LoadStatistics(TaskContext& context, const TaskSpec& spec) {
   const at::Device device = DeviceOf(context);
   try {
     const SafetensorsFile file(path);
-    const auto format = file.metadata().find(kFormatKey);
-    if (format == file.metadata().end() || format->second != kFormat) {
+    const auto format = file.metadata().find(kStatisticsFormatKey);
+    if (format == file.metadata().end() || format->second != kStatisticsFormat) {
       throw std::runtime_error("they are none");
     }
     SourceStatistics statistics;

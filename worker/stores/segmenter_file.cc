@@ -13,7 +13,7 @@
 namespace alignflow {
 namespace {
 
-constexpr char kLabels[] = "labels";
+constexpr char kSegmenterLabels[] = "labels";
 constexpr char kSize[] = "size";
 constexpr char kSegmenter[] = "segmenter";
 constexpr char kEncoder[] = "encoder";
@@ -27,7 +27,7 @@ std::string StoreSegmenter(TaskContext& context, const Segmenter& model,
   const std::filesystem::path file = context.scratch() / "segmenter.safetensors";
   std::map<std::string, std::string> metadata{{kSegmenter, facts.name},
                                               {kEncoder, facts.pretrained ? kPretrained : "random"},
-                                              {kLabels, facts.labels.ToString()},
+                                              {kSegmenterLabels, facts.labels.ToString()},
                                               {kSize, absl::StrCat(facts.size)}};
   if (facts.dims != 2) metadata[kDims] = absl::StrCat(facts.dims);
   WriteSafetensors(file, StateOf(model), metadata);
@@ -42,11 +42,12 @@ StoredSegmenter LoadSegmenter(TaskContext& context, const std::string& digest,
   const auto kind = [](bool volumes) { return volumes ? "volumes" : "images"; };
   const bool volumes = metadata.contains(kDims);
   if (metadata[kSegmenter] != name || metadata[kSize] != absl::StrCat(size) ||
-      metadata[kLabels] != labels.ToString() || volumes != (dims == 3)) {
+      metadata[kSegmenterLabels] != labels.ToString() || volumes != (dims == 3)) {
     throw TaskError(absl::InvalidArgumentError(absl::StrCat(
         what, " is a segmenter '", metadata[kSegmenter], "' for ", kind(volumes), " of ",
-        metadata[kSize], " pixels with the labels ", metadata[kLabels], ", but here '", name, "', ",
-        dims == 3 ? "volumes of " : "", size, " pixels and ", labels.ToString(), " are needed")));
+        metadata[kSize], " pixels with the labels ", metadata[kSegmenterLabels], ", but here '",
+        name, "', ", dims == 3 ? "volumes of " : "", size, " pixels and ", labels.ToString(),
+        " are needed")));
   }
   // All weights come from the file, so that none of a pretrained folder is read.
   StoredSegmenter stored{

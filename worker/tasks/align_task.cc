@@ -42,7 +42,7 @@ constexpr double kStyleRate = 0.02;
 constexpr int64_t kMomentBatches = 4;
 
 // Rollouts that the guard looks at; a pretrained model's images cost more.
-constexpr int64_t kWatched = 64;
+constexpr int64_t kWatchedImages = 64;
 constexpr int64_t kWatchedPretrained = 16;
 
 constexpr int64_t kFeaturesTogether = 64;  // references
@@ -192,7 +192,7 @@ TrainingCurve AlignUnderGuard(TaskContext& context, ProgressReporter& progress, 
         [&model, &data](RolloutPool& drawn) { TakeTunableSteps(model, data, drawn); });
   }
   const RolloutPool watched =
-      rollouts.First(data, model.pretrained() ? kWatchedPretrained : kWatched);
+      rollouts.First(data, model.pretrained() ? kWatchedPretrained : kWatchedImages);
   TrainingCurve curve("align");
   AlignWatch watch(
       data, [&] { return ImagesOf(model, data, watched, style); }, curve);

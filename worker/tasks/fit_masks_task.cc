@@ -14,7 +14,7 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kWarmUp = 50;
+constexpr int64_t kMasksWarmUp = 50;
 constexpr double kEma = 0.995;  // of models that start from nothing
 
 }  // namespace
@@ -32,7 +32,7 @@ TaskOutputs RunFitMasks(const TaskSpec& spec, TaskContext& context) {
   progress.set_note(source.note);
   const auto model = NewMaskFlow(context, spec, source);
   const TrainingOptions options{.iterations = iterations,
-                                .warm_up = kWarmUp,
+                                .warm_up = kMasksWarmUp,
                                 .learning_rate = RealSetting(spec, "masks.learning_rate"),
                                 .ema = model->pretrained() ? 0 : kEma};
 

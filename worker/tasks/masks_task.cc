@@ -22,7 +22,7 @@ namespace {
 
 // Masks are made in the groups 1..16, 17..32, ... of pairs, as images are, so that a mask's bytes
 // do not depend on the shard.
-constexpr int64_t kGroup = 16;
+constexpr int64_t kMaskGroup = 16;
 // Times that masks.candidates are made before a real mask is moved instead.
 constexpr int64_t kRounds = 3;
 constexpr int64_t kMostCandidates = 64;  // of masks.candidates: how far apart random streams lie
@@ -40,13 +40,13 @@ class MaskMaker {
     // however many are asked for.
     for (int64_t candidate = 0; candidate < candidates_; ++candidate) {
       std::vector<at::Tensor> noises;
-      for (int64_t i = begin; i < begin + kGroup; ++i) {
+      for (int64_t i = begin; i < begin + kMaskGroup; ++i) {
         const int64_t stream = (i * kRounds + round) * kMostCandidates + candidate;
         noises.push_back(DrawNoise(model_, 1, RandomStream(seed_, RandomUse::kMaskNoise, stream),
                                    model_.device()));
       }
       const at::Tensor latent = SolveEuler(model_, at::cat(noises), model_.SamplingTimes(),
-                                           model_.SamplingCondition(kGroup), before_step_);
+                                           model_.SamplingCondition(kMaskGroup), before_step_);
       made.push_back(model_.Decode(latent));
     }
     return at::stack(made, 1);
@@ -83,10 +83,10 @@ TaskOutputs RunMasks(const TaskSpec& spec, TaskContext& context) {
   EpochOrder order(source.size(), seed, RandomUse::kPairMask);
   std::string lines;
   int64_t moved = 0;
-  for (int64_t begin = (first - 1) / kGroup * kGroup; begin < last; begin += kGroup) {
-    const at::Tensor items = order.Items(begin, kGroup);
+  for (int64_t begin = (first - 1) / kMaskGroup * kMaskGroup; begin < last; begin += kMaskGroup) {
+    const at::Tensor items = order.Items(begin, kMaskGroup);
     std::vector<at::Tensor> rounds;  // made when they are needed
-    for (int64_t i = std::max(begin, first - 1); i < std::min(begin + kGroup, last); ++i) {
+    for (int64_t i = std::max(begin, first - 1); i < std::min(begin + kMaskGroup, last); ++i) {
       const int64_t origin = items[i - begin].item<int64_t>();
       RealMasks::Choice choice;
       for (int64_t round = 0; round < kRounds && !choice.mask.defined(); ++round) {
@@ -110,7 +110,7 @@ TaskOutputs RunMasks(const TaskSpec& spec, TaskContext& context) {
       if (was_moved) line["moved"] = true;
       lines += line.dump() + "\n";
     }
-    progress.Report(std::min(begin + kGroup, last) - first + 1);
+    progress.Report(std::min(begin + kMaskGroup, last) - first + 1);
   }
   return {{"masks", ValueOrThrow(context.Store(lines))}};
 }

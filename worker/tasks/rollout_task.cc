@@ -9,7 +9,7 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kBatch = 32;
+constexpr int64_t kRolloutBatch = 32;
 
 }  // namespace
 
@@ -22,8 +22,8 @@ TaskOutputs RunRollout(const TaskSpec& spec, TaskContext& context) {
   model->Freeze();
   progress.Report(0);
   std::vector<RolloutPool> parts;
-  for (int64_t first = 0; first < size; first += kBatch) {
-    const int64_t count = std::min(kBatch, size - first);
+  for (int64_t first = 0; first < size; first += kRolloutBatch) {
+    const int64_t count = std::min(kRolloutBatch, size - first);
     parts.push_back(
         RollOut(*model, source, spec, first, count, [&](int64_t) { progress.ThrowIfCancelled(); }));
     progress.Report(first + count);

@@ -20,7 +20,7 @@
 namespace alignflow {
 namespace {
 
-constexpr double kWarmUp = 0.1;  // of the steps
+constexpr double kSegmenterWarmUp = 0.1;  // of the steps
 constexpr int64_t kSettleBatches = 16;
 constexpr char kUNet[] = "unet";
 constexpr char kLiteUNet[] = "unet-lite0";
@@ -104,7 +104,7 @@ void TrainSegmenter(TaskContext& context, ProgressReporter& progress, Segmenter&
   const at::Device device = DeviceOf(context);
   TrainingOptions options{
       .iterations = training.iterations,
-      .warm_up = std::lround(kWarmUp * static_cast<double>(training.iterations)),
+      .warm_up = std::lround(kSegmenterWarmUp * static_cast<double>(training.iterations)),
       .learning_rate = training.learning_rate};
   Batches batches(training, device);
   std::vector<at::Tensor> parameters;

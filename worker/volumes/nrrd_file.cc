@@ -19,7 +19,7 @@
 namespace alignflow {
 namespace {
 
-absl::Status Refuse(const std::string& reason, const std::string& remedy) {
+absl::Status RefuseNrrd(const std::string& reason, const std::string& remedy) {
   return absl::InvalidArgumentError(absl::StrCat(reason, "; ", remedy));
 }
 
@@ -43,7 +43,8 @@ struct Fields {
 
 absl::StatusOr<Fields> ReadFields(std::string_view bytes) {
   if (!bytes.starts_with("NRRD000")) {
-    return Refuse("the file is not a NRRD file", "export it as .nrrd or .nii.gz, or leave it out");
+    return RefuseNrrd("the file is not a NRRD file",
+                      "export it as .nrrd or .nii.gz, or leave it out");
   }
   Fields fields;
   for (size_t at = 0; at < bytes.size();) {
@@ -128,9 +129,9 @@ absl::Status ReadType(const Fields& fields, NrrdHeader& header) {
       {"double", NiftiType::kFloat64}};
   const auto found = kTypes->find(fields.Find("type"));
   if (found == kTypes->end()) {
-    return Refuse(absl::StrCat("its voxels are of the NRRD type '", Shown(fields.Find("type")),
-                               "', which is not read"),
-                  "store them as integers of 8 to 64 bits, as float or as double");
+    return RefuseNrrd(absl::StrCat("its voxels are of the NRRD type '", Shown(fields.Find("type")),
+                                   "', which is not read"),
+                      "store them as integers of 8 to 64 bits, as float or as double");
   }
   header.voxels.type = found->second;
   const std::string_view endian = fields.Find("endian");
@@ -143,27 +144,28 @@ absl::Status ReadType(const Fields& fields, NrrdHeader& header) {
 
 absl::Status ReadEncoding(const Fields& fields, NrrdHeader& header) {
   if (fields.Has("datafile")) {
-    return Refuse("its voxels are in files of their own",
-                  "store header and voxels in one file, such as with unu save -f nrrd");
+    return RefuseNrrd("its voxels are in files of their own",
+                      "store header and voxels in one file, such as with unu save -f nrrd");
   }
   for (const char* skip : {"lineskip", "byteskip"}) {
     if (fields.Has(skip) && fields.Find(skip) != "0") {
-      return Refuse(absl::StrCat("its header wants bytes to be passed over (", skip, ")"),
-                    "store it without, such as with unu save -f nrrd");
+      return RefuseNrrd(absl::StrCat("its header wants bytes to be passed over (", skip, ")"),
+                        "store it without, such as with unu save -f nrrd");
     }
   }
   const std::string encoding = absl::AsciiStrToLower(std::string(fields.Find("encoding")));
   header.packed = encoding == "gzip" || encoding == "gz";
   if (header.packed || encoding == "raw") return absl::OkStatus();
-  return Refuse(absl::StrCat("it is encoded as '", Shown(encoding), "', which is not read"),
-                "store it as raw or gzip, such as with unu save -f nrrd -e gzip");
+  return RefuseNrrd(absl::StrCat("it is encoded as '", Shown(encoding), "', which is not read"),
+                    "store it as raw or gzip, such as with unu save -f nrrd -e gzip");
 }
 
 absl::Status ReadSize(const Fields& fields, std::array<int64_t, 3>& size) {
   if (fields.Find("dimension") != "3") {
-    return Refuse(absl::StrCat("it has ", Shown(fields.Find("dimension")),
-                               " dimensions: a picture, several volumes, or segments that overlap"),
-                  "store one volume in a file; export segments as one label map");
+    return RefuseNrrd(
+        absl::StrCat("it has ", Shown(fields.Find("dimension")),
+                     " dimensions: a picture, several volumes, or segments that overlap"),
+        "store one volume in a file; export segments as one label map");
   }
   const std::vector<std::string> sizes = Words(fields.Find("sizes"));
   for (size_t i = 0; i < 3; ++i) {
@@ -174,8 +176,9 @@ absl::Status ReadSize(const Fields& fields, std::array<int64_t, 3>& size) {
   // Axes of colours, of vectors or of time are none of space.
   for (const std::string& kind : Words(fields.Find("kinds"))) {
     if (kind == "domain" || kind == "space" || kind == "???" || kind == "none") continue;
-    return Refuse(absl::StrCat("one of its axes is of the kind '", Shown(kind), "', not of space"),
-                  "store one value for each voxel of one volume");
+    return RefuseNrrd(
+        absl::StrCat("one of its axes is of the kind '", Shown(kind), "', not of space"),
+        "store one value for each voxel of one volume");
   }
   return CheckVolumeSize(size);
 }
@@ -212,16 +215,17 @@ absl::Status ReadSpace(const Fields& fields, std::array<double, 3>& signs, bool&
     signs = {-1, 1, 1};
     return absl::OkStatus();
   }
-  return Refuse(absl::StrCat("its space is '", Shown(space), "', not the patient's"),
-                "store it in left-posterior-superior or right-anterior-superior");
+  return RefuseNrrd(absl::StrCat("its space is '", Shown(space), "', not the patient's"),
+                    "store it in left-posterior-superior or right-anterior-superior");
 }
 
 absl::Status CheckMillimetres(const Fields& fields) {
   for (const char* name : {"spaceunits", "units"}) {
     for (const std::string& unit : Words(fields.Find(name))) {
       if (unit == "\"mm\"" || unit == "mm" || unit == "\"\"") continue;
-      return Refuse(absl::StrCat("its places are in ", Shown(unit), ", and millimetres are read"),
-                    "store it in mm");
+      return RefuseNrrd(
+          absl::StrCat("its places are in ", Shown(unit), ", and millimetres are read"),
+          "store it in mm");
     }
   }
   return absl::OkStatus();
@@ -248,8 +252,8 @@ absl::Status ReadAffine(const Fields& fields, NiftiHeader& header) {
     for (size_t i = 0; i < 3; ++i) {
       if (spacings.size() != 3 || !absl::SimpleAtod(spacings[i], &columns[i][i]) ||
           !(columns[i][i] > 0)) {
-        return Refuse("its header says neither space directions nor spacings above 0",
-                      "store it with its geometry");
+        return RefuseNrrd("its header says neither space directions nor spacings above 0",
+                          "store it with its geometry");
       }
     }
     header.oriented = false;

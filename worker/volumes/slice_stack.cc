@@ -22,7 +22,7 @@ constexpr double kEvenShare = 0.05;        // of the spacing
 constexpr double kEvenMillimetres = 0.01;  // as places are rounded in files
 constexpr double kTilt = 0.01;             // shift of neighbours over their spacing
 
-absl::Status Refuse(const std::string& reason, const std::string& remedy) {
+absl::Status RefuseStack(const std::string& reason, const std::string& remedy) {
   return absl::InvalidArgumentError(absl::StrCat(reason, "; ", remedy));
 }
 
@@ -43,22 +43,22 @@ absl::Status CheckFits(const Slice& slice, const Slice& first) {
   const std::string remedy =
       "leave one kind of slices in the folder, such as without scouts and reformats";
   if (slice.rows != first.rows || slice.columns != first.columns) {
-    return Refuse(absl::StrCat(slice.name, " has ", SizeText(slice), " pixels, ", first.name, " ",
-                               SizeText(first)),
-                  remedy);
+    return RefuseStack(absl::StrCat(slice.name, " has ", SizeText(slice), " pixels, ", first.name,
+                                    " ", SizeText(first)),
+                       remedy);
   }
   for (size_t i = 0; i < 6; ++i) {
     if (std::abs((*slice.place.orientation)[i] - (*first.place.orientation)[i]) > kSameDirection) {
-      return Refuse(absl::StrCat(slice.name, " lies in another direction than ", first.name),
-                    remedy);
+      return RefuseStack(absl::StrCat(slice.name, " lies in another direction than ", first.name),
+                         remedy);
     }
   }
   for (size_t i = 0; i < 2; ++i) {
     const double spacing = first.place.spacing[i];
     if (std::abs(slice.place.spacing[i] - spacing) > kSameSpacing * spacing) {
-      return Refuse(absl::StrFormat("%s has a spacing of %g mm, %s of %g", slice.name,
-                                    slice.place.spacing[i], first.name, spacing),
-                    remedy);
+      return RefuseStack(absl::StrFormat("%s has a spacing of %g mm, %s of %g", slice.name,
+                                         slice.place.spacing[i], first.name, spacing),
+                         remedy);
     }
   }
   return absl::OkStatus();
@@ -80,20 +80,22 @@ absl::Status CheckApart(const std::vector<Slice>& slices, const std::vector<Plac
   }
   if (counts.size() == placed.size()) return absl::OkStatus();
   if (counts.size() == 1) {
-    return Refuse(absl::StrCat("all ", placed.size(),
-                               " slices lie at the same place: they are pictures of one slice, or "
-                               "their spacing is 0"),
-                  "export the series again with its places, or as pictures");
+    return RefuseStack(
+        absl::StrCat("all ", placed.size(),
+                     " slices lie at the same place: they are pictures of one slice, or "
+                     "their spacing is 0"),
+        "export the series again with its places, or as pictures");
   }
   const size_t first = counts.front();
   if (first > 1 && std::ranges::all_of(counts, [&](size_t count) { return count == first; })) {
-    return Refuse(absl::StrCat("it has ", placed.size(), " slices at ", counts.size(), " places: ",
-                               first, " volumes, of several times, echoes or directions (4-D)"),
-                  "leave the slices of one of them in the folder");
+    return RefuseStack(
+        absl::StrCat("it has ", placed.size(), " slices at ", counts.size(), " places: ", first,
+                     " volumes, of several times, echoes or directions (4-D)"),
+        "leave the slices of one of them in the folder");
   }
   for (size_t k = 1; k < placed.size(); ++k) {
     if (placed[k].depth - placed[k - 1].depth > kSamePlace) continue;
-    return Refuse(
+    return RefuseStack(
         absl::StrCat("two slices lie at the same place: ", slices[placed[k - 1].slice].name,
                      " and ", slices[placed[k].slice].name, " (", counts.size(), " places, ",
                      placed.size(), " slices)"),
@@ -126,11 +128,11 @@ absl::Status CheckEven(const std::vector<Slice>& slices, const std::vector<Place
                                               slices[placed[largest].slice].name,
                                               slices[placed[largest + 1].slice].name, usual);
   if (widest > 1.5 * usual) {
-    return Refuse(absl::StrCat("slices are missing: ", between),
-                  "export the whole series again; of a part without gaps, leave that alone");
+    return RefuseStack(absl::StrCat("slices are missing: ", between),
+                       "export the whole series again; of a part without gaps, leave that alone");
   }
-  return Refuse(absl::StrCat("its slices do not lie evenly on a line: ", between),
-                "resample it to an even spacing, such as with dcm2niix, and push that");
+  return RefuseStack(absl::StrCat("its slices do not lie evenly on a line: ", between),
+                     "resample it to an even spacing, such as with dcm2niix, and push that");
 }
 
 }  // namespace
@@ -138,15 +140,16 @@ absl::Status CheckEven(const std::vector<Slice>& slices, const std::vector<Place
 absl::StatusOr<SlicePlane> PlaneOf(const Slice& slice) {
   const FramePlace& place = slice.place;
   if (!place.position || !place.orientation) {
-    return Refuse(absl::StrCat(slice.name, " does not say where it lies in the patient (Image ",
-                               place.position ? "Orientation" : "Position", " (Patient))"),
-                  "export the series with its geometry, or the volume as .nii.gz");
+    return RefuseStack(
+        absl::StrCat(slice.name, " does not say where it lies in the patient (Image ",
+                     place.position ? "Orientation" : "Position", " (Patient))"),
+        "export the series with its geometry, or the volume as .nii.gz");
   }
   const auto [row_spacing, column_spacing] = place.spacing;
   if (!(row_spacing > 0) || !(column_spacing > 0)) {
-    return Refuse(absl::StrFormat("%s says a spacing of %g and %g mm (Pixel Spacing)", slice.name,
-                                  row_spacing, column_spacing),
-                  "export the series with its geometry, or the volume as .nii.gz");
+    return RefuseStack(absl::StrFormat("%s says a spacing of %g and %g mm (Pixel Spacing)",
+                                       slice.name, row_spacing, column_spacing),
+                       "export the series with its geometry, or the volume as .nii.gz");
   }
   const std::array<double, 6>& given = *place.orientation;
   const Point i{given[0], given[1], given[2]}, j{given[3], given[4], given[5]};
@@ -154,10 +157,11 @@ absl::StatusOr<SlicePlane> PlaneOf(const Slice& slice) {
   const bool right = std::abs(Length(i) - 1) <= kRightAngle &&
                      std::abs(Length(j) - 1) <= kRightAngle && std::abs(Dot(i, j)) <= kRightAngle;
   if (!right) {
-    return Refuse(absl::StrCat(slice.name,
-                               " says directions that are not at right angles (Image Orientation "
-                               "(Patient))"),
-                  "export the series again, or the volume as .nii.gz");
+    return RefuseStack(
+        absl::StrCat(slice.name,
+                     " says directions that are not at right angles (Image Orientation "
+                     "(Patient))"),
+        "export the series again, or the volume as .nii.gz");
   }
   const Point normal = Cross(i, j);
   return SlicePlane{.i = ToGrid(Times(i, column_spacing)),
@@ -168,10 +172,11 @@ absl::StatusOr<SlicePlane> PlaneOf(const Slice& slice) {
 
 absl::StatusOr<SliceStack> StackSlices(const std::vector<Slice>& slices) {
   if (slices.size() < 2) {
-    return Refuse(absl::StrCat("it holds ", slices.size(), " slice", slices.empty() ? "s" : "",
-                               ", and a volume has several"),
-                  "put the whole series into the folder; single slices are pictures and belong "
-                  "into a dataset of their own");
+    return RefuseStack(
+        absl::StrCat("it holds ", slices.size(), " slice", slices.empty() ? "s" : "",
+                     ", and a volume has several"),
+        "put the whole series into the folder; single slices are pictures and belong "
+        "into a dataset of their own");
   }
   std::vector<Placed> placed;
   SlicePlane first;

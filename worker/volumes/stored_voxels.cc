@@ -15,7 +15,7 @@
 namespace alignflow {
 namespace {
 
-constexpr size_t kPiece = size_t{1} << 16;
+constexpr size_t kVoxelsPiece = size_t{1} << 16;
 constexpr int64_t kMostDeflated = 1032;  // bytes that one byte of deflate can become
 
 template <typename T>
@@ -85,11 +85,11 @@ absl::StatusOr<Volume> ReadStoredVoxels(ByteStream& stream, const NiftiHeader& h
                 .high = header.high,
                 .oriented = header.oriented};
   TurnedPlaces places(header.grid, volume.grid, turning);
-  std::vector<char> piece(kPiece);
+  std::vector<char> piece(kVoxelsPiece);
   int64_t left = header.grid.voxels() * BytesOf(header.type), not_numbers = 0;
   const bool scaled = header.slope != 1 || header.inter != 0;
   while (left > 0) {
-    const auto wanted = static_cast<size_t>(std::min<int64_t>(left, kPiece));
+    const auto wanted = static_cast<size_t>(std::min<int64_t>(left, kVoxelsPiece));
     const absl::StatusOr<size_t> read = stream.Read({piece.data(), wanted});
     if (!read.ok()) return read.status();
     if (*read < wanted) return VolumeCutShort();

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kPiece = size_t{1} << 16;
+constexpr size_t kVolumePiece = size_t{1} << 16;
 constexpr int kPackLevel = 4;
 
 // Packs bytes as they come.
@@ -45,7 +45,7 @@ class Packer {
 
  private:
   z_stream stream_ = {};
-  std::vector<char> piece_ = std::vector<char>(kPiece);
+  std::vector<char> piece_ = std::vector<char>(kVolumePiece);
   std::string packed_;
 };
 
@@ -53,7 +53,7 @@ template <typename T>
 void AddVoxels(const std::vector<float>& voxels, Packer& packer) {
   std::vector<T> piece;
   for (size_t at = 0; at < voxels.size(); at += piece.size()) {
-    const size_t count = std::min(kPiece / sizeof(T), voxels.size() - at);
+    const size_t count = std::min(kVolumePiece / sizeof(T), voxels.size() - at);
     piece.resize(count);
     for (size_t i = 0; i < count; ++i) {
       if constexpr (std::is_integral_v<T>) {

@@ -15,19 +15,19 @@ namespace {
 using testing::HasSubstr;
 
 const std::string kSecret(64, 'a');
-const absl::Time kNow = absl::FromUnixSeconds(1'000'000);
+const absl::Time kAccessNow = absl::FromUnixSeconds(1'000'000);
 constexpr char kGetJob[] = "/alignflow.v1.Jobs/GetJob";
 constexpr char kDeleteJob[] = "/alignflow.v1.Jobs/DeleteJob";
-constexpr char kLease[] = "/alignflow.v1.Workers/Lease";
+constexpr char kLeaseMethod[] = "/alignflow.v1.Workers/Lease";
 
 NewAccessKey Made(Role role, absl::Time expires = absl::InfiniteFuture()) {
-  return MakeAccessKey(kSecret, "someone", role, kNow, expires);
+  return MakeAccessKey(kSecret, "someone", role, kAccessNow, expires);
 }
 
 class AccessTest : public testing::Test {
  protected:
   absl::StatusCode CodeOf(const std::string& authorization, const char* method,
-                          absl::Time now = kNow) {
+                          absl::Time now = kAccessNow) {
     return access_.Admit({.authorization = authorization}, method, now).status().code();
   }
 
@@ -36,7 +36,7 @@ class AccessTest : public testing::Test {
 
 TEST_F(AccessTest, WithoutAnyKeyEverybodyMayDoEverything) {
   EXPECT_TRUE(access_.open());
-  for (const char* method : {kGetJob, kDeleteJob, kLease}) {
+  for (const char* method : {kGetJob, kDeleteJob, kLeaseMethod}) {
     EXPECT_EQ(CodeOf("", method), absl::StatusCode::kOk) << method;
   }
 }
@@ -48,13 +48,13 @@ TEST_F(AccessTest, TheFirstKeyClosesIt) {
   EXPECT_EQ(CodeOf("", kGetJob), absl::StatusCode::kUnauthenticated);
   EXPECT_EQ(CodeOf("Bearer " + made.text, kGetJob), absl::StatusCode::kOk);
   EXPECT_EQ(CodeOf("Bearer " + made.text, kDeleteJob), absl::StatusCode::kOk);
-  EXPECT_EQ(CodeOf("Bearer " + made.text, kLease), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kLeaseMethod), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(CodeOf("", "/grpc.health.v1.Health/Check"), absl::StatusCode::kOk);
 }
 
 TEST_F(AccessTest, ItStaysClosedOnceTheLastKeyIsRevoked) {
   NewAccessKey made = Made(Role::kAdmin);
-  made.key.revoke_time = kNow;
+  made.key.revoke_time = kAccessNow;
   access_.SetKeys({made.key});
   EXPECT_EQ(CodeOf("", kGetJob), absl::StatusCode::kUnauthenticated);
   EXPECT_EQ(CodeOf("Bearer " + made.text, kGetJob), absl::StatusCode::kUnauthenticated);
@@ -65,9 +65,9 @@ TEST_F(AccessTest, NothingButTheKeyItselfOpensAnything) {
   access_.SetKeys({made.key});
   std::string other = made.text;
   other.back() = other.back() == '0' ? '1' : '0';
-  const std::string of_other_server =
-      MakeAccessKey(std::string(64, 'b'), "someone", Role::kAdmin, kNow, absl::InfiniteFuture())
-          .text;
+  const std::string of_other_server = MakeAccessKey(std::string(64, 'b'), "someone", Role::kAdmin,
+                                                    kAccessNow, absl::InfiniteFuture())
+                                          .text;
   for (const std::string& authorization : std::vector<std::string>{
            other, made.text, "bearer " + made.text, "Bearer " + other, "Bearer  " + made.text,
            "Bearer " + made.text + " ", "Bearer " + made.key.digest, "Bearer " + made.key.id,
@@ -75,43 +75,43 @@ TEST_F(AccessTest, NothingButTheKeyItselfOpensAnything) {
     EXPECT_EQ(CodeOf(authorization, kGetJob), absl::StatusCode::kUnauthenticated) << authorization;
   }
   const absl::Status refused =
-      access_.Admit({.authorization = "Bearer " + other}, kGetJob, kNow).status();
+      access_.Admit({.authorization = "Bearer " + other}, kGetJob, kAccessNow).status();
   EXPECT_THAT(std::string(refused.message()), testing::Not(HasSubstr(made.key.id)));
 }
 
 TEST_F(AccessTest, AKeyThatHasExpiredOrWasRevokedOpensNothing) {
-  NewAccessKey made = Made(Role::kAdmin, kNow + absl::Hours(1));
+  NewAccessKey made = Made(Role::kAdmin, kAccessNow + absl::Hours(1));
   access_.SetKeys({made.key});
   const Admission admission{.key_id = made.key.id};
-  EXPECT_EQ(CodeOf("Bearer " + made.text, kGetJob, kNow + absl::Minutes(59)),
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kGetJob, kAccessNow + absl::Minutes(59)),
             absl::StatusCode::kOk);
-  EXPECT_TRUE(access_.Holds(admission, kNow));
-  EXPECT_EQ(CodeOf("Bearer " + made.text, kGetJob, kNow + absl::Hours(1)),
+  EXPECT_TRUE(access_.Holds(admission, kAccessNow));
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kGetJob, kAccessNow + absl::Hours(1)),
             absl::StatusCode::kUnauthenticated);
-  EXPECT_FALSE(access_.Holds(admission, kNow + absl::Hours(1)));
-  made.key.revoke_time = kNow + absl::Minutes(1);
+  EXPECT_FALSE(access_.Holds(admission, kAccessNow + absl::Hours(1)));
+  made.key.revoke_time = kAccessNow + absl::Minutes(1);
   access_.SetKeys({made.key});
-  EXPECT_FALSE(access_.Holds(admission, kNow + absl::Minutes(1)));
+  EXPECT_FALSE(access_.Holds(admission, kAccessNow + absl::Minutes(1)));
 }
 
 TEST_F(AccessTest, ACertificateOfTheClientCaIsAWorkers) {
   Access closed(kSecret, /*required=*/true);
   const Credentials worker{.authorization = "", .has_certificate = true};
-  EXPECT_TRUE(closed.Admit(worker, kLease, kNow).ok());
-  EXPECT_TRUE(absl::IsPermissionDenied(closed.Admit(worker, kGetJob, kNow).status()));
-  EXPECT_TRUE(absl::IsUnauthenticated(closed.Admit({}, kLease, kNow).status()));
-  EXPECT_TRUE(closed.Holds({.key_id = "", .certificate = true}, kNow));
-  EXPECT_FALSE(closed.Holds({}, kNow));
+  EXPECT_TRUE(closed.Admit(worker, kLeaseMethod, kAccessNow).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(closed.Admit(worker, kGetJob, kAccessNow).status()));
+  EXPECT_TRUE(absl::IsUnauthenticated(closed.Admit({}, kLeaseMethod, kAccessNow).status()));
+  EXPECT_TRUE(closed.Holds({.key_id = "", .certificate = true}, kAccessNow));
+  EXPECT_FALSE(closed.Holds({}, kAccessNow));
 }
 
 TEST_F(AccessTest, OwnWorkersHaveAKeyThatClosesNothing) {
   const NewAccessKey made = Made(Role::kWorker);
   access_.AddOwnKey(made.key);
   EXPECT_TRUE(access_.open());
-  EXPECT_FALSE(access_.HasKey(kNow));
-  EXPECT_EQ(CodeOf("Bearer " + made.text, kLease), absl::StatusCode::kOk);
+  EXPECT_FALSE(access_.HasKey(kAccessNow));
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kLeaseMethod), absl::StatusCode::kOk);
   access_.SetKeys({Made(Role::kAdmin).key});
-  EXPECT_EQ(CodeOf("Bearer " + made.text, kLease), absl::StatusCode::kOk);
+  EXPECT_EQ(CodeOf("Bearer " + made.text, kLeaseMethod), absl::StatusCode::kOk);
 }
 
 TEST(AccessKeysTest, KeysAreLongAndDifferAndNothingOfThemIsKept) {
@@ -146,20 +146,20 @@ TEST(ServerSecretsTest, KeysOfAnOldSecretOpenUntilItIsDropped) {
   const auto file = folder.path() / "secret";
   ServerSecrets secrets = ServerSecrets::Take(file).value();
   const NewAccessKey before =
-      MakeAccessKey(secrets.current(), "before", Role::kAdmin, kNow, absl::InfiniteFuture());
+      MakeAccessKey(secrets.current(), "before", Role::kAdmin, kAccessNow, absl::InfiniteFuture());
   ASSERT_EQ(secrets.Rotate(), absl::OkStatus());
   ASSERT_EQ(secrets.Save(file), absl::OkStatus());
   secrets = ServerSecrets::Take(file).value();
   EXPECT_EQ(secrets.old(), 1u);
   const NewAccessKey after =
-      MakeAccessKey(secrets.current(), "after", Role::kAdmin, kNow, absl::InfiniteFuture());
+      MakeAccessKey(secrets.current(), "after", Role::kAdmin, kAccessNow, absl::InfiniteFuture());
   EXPECT_NE(before.key.secret, after.key.secret);
   NewAccessKey unnamed = before;
   unnamed.key.id = IdOfKey(before.text).value();
   unnamed.key.secret = "";  // of before there were several
   Access access(secrets, /*required=*/true);
   const auto opens = [&](const NewAccessKey& made) {
-    return access.Admit({.authorization = "Bearer " + made.text}, kGetJob, kNow).ok();
+    return access.Admit({.authorization = "Bearer " + made.text}, kGetJob, kAccessNow).ok();
   };
   access.SetKeys({before.key, after.key});
   EXPECT_TRUE(opens(before) && opens(after));

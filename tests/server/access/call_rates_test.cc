@@ -7,7 +7,7 @@
 namespace alignflow {
 namespace {
 
-const absl::Time kNow = absl::FromUnixSeconds(1'000'000);
+const absl::Time kRatesNow = absl::FromUnixSeconds(1'000'000);
 
 class CallRatesTest : public testing::Test {
  protected:
@@ -21,23 +21,25 @@ class CallRatesTest : public testing::Test {
   CallRates rates_;
 };
 
-TEST_F(CallRatesTest, WithoutALimitEveryCallPasses) { EXPECT_EQ(Pass("a", 10'000, kNow), 10'000); }
+TEST_F(CallRatesTest, WithoutALimitEveryCallPasses) {
+  EXPECT_EQ(Pass("a", 10'000, kRatesNow), 10'000);
+}
 
 TEST_F(CallRatesTest, ABurstPassesAndThenTheRate) {
   rates_.SetLimits({{"a", 10}});
-  EXPECT_EQ(Pass("a", 100, kNow), 20);
-  EXPECT_EQ(Pass("a", 100, kNow + absl::Seconds(1)), 10);
-  EXPECT_EQ(Pass("a", 100, kNow + absl::Hours(1)), 20);
-  EXPECT_TRUE(absl::IsResourceExhausted(rates_.Take("a", kNow + absl::Hours(1))));
+  EXPECT_EQ(Pass("a", 100, kRatesNow), 20);
+  EXPECT_EQ(Pass("a", 100, kRatesNow + absl::Seconds(1)), 10);
+  EXPECT_EQ(Pass("a", 100, kRatesNow + absl::Hours(1)), 20);
+  EXPECT_TRUE(absl::IsResourceExhausted(rates_.Take("a", kRatesNow + absl::Hours(1))));
 }
 
 TEST_F(CallRatesTest, OneTenantsCallsAreNotAnothers) {
   rates_.SetLimits({{"a", 1}, {"b", 1}});
-  EXPECT_EQ(Pass("a", 100, kNow), 2);
-  EXPECT_EQ(Pass("b", 100, kNow), 2);
+  EXPECT_EQ(Pass("a", 100, kRatesNow), 2);
+  EXPECT_EQ(Pass("b", 100, kRatesNow), 2);
   rates_.SetLimits({{"b", 1}});
-  EXPECT_EQ(Pass("a", 100, kNow), 100);
-  EXPECT_EQ(Pass("b", 100, kNow), 0);
+  EXPECT_EQ(Pass("a", 100, kRatesNow), 100);
+  EXPECT_EQ(Pass("b", 100, kRatesNow), 0);
 }
 
 }  // namespace

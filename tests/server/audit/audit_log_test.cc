@@ -18,7 +18,7 @@ namespace {
 
 using testing::ElementsAre;
 
-const absl::Time kNow = absl::FromUnixSeconds(1'790'000'000);
+const absl::Time kAuditNow = absl::FromUnixSeconds(1'790'000'000);
 const AuditSecrets kSecrets = {std::string(64, 'a')};
 
 AuditRecord Read(const std::string& resource, const std::string& outcome = "OK") {
@@ -125,32 +125,32 @@ TEST_F(AuditLogTest, AChangeThatCannotBeRecordedIsNotMade) {
 }
 
 TEST_F(AuditLogTest, ReadsThatAreAlikeAreOneRecordForTheFirstAndOneForTheRest) {
-  for (int i = 0; i < 50; ++i) log_.Record(Read("jobs/a"), kNow + absl::Seconds(i));
-  log_.Record(Read("jobs/b"), kNow + absl::Seconds(50));
+  for (int i = 0; i < 50; ++i) log_.Record(Read("jobs/a"), kAuditNow + absl::Seconds(i));
+  log_.Record(Read("jobs/b"), kAuditNow + absl::Seconds(50));
   std::vector<AuditRecord> records = Records();
   ASSERT_EQ(records.size(), 2u);
-  log_.Flush(kNow + absl::Seconds(55));
+  log_.Flush(kAuditNow + absl::Seconds(55));
   EXPECT_EQ(Records().size(), 2u);
-  log_.Flush(kNow + absl::Seconds(60));
+  log_.Flush(kAuditNow + absl::Seconds(60));
   records = Records();
   ASSERT_EQ(records.size(), 3u);
   EXPECT_EQ(records[2].resource, "jobs/a");
   EXPECT_EQ(records[2].count, 49);
-  log_.Flush(kNow + absl::Hours(1));
-  log_.Record(Read("jobs/a"), kNow + absl::Hours(2));
+  log_.Flush(kAuditNow + absl::Hours(1));
+  log_.Record(Read("jobs/a"), kAuditNow + absl::Hours(2));
   EXPECT_EQ(Records().size(), 4u);
   EXPECT_EQ(Verify(), absl::OkStatus());
 }
 
 TEST_F(AuditLogTest, AFloodOfFailuresAndRefusalsIsCountedAndFillsNothing) {
   for (int i = 0; i < 5000; ++i) {
-    log_.Record(Read(absl::StrCat("jobs/", i), "NOT_FOUND"), kNow);
+    log_.Record(Read(absl::StrCat("jobs/", i), "NOT_FOUND"), kAuditNow);
     AuditRecord refused = Read("", "UNAUTHENTICATED");
     refused.key_id = absl::StrCat("made-up-", i);
-    log_.NoteRefusal(refused, kNow);
+    log_.NoteRefusal(refused, kAuditNow);
   }
-  log_.Flush(kNow);
-  log_.Flush(kNow + kAuditWindow);
+  log_.Flush(kAuditNow);
+  log_.Flush(kAuditNow + kAuditWindow);
   std::map<std::string, int64_t> calls;
   for (const AuditRecord& record : Records()) calls[record.outcome] += record.count;
   EXPECT_THAT(
@@ -160,7 +160,7 @@ TEST_F(AuditLogTest, AFloodOfFailuresAndRefusalsIsCountedAndFillsNothing) {
 }
 
 TEST_F(AuditLogTest, EachChangeBehindItsBackIsFound) {
-  for (int i = 0; i < 20; ++i) log_.Record(Read(absl::StrCat("jobs/", i)), kNow);
+  for (int i = 0; i < 20; ++i) log_.Record(Read(absl::StrCat("jobs/", i)), kAuditNow);
   ASSERT_EQ(Verify(), absl::OkStatus());
   Tamper("UPDATE audit_records SET key_id = 'another' WHERE sequence = 7");
   EXPECT_EQ(Verify().message(), "record 7 was changed");
@@ -171,7 +171,7 @@ TEST_F(AuditLogTest, EachChangeBehindItsBackIsFound) {
 }
 
 TEST_F(AuditLogTest, ACutEndStaysFoundHoweverManyRecordsFollow) {
-  for (int i = 0; i < 20; ++i) log_.Record(Read(absl::StrCat("jobs/", i)), kNow);
+  for (int i = 0; i < 20; ++i) log_.Record(Read(absl::StrCat("jobs/", i)), kAuditNow);
   Tamper("DELETE FROM audit_records WHERE sequence > 15");
   EXPECT_TRUE(absl::IsDataLoss(Verify()));
   // Also where the ends are made to fit.
@@ -179,32 +179,32 @@ TEST_F(AuditLogTest, ACutEndStaysFoundHoweverManyRecordsFollow) {
       "UPDATE audit_ends SET last = 15, last_hash = (SELECT hash FROM audit_records WHERE "
       "sequence = 15)");
   EXPECT_EQ(Verify().message(), "not sealed");
-  log_.Record(Read("jobs/after"), kNow);
+  log_.Record(Read("jobs/after"), kAuditNow);
   EXPECT_EQ(Records().size(), 16u);
   EXPECT_EQ(Verify().message(), "not sealed");
 }
 
 TEST_F(AuditLogTest, ASecretThatWasReplacedStillUnlocksItsSeal) {
-  log_.Record(Read("jobs/a"), kNow);
+  log_.Record(Read("jobs/a"), kAuditNow);
   EXPECT_EQ(Verify({std::string(64, 'b'), kSecrets[0]}), absl::OkStatus());
   EXPECT_TRUE(absl::IsDataLoss(Verify({std::string(64, 'b')})));
 }
 
 TEST_F(AuditLogTest, OldRecordsGoAndTheOthersStayAChain) {
   for (int i = 0; i < 30; ++i) {
-    log_.Record(Read(absl::StrCat("jobs/", i)), kNow + absl::Hours(i));
+    log_.Record(Read(absl::StrCat("jobs/", i)), kAuditNow + absl::Hours(i));
   }
-  ASSERT_EQ(log_.RemoveOld(absl::Hours(10), kNow + absl::Hours(29)), absl::OkStatus());
+  ASSERT_EQ(log_.RemoveOld(absl::Hours(10), kAuditNow + absl::Hours(29)), absl::OkStatus());
   const std::vector<AuditRecord> records = Records();
   ASSERT_EQ(records.size(), 11u);
   EXPECT_EQ(records[0].resource, "jobs/19");
   EXPECT_EQ(Verify(), absl::OkStatus());
-  EXPECT_EQ(Records(kNow + absl::Hours(25)).size(), 5u);
+  EXPECT_EQ(Records(kAuditNow + absl::Hours(25)).size(), 5u);
   // All of them; what follows goes on with the chain.
-  ASSERT_EQ(log_.RemoveOld(absl::ZeroDuration(), kNow + absl::Hours(50)), absl::OkStatus());
+  ASSERT_EQ(log_.RemoveOld(absl::ZeroDuration(), kAuditNow + absl::Hours(50)), absl::OkStatus());
   EXPECT_THAT(Records(), testing::IsEmpty());
   EXPECT_EQ(Verify(), absl::OkStatus());
-  log_.Record(Read("jobs/x"), kNow + absl::Hours(51));
+  log_.Record(Read("jobs/x"), kAuditNow + absl::Hours(51));
   EXPECT_EQ(Records()[0].sequence, 31);
   EXPECT_EQ(Verify(), absl::OkStatus());
   EXPECT_EQ(catalog_->Transact([](WritingSql& sql) {

@@ -8,14 +8,14 @@
 namespace alignflow {
 namespace {
 
-const absl::Time kNow = absl::FromUnixSeconds(1'000'000);
+const absl::Time kKeysNow = absl::FromUnixSeconds(1'000'000);
 
 AccessKey Key(const std::string& id, Role role, absl::Time expires = absl::InfiniteFuture()) {
   return {.id = id,
           .name = "reading room",
           .role = role,
           .digest = std::string(64, 'd'),
-          .create_time = kNow,
+          .create_time = kKeysNow,
           .expire_time = expires};
 }
 
@@ -55,7 +55,7 @@ class KeysTest : public testing::Test {
 TEST_F(KeysTest, AKeyIsWhatItWasAndEndsWhereItIsTold) {
   Change([](WritingSql& sql) {
     InsertKey(sql, Key("one", Role::kWorker));
-    InsertKey(sql, Key("two", Role::kViewer, kNow + absl::Hours(1)));
+    InsertKey(sql, Key("two", Role::kViewer, kKeysNow + absl::Hours(1)));
   });
   const std::vector<AccessKey> keys = Keys();
   ASSERT_EQ(keys.size(), 2u);
@@ -64,19 +64,19 @@ TEST_F(KeysTest, AKeyIsWhatItWasAndEndsWhereItIsTold) {
   EXPECT_EQ(keys[0].role, Role::kWorker);
   EXPECT_EQ(keys[0].digest, std::string(64, 'd'));
   EXPECT_EQ(keys[0].expire_time, absl::InfiniteFuture());
-  EXPECT_TRUE(keys[0].Holds(kNow + absl::Hours(24 * 365)));
-  EXPECT_TRUE(keys[1].Holds(kNow));
-  EXPECT_FALSE(keys[1].Holds(kNow + absl::Hours(1)));
+  EXPECT_TRUE(keys[0].Holds(kKeysNow + absl::Hours(24 * 365)));
+  EXPECT_TRUE(keys[1].Holds(kKeysNow));
+  EXPECT_FALSE(keys[1].Holds(kKeysNow + absl::Hours(1)));
 }
 
 TEST_F(KeysTest, ARevokedKeyHoldsNeverAgainWhateverTheClockSays) {
   Change([](WritingSql& sql) { InsertKey(sql, Key("one", Role::kViewer)); });
   Change([](WritingSql& sql) {
-    EXPECT_TRUE(RevokeKey(sql, "one", kNow + absl::Hours(1)));
-    EXPECT_FALSE(RevokeKey(sql, "one", kNow));
-    EXPECT_FALSE(RevokeKey(sql, "none", kNow));
+    EXPECT_TRUE(RevokeKey(sql, "one", kKeysNow + absl::Hours(1)));
+    EXPECT_FALSE(RevokeKey(sql, "one", kKeysNow));
+    EXPECT_FALSE(RevokeKey(sql, "none", kKeysNow));
   });
-  EXPECT_FALSE(Keys().front().Holds(kNow));
+  EXPECT_FALSE(Keys().front().Holds(kKeysNow));
 }
 
 TEST_F(KeysTest, EachChangeShowsAlsoOneOfAnotherProcess) {
@@ -86,12 +86,12 @@ TEST_F(KeysTest, EachChangeShowsAlsoOneOfAnotherProcess) {
   EXPECT_GT(made, 0);
   ASSERT_EQ(ChangeCatalogFile(file_,
                               [](WritingSql& sql) {
-                                RevokeKey(sql, "one", kNow);
+                                RevokeKey(sql, "one", kKeysNow);
                                 return absl::OkStatus();
                               }),
             absl::OkStatus());
   EXPECT_GT(LastChange(), made);
-  EXPECT_FALSE(Keys().front().Holds(kNow));
+  EXPECT_FALSE(Keys().front().Holds(kKeysNow));
   EXPECT_TRUE(absl::IsAborted(ChangeCatalogFile(file_, [](WritingSql& sql) {
     InsertKey(sql, Key("two", Role::kViewer));
     return absl::AbortedError("no");

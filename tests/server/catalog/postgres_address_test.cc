@@ -9,7 +9,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-std::string Refusal(const std::string& url) {
+std::string AddressRefusal(const std::string& url) {
   const absl::Status status = ParsePostgresUrl(url).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << url << ": " << status;
   return std::string(status.message());
@@ -21,13 +21,13 @@ TEST(PostgresAddressTest, BeyondThisMachineTheServersCertificateIsVerified) {
   EXPECT_THAT(address.connection, HasSubstr("sslmode='verify-full'"));
   EXPECT_EQ(address.shown, "flow@db.clinic.example:5433/alignflow");
   for (const char* mode : {"disable", "prefer", "require", "verify-ca"}) {
-    EXPECT_THAT(Refusal(std::string("postgresql://a@db.example/x?sslmode=") + mode),
+    EXPECT_THAT(AddressRefusal(std::string("postgresql://a@db.example/x?sslmode=") + mode),
                 HasSubstr("verify-full"));
   }
   // One of several is enough.
-  EXPECT_THAT(Refusal("postgresql://a@localhost,db.example/x?sslmode=disable"),
+  EXPECT_THAT(AddressRefusal("postgresql://a@localhost,db.example/x?sslmode=disable"),
               HasSubstr("verify-full"));
-  EXPECT_THAT(Refusal("postgresql://a@localhost/x?hostaddr=10.0.0.5&sslmode=disable"),
+  EXPECT_THAT(AddressRefusal("postgresql://a@localhost/x?hostaddr=10.0.0.5&sslmode=disable"),
               HasSubstr("verify-full"));
 }
 
@@ -43,17 +43,17 @@ TEST(PostgresAddressTest, OnThisMachineItNeedNotBe) {
 TEST(PostgresAddressTest, APasswordIsRefusedAndNotRepeated) {
   for (const char* url :
        {"postgresql://a:hunter2@localhost/x", "postgresql://a@localhost/x?password=hunter2"}) {
-    const std::string refusal = Refusal(url);
+    const std::string refusal = AddressRefusal(url);
     EXPECT_THAT(refusal, HasSubstr("PGPASSFILE"));
     EXPECT_THAT(refusal, Not(HasSubstr("hunter2")));
   }
-  EXPECT_THAT(Refusal("postgresql://a:hunter2@[localhost/x"), Not(HasSubstr("hunter2")));
+  EXPECT_THAT(AddressRefusal("postgresql://a:hunter2@[localhost/x"), Not(HasSubstr("hunter2")));
 }
 
 TEST(PostgresAddressTest, WhatNamesNoDatabaseIsRefused) {
-  EXPECT_THAT(Refusal("postgresql://a@localhost"), HasSubstr("no database"));
-  EXPECT_THAT(Refusal("mysql://a@localhost/x"), HasSubstr("postgresql://"));
-  EXPECT_THAT(Refusal("postgresql://a@localhost/x?no_such=1"), HasSubstr("postgresql://"));
+  EXPECT_THAT(AddressRefusal("postgresql://a@localhost"), HasSubstr("no database"));
+  EXPECT_THAT(AddressRefusal("mysql://a@localhost/x"), HasSubstr("postgresql://"));
+  EXPECT_THAT(AddressRefusal("postgresql://a@localhost/x?no_such=1"), HasSubstr("postgresql://"));
 }
 
 TEST(PostgresAddressTest, ValuesAreQuoted) {

@@ -15,7 +15,7 @@ namespace alignflow {
 namespace {
 
 using Fault = FakeObjectStore::Fault;
-using Trouble = FakeObjectStore::Trouble;
+using BucketTrouble = FakeObjectStore::Trouble;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -76,7 +76,8 @@ TEST_F(BucketTest, LargeObjectsGoInParts) {
 TEST_F(BucketTest, WhatPassesByItselfIsTriedAgain) {
   const std::string bytes = Bytes((2 << 20) + 17);
   for (const std::string method : {"POST", "PUT"}) {
-    for (const Trouble trouble : {Trouble::kStatus, Trouble::kLostAnswer, Trouble::kSilence}) {
+    for (const BucketTrouble trouble :
+         {BucketTrouble::kStatus, BucketTrouble::kLostAnswer, BucketTrouble::kSilence}) {
       store_.Erase("blobs/key");
       store_.Break({.method = method, .trouble = trouble});
       EXPECT_EQ(PutFile(bytes), absl::OkStatus()) << method << static_cast<int>(trouble);
@@ -84,8 +85,8 @@ TEST_F(BucketTest, WhatPassesByItselfIsTriedAgain) {
       EXPECT_FALSE(store_.HasFaults());
     }
   }
-  for (const Trouble trouble :
-       {Trouble::kStatus, Trouble::kLostAnswer, Trouble::kSilence, Trouble::kCutShort}) {
+  for (const BucketTrouble trouble : {BucketTrouble::kStatus, BucketTrouble::kLostAnswer,
+                                      BucketTrouble::kSilence, BucketTrouble::kCutShort}) {
     store_.Break({.method = "GET", .trouble = trouble});
     EXPECT_EQ(bucket_->Get("key", 5, 1000).value_or("(none)"), bytes.substr(5, 1000));
     EXPECT_FALSE(store_.HasFaults());
@@ -97,7 +98,7 @@ TEST_F(BucketTest, AnUploadWhoseLastAnswerWasLostIsNoError) {
   // The first POST begins the upload, the second ends it.
   ASSERT_TRUE(PutFile(Bytes((1 << 20) + 2)).ok());
   store_.Break(
-      {.method = "PUT", .trouble = Trouble::kStatus, .status = 429, .code = "", .times = 2});
+      {.method = "PUT", .trouble = BucketTrouble::kStatus, .status = 429, .code = "", .times = 2});
   ASSERT_TRUE(PutFile(bytes).ok());
   EXPECT_EQ(Stored(), bytes);
 }
@@ -190,7 +191,7 @@ class BucketRefusalTest : public BucketTest, public testing::WithParamInterface<
 
 TEST_P(BucketRefusalTest, NamesTheBucketAndTheRemedyAndIsNotTriedAgain) {
   store_.Break({.method = "",
-                .trouble = Trouble::kStatus,
+                .trouble = BucketTrouble::kStatus,
                 .status = GetParam().status,
                 .code = GetParam().code,
                 .times = 1'000'000});

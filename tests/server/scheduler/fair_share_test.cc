@@ -12,7 +12,7 @@ namespace {
 
 using testing::ElementsAre;
 
-const absl::Time kStart = absl::FromUnixSeconds(1'000'000);
+const absl::Time kShareStart = absl::FromUnixSeconds(1'000'000);
 
 class FairShareTest : public testing::Test {
  protected:
@@ -28,7 +28,7 @@ class FairShareTest : public testing::Test {
   }
 
   FairShare share_;
-  absl::Time now_ = kStart;
+  absl::Time now_ = kShareStart;
 };
 
 TEST_F(FairShareTest, AloneATenantGetsEveryTurn) {
@@ -80,13 +80,13 @@ TEST_F(FairShareTest, SeveralWorkersAreSharedByWeightAsWell) {
 }
 
 TEST_F(FairShareTest, ALeaseIsCountedOnceAndSaysWhatItHasTaken) {
-  share_.Take("task", "a", kStart);
-  share_.Take("task", "a", kStart + absl::Seconds(5));
-  EXPECT_EQ(share_.TakenBy("task", kStart + absl::Seconds(7)), absl::Seconds(7));
+  share_.Take("task", "a", kShareStart);
+  share_.Take("task", "a", kShareStart + absl::Seconds(5));
+  EXPECT_EQ(share_.TakenBy("task", kShareStart + absl::Seconds(7)), absl::Seconds(7));
   EXPECT_THAT(share_.Order({{"a"}, {"b"}}), ElementsAre("b", "a"));
-  share_.Release("task", kStart + absl::Seconds(8));
-  share_.Release("task", kStart + absl::Seconds(9));
-  EXPECT_EQ(share_.TakenBy("task", kStart + absl::Seconds(9)), absl::ZeroDuration());
+  share_.Release("task", kShareStart + absl::Seconds(8));
+  share_.Release("task", kShareStart + absl::Seconds(9));
+  EXPECT_EQ(share_.TakenBy("task", kShareStart + absl::Seconds(9)), absl::ZeroDuration());
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const absl::Time kNow = absl::FromUnixSeconds(1000000);
+const absl::Time kPlacementNow = absl::FromUnixSeconds(1000000);
 const TaskSpec kSmall{.kind = "fit", .settings = {{"preset", "unet-64"}}, .inputs = {}};
 const TaskSpec kLarge{
     .kind = "fit", .settings = {{"preset", "sd3.5-medium"}, {"weights", "sd"}}, .inputs = {}};
@@ -25,7 +25,7 @@ FleetWorker WithModel(const std::string& id, const std::string& device = "cpu") 
 }
 bool Takes(const Fleet& fleet, const std::string& worker, const TaskSpec& task,
            const TaskTrials& trials = {}) {
-  return MayTake(worker, task, trials, fleet, kNow);
+  return MayTake(worker, task, trials, fleet, kPlacementNow);
 }
 
 TEST(PlacementTest, ATaskGoesToWorkersThatHaveItsModelAlone) {
@@ -75,9 +75,9 @@ TEST(PlacementTest, AnUnsuitedWorkerNeverGetsTheTaskAgain) {
 
 TEST(PlacementTest, ATaskThatBacksOffIsNobodys) {
   TaskTrials trials;
-  trials.not_before = kNow + absl::Seconds(1);
+  trials.not_before = kPlacementNow + absl::Seconds(1);
   EXPECT_FALSE(Takes({Plain("a")}, "a", kSmall, trials));
-  trials.not_before = kNow;
+  trials.not_before = kPlacementNow;
   EXPECT_TRUE(Takes({Plain("a")}, "a", kSmall, trials));
 }
 

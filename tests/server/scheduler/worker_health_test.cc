@@ -5,10 +5,10 @@
 namespace alignflow {
 namespace {
 
-const absl::Time kStart = absl::FromUnixSeconds(1000000);
+const absl::Time kHealthStart = absl::FromUnixSeconds(1000000);
 const HealthPolicy kPolicy;
 
-bool Fail(WorkerHealth& health, const std::string& task, absl::Time now = kStart) {
+bool Fail(WorkerHealth& health, const std::string& task, absl::Time now = kHealthStart) {
   return NoteLeaseEnd(kPolicy, task, LeaseOutcome::kFailed, "no disk", now, health);
 }
 
@@ -17,7 +17,7 @@ TEST(WorkerHealthTest, DifferentTasksInARowQuarantineAWorkerAndOneTaskDoesNot) {
   for (int i = 0; i < 10; ++i) EXPECT_FALSE(Fail(health, "the task's own fault"));
   EXPECT_FALSE(Fail(health, "second"));
   EXPECT_TRUE(Fail(health, "third"));
-  EXPECT_TRUE(InQuarantine(health, kStart));
+  EXPECT_TRUE(InQuarantine(health, kHealthStart));
   EXPECT_NE(health.reason.find("no disk"), std::string::npos);
 }
 
@@ -25,7 +25,7 @@ TEST(WorkerHealthTest, ASuccessBetweenEndsTheRow) {
   WorkerHealth health;
   Fail(health, "first");
   Fail(health, "second");
-  NoteLeaseEnd(kPolicy, "third", LeaseOutcome::kSucceeded, "", kStart, health);
+  NoteLeaseEnd(kPolicy, "third", LeaseOutcome::kSucceeded, "", kHealthStart, health);
   EXPECT_FALSE(Fail(health, "fourth"));
 }
 
@@ -35,7 +35,7 @@ TEST(WorkerHealthTest, AfterAQuarantineOneTaskDecidesAndEachTakesTwiceAsLong) {
   const absl::Time first_end = health.quarantine_end;
   EXPECT_FALSE(InQuarantine(health, first_end));
   EXPECT_TRUE(Fail(health, "fourth", first_end));
-  EXPECT_EQ(health.quarantine_end - first_end, 2 * (first_end - kStart));
+  EXPECT_EQ(health.quarantine_end - first_end, 2 * (first_end - kHealthStart));
   absl::Time now = health.quarantine_end;
   for (int i = 0; i < 100; ++i) Fail(health, "fifth", now);
   EXPECT_LE(health.quarantine_end, now + kPolicy.longest_quarantine);
@@ -48,7 +48,7 @@ TEST(WorkerHealthTest, WhatIsNoFaultOfTheWorkersDoesNotCount) {
   for (const LeaseOutcome outcome : {LeaseOutcome::kUnsuited, LeaseOutcome::kHandedBack,
                                      LeaseOutcome::kCancelled, LeaseOutcome::kLost}) {
     for (const char* task : {"first", "second", "third"}) {
-      EXPECT_FALSE(NoteLeaseEnd(kPolicy, task, outcome, "", kStart, health));
+      EXPECT_FALSE(NoteLeaseEnd(kPolicy, task, outcome, "", kHealthStart, health));
     }
   }
   Fail(health, "bad input");

@@ -9,7 +9,7 @@
 namespace alignflow {
 namespace {
 
-const absl::Time kStart = absl::FromUnixSeconds(1000000);
+const absl::Time kBackoffStart = absl::FromUnixSeconds(1000000);
 
 bool Always() { return true; }
 
@@ -28,8 +28,8 @@ class BackoffTest : public testing::Test {
     job.pairs = 1;
     job.preset = "unet-64";
     job.settings = PresetDefaults(job.preset).value();
-    EXPECT_TRUE(workflow_.CreateJob(job, {}, {}, kStart).ok());
-    EXPECT_TRUE(workers_.Add("w", "test", {}, WorkerMode::kOpen, kStart).ok());
+    EXPECT_TRUE(workflow_.CreateJob(job, {}, {}, kBackoffStart).ok());
+    EXPECT_TRUE(workers_.Add("w", "test", {}, WorkerMode::kOpen, kBackoffStart).ok());
   }
 
   std::optional<TaskRecord> Lease(absl::Time now) {
@@ -46,19 +46,19 @@ class BackoffTest : public testing::Test {
 };
 
 TEST_F(BackoffTest, AFailedTaskWaitsAndThenWakesAWorker) {
-  const std::optional<TaskRecord> task = Lease(kStart);
+  const std::optional<TaskRecord> task = Lease(kBackoffStart);
   ASSERT_TRUE(task.has_value());
   ASSERT_TRUE(workflow_
                   .ReportFailure({.worker = "w", .task_key = task->key, .attempt = task->attempt},
-                                 {.message = "no"}, kStart)
+                                 {.message = "no"}, kBackoffStart)
                   .ok());
-  EXPECT_FALSE(Lease(kStart).has_value());
+  EXPECT_FALSE(Lease(kBackoffStart).has_value());
   bool woken = false;
   const auto waiting = workflow_.changes().OnTaskQueued(
       {}, [] { return true; }, [&woken] { woken = true; });
-  ASSERT_TRUE(workflow_.ExpireLeases(kStart + absl::Milliseconds(500)).ok());
+  ASSERT_TRUE(workflow_.ExpireLeases(kBackoffStart + absl::Milliseconds(500)).ok());
   EXPECT_FALSE(woken);
-  const absl::Time due = kStart + LeasePolicy().backoff.initial;
+  const absl::Time due = kBackoffStart + LeasePolicy().backoff.initial;
   ASSERT_TRUE(workflow_.ExpireLeases(due).ok());
   EXPECT_TRUE(woken);
   const std::optional<TaskRecord> again = Lease(due);

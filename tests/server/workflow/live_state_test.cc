@@ -11,7 +11,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-const absl::Time kNow = absl::FromUnixSeconds(1000000);
+const absl::Time kLiveNow = absl::FromUnixSeconds(1000000);
 
 TaskRecord RunningTask(const std::string& key, const std::string& worker) {
   TaskRecord task;
@@ -24,10 +24,10 @@ TaskRecord RunningTask(const std::string& key, const std::string& worker) {
 
 TEST(LiveStateTest, KnowsWhatEachWorkerHolds) {
   LiveState live;
-  live.Put(RunningTask("1", "a"), kNow);
-  live.Put(RunningTask("2", "b"), kNow);
+  live.Put(RunningTask("1", "a"), kLiveNow);
+  live.Put(RunningTask("2", "b"), kLiveNow);
   EXPECT_THAT(live.HeldBy("a"), ElementsAre("1"));
-  live.Put(RunningTask("1", "b"), kNow);
+  live.Put(RunningTask("1", "b"), kLiveNow);
   EXPECT_THAT(live.HeldBy("a"), IsEmpty());
   EXPECT_THAT(live.HeldBy("b"), ElementsAre("1", "2"));
   live.Erase("1");
@@ -37,25 +37,25 @@ TEST(LiveStateTest, KnowsWhatEachWorkerHolds) {
 
 TEST(LiveStateTest, AHeartbeatUnderAnotherNameTakesTheLeaseAlong) {
   LiveState live;
-  live.Put(RunningTask("1", ""), kNow);  // as after a restart
-  ASSERT_TRUE(live.Renew({}, "new", "1", 1, {}, kNow));
+  live.Put(RunningTask("1", ""), kLiveNow);  // as after a restart
+  ASSERT_TRUE(live.Renew({}, "new", "1", 1, {}, kLiveNow));
   EXPECT_THAT(live.HeldBy("new"), ElementsAre("1"));
-  EXPECT_FALSE(live.Renew({}, "late", "1", 7, {}, kNow));
+  EXPECT_FALSE(live.Renew({}, "late", "1", 7, {}, kLiveNow));
   EXPECT_THAT(live.HeldBy("late"), IsEmpty());
 }
 
 TEST(LiveStateTest, WorkIsSafeFromTheLatestCheckpointOn) {
   LiveState live;
   TaskRecord task = RunningTask("1", "a");
-  live.Put(task, kNow);
-  live.Put(task, kNow + absl::Seconds(5));  // nothing new
-  EXPECT_EQ(live.Leases().at(0).saved, kNow);
+  live.Put(task, kLiveNow);
+  live.Put(task, kLiveNow + absl::Seconds(5));  // nothing new
+  EXPECT_EQ(live.Leases().at(0).saved, kLiveNow);
   task.checkpoint = "digest";
-  live.Put(task, kNow + absl::Seconds(7));
-  EXPECT_EQ(live.Leases().at(0).saved, kNow + absl::Seconds(7));
+  live.Put(task, kLiveNow + absl::Seconds(7));
+  EXPECT_EQ(live.Leases().at(0).saved, kLiveNow + absl::Seconds(7));
   ++task.attempt;
-  live.Put(task, kNow + absl::Seconds(9));
-  EXPECT_EQ(live.Leases().at(0).saved, kNow + absl::Seconds(9));
+  live.Put(task, kLiveNow + absl::Seconds(9));
+  EXPECT_EQ(live.Leases().at(0).saved, kLiveNow + absl::Seconds(9));
 }
 
 }  // namespace

@@ -8,17 +8,17 @@
 namespace alignflow {
 namespace {
 
-const absl::Time kNow = absl::FromUnixSeconds(1000000);
+const absl::Time kRegistryNow = absl::FromUnixSeconds(1000000);
 
 class WorkerRegistryTest : public testing::Test {
  protected:
-  void Add(const std::string& id, absl::Time now = kNow) {
+  void Add(const std::string& id, absl::Time now = kRegistryNow) {
     ASSERT_TRUE(workers_.Add(id, "", {}, WorkerMode::kOpen, now).ok());
   }
   void Fail(const std::string& id, const std::string& task) {
-    workers_.NoteLeaseEnd(id, task, LeaseOutcome::kFailed, "it broke", kNow);
+    workers_.NoteLeaseEnd(id, task, LeaseOutcome::kFailed, "it broke", kRegistryNow);
   }
-  bool IsOpen(const std::string& id, absl::Time now = kNow) {
+  bool IsOpen(const std::string& id, absl::Time now = kRegistryNow) {
     bool open = false;
     workers_.LookAtFleet(now, [&](const Fleet& fleet) {
       const FleetWorker* worker = fleet.Find(id);
@@ -26,7 +26,7 @@ class WorkerRegistryTest : public testing::Test {
     });
     return open;
   }
-  int CountOpen(absl::Time now = kNow) {
+  int CountOpen(absl::Time now = kRegistryNow) {
     int open = 0;
     workers_.LookAtFleet(now, [&](const Fleet& fleet) {
       for (const auto& [abilities, group] : fleet.groups()) open += group.open;
@@ -76,11 +76,11 @@ TEST_F(WorkerRegistryTest, WhoIsForgottenLeavesNothingBehind) {
   Add("heard");
   for (const char* task : {"1", "2", "3"}) Fail("silent", task);
   Fail("heard", "4");
-  workers_.Touch("heard", kNow + absl::Minutes(2));
-  EXPECT_EQ(workers_.DropSilent(kNow + absl::Minutes(2), absl::Minutes(1)), 1);
-  EXPECT_EQ(CountOpen(kNow + absl::Hours(2)), 1);
+  workers_.Touch("heard", kRegistryNow + absl::Minutes(2));
+  EXPECT_EQ(workers_.DropSilent(kRegistryNow + absl::Minutes(2), absl::Minutes(1)), 1);
+  EXPECT_EQ(CountOpen(kRegistryNow + absl::Hours(2)), 1);
   workers_.Exonerate("1");
-  Add("silent", kNow + absl::Minutes(2));
+  Add("silent", kRegistryNow + absl::Minutes(2));
   EXPECT_TRUE(IsOpen("silent")) << "it begins anew";
 }
 
@@ -103,7 +103,7 @@ TEST_F(WorkerRegistryTest, ATaskAtFaultCountsAgainstNobodyThatFailedIt) {
 // Every lease and report asks the registry; what it looks at must not grow with those connected.
 TEST_F(WorkerRegistryTest, WhatPlacementLooksAtIsAsLargeAsThereAreKindsOfWorkers) {
   for (int i = 0; i < 1000; ++i) Add(absl::StrCat("w-", i));
-  workers_.LookAtFleet(kNow, [](const Fleet& fleet) {
+  workers_.LookAtFleet(kRegistryNow, [](const Fleet& fleet) {
     EXPECT_EQ(fleet.groups().size(), 1u);
     EXPECT_EQ(fleet.size(), 1000);
   });

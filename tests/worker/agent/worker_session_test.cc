@@ -5,8 +5,10 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
+#include "common/settings/imported_presets.h"
 #include "common/settings/settings.h"
 #include "gmock/gmock.h"
 #include "grpcpp/create_channel.h"
@@ -20,6 +22,7 @@ namespace alignflow {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
@@ -114,7 +117,9 @@ TEST_F(WorkerSessionTest, LeasedTaskIsRunAndReportedWithItsOutputs) {
                                    Pair("pool", Sha256OfString("pool"))));
   EXPECT_EQ(coordinator_.blobs.Get(Sha256OfString("weights")), "weights");
   EXPECT_EQ(coordinator_.registrations[0].result_version(), kResultVersion);
-  EXPECT_EQ(coordinator_.registrations[0].presets_size(), static_cast<int>(PresetNames().size()));
+  std::vector<std::string> presets = PresetNames();
+  presets.insert(presets.end(), ImportedPresetNames().begin(), ImportedPresetNames().end());
+  EXPECT_THAT(coordinator_.registrations[0].presets(), ElementsAreArray(presets));
   EXPECT_EQ(coordinator_.blobs.last_owner().lease().task_key(), "key");
   EXPECT_EQ(coordinator_.blobs.last_owner().lease().attempt(), 3);
   EXPECT_EQ(Count("success"), 1);

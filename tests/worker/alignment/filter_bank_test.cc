@@ -8,7 +8,7 @@
 namespace alignflow {
 namespace {
 
-at::Tensor RandomImages(int64_t count, int64_t size, uint64_t seed) {
+at::Tensor BankImages(int64_t count, int64_t size, uint64_t seed) {
   at::Generator generator = at::detail::createCPUGenerator(seed);
   // Coarse and fine structure, so that every filter sees something.
   const at::Tensor coarse = at::randn({count, 3, size / 4, size / 4}, generator);
@@ -25,7 +25,7 @@ FilterBank Fitted(const at::Tensor& images) {
 }
 
 TEST(FilterBankTest, IsStandardisedOnTheSource) {
-  const at::Tensor images = RandomImages(200, 32, 1);
+  const at::Tensor images = BankImages(200, 32, 1);
   const FilterBank bank = Fitted(images);
   const at::Tensor features = bank.Features(images);
   EXPECT_EQ(features.sizes(), (at::IntArrayRef{200, bank.width()}));
@@ -35,7 +35,7 @@ TEST(FilterBankTest, IsStandardisedOnTheSource) {
 }
 
 TEST(FilterBankTest, IsBoundedHoweverStrangeTheImage) {
-  const FilterBank bank = Fitted(RandomImages(50, 32, 1));
+  const FilterBank bank = Fitted(BankImages(50, 32, 1));
   const double bound = 2 * std::sqrt(static_cast<double>(bank.width()));
   at::Tensor checkers = at::ones({1, 3, 32, 32});
   checkers.slice(3, 0, at::nullopt, 2).fill_(-1);
@@ -48,7 +48,7 @@ TEST(FilterBankTest, IsBoundedHoweverStrangeTheImage) {
 
 // A style is colour and texture: each must move the features more than the spread of the source.
 TEST(FilterBankTest, SeesColourAndGrain) {
-  const at::Tensor images = RandomImages(50, 32, 1);
+  const at::Tensor images = BankImages(50, 32, 1);
   const FilterBank bank = Fitted(images);
   at::Tensor redder = images.clone();
   redder.select(1, 0) += 0.3;
@@ -60,8 +60,8 @@ TEST(FilterBankTest, SeesColourAndGrain) {
 }
 
 TEST(FilterBankTest, GradientsMatchFiniteDifferences) {
-  const FilterBank bank = Fitted(RandomImages(20, 32, 1));
-  const at::Tensor image = RandomImages(1, 32, 2).requires_grad_(true);
+  const FilterBank bank = Fitted(BankImages(20, 32, 1));
+  const at::Tensor image = BankImages(1, 32, 2).requires_grad_(true);
   at::Generator generator = at::detail::createCPUGenerator(3);
   const at::Tensor weights = at::randn({bank.width()}, generator);
   const auto loss = [&](const at::Tensor& x) { return at::mv(bank.Features(x), weights)[0]; };
@@ -79,11 +79,11 @@ TEST(FilterBankTest, GradientsMatchFiniteDifferences) {
 }
 
 TEST(FilterBankTest, SizesItCannotTakeAreRefused) {
-  const FilterBank bank = Fitted(RandomImages(4, 32, 1));
+  const FilterBank bank = Fitted(BankImages(4, 32, 1));
   EXPECT_THROW(bank.Features(at::zeros({1, 3, 40, 32})), std::invalid_argument);
   EXPECT_THROW(bank.Features(at::zeros({1, 1, 32, 32})), std::invalid_argument);
   EXPECT_THROW(bank.Features(at::zeros({1, 3, 16, 16})), std::invalid_argument);
-  EXPECT_THROW(FilterBank().Fit(RawFilterBank(RandomImages(1, 32, 1))), std::invalid_argument);
+  EXPECT_THROW(FilterBank().Fit(RawFilterBank(BankImages(1, 32, 1))), std::invalid_argument);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace alignflow {
 namespace {
 
-at::Tensor Normal(int64_t rows, int64_t width, uint64_t seed) {
+at::Tensor NormalRows(int64_t rows, int64_t width, uint64_t seed) {
   return at::randn({rows, width}, RandomStream(seed, RandomUse::kAlignStep), at::kDouble);
 }
 
@@ -28,7 +28,7 @@ TEST(SymmetricKlTest, IsTheMeanOfBothDivergencesOfTheSoftmaxOfMeans) {
 }
 
 TEST(SymmetricKlTest, ItsGradientIsThatOfFiniteDifferences) {
-  const at::Tensor x = Normal(3, 5, 1).requires_grad_(true), y = Normal(4, 5, 2);
+  const at::Tensor x = NormalRows(3, 5, 1).requires_grad_(true), y = NormalRows(4, 5, 2);
   SymmetricKl(x, y).backward();
   for (int64_t i = 0; i < 5; ++i) {
     at::Tensor above = x.detach().clone(), below = x.detach().clone();
@@ -40,7 +40,7 @@ TEST(SymmetricKlTest, ItsGradientIsThatOfFiniteDifferences) {
 }
 
 TEST(RewardTest, NamesAreThoseOfTheSetting) {
-  const at::Tensor x = Normal(4, 5, 1), y = Normal(3, 5, 2);
+  const at::Tensor x = NormalRows(4, 5, 1), y = NormalRows(3, 5, 2);
   EXPECT_EQ(Misalignment(RewardNamed("mmd"), x, y).item<double>(),
             UnbiasedMmd(x, y).item<double>());
   EXPECT_EQ(Misalignment(RewardNamed("skl"), x, y).item<double>(),

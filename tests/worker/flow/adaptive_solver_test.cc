@@ -14,9 +14,9 @@ namespace alignflow {
 namespace {
 
 // dx/dt = rate x + t, whose solution is known.
-class LinearField : public VelocityModel {
+class AdaptiveField : public VelocityModel {
  public:
-  explicit LinearField(double rate) : rate_(rate) {}
+  explicit AdaptiveField(double rate) : rate_(rate) {}
   at::Tensor Velocity(const at::Tensor& x, const at::Tensor& t, const Condition&) override {
     ++evaluations;
     latest = std::max(latest, t.max().item<double>());
@@ -45,7 +45,7 @@ constexpr double kStart = 2;
 
 // Of one step of each of the lengths 1/steps.
 double ErrorOfFixedSteps(int64_t steps) {
-  LinearField field(-1.5);
+  AdaptiveField field(-1.5);
   const auto ones = [](double value) { return at::full({1}, value, at::kDouble); };
   at::Tensor x = at::full({1, 2}, kStart, at::kDouble);
   at::Tensor velocity = field.Velocity(x, ones(0), {});
@@ -66,7 +66,7 @@ TEST(AdaptiveSolverTest, StepsOfDormandAndPrinceAreOfOrderFive) {
 }
 
 TEST(AdaptiveSolverTest, TheErrorOfAStepIsEstimatedWithOrderFive) {
-  LinearField field(-1.5);
+  AdaptiveField field(-1.5);
   const at::Tensor x = at::full({2, 1}, kStart, at::kDouble);
   const at::Tensor from = at::zeros({2}, at::kDouble);
   const DormandPrinceStep step = StepOfDormandPrince(field, x, field.Velocity(x, from, {}), from,
@@ -78,7 +78,7 @@ TEST(AdaptiveSolverTest, TheErrorOfAStepIsEstimatedWithOrderFive) {
 TEST(AdaptiveSolverTest, TheSolutionIsAsNearAsTheToleranceAsks) {
   int64_t evaluations = 0;
   for (const double tolerance : {1e-2, 1e-4, 1e-6, 1e-8}) {
-    LinearField field(-6);
+    AdaptiveField field(-6);
     const at::Tensor x = SolveAdaptively(field, at::full({2, 3}, kStart, at::kDouble), 0, 0.9, 0.05,
                                          {}, {.rtol = tolerance, .atol = tolerance});
     EXPECT_LT((x - field.Solution(kStart, 0.9)).abs().max().item<double>(), 10 * tolerance);
@@ -88,7 +88,7 @@ TEST(AdaptiveSolverTest, TheSolutionIsAsNearAsTheToleranceAsks) {
 }
 
 TEST(AdaptiveSolverTest, ASampleDoesNotDependOnOthersInItsBatch) {
-  LinearField field(-6);
+  AdaptiveField field(-6);
   const Tolerance tolerance{.rtol = 1e-5, .atol = 1e-5};
   const auto solve = [&](const at::Tensor& x) {
     return SolveAdaptively(field, x, 0, 0.95, 0.1, {}, tolerance);
@@ -101,7 +101,7 @@ TEST(AdaptiveSolverTest, ASampleDoesNotDependOnOthersInItsBatch) {
 }
 
 TEST(AdaptiveSolverTest, TooManyEvaluationsEndWithTheRemedy) {
-  LinearField field(-1.5);
+  AdaptiveField field(-1.5);
   try {
     SolveAdaptively(field, at::full({1, 1}, kStart, at::kDouble), 0, 1, 1e-6, {},
                     {.rtol = 1e-14, .atol = 1e-14, .most_evaluations = 60});
@@ -123,7 +123,7 @@ TEST(AdaptiveSolverTest, AVelocityThatIsNoNumberEnds) {
 }
 
 TEST(AdaptiveSolverTest, Dopri5IsASolverAmongOthersAndNeverLooksAtTheData) {
-  LinearField field(-1.5);
+  AdaptiveField field(-1.5);
   const Solver dopri5(SolverNamed("dopri5"), {.rtol = 1e-8, .atol = 1e-8});
   const at::Tensor x =
       Solve(dopri5, field, at::full({2, 3}, kStart, at::kDouble), UniformTimes(5), {});
@@ -144,7 +144,7 @@ TEST(AdaptiveSolverTest, Dopri5ReachesDataThatTheModelPredicts) {
 }
 
 TEST(AdaptiveSolverTest, WhatTheObserverThrowsEndsTheSolution) {
-  LinearField field(1);
+  AdaptiveField field(1);
   const auto stop = [](int64_t step) {
     if (step == 1) throw std::runtime_error("stop");
   };

@@ -17,7 +17,7 @@ at::Tensor Bytes(const at::Tensor& images) {
 }
 
 // Made-up images in [0,1], all of one style: a smooth layout of two colours, and fine grain.
-at::Tensor Images(int64_t count, uint64_t seed) {
+at::Tensor GateImages(int64_t count, uint64_t seed) {
   at::Generator random = RandomStream(seed, RandomUse::kBootstrap);
   const at::Tensor layout =
       at::upsample_bicubic2d(at::rand({count, 1, 5, 5}, random), {kSize, kSize}, true).clamp(0, 1);
@@ -28,7 +28,7 @@ at::Tensor Images(int64_t count, uint64_t seed) {
 
 class MemorizationTest : public ::testing::Test {
  protected:
-  MemorizationTest() : source_(Images(80, 1)) {
+  MemorizationTest() : source_(GateImages(80, 1)) {
     auto features = std::make_shared<FilterBank>();
     const at::Tensor images = Bytes(source_).to(at::kFloat) / 127.5 - 1;
     features->Fit(RawFilterBank(images));
@@ -78,7 +78,7 @@ TEST_F(MemorizationTest, MirroringOrNoiseDoesNotHideACopy) {
 }
 
 TEST_F(MemorizationTest, NewImagesOfTheSameStyleAreAboutAsFarAsTheSourcesOwn) {
-  const at::Tensor fresh = Images(80, 2);
+  const at::Tensor fresh = GateImages(80, 2);
   EXPECT_GT(MedianRatio(fresh), 0.75);
   EXPECT_LT(MedianRatio(fresh), 1.35);
   for (const NearestImage& nearest : index_->Nearest(Bytes(fresh), 0)) {
@@ -89,16 +89,16 @@ TEST_F(MemorizationTest, NewImagesOfTheSameStyleAreAboutAsFarAsTheSourcesOwn) {
 // References are often frames of one video: if their own distances were the unit, a copy of one
 // frame would be as far from the others as they are.
 TEST_F(MemorizationTest, NearDuplicatesAmongReferencesDoNotHideACopyOfOne) {
-  const at::Tensor frame = Images(1, 3);
+  const at::Tensor frame = GateImages(1, 3);
   at::Generator random = RandomStream(4, RandomUse::kBootstrap);
   const at::Tensor video = frame + 0.03 * at::randn({10, 3, kSize, kSize}, random);
   index_->Add(Bytes(video));
   EXPECT_LT(MedianRatio(frame + 0.03 * at::randn({6, 3, kSize, kSize}, random), 1), 0.2);
-  EXPECT_GT(MedianRatio(Images(20, 5), 1), 0.75);
+  EXPECT_GT(MedianRatio(GateImages(20, 5), 1), 0.75);
 }
 
 TEST_F(MemorizationTest, AnAnswerDoesNotDependOnTheImagesAskedWith) {
-  const at::Tensor fresh = Bytes(Images(7, 6));
+  const at::Tensor fresh = Bytes(GateImages(7, 6));
   const auto together = index_->Nearest(fresh, 0);
   for (int64_t i = 0; i < 7; ++i) {
     const NearestImage alone = index_->Nearest(fresh.narrow(0, i, 1), 0).front();

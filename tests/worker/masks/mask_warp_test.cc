@@ -8,21 +8,21 @@
 namespace alignflow {
 namespace {
 
-constexpr int kSide = 96;
+constexpr int kWarpSide = 96;
 
 struct Ellipse {
   double x, y, width, height, angle;
 };
 
 at::Tensor Drawn(const Ellipse& ellipse) {
-  cv::Mat mask(kSide, kSide, CV_8UC1, cv::Scalar(0));
+  cv::Mat mask(kWarpSide, kWarpSide, CV_8UC1, cv::Scalar(0));
   cv::ellipse(mask,
               cv::RotatedRect(
                   cv::Point2f(static_cast<float>(ellipse.x), static_cast<float>(ellipse.y)),
                   cv::Size2f(static_cast<float>(ellipse.width), static_cast<float>(ellipse.height)),
                   static_cast<float>(ellipse.angle)),
               cv::Scalar(1), cv::FILLED);
-  return at::from_blob(mask.data, {kSide, kSide}, at::kByte).clone();
+  return at::from_blob(mask.data, {kWarpSide, kWarpSide}, at::kByte).clone();
 }
 
 double Dice(const at::Tensor& a, const at::Tensor& b) {
@@ -59,7 +59,7 @@ TEST(MaskWarpTest, AMovedAndScaledStructureComesToLieOnTheNewMask) {
 // What lies apart from the structures stays, as far as there is room.
 TEST(MaskWarpTest, AwayFromTheStructuresNothingMoves) {
   const at::Tensor real = Drawn({30, 30, 16, 16, 0}), made = Drawn({34, 30, 16, 16, 0});
-  const at::Tensor image = at::rand({1, 3, kSide, kSide});
+  const at::Tensor image = at::rand({1, 3, kWarpSide, kWarpSide});
   const at::Tensor warped = MaskWarp(real, made).Images(image);
   EXPECT_TRUE(at::allclose(warped.slice(2, 70), image.slice(2, 70), 0, 1e-4));
   EXPECT_FALSE(at::allclose(warped.slice(2, 20, 40), image.slice(2, 20, 40), 0, 1e-2));
@@ -68,20 +68,20 @@ TEST(MaskWarpTest, AwayFromTheStructuresNothingMoves) {
 TEST(MaskWarpTest, TwoStructuresThatLieApartDoNotTearTheImageOfOne) {
   const at::Tensor real = Drawn({48, 70, 10, 10, 0});
   const at::Tensor made = at::maximum(Drawn({30, 14, 10, 10, 0}), Drawn({60, 80, 10, 10, 0}));
-  const at::Tensor x = at::arange(kSide, at::kFloat).expand({1, 1, kSide, kSide});
+  const at::Tensor x = at::arange(kWarpSide, at::kFloat).expand({1, 1, kWarpSide, kWarpSide});
   const at::Tensor steps = MaskWarp(real, made).Images(x).diff(1, 3).abs();
   EXPECT_LT(steps.max().item<double>(), 6) << "pixels between neighbours";
 }
 
 TEST(MaskWarpTest, TheImageGoesWithItsMask) {
   const at::Tensor real = Drawn(kDisc), made = Drawn({60, 50, 30, 20, 20});
-  const at::Tensor image = real.to(at::kFloat).expand({1, 3, kSide, kSide});
+  const at::Tensor image = real.to(at::kFloat).expand({1, 3, kWarpSide, kWarpSide});
   EXPECT_GE(Dice(MaskWarp(real, made).Images(image)[0][0].gt(0.5), made), 0.9);
 }
 
 TEST(MaskWarpTest, TheSameMaskOrAnEmptyOneMovesNothing) {
-  const at::Tensor real = Drawn(kLong), empty = at::zeros({kSide, kSide}, at::kByte);
-  const at::Tensor image = at::rand({1, 3, kSide, kSide});
+  const at::Tensor real = Drawn(kLong), empty = at::zeros({kWarpSide, kWarpSide}, at::kByte);
+  const at::Tensor image = at::rand({1, 3, kWarpSide, kWarpSide});
   for (const auto& [from, to] : {std::pair{real, real}, {real, empty}, {empty, real}}) {
     EXPECT_TRUE(at::allclose(MaskWarp(from, to).Images(image), image, 0, 1e-4));
     EXPECT_TRUE(MaskWarp(from, to).Mask(real).equal(real));

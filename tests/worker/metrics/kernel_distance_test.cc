@@ -8,14 +8,14 @@
 namespace alignflow {
 namespace {
 
-at::Generator Seeded(uint64_t seed) { return at::detail::createCPUGenerator(seed); }
+at::Generator SeededBy(uint64_t seed) { return at::detail::createCPUGenerator(seed); }
 
-at::Tensor Normal(int64_t rows, int64_t width, uint64_t seed) {
-  return at::randn({rows, width}, Seeded(seed), at::kDouble);
+at::Tensor NormalRows(int64_t rows, int64_t width, uint64_t seed) {
+  return at::randn({rows, width}, SeededBy(seed), at::kDouble);
 }
 
 TEST(KernelDistanceTest, AResampleComparesNoMemberWithItself) {
-  const at::Tensor x = Normal(12, 3, 1), y = Normal(9, 3, 2);
+  const at::Tensor x = NormalRows(12, 3, 1), y = NormalRows(9, 3, 2);
   const KernelDistance distance(x, y);
   EXPECT_NEAR(distance.Value(), Mmd(x, y), 1e-9);
   // Every member twice: the same sets as before.
@@ -30,26 +30,29 @@ TEST(KernelDistanceTest, AResampleComparesNoMemberWithItself) {
 }
 
 TEST(KernelDistanceTest, SubsetsSpreadAroundTheWhole) {
-  const KernelDistance distance(Normal(80, 3, 1), Normal(70, 3, 2) + 0.3);
-  const KernelDistance::Spread spread = distance.OverSubsets(200, 30, Seeded(3));
+  const KernelDistance distance(NormalRows(80, 3, 1), NormalRows(70, 3, 2) + 0.3);
+  const KernelDistance::Spread spread = distance.OverSubsets(200, 30, SeededBy(3));
   EXPECT_GT(spread.deviation, 0);
   EXPECT_NEAR(spread.mean, distance.Value(), 4 * spread.deviation / std::sqrt(200.0));
 }
 
 TEST(KernelDistanceTest, OneDistributionIsToldFromTwo) {
-  EXPECT_GT(SameDistributionPValue(Normal(40, 4, 1), Normal(10, 4, 2), 200, Seeded(5)), 0.05);
-  EXPECT_LT(SameDistributionPValue(Normal(40, 4, 1), Normal(10, 4, 2) + 1.5, 200, Seeded(5)), 0.02);
+  EXPECT_GT(SameDistributionPValue(NormalRows(40, 4, 1), NormalRows(10, 4, 2), 200, SeededBy(5)),
+            0.05);
+  EXPECT_LT(
+      SameDistributionPValue(NormalRows(40, 4, 1), NormalRows(10, 4, 2) + 1.5, 200, SeededBy(5)),
+      0.02);
 }
 
 TEST(KernelDistanceTest, CopiesOfMembersAreNoOtherDistribution) {
-  const at::Tensor x = Normal(30, 4, 1);
-  EXPECT_GT(SameDistributionPValue(x, x.slice(0, 0, 8), 200, Seeded(5)), 0.05);
+  const at::Tensor x = NormalRows(30, 4, 1);
+  EXPECT_GT(SameDistributionPValue(x, x.slice(0, 0, 8), 200, SeededBy(5)), 0.05);
 }
 
 TEST(BootstrapTest, TheIntervalHoldsTheFigureAndNarrowsWithMoreImages) {
-  const at::Tensor many = at::randn({400}, Seeded(1), at::kDouble);
-  const Interval wide = IntervalOfMean(many.slice(0, 0, 25), 400, Seeded(2));
-  const Interval narrow = IntervalOfMean(many, 400, Seeded(2));
+  const at::Tensor many = at::randn({400}, SeededBy(1), at::kDouble);
+  const Interval wide = IntervalOfMean(many.slice(0, 0, 25), 400, SeededBy(2));
+  const Interval narrow = IntervalOfMean(many, 400, SeededBy(2));
   const double mean = many.mean().item<double>();
   EXPECT_LT(narrow.low, mean);
   EXPECT_GT(narrow.high, mean);
@@ -59,9 +62,9 @@ TEST(BootstrapTest, TheIntervalHoldsTheFigureAndNarrowsWithMoreImages) {
 }
 
 TEST(BootstrapTest, AFrechetDistancesIntervalIsNotMovedByRepeatedImages) {
-  const at::Tensor x = Normal(40, 8, 1), y = Normal(40, 8, 2);
+  const at::Tensor x = NormalRows(40, 8, 1), y = NormalRows(40, 8, 2);
   const double value = FrechetDistance(x, y);
-  const at::Tensor values = ResampleFigure(FrechetDistance, x, y, 50, Seeded(3));
+  const at::Tensor values = ResampleFigure(FrechetDistance, x, y, 50, SeededBy(3));
   EXPECT_GT(values.mean().item<double>(), value) << "resamples alone are biased";
   const Interval interval = PercentileInterval(values, value);
   EXPECT_LT(interval.low, value);

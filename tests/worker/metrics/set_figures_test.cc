@@ -8,7 +8,7 @@
 namespace alignflow {
 namespace {
 
-at::Tensor Normal(int64_t rows, int64_t width, uint64_t seed) {
+at::Tensor NormalSet(int64_t rows, int64_t width, uint64_t seed) {
   return at::randn({rows, width}, at::detail::createCPUGenerator(seed), at::kDouble);
 }
 
@@ -19,8 +19,8 @@ TEST(VendiScoreTest, CountsHowManyDifferentMembersThereAre) {
 }
 
 TEST(ManifoldTest, ACollapsedSetHasPrecisionAndNoRecall) {
-  const at::Tensor real = Normal(60, 3, 1);
-  const at::Tensor collapsed = real.slice(0, 0, 1).expand({30, 3}) + 1e-6 * Normal(30, 3, 2);
+  const at::Tensor real = NormalSet(60, 3, 1);
+  const at::Tensor collapsed = real.slice(0, 0, 1).expand({30, 3}) + 1e-6 * NormalSet(30, 3, 2);
   const ManifoldFigures figures = CompareManifolds(collapsed, real);
   EXPECT_EQ(figures.precision.mean().item<double>(), 1);
   EXPECT_LT(figures.recall.mean().item<double>(), 0.05);
@@ -28,12 +28,12 @@ TEST(ManifoldTest, ACollapsedSetHasPrecisionAndNoRecall) {
 }
 
 TEST(ManifoldTest, FarImagesHaveNeither) {
-  const ManifoldFigures figures = CompareManifolds(Normal(30, 3, 1) + 100, Normal(30, 3, 2));
+  const ManifoldFigures figures = CompareManifolds(NormalSet(30, 3, 1) + 100, NormalSet(30, 3, 2));
   EXPECT_EQ(figures.precision.sum().item<double>(), 0);
   EXPECT_EQ(figures.recall.sum().item<double>(), 0);
   EXPECT_EQ(figures.density.sum().item<double>(), 0);
   EXPECT_EQ(figures.coverage.sum().item<double>(), 0);
-  EXPECT_THROW(CompareManifolds(Normal(5, 3, 1), Normal(30, 3, 2)), std::invalid_argument);
+  EXPECT_THROW(CompareManifolds(NormalSet(5, 3, 1), NormalSet(30, 3, 2)), std::invalid_argument);
 }
 
 TEST(ImageQualityTest, EqualImagesAreAsLikeAsCanBe) {
@@ -47,7 +47,7 @@ TEST(ImageQualityTest, EqualImagesAreAsLikeAsCanBe) {
 TEST(TsneTest, ClustersStayApartAndTheSamePictureComesAgain) {
   const at::Tensor far = at::zeros({1, 10}, at::kDouble);
   far[0][0] = 8;
-  const at::Tensor points = at::cat({Normal(40, 10, 1), Normal(40, 10, 2) + far});
+  const at::Tensor points = at::cat({NormalSet(40, 10, 1), NormalSet(40, 10, 2) + far});
   const at::Tensor places = EmbedInPlane(points, 15);
   ASSERT_TRUE(places.isfinite().all().item<bool>());
   EXPECT_TRUE(places.equal(EmbedInPlane(points, 15)));

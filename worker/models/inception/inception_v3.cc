@@ -13,7 +13,7 @@ constexpr double kBatchNormEpsilon = 1e-3;
 at::Tensor MaxPool(const at::Tensor& x) { return at::max_pool2d(x, {3, 3}, {2, 2}); }
 
 // Of what lies inside of the picture only.
-at::Tensor AveragePool(const at::Tensor& x) {
+at::Tensor PoolAround(const at::Tensor& x) {
   return at::avg_pool2d(x, {3, 3}, {1, 1}, {1, 1}, /*ceil_mode=*/false,
                         /*count_include_pad=*/false);
 }
@@ -85,8 +85,7 @@ at::Tensor InceptionV3::BlockA(const std::string& name, const at::Tensor& x) con
   at::Tensor twice = Apply(name + ".branch3x3dbl_2", Apply(name + ".branch3x3dbl_1", x), {1, 1, 1});
   twice = Apply(name + ".branch3x3dbl_3", twice, {1, 1, 1});
   return at::cat(
-      {Apply(name + ".branch1x1", x), five, twice, Apply(name + ".branch_pool", AveragePool(x))},
-      1);
+      {Apply(name + ".branch1x1", x), five, twice, Apply(name + ".branch_pool", PoolAround(x))}, 1);
 }
 
 at::Tensor InceptionV3::BlockB(const std::string& name, const at::Tensor& x) const {
@@ -104,7 +103,7 @@ at::Tensor InceptionV3::BlockC(const std::string& name, const at::Tensor& x) con
   twice = Apply(name + ".branch7x7dbl_4", twice, column);
   twice = Apply(name + ".branch7x7dbl_5", twice, row);
   return at::cat(
-      {Apply(name + ".branch1x1", x), seven, twice, Apply(name + ".branch_pool", AveragePool(x))},
+      {Apply(name + ".branch1x1", x), seven, twice, Apply(name + ".branch_pool", PoolAround(x))},
       1);
 }
 
@@ -125,7 +124,7 @@ at::Tensor InceptionV3::BlockE(const std::string& name, const at::Tensor& x, boo
   const at::Tensor twice =
       fork(".branch3x3dbl_3",
            Apply(name + ".branch3x3dbl_2", Apply(name + ".branch3x3dbl_1", x), {1, 1, 1}));
-  const at::Tensor pooled = maximum ? at::max_pool2d(x, {3, 3}, {1, 1}, {1, 1}) : AveragePool(x);
+  const at::Tensor pooled = maximum ? at::max_pool2d(x, {3, 3}, {1, 1}, {1, 1}) : PoolAround(x);
   return at::cat(
       {Apply(name + ".branch1x1", x), three, twice, Apply(name + ".branch_pool", pooled)}, 1);
 }

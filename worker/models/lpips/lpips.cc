@@ -6,17 +6,17 @@
 namespace alignflow {
 namespace {
 
-struct Layer {
+struct ComparedLayer {
   const char* name;
   int64_t out, in, side;  // the weight's shape
   int64_t stride, pad;
   bool pooled;  // a maximum over 3x3 with stride 2 comes before
 };
-constexpr Layer kLayers[] = {{"features.0", 64, 3, 11, 4, 2, false},
-                             {"features.3", 192, 64, 5, 1, 2, true},
-                             {"features.6", 384, 192, 3, 1, 1, true},
-                             {"features.8", 256, 384, 3, 1, 1, false},
-                             {"features.10", 256, 256, 3, 1, 1, false}};
+constexpr ComparedLayer kLayers[] = {{"features.0", 64, 3, 11, 4, 2, false},
+                                     {"features.3", 192, 64, 5, 1, 2, true},
+                                     {"features.6", 384, 192, 3, 1, 1, true},
+                                     {"features.8", 256, 384, 3, 1, 1, false},
+                                     {"features.10", 256, 256, 3, 1, 1, false}};
 constexpr double kUnitEpsilon = 1e-8;
 
 at::Tensor Get(const std::map<std::string, at::Tensor>& weights, const std::string& name,
@@ -32,7 +32,7 @@ at::Tensor Get(const std::map<std::string, at::Tensor>& weights, const std::stri
 }  // namespace
 
 Lpips::Lpips(const std::map<std::string, at::Tensor>& weights, at::Device device) {
-  for (const Layer& layer : kLayers) {
+  for (const ComparedLayer& layer : kLayers) {
     const std::string name = layer.name;
     weights_.push_back(
         Get(weights, name + ".weight", {layer.out, layer.in, layer.side, layer.side}, device));
@@ -49,7 +49,7 @@ std::vector<at::Tensor> Lpips::Activations(const at::Tensor& image) const {
   std::vector<at::Tensor> units;
   at::Tensor x = (image.to(at::kFloat) - shift_) / scale_;
   for (size_t i = 0; i < weights_.size(); ++i) {
-    const Layer& layer = kLayers[i];
+    const ComparedLayer& layer = kLayers[i];
     if (layer.pooled) x = at::max_pool2d(x, {3, 3}, {2, 2});
     x = at::conv2d(x, weights_[i], biases_[i], {layer.stride, layer.stride}, {layer.pad, layer.pad})
             .relu_();

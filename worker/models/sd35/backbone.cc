@@ -19,10 +19,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr char kFormatKey[] = "alignflow.format";
-constexpr char kFormat[] = "sd35-controlnet-1";
+constexpr char kControlFormatKey[] = "alignflow.format";
+constexpr char kControlFormat[] = "sd35-controlnet-1";
 constexpr char kBaseKey[] = "alignflow.base";
-constexpr char kConfigKey[] = "config.json";
+constexpr char kControlConfigKey[] = "config.json";
 
 // config.json of diffusers' SD3ControlNetModel.
 json ToJson(const SD3ControlNetConfig& config) {
@@ -103,14 +103,14 @@ std::unique_ptr<Sd35Backbone> Sd35Backbone::Load(const std::filesystem::path& pa
                                                  std::map<std::string, std::string>* metadata) {
   const SafetensorsFile file(path);
   std::map<std::string, std::string> strings = file.metadata();
-  if (strings[kFormatKey] != kFormat) {
+  if (strings[kControlFormatKey] != kControlFormat) {
     throw std::runtime_error(path.string() + ": not an AlignFlow ControlNet for SD 3.5");
   }
   if (strings[kBaseKey] != base->fingerprint) {
     throw std::runtime_error(path.string() + ": trained on other weights (" + strings[kBaseKey] +
                              ") than this folder's transformer has (" + base->fingerprint + ")");
   }
-  HfConfig config = HfConfig::FromText(strings[kConfigKey], path.string());
+  HfConfig config = HfConfig::FromText(strings[kControlConfigKey], path.string());
   auto controlnet =
       std::make_shared<SD3ControlNet>(ParseSD3ControlNet(config), MasterOptions(*base));
   std::map<std::string, at::Tensor> tensors;
@@ -120,7 +120,8 @@ std::unique_ptr<Sd35Backbone> Sd35Backbone::Load(const std::filesystem::path& pa
     CopyState(tensors, StateOf(*controlnet), path.string());
   }
   if (metadata) {
-    for (const char* key : {kFormatKey, kBaseKey, kConfigKey, "format"}) strings.erase(key);
+    for (const char* key : {kControlFormatKey, kBaseKey, kControlConfigKey, "format"})
+      strings.erase(key);
     *metadata = std::move(strings);
   }
   return std::unique_ptr<Sd35Backbone>(
@@ -185,9 +186,9 @@ void Sd35Backbone::Save(const std::filesystem::path& file,
                         const std::map<std::string, std::string>& metadata) {
   std::map<std::string, std::string> strings = metadata;
   strings["format"] = "pt";
-  strings[kFormatKey] = kFormat;
+  strings[kControlFormatKey] = kControlFormat;
   strings[kBaseKey] = base_->fingerprint;
-  strings[kConfigKey] = ToJson(controlnet_->config()).dump();
+  strings[kControlConfigKey] = ToJson(controlnet_->config()).dump();
   WriteSafetensors(file, state(), strings);
 }
 

@@ -11,7 +11,7 @@ constexpr double kEps = 1e-5;
 
 using ModulePtr = std::shared_ptr<torch::nn::Module>;
 
-ModulePtr Child(torch::nn::Module& owner, const std::string& name) {
+ModulePtr ChildOf(torch::nn::Module& owner, const std::string& name) {
   return owner.register_module(name, std::make_shared<torch::nn::Module>());
 }
 
@@ -23,10 +23,10 @@ at::Tensor MapOf(const at::Tensor& tokens, int64_t height, int64_t width) {
 
 // A layer of Mix Transformer: x + attention(norm x), then x + mlp(norm x). Keys and values are read
 // from a map reduced `ratio` times; a depthwise convolution in the mlp tells positions.
-class Layer : public torch::nn::Module {
+class EncoderLayer : public torch::nn::Module {
  public:
-  Layer(int64_t width, int64_t heads, int64_t ratio, int64_t mlp_ratio,
-        const at::TensorOptions& options)
+  EncoderLayer(int64_t width, int64_t heads, int64_t ratio, int64_t mlp_ratio,
+               const at::TensorOptions& options)
       : heads_(heads) {
     const auto linear = [&](torch::nn::Module& owner, const char* name, int64_t in, int64_t out) {
       return owner.register_module(name, std::make_shared<hf::Linear>(in, out, true, options));
@@ -35,8 +35,8 @@ class Layer : public torch::nn::Module {
       return owner.register_module(name, std::make_shared<hf::LayerNorm>(width, kEps, options));
     };
     norm1_ = norm(*this, "layer_norm_1");
-    const ModulePtr attention = Child(*this, "attention");
-    const ModulePtr self = Child(*attention, "self");
+    const ModulePtr attention = ChildOf(*this, "attention");
+    const ModulePtr self = ChildOf(*attention, "self");
     query_ = linear(*self, "query", width, width);
     key_ = linear(*self, "key", width, width);
     value_ = linear(*self, "value", width, width);
@@ -45,12 +45,12 @@ class Layer : public torch::nn::Module {
           "sr", std::make_shared<hf::Conv2d>(width, width, ratio, ratio, 0, options));
       reduce_norm_ = norm(*self, "layer_norm");
     }
-    output_ = linear(*Child(*attention, "output"), "dense", width, width);
+    output_ = linear(*ChildOf(*attention, "output"), "dense", width, width);
     norm2_ = norm(*this, "layer_norm_2");
-    const ModulePtr mlp = Child(*this, "mlp");
+    const ModulePtr mlp = ChildOf(*this, "mlp");
     const int64_t wide = width * mlp_ratio;
     dense1_ = linear(*mlp, "dense1", width, wide);
-    const ModulePtr depthwise = Child(*Child(*mlp, "dwconv"), "dwconv");
+    const ModulePtr depthwise = ChildOf(*ChildOf(*mlp, "dwconv"), "dwconv");
     depthwise_weight_ =
         depthwise->register_parameter("weight", at::empty({wide, 1, 3, 3}, options));
     depthwise_bias_ = depthwise->register_parameter("bias", at::empty({wide}, options));
@@ -111,9 +111,9 @@ class SegFormer::Stage {
     embeddings->push_back(embedding);
     torch::nn::ModuleList layers;
     for (int64_t i = 0; i < config.depths[stage]; ++i) {
-      layers_.push_back(std::make_shared<Layer>(width, config.num_attention_heads[stage],
-                                                config.sr_ratios[stage], config.mlp_ratios[stage],
-                                                options));
+      layers_.push_back(std::make_shared<EncoderLayer>(width, config.num_attention_heads[stage],
+                                                       config.sr_ratios[stage],
+                                                       config.mlp_ratios[stage], options));
       layers->push_back(layers_.back());
     }
     blocks->push_back(layers);
@@ -132,13 +132,13 @@ class SegFormer::Stage {
  private:
   std::shared_ptr<hf::Conv2d> project_;
   std::shared_ptr<hf::LayerNorm> patch_norm_, norm_;
-  std::vector<std::shared_ptr<Layer>> layers_;
+  std::vector<std::shared_ptr<EncoderLayer>> layers_;
 };
 
 SegFormer::SegFormer(const SegFormerConfig& config, int64_t classes,
                      const at::TensorOptions& options) {
-  const ModulePtr encoder = Child(*Child(*this, "segformer"), "encoder");
-  const ModulePtr head = Child(*this, "decode_head");
+  const ModulePtr encoder = ChildOf(*ChildOf(*this, "segformer"), "encoder");
+  const ModulePtr head = ChildOf(*this, "decode_head");
   torch::nn::ModuleList embeddings, blocks, norms, projections;
   const int64_t width = config.decoder_hidden_size;
   for (size_t i = 0; i < config.hidden_sizes.size(); ++i) {
@@ -153,7 +153,7 @@ SegFormer::SegFormer(const SegFormerConfig& config, int64_t classes,
   encoder->register_module("layer_norm", norms);
   head->register_module("linear_c", projections);
   const int64_t joined = width * static_cast<int64_t>(stages_.size());
-  fuse_ = Child(*head, "linear_fuse")
+  fuse_ = ChildOf(*head, "linear_fuse")
               ->register_parameter("weight", at::empty({width, joined, 1, 1}, options));
   batch_norm_ = head->register_module("batch_norm", std::make_shared<BatchNorm>(width));
   classifier_ = head->register_module(

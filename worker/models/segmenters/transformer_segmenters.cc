@@ -22,13 +22,13 @@ namespace {
 
 // ImageNet's mean and deviation of R, G and B in [0,1].
 constexpr double kMean[] = {0.485, 0.456, 0.406};
-constexpr double kDeviation[] = {0.229, 0.224, 0.225};
+constexpr double kPixelDeviation[] = {0.229, 0.224, 0.225};
 
 // images: [B,3,S,S] in [-1,1].
 at::Tensor Normalized(const at::Tensor& images) {
   std::vector<at::Tensor> channels;
   for (int64_t i = 0; i < 3; ++i) {
-    channels.push_back((images.narrow(1, i, 1) * 0.5 + (0.5 - kMean[i])) / kDeviation[i]);
+    channels.push_back((images.narrow(1, i, 1) * 0.5 + (0.5 - kMean[i])) / kPixelDeviation[i]);
   }
   return at::cat(channels, 1);
 }

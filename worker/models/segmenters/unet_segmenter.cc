@@ -10,12 +10,12 @@
 namespace alignflow {
 namespace {
 
-constexpr int64_t kChannels[] = {16, 32, 64, 96};
+constexpr int64_t kUNetChannels[] = {16, 32, 64, 96};
 constexpr int64_t kGroups = 8;
 constexpr int64_t kCoarsest = 8;  // pixels
 
 std::vector<int64_t> ChannelsOf(int64_t size) {
-  std::vector<int64_t> channels(std::begin(kChannels), std::end(kChannels));
+  std::vector<int64_t> channels(std::begin(kUNetChannels), std::end(kUNetChannels));
   for (int64_t side = size / 8; side % 2 == 0 && side > kCoarsest; side /= 2) {
     channels.push_back(channels.back());
   }

@@ -9,10 +9,10 @@
 namespace alignflow {
 namespace {
 
-using IdOf = std::function<int64_t(const std::string&)>;
+using IdOfToken = std::function<int64_t(const std::string&)>;
 
 void Check(HfConfig& step, const std::string& field, const std::string& token, int64_t id,
-           const IdOf& id_of) {
+           const IdOfToken& id_of) {
   const int64_t known = id_of(token);
   if (known == id) return;
   step.Refuse(field, "token '" + token + "' " +
@@ -21,7 +21,7 @@ void Check(HfConfig& step, const std::string& field, const std::string& token, i
 }
 
 // ["</s>", 1].
-int64_t ReadPair(HfConfig& step, const std::string& field, const IdOf& id_of) {
+int64_t ReadPair(HfConfig& step, const std::string& field, const IdOfToken& id_of) {
   const nlohmann::json& pair = step.Value(field);
   if (!pair.is_array() || pair.size() != 2 || !pair[0].is_string() ||
       !pair[1].is_number_unsigned()) {
@@ -33,12 +33,12 @@ int64_t ReadPair(HfConfig& step, const std::string& field, const IdOf& id_of) {
 }
 
 // RobertaProcessing and BertProcessing.
-TokenizerJson::Frame ReadEnds(HfConfig& step, const IdOf& id_of) {
+TokenizerJson::Frame ReadEnds(HfConfig& step, const IdOfToken& id_of) {
   step.WithoutEffect({"trim_offsets", "add_prefix_space"});  // places in the text alone
   return {{ReadPair(step, "cls", id_of)}, {ReadPair(step, "sep", id_of)}};
 }
 
-TokenizerJson::Frame ReadTemplate(HfConfig& step, const IdOf& id_of) {
+TokenizerJson::Frame ReadTemplate(HfConfig& step, const IdOfToken& id_of) {
   TokenizerJson::Frame frame;
   bool is_after = false;
   for (HfConfig* part : step.Objects("single")) {
@@ -109,7 +109,7 @@ std::vector<AddedToken> TokenizerJson::AddedTokens() {
   return tokens;
 }
 
-TokenizerJson::Frame TokenizerJson::ReadFrame(const IdOf& id_of) {
+TokenizerJson::Frame TokenizerJson::ReadFrame(const IdOfToken& id_of) {
   Frame frame;
   bool is_read = false;
   for (HfConfig* step : Steps(fields_, "post_processor", "processors")) {

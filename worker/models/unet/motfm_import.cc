@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-void Require(bool condition, const std::string& message) {
+void RequireOfMotfm(bool condition, const std::string& message) {
   if (!condition) throw std::invalid_argument("the model's configuration: " + message);
 }
 
@@ -42,9 +42,9 @@ ValueRange RangeOf(const json& data_args, const std::string& field) {
   if (centred) range = {.low = -1, .high = 1};
   const bool has_range =
       centred || mode == "minmax_0_1" || mode == "0_1" || mode == "minmax" || mode == "auto";
-  Require(has_range && range.low < range.high,
-          "data_args." + field + ": values of " + mode +
-              " have no least and greatest; minmax_0_1, minmax_-1_1, minmax and auto have");
+  RequireOfMotfm(has_range && range.low < range.high,
+                 "data_args." + field + ": values of " + mode +
+                     " have no least and greatest; minmax_0_1, minmax_-1_1, minmax and auto have");
   return range;
 }
 
@@ -62,24 +62,26 @@ std::vector<double> MaskValues(const std::vector<int>& values, const ValueRange&
 
 std::optional<int64_t> ClassOf(const json& config, const UNetConfig& unet) {
   if (!unet.with_conditioning) {
-    Require(!config.contains("class"),
-            "a class is given, but model_args.with_conditioning is false: it knows none");
+    RequireOfMotfm(!config.contains("class"),
+                   "a class is given, but model_args.with_conditioning is false: it knows none");
     return std::nullopt;
   }
   const int64_t classes = *unet.cross_attention_dim;
-  Require(config.contains("class"),
-          "model_args.with_conditioning is true: say of which class images are to be, 0 to " +
-              std::to_string(classes - 1));
+  RequireOfMotfm(
+      config.contains("class"),
+      "model_args.with_conditioning is true: say of which class images are to be, 0 to " +
+          std::to_string(classes - 1));
   const auto number = config["class"].get<int64_t>();
-  Require(number >= 0 && number < classes, "class " + std::to_string(number) +
-                                               ": model_args.cross_attention_dim allows 0 to " +
-                                               std::to_string(classes - 1));
+  RequireOfMotfm(number >= 0 && number < classes,
+                 "class " + std::to_string(number) +
+                     ": model_args.cross_attention_dim allows 0 to " + std::to_string(classes - 1));
   return number;
 }
 
 json ParseConfig(const SafetensorsFile& file) {
   const auto text = file.metadata().find(kMotfmConfig);
-  Require(text != file.metadata().end(), std::string("the file's metadata has no ") + kMotfmConfig);
+  RequireOfMotfm(text != file.metadata().end(),
+                 std::string("the file's metadata has no ") + kMotfmConfig);
   try {
     return json::parse(text->second);
   } catch (const json::exception&) {
@@ -110,8 +112,9 @@ double LeastNumbers(const UNetConfig& unet) {
 void RequireHeldBy(const SafetensorsFile& file, const UNetConfig& unet) {
   double held = 0;
   for (const std::string& name : file.Names()) held += static_cast<double>(file.Get(name).numel());
-  Require(LeastNumbers(unet) <= held,
-          "model_args describe a larger net than the file holds; give those of its training");
+  RequireOfMotfm(
+      LeastNumbers(unet) <= held,
+      "model_args describe a larger net than the file holds; give those of its training");
 }
 
 // The state dict without Lightning's prefix.
@@ -127,7 +130,7 @@ std::map<std::string, at::Tensor> StateOfFile(const SafetensorsFile& file) {
 }  // namespace
 
 UNetBackboneConfig MotfmBackbone(const json& config, const MotfmImport& import) {
-  Require(config.is_object() && config.contains("model_args"), "has no model_args");
+  RequireOfMotfm(config.is_object() && config.contains("model_args"), "has no model_args");
   UNetBackboneConfig backbone;
   backbone.preset = import.preset;
   backbone.image_size = import.image_size;
@@ -135,21 +138,24 @@ UNetBackboneConfig MotfmBackbone(const json& config, const MotfmImport& import) 
   backbone.predicts_velocity = true;
   UNetConfig& unet = backbone.unet;
   unet = UNetConfigFromJson(config["model_args"]);
-  Require(unet.spatial_dims == import.spatial_dims,
-          "model_args.spatial_dims is " + std::to_string(unet.spatial_dims) + ", the preset " +
-              import.preset + " is for " + std::to_string(import.spatial_dims));
-  Require(unet.mask_conditioning,
-          "model_args.mask_conditioning is false: its images have no masks, so they make no pairs");
-  Require(unet.conditioning_embedding_in_channels == 1,
-          "model_args.conditioning_embedding_in_channels must be 1: a mask is one plane here");
-  Require(unet.in_channels == unet.out_channels &&
-              (unet.in_channels == 1 || (unet.in_channels == 3 && unet.spatial_dims == 2)),
-          "model_args.in_channels and out_channels must be 1 or, of pictures, 3");
-  Require(!unet.num_class_embeds, "model_args.num_class_embeds must not be given");
-  Require(import.image_size % unet.Downscale() == 0,
-          "images of " + std::to_string(import.image_size) + " do not fit its " +
-              std::to_string(unet.num_channels.size()) + " levels: give a multiple of " +
-              std::to_string(unet.Downscale()));
+  RequireOfMotfm(unet.spatial_dims == import.spatial_dims,
+                 "model_args.spatial_dims is " + std::to_string(unet.spatial_dims) +
+                     ", the preset " + import.preset + " is for " +
+                     std::to_string(import.spatial_dims));
+  RequireOfMotfm(
+      unet.mask_conditioning,
+      "model_args.mask_conditioning is false: its images have no masks, so they make no pairs");
+  RequireOfMotfm(
+      unet.conditioning_embedding_in_channels == 1,
+      "model_args.conditioning_embedding_in_channels must be 1: a mask is one plane here");
+  RequireOfMotfm(unet.in_channels == unet.out_channels &&
+                     (unet.in_channels == 1 || (unet.in_channels == 3 && unet.spatial_dims == 2)),
+                 "model_args.in_channels and out_channels must be 1 or, of pictures, 3");
+  RequireOfMotfm(!unet.num_class_embeds, "model_args.num_class_embeds must not be given");
+  RequireOfMotfm(import.image_size % unet.Downscale() == 0,
+                 "images of " + std::to_string(import.image_size) + " do not fit its " +
+                     std::to_string(unet.num_channels.size()) + " levels: give a multiple of " +
+                     std::to_string(unet.Downscale()));
   backbone.image_channels = unet.in_channels;
   backbone.mask_values =
       MaskValues(import.class_values, RangeOf(config.value("data_args", json()), "mask_norm"));

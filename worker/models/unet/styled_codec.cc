@@ -13,12 +13,12 @@ namespace {
 constexpr int64_t kHidden = 16;
 constexpr double kMostGain = 4;
 
-struct Moments {
+struct ColourMoments {
   at::Tensor mean, deviation;  // [C]
 };
 
 // Of each channel of a latent [N,C,...], weighted [N,1,...].
-Moments WeightedMoments(const at::Tensor& latent, const at::Tensor& weight) {
+ColourMoments WeightedMoments(const at::Tensor& latent, const at::Tensor& weight) {
   const at::Tensor values = latent.movedim(1, -1).reshape({-1, latent.size(1)});
   const at::Tensor share = weight.reshape({-1, 1}) / weight.sum().clamp_min(1);
   const at::Tensor mean = (values * share).sum(0);
@@ -65,8 +65,9 @@ void StyledCodec::MatchMoments(const at::Tensor& latents, const at::Tensor& refe
                                at::Generator generator) {
   const at::NoGradGuard no_grad;
   const int64_t block = blocks_.block();
-  const Moments from = WeightedMoments(latents, BlocksInView(blocks_.Decode(latents), block));
-  const Moments to = WeightedMoments(blocks_.Encode(references), BlocksInView(references, block));
+  const ColourMoments from = WeightedMoments(latents, BlocksInView(blocks_.Decode(latents), block));
+  const ColourMoments to =
+      WeightedMoments(blocks_.Encode(references), BlocksInView(references, block));
   centre_.copy_(from.mean);
   gain_.copy_(
       (to.deviation / from.deviation.clamp_min(1e-6)).clamp(1 / kMostGain, kMostGain).log());

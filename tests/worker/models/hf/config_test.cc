@@ -13,7 +13,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::string ErrorOf(const std::function<void()>& action) {
+std::string ConfigErrorOf(const std::function<void()>& action) {
   try {
     action();
   } catch (const std::runtime_error& error) {
@@ -39,7 +39,7 @@ TEST(HfConfigTest, GettersReadTheirTypesAndNullIsAbsent) {
   EXPECT_EQ(config.Int("absent", 8), 8);
   EXPECT_TRUE(config.NullableStringList("nn").empty());
   EXPECT_FALSE(config.Has("n"));
-  EXPECT_EQ(ErrorOf([&] { config.Finish(HfFile::kModel); }), "");
+  EXPECT_EQ(ConfigErrorOf([&] { config.Finish(HfFile::kModel); }), "");
 }
 
 TEST(HfConfigTest, WrongTypesAndMissingFieldsAreRefusedByFileAndName) {
@@ -53,7 +53,7 @@ TEST(HfConfigTest, WrongTypesAndMissingFieldsAreRefusedByFileAndName) {
                                                     {"big", [&] { config.Int("big"); }},
                                                     {"huge", [&] { config.Int("huge"); }},
                                                     {"absent", [&] { config.Int("absent"); }}}) {
-    EXPECT_THAT(ErrorOf(action), AllOf(HasSubstr("some.json"), HasSubstr("'" + name + "'")));
+    EXPECT_THAT(ConfigErrorOf(action), AllOf(HasSubstr("some.json"), HasSubstr("'" + name + "'")));
   }
 }
 
@@ -63,11 +63,11 @@ TEST(HfConfigTest, RequireRefusesEveryOtherValueAndSaysWhichIsSupported) {
   config.Require("scale", 2.0);
   config.Require("gone", nullptr);
   config.Require("absent", "x");
-  EXPECT_THAT(ErrorOf([&] { config.Require("act", "silu"); }),
+  EXPECT_THAT(ConfigErrorOf([&] { config.Require("act", "silu"); }),
               AllOf(HasSubstr("some.json"), HasSubstr("'act'"), HasSubstr("\"gelu\""),
                     HasSubstr("\"silu\"")));
-  EXPECT_NE(ErrorOf([&] { config.Require("gone", 1.0); }), "");
-  EXPECT_THAT(ErrorOf([&] { config.OneOf("act", {"silu", "relu"}); }), HasSubstr("relu"));
+  EXPECT_NE(ConfigErrorOf([&] { config.Require("gone", 1.0); }), "");
+  EXPECT_THAT(ConfigErrorOf([&] { config.OneOf("act", {"silu", "relu"}); }), HasSubstr("relu"));
 }
 
 TEST(HfConfigTest, FinishListsEveryFieldThatNobodyReadWithItsValue) {
@@ -77,7 +77,7 @@ TEST(HfConfigTest, FinishListsEveryFieldThatNobodyReadWithItsValue) {
   config.Int("read");
   config.Object("nested").Int("seen");
   EXPECT_EQ(config.Objects("list").size(), 2U);
-  const std::string error = ErrorOf([&] { config.Finish(HfFile::kModel); });
+  const std::string error = ConfigErrorOf([&] { config.Finish(HfFile::kModel); });
   EXPECT_THAT(error, AllOf(HasSubstr("some.json"), HasSubstr("'one' is 1"),
                            HasSubstr("'two' is {\"three\":3}"), HasSubstr("'nested.unseen' is 2"),
                            HasSubstr("'list[1].more' is 4"), HasSubstr("set them to null")));
@@ -85,14 +85,14 @@ TEST(HfConfigTest, FinishListsEveryFieldThatNobodyReadWithItsValue) {
   config.WithoutEffect({"one", "two"});
   config.Object("nested").WithoutEffect({"unseen"});
   config.Objects("list")[1]->WithoutEffect({"more"});
-  EXPECT_EQ(ErrorOf([&] { config.Finish(HfFile::kModel); }), "");
+  EXPECT_EQ(ConfigErrorOf([&] { config.Finish(HfFile::kModel); }), "");
 }
 
 // A release that we don't know adds a field: it is left aside where it asks for nothing.
 TEST(HfConfigTest, UnknownFieldsAreLeftAsideOnlyWhereTheyAskForNothing) {
   const auto error_of = [](const std::string& value, HfFile kind) {
     HfConfig config = Make(R"({"field_of_tomorrow": )" + value + "}");
-    return ErrorOf([&] { config.Finish(kind); });
+    return ConfigErrorOf([&] { config.Finish(kind); });
   };
   for (const HfFile kind : {HfFile::kModel, HfFile::kScheduler, HfFile::kPipeline,
                             HfFile::kImageProcessor, HfFile::kTokenizer}) {
@@ -109,7 +109,7 @@ TEST(HfConfigTest, UnknownFieldsAreLeftAsideOnlyWhereTheyAskForNothing) {
 TEST(HfConfigTest, WhatIsLeftAsideDependsOnTheKindOfFile) {
   const auto error_of = [](const std::string& field, HfFile kind) {
     HfConfig config = Make(R"({")" + field + R"(": 0.5})");
-    return ErrorOf([&] { config.Finish(kind); });
+    return ConfigErrorOf([&] { config.Finish(kind); });
   };
   for (const char* name : {"attention_dropout", "hidden_dropout_prob", "dropout_rate",
                            "drop_path_rate", "id2label", "temperature", "optimization_step"}) {
@@ -122,25 +122,26 @@ TEST(HfConfigTest, WhatIsLeftAsideDependsOnTheKindOfFile) {
 }
 
 TEST(HfConfigTest, DamagedFilesAreRefusedWithTheirPlaceAndRemedy) {
-  EXPECT_THAT(ErrorOf([] { Make("{\"a\": 1,\n  \"b\": }"); }),
+  EXPECT_THAT(ConfigErrorOf([] { Make("{\"a\": 1,\n  \"b\": }"); }),
               AllOf(HasSubstr("some.json"), HasSubstr("line 2, column 8"), HasSubstr("again")));
-  EXPECT_THAT(ErrorOf([] { Make("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"); }),
-              HasSubstr("git lfs pull"));
+  EXPECT_THAT(
+      ConfigErrorOf([] { Make("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"); }),
+      HasSubstr("git lfs pull"));
   std::string deep = "{\"a\": ";
   deep += std::string(100000, '[') + std::string(100000, ']') + "}";
-  EXPECT_THAT(ErrorOf([&] { Make(deep); }), HasSubstr("nested"));
+  EXPECT_THAT(ConfigErrorOf([&] { Make(deep); }), HasSubstr("nested"));
 }
 
 TEST(HfConfigTest, FilesThatAreNoObjectAreRefusedByName) {
   const TempFolder folder;
   const auto file = folder.path() / "config.json";
-  EXPECT_THAT(ErrorOf([&] { HfConfig config(file); }), HasSubstr(file.string()));
+  EXPECT_THAT(ConfigErrorOf([&] { HfConfig config(file); }), HasSubstr(file.string()));
   for (const char* text : {"", "[]", "{", "3", "{\"a\": 1} x", "\xff"}) {
     WriteFile(file, text);
-    EXPECT_THAT(ErrorOf([&] { HfConfig config(file); }), HasSubstr(file.string())) << text;
+    EXPECT_THAT(ConfigErrorOf([&] { HfConfig config(file); }), HasSubstr(file.string())) << text;
   }
   WriteFile(file, std::string(100000, '['));
-  EXPECT_THAT(ErrorOf([&] { HfConfig config(file); }), HasSubstr(file.string()));
+  EXPECT_THAT(ConfigErrorOf([&] { HfConfig config(file); }), HasSubstr(file.string()));
   WriteFile(file, R"({"a": 1})");
   EXPECT_EQ(HfConfig(file).Int("a"), 1);
 }

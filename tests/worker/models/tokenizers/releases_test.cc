@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using Ids = std::vector<int64_t>;
 
-constexpr int64_t kClipLength = 77;
+constexpr int64_t kClipTextLength = 77;
 
 json Texts() { return json::parse(ReadFile(ReleasesFolder() / "texts.json")); }
 
@@ -41,7 +41,7 @@ class ReleasesTest : public testing::TestWithParam<std::string> {
     const json& differing = release_.ids().at(folder);
     const auto found = differing.find(std::to_string(text));
     Ids ids = found == differing.end() ? texts_[text][column].get<Ids>() : found->get<Ids>();
-    ids.resize(static_cast<size_t>(column == 3 ? kT5Tokens : kClipLength), ids.back());
+    ids.resize(static_cast<size_t>(column == 3 ? kT5Tokens : kClipTextLength), ids.back());
     return ids;
   }
 
@@ -63,8 +63,8 @@ TEST_P(ReleasesTest, EveryTokenizerIsReadAndGivesTheReleasesIds) {
       encode = [=](const std::string& text) { return tokenizer->Encode(text, kT5Tokens); };
     } else {
       const auto tokenizer = std::make_shared<ClipTokenizer>(release_.path() / folder);
-      EXPECT_EQ(tokenizer->model_max_length(), kClipLength);
-      encode = [=](const std::string& text) { return tokenizer->Encode(text, kClipLength); };
+      EXPECT_EQ(tokenizer->model_max_length(), kClipTextLength);
+      encode = [=](const std::string& text) { return tokenizer->Encode(text, kClipTextLength); };
     }
     for (size_t i = 0; i < texts_.size(); ++i) {
       const std::string text = texts_[i][0];
@@ -100,7 +100,7 @@ TEST_P(ReleasesTest, TokenizerJsonAloneIsEnough) {
       const std::string text = texts_[i][0];
       const Ids ids = PartsOf(folder).first == "tokenizer_3"
                           ? T5Tokenizer(path).Encode(text, kT5Tokens)
-                          : ClipTokenizer(path).Encode(text, kClipLength);
+                          : ClipTokenizer(path).Encode(text, kClipTextLength);
       EXPECT_EQ(ids, Expected(folder, i)) << folder;
     }
   }

@@ -9,7 +9,7 @@
 namespace alignflow {
 namespace {
 
-double Largest(const at::Tensor& x) { return x.abs().max().item<double>(); }
+double LargestDifference(const at::Tensor& x) { return x.abs().max().item<double>(); }
 
 // Bright pictures of smooth shapes with a black border of 8 pixels.
 at::Tensor Pictures(int64_t count, double contrast, const std::vector<double>& colour) {
@@ -39,7 +39,7 @@ class StyledCodecTest : public testing::Test {
 };
 
 TEST_F(StyledCodecTest, IsThePlainCodecUntilItIsMatched) {
-  EXPECT_LT(Largest(codec_.Decode(codec_.Encode(source_)) - source_), 1e-5);
+  EXPECT_LT(LargestDifference(codec_.Decode(codec_.Encode(source_)) - source_), 1e-5);
 }
 
 TEST_F(StyledCodecTest, MatchingBringsColoursAndContrastToTheReferencesAndLeavesTheBorder) {
@@ -48,14 +48,14 @@ TEST_F(StyledCodecTest, MatchingBringsColoursAndContrastToTheReferencesAndLeaves
   const auto inside = [](const at::Tensor& x) { return x.slice(2, 12, 36).slice(3, 12, 36); };
   const auto border = [](const at::Tensor& x) { return x.slice(2, 0, 6); };
   const std::vector<int64_t> all{0, 2, 3};
-  EXPECT_LT(Largest(inside(styled).mean(all) - inside(references_).mean(all)), 0.05);
-  EXPECT_GT(Largest(inside(source_).mean(all) - inside(references_).mean(all)), 0.3);
+  EXPECT_LT(LargestDifference(inside(styled).mean(all) - inside(references_).mean(all)), 0.05);
+  EXPECT_GT(LargestDifference(inside(source_).mean(all) - inside(references_).mean(all)), 0.3);
   const auto contrast = [&](const at::Tensor& x) {
     return inside(x).std(all, /*unbiased=*/false, /*keepdim=*/false).log();
   };
-  EXPECT_LT(Largest(contrast(styled) - contrast(references_)),
-            0.2 * Largest(contrast(source_) - contrast(references_)));
-  EXPECT_LT(Largest(border(styled) - border(source_)), 0.02);
+  EXPECT_LT(LargestDifference(contrast(styled) - contrast(references_)),
+            0.2 * LargestDifference(contrast(source_) - contrast(references_)));
+  EXPECT_LT(LargestDifference(border(styled) - border(source_)), 0.02);
 }
 
 TEST_F(StyledCodecTest, EveryStyleParameterHasAGradientOnceMatched) {
@@ -69,7 +69,7 @@ TEST_F(StyledCodecTest, EveryStyleParameterHasAGradientOnceMatched) {
   codec_.Decode(codec_.Encode(source_)).square().mean().backward();
   for (const at::Tensor& parameter : codec_.style_parameters()) {
     ASSERT_TRUE(parameter.grad().defined());
-    EXPECT_GT(Largest(parameter.grad()), 0);
+    EXPECT_GT(LargestDifference(parameter.grad()), 0);
   }
 }
 
@@ -89,7 +89,7 @@ TEST_F(StyledCodecTest, WorksInThreeDimensionsWithOneChannel) {
   StyledCodec codec(1, 2, 3);
   const at::Tensor volumes = at::rand({3, 1, 8, 8, 8});
   codec.blocks().Fit(volumes);
-  EXPECT_LT(Largest(codec.Decode(codec.Encode(volumes)) - volumes), 1e-5);
+  EXPECT_LT(LargestDifference(codec.Decode(codec.Encode(volumes)) - volumes), 1e-5);
   codec.MatchMoments(codec.Encode(volumes), volumes * 0.5,
                      at::make_generator<at::CPUGeneratorImpl>(1));
   const double mean = codec.Decode(codec.Encode(volumes)).mean().item<double>();
