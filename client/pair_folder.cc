@@ -11,9 +11,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool HasDigest(const fs::path& file, const std::string& sha256) {
+// Whether a file is what was written: what the job has, or what was made of it.
+bool IsAsWritten(const fs::path& file, const std::string& sha256, const std::string& file_sha256) {
   const auto digest = Sha256OfFile(file);
-  return digest.ok() && *digest == sha256;
+  return digest.ok() && *digest == (file_sha256.empty() ? sha256 : file_sha256);
 }
 
 absl::Status MakeFolder(const fs::path& folder) {
@@ -106,9 +107,11 @@ absl::Status PairFolder::Read(const std::string& line) {
     entry = {.pair = numbered ? json["pair"].get<int>() : 0,
              .image_sha256 = text("image_sha256"),
              .mask_sha256 = text("mask_sha256"),
+             .image_file_sha256 = text("image_file_sha256"),
              .mask_file_sha256 = text("mask_file_sha256")};
   }
   if (!IsSha256Hex(entry.image_sha256) || !IsSha256Hex(entry.mask_sha256) ||
+      IsSha256Hex(entry.image_file_sha256) != RewritesImages(format_) ||
       IsSha256Hex(entry.mask_file_sha256) != HoldsClasses(format_) || entry.pair <= last_pair()) {
     return absl::DataLossError(absl::StrCat(where, "not the record of a pair after pair ",
                                             last_pair(),
@@ -121,9 +124,8 @@ absl::Status PairFolder::Read(const std::string& line) {
 std::vector<PairFolder::Entry> PairFolder::FindDamaged() const {
   std::vector<Entry> damaged;
   for (const Entry& entry : entries_) {
-    if (!HasDigest(ImagePath(entry.pair), entry.image_sha256) ||
-        !HasDigest(MaskPath(entry.pair),
-                   entry.mask_file_sha256.empty() ? entry.mask_sha256 : entry.mask_file_sha256)) {
+    if (!IsAsWritten(ImagePath(entry.pair), entry.image_sha256, entry.image_file_sha256) ||
+        !IsAsWritten(MaskPath(entry.pair), entry.mask_sha256, entry.mask_file_sha256)) {
       damaged.push_back(entry);
     }
   }
@@ -159,6 +161,7 @@ absl::Status PairFolder::Append(const Entry& entry, const std::string& record_js
                {"mask_sha256", entry.mask_sha256},
                {"record", record}};
   if (format_ != PairFormat::kFolder) line["format"] = PairFormatName(format_);
+  if (!entry.image_file_sha256.empty()) line["image_file_sha256"] = entry.image_file_sha256;
   if (!entry.mask_file_sha256.empty()) line["mask_file_sha256"] = entry.mask_file_sha256;
   absl::Status written = manifest_.Append(line.dump());
   if (written.ok()) entries_.push_back(entry);

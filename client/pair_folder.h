@@ -15,17 +15,17 @@ namespace alignflow {
 
 // The folder that the pairs of one job are pulled into:
 //   images/000001.png  masks/000001.png  manifest.jsonl
-// or as the format has it; of jobs on volumes the files end in .nii.gz. manifest.jsonl has one line
-// a pair, in order, and is the truth about what was pulled; the numbers of pairs that the gates
-// left out are missing:
+// or as the format has it; of jobs on volumes the files end in .nii.gz or .dcm. manifest.jsonl has
+// one line a pair, in order, and is the truth about what was pulled; the numbers of pairs that the
+// gates left out are missing:
 //   {"job":"jobs/x","frames":"references","pair":1,"image":"images/000001.png","image_sha256":"...",
 //    "mask":"masks/000001.png","mask_sha256":"...","record":{provenance}}
 // record.synthetic says what the pair is: "generated", "restyled" or "recoloured". In another
-// format than kFolder the line has "format", too, and where the masks hold classes,
-// "mask_file_sha256" is the digest of the file and "mask_sha256" that of the mask as the job has
-// it. A pair's line is written after its files, so a crash at any moment leaves at most a torn last
-// line, which is dropped, and files that the disk lost, which their digests tell. One process at a
-// time: the manifest is locked. Not thread-safe.
+// format than kFolder the line has "format", too, and where the files are others than the job's,
+// "mask_file_sha256" and "image_file_sha256" are the digests of the files and "mask_sha256" and
+// "image_sha256" those of what the job has. A pair's line is written after its files, so a crash at
+// any moment leaves at most a torn last line, which is dropped, and files that the disk lost, which
+// their digests tell. One process at a time: the manifest is locked. Not thread-safe.
 class PairFolder {
  public:
   // What the manifest says about a pair.
@@ -33,8 +33,8 @@ class PairFolder {
     int pair = 0;
     std::string image_sha256;
     std::string mask_sha256;
-    // Of the mask's file, where it is another than the job's mask; empty otherwise.
-    std::string mask_file_sha256 = {};
+    // Of the files, where they are others than the job's; empty otherwise.
+    std::string image_file_sha256 = {}, mask_file_sha256 = {};
   };
 
   // Makes the folder if need be and reads its manifest. frames: "references" or "view", the form of

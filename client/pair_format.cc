@@ -1,17 +1,10 @@
 #include "client/pair_format.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <memory>
-#include <opencv2/core/mat.hpp>
-#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "common/scratch_folder.h"
-#include "worker/data/image_decode.h"
-#include "worker/volumes/volume_file.h"
 
 namespace alignflow {
 namespace {
@@ -22,6 +15,7 @@ struct Layout {
   const char* masks;
   const char* index;
   bool classes;
+  const char* ending = nullptr;  // of all files; null: those of the content
 };
 
 // In the order of PairFormat.
@@ -31,28 +25,14 @@ constexpr Layout kLayouts[] = {
     {"nnunet", "imagesTr", "_0000", "labelsTr", "dataset.json", true},
     {"imagefolder", "images", "", "masks", "labels.txt", true},
     {"coco", "images", "", "masks", "annotations/instances.json", false},
+    {"dicom", "images", "", "masks", "", true, ".dcm"},
 };
 
 const Layout& LayoutOf(PairFormat format) { return kLayouts[static_cast<size_t>(format)]; }
 
-const char* EndingOf(PairContent content) {
+const char* EndingOf(const Layout& layout, PairContent content) {
+  if (layout.ending != nullptr) return layout.ending;
   return content == PairContent::kVolumes ? ".nii.gz" : ".png";
-}
-
-absl::StatusOr<std::string> ClassVolume(std::string_view file, const std::string& name,
-                                        const LabelTable& labels) {
-  absl::StatusOr<std::unique_ptr<ScratchFolder>> scratch = ScratchFolder::Make();
-  if (!scratch.ok()) return scratch.status();
-  absl::Status written = (*scratch)->Write("mask.nii.gz", file);
-  if (!written.ok()) return written;
-  absl::StatusOr<Volume> mask = ReadVolume((*scratch)->path() / "mask.nii.gz");
-  if (!mask.ok()) return absl::DataLossError(absl::StrCat(name, ": ", mask.status().message()));
-  std::vector<uint8_t> values(mask->voxels.begin(), mask->voxels.end());
-  absl::Status known = labels.CheckMask(values, name);
-  if (!known.ok()) return absl::DataLossError(known.message());
-  labels.ToClasses(values);
-  mask->voxels.assign(values.begin(), values.end());
-  return PackVolume(*mask, NiftiType::kUint8);
 }
 
 }  // namespace
@@ -74,22 +54,23 @@ PairFormat PairFormatNamed(std::string_view name) {
 }
 
 absl::Status CheckContent(PairFormat format, PairContent content) {
-  if (content == PairContent::kPictures || format == PairFormat::kFolder ||
-      format == PairFormat::kNnunet) {
-    return absl::OkStatus();
-  }
+  const bool volumes = format == PairFormat::kFolder || format == PairFormat::kNnunet ||
+                       format == PairFormat::kDicom;
+  if (content == PairContent::kPictures || volumes) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "--format ", PairFormatName(format),
-      " is of pictures, and the job's pairs are volumes; pull them as folder or nnunet"));
+      " is of pictures, and the job's pairs are volumes; pull them as folder, nnunet or dicom"));
 }
 
 std::string ImageName(PairFormat format, PairContent content, int pair) {
   const Layout& layout = LayoutOf(format);
-  return absl::StrFormat("%s/%06d%s%s", layout.images, pair, layout.image_mark, EndingOf(content));
+  return absl::StrFormat("%s/%06d%s%s", layout.images, pair, layout.image_mark,
+                         EndingOf(layout, content));
 }
 
 std::string MaskName(PairFormat format, PairContent content, int pair) {
-  return absl::StrFormat("%s/%06d%s", LayoutOf(format).masks, pair, EndingOf(content));
+  const Layout& layout = LayoutOf(format);
+  return absl::StrFormat("%s/%06d%s", layout.masks, pair, EndingOf(layout, content));
 }
 
 std::vector<std::string> FoldersOf(PairFormat format) {
@@ -106,19 +87,7 @@ std::string IndexName(PairFormat format) { return LayoutOf(format).index; }
 
 bool HoldsClasses(PairFormat format) { return LayoutOf(format).classes; }
 
-absl::StatusOr<std::string> ClassMask(std::string_view file, PairContent content,
-                                      const std::string& name, const LabelTable& labels) {
-  if (content == PairContent::kVolumes) return ClassVolume(file, name, labels);
-  absl::StatusOr<cv::Mat> mask = DecodeMask(file, name, &labels);
-  if (!mask.ok()) return absl::DataLossError(mask.status().message());
-  for (int row = 0; row < mask->rows; ++row) {
-    const std::span<uint8_t> pixels(mask->ptr(row), static_cast<size_t>(mask->cols));
-    absl::Status known = labels.CheckMask(pixels, name);
-    if (!known.ok()) return absl::DataLossError(known.message());
-    labels.ToClasses(pixels);
-  }
-  return EncodePng(*mask);
-}
+bool RewritesImages(PairFormat format) { return format == PairFormat::kDicom; }
 
 absl::StatusOr<LabelTable> LabelsOf(const std::string& job, const v1::DatasetVersion& source) {
   if (source.labels().empty()) {

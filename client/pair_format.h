@@ -16,7 +16,8 @@ enum class PairFormat {
   kFolder,       // images/ and masks/ with the values that the source's masks have
   kNnunet,       // nnU-Net v2's raw dataset: imagesTr/, labelsTr/ with class numbers, dataset.json
   kImageFolder,  // images/ and masks/ with class numbers, labels.txt
-  kCoco          // kFolder and annotations/instances.json
+  kCoco,         // kFolder and annotations/instances.json
+  kDicom         // images/ and masks/ of DICOM files, marked synthetic
 };
 
 // As --format names them, the default first.
@@ -25,7 +26,7 @@ std::string PairFormatName(PairFormat format);
 // Of one of these names.
 PairFormat PairFormatNamed(std::string_view name);
 
-// What a job's pairs are: PNG files, or volumes as .nii.gz.
+// What a job's pairs are, as it hands them out: PNG files, or volumes as .nii.gz.
 enum class PairContent { kPictures, kVolumes };
 
 // FailedPrecondition, with the remedy, where the format is of the other content alone.
@@ -39,13 +40,11 @@ std::vector<std::string> FoldersOf(PairFormat format);
 // What says which classes there are; empty: nothing does.
 std::string IndexName(PairFormat format);
 
-// Whether a mask's pixel is the number of its class: 0 for the background, 1, 2, ... for labels.
+// Whether a mask's pixel is the number of its class: 0 for the background, 1, 2, ... for labels;
+// so that its file is another than the job's.
 bool HoldsClasses(PairFormat format);
-
-// A mask's file, as a job hands it out, with class numbers instead. `name` begins the error.
-// DataLoss for what is no such mask.
-absl::StatusOr<std::string> ClassMask(std::string_view file, PairContent content,
-                                      const std::string& name, const LabelTable& labels);
+// Whether an image's file is another than the job's, too.
+bool RewritesImages(PairFormat format);
 
 // What the masks of a job's pairs mean. FailedPrecondition, with the remedy, for a job that was
 // made before the coordinator kept it.

@@ -44,6 +44,7 @@ absl::Status WritePairIndex(PairFormat format, PairContent content,
   const std::filesystem::path index = folder / IndexName(format);
   switch (format) {
     case PairFormat::kFolder:
+    case PairFormat::kDicom:  // segmentations name their segments
       return absl::OkStatus();
     case PairFormat::kNnunet:
       return WriteInFolder(index, NnunetDataset(content, pairs.size(), labels).dump(2) + "\n");

@@ -15,8 +15,8 @@ namespace alignflow {
 //   coco         annotations/instances.json: an annotation for each connected structure (eight
 //                neighbours) of a label; its pixels as compressed run lengths, area and bbox of
 //                these
-// Nothing for kFolder. `pairs`: those that are in the folder, in order. DataLoss: a mask is
-// damaged.
+// Nothing for kFolder and kDicom. `pairs`: those that are in the folder, in order. DataLoss: a mask
+// is damaged.
 absl::Status WritePairIndex(PairFormat format, PairContent content,
                             const std::filesystem::path& folder, const std::vector<int>& pairs,
                             const LabelTable& labels);

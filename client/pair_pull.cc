@@ -4,8 +4,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/call.h"
+#include "client/class_mask.h"
 #include "client/job_text.h"
 #include "client/output_file.h"
+#include "client/pair_dicom.h"
 #include "client/pair_folder.h"
 #include "client/pair_index.h"
 #include "client/patience.h"
@@ -38,6 +40,7 @@ class Puller {
     v1::Job job;
     absl::Status status = Persist([&] { return GetJob(job); });
     if (!status.ok()) return status;
+    as_made_ = job;
     if (format_ != PairFormat::kFolder) {
       auto labels = LabelsOf(job_, job.source_version());
       if (!labels.ok()) return labels.status();
@@ -105,20 +108,40 @@ class Puller {
     return whole.ok() ? WriteInFolder(path, data) : whole;
   }
 
-  // As SaveFile, in the format's coding; then `file_sha256` is what was written.
-  absl::Status SaveMask(const v1::Digest& digest, std::string data, const fs::path& path,
-                        std::string& file_sha256) {
-    if (!HoldsClasses(format_)) return SaveFile(digest, data, path);
-    if (data.empty()) {
-      auto fetched = stubs_.blobs->DownloadBytes(digest.sha256(), kMaxImageFileBytes);
-      if (!fetched.ok()) return fetched.status();
-      data = *std::move(fetched);
-    }
-    if (absl::Status whole = CheckBytes(digest, data, path); !whole.ok()) return whole;
-    auto classes = ClassMask(data, content_, path.filename().string(), labels_);
-    if (!classes.ok()) return classes.status();
-    file_sha256 = DescribeBytes(*classes).sha256;
-    return WriteInFolder(path, *classes);
+  // A file of the job's that another is made of, which will be at `path`.
+  absl::StatusOr<std::string> FetchFile(const v1::Digest& digest, std::string data,
+                                        const fs::path& path) {
+    if (data.empty()) return stubs_.blobs->DownloadBytes(digest.sha256(), kMaxImageFileBytes);
+    absl::Status whole = CheckBytes(digest, data, path);
+    if (!whole.ok()) return whole;
+    return data;
+  }
+
+  // Writes what was made; `sha256` is its digest.
+  static absl::Status SaveMade(const std::string& bytes, const fs::path& path,
+                               std::string& sha256) {
+    sha256 = DescribeBytes(bytes).sha256;
+    return WriteInFolder(path, bytes);
+  }
+
+  absl::Status SaveClasses(const v1::Pair& pair, const fs::path& path, std::string& sha256) {
+    const auto mask = FetchFile(pair.mask(), pair.mask_data(), path);
+    if (!mask.ok()) return mask.status();
+    const auto classes = ClassMask(*mask, content_, path.filename().string(), labels_);
+    return classes.ok() ? SaveMade(*classes, path, sha256) : classes.status();
+  }
+
+  absl::Status SaveDicom(const v1::Pair& pair, PairFolder::Entry& entry) {
+    const fs::path image_path = folder_.ImagePath(pair.index());
+    const fs::path mask_path = folder_.MaskPath(pair.index());
+    const auto image = FetchFile(pair.image(), pair.image_data(), image_path);
+    if (!image.ok()) return image.status();
+    const auto mask = FetchFile(pair.mask(), pair.mask_data(), mask_path);
+    if (!mask.ok()) return mask.status();
+    const auto made = DicomOfPair(as_made_, pair, content_, *image, *mask, labels_);
+    if (!made.ok()) return made.status();
+    absl::Status saved = SaveMade(made->image, image_path, entry.image_file_sha256);
+    return saved.ok() ? SaveMade(made->mask, mask_path, entry.mask_file_sha256) : saved;
   }
 
   // Only where there is something new to say: a COCO index takes a look at every mask.
@@ -137,11 +160,14 @@ class Puller {
     return saved.ok() ? output->Finish() : saved;
   }
 
-  absl::Status SaveFiles(const v1::Pair& pair, std::string& mask_file_sha256) {
+  // Writes a pair's files. `entry` gets the digests of those that are others than the job's.
+  absl::Status SaveFiles(const v1::Pair& pair, PairFolder::Entry& entry) {
+    if (format_ == PairFormat::kDicom) return SaveDicom(pair, entry);
+    const fs::path mask_path = folder_.MaskPath(pair.index());
     absl::Status saved = SaveFile(pair.image(), pair.image_data(), folder_.ImagePath(pair.index()));
     if (!saved.ok()) return saved;
-    return SaveMask(pair.mask(), pair.mask_data(), folder_.MaskPath(pair.index()),
-                    mask_file_sha256);
+    return HoldsClasses(format_) ? SaveClasses(pair, mask_path, entry.mask_file_sha256)
+                                 : SaveFile(pair.mask(), pair.mask_data(), mask_path);
   }
 
   absl::Status Add(const v1::Pair& pair) {
@@ -149,15 +175,13 @@ class Puller {
       return absl::DataLossError(absl::StrCat("the server sent pair ", pair.index(), " after pair ",
                                               folder_.last_pair(), ": report this as a bug"));
     }
-    std::string mask_file_sha256;
-    absl::Status saved = SaveFiles(pair, mask_file_sha256);
+    PairFolder::Entry entry{.pair = pair.index(),
+                            .image_sha256 = pair.image().sha256(),
+                            .mask_sha256 = pair.mask().sha256()};
+    absl::Status saved = SaveFiles(pair, entry);
     if (!saved.ok()) return saved;
     ++summary_.pulled;
-    return folder_.Append({.pair = pair.index(),
-                           .image_sha256 = pair.image().sha256(),
-                           .mask_sha256 = pair.mask().sha256(),
-                           .mask_file_sha256 = mask_file_sha256},
-                          pair.record_json());
+    return folder_.Append(entry, pair.record_json());
   }
 
   // Reads pairs after `after` until the stream ends or `take` wants no more.
@@ -185,16 +209,23 @@ class Puller {
   absl::Status Repair(const PairFolder::Entry& entry) {
     bool arrived = false;
     absl::Status status = Stream(entry.pair - 1, [&](const v1::Pair& pair) -> absl::StatusOr<bool> {
+      const absl::Status differs =
+          absl::DataLossError(absl::StrCat("pair ", entry.pair, " of ", job_,
+                                           " is not what the manifest says: pull into a new "
+                                           "folder"));
       if (pair.index() != entry.pair || pair.image().sha256() != entry.image_sha256 ||
           pair.mask().sha256() != entry.mask_sha256) {
-        return absl::DataLossError(absl::StrCat("pair ", entry.pair, " of ", job_,
-                                                " is not what the manifest says: pull into a new "
-                                                "folder"));
+        return differs;
       }
       arrived = true;
-      std::string mask_file_sha256;
-      absl::Status saved = SaveFiles(pair, mask_file_sha256);
+      PairFolder::Entry written = entry;
+      absl::Status saved = SaveFiles(pair, written);
       if (!saved.ok()) return saved;
+      // Another release may write other bytes of the same pixels.
+      if (written.image_file_sha256 != entry.image_file_sha256 ||
+          written.mask_file_sha256 != entry.mask_file_sha256) {
+        return differs;
+      }
       return false;
     });
     if (status.ok() && !arrived) {
@@ -262,6 +293,7 @@ class Puller {
   const v1::PairForm form_;
   const PairFormat format_;
   const PairContent content_;
+  v1::Job as_made_;    // the job: what does not change
   LabelTable labels_;  // of another format than kFolder
   PairFolder folder_;
   Patience patience_;

@@ -79,7 +79,8 @@ void AddPairsCommands(CLI::App& app, Action& chosen) {
           "--format", arguments->format,
           "folder: masks with the source's label values. nnunet: an nnU-Net v2 dataset "
           "(give DIR as nnUNet_raw/Dataset501_NAME). imagefolder: masks with class numbers, "
-          "and labels.txt. coco: as folder, and annotations/instances.json")
+          "and labels.txt. coco: as folder, and annotations/instances.json. dicom: secondary "
+          "captures and segmentations, marked synthetic")
       ->type_name(absl::StrJoin(PairFormatNames(), "|"))
       ->check(CLI::IsMember(PairFormatNames()))
       ->capture_default_str();

@@ -213,6 +213,44 @@ TEST_F(DicomTest, AMaskOfAnotherSizeIsNamedByTheUsersOwnFile) {
   ExpectRefusedPush({(path() / "masks/a.png").string(), "8x8", "16x16"});
 }
 
+// A segmentation of a picture, whose segment 3 is in the upper half.
+DicomBytes HalfSegmented(int rows, int columns) {
+  DicomBytes file, group{DicomBytes::Empty{}}, own{DicomBytes::Empty{}};
+  file.Text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.66.4").Text(0x00080060, "CS", "SEG");
+  file.Short(0x00280002, 1).Text(0x00280004, "CS", "MONOCHROME2").Text(0x00280008, "IS", "1");
+  file.Short(0x00280010, rows).Short(0x00280011, columns);
+  file.Short(0x00280100, 1).Short(0x00280101, 1).Short(0x00280102, 0).Short(0x00280103, 0);
+  file.Text(0x00620001, "CS", "BINARY");
+  file.Sequence(0x52009230, group.Sequence(0x0062000a, own.Short(0x0062000b, 3)));
+  const auto half = static_cast<size_t>(rows * columns / 16);
+  return file.Value(0x7fe00010, "OB", std::string(half, '\xff') + std::string(half, '\0'));
+}
+
+TEST_F(DicomTest, SegmentationsAreMasksOfPictures) {
+  AddDicom("images/a.dcm", Ct(16, 16));
+  Add("images/b.png", Clutter(16, 16));
+  for (const std::string stem : {"a", "b"}) {
+    AddDicom(absl::StrCat("masks/", stem, ".dcm"), HalfSegmented(16, 16));
+  }
+  const auto outcome = Push({"--labels", "polyp=3"});
+  ASSERT_EQ(outcome.exit, 0) << outcome.err;
+  ExpectNoWordWasSent();
+  for (const v1::DatasetItem& item : manifest().items()) {
+    const cv::Mat mask = *DecodeMask(coordinator_.blobs.Get(item.mask().sha256()), "mask");
+    EXPECT_EQ(cv::countNonZero(mask == 3), 128);
+    EXPECT_EQ(mask.at<uint8_t>(7, 15), 3);
+    EXPECT_EQ(mask.at<uint8_t>(8, 0), 0);
+  }
+}
+
+TEST_F(DicomTest, SegmentationsThatDoNotFitAreNamed) {
+  AddDicom("images/a.dcm", Ct(16, 16));
+  AddDicom("images/b.dcm", Ct(16, 16));
+  AddDicom("masks/a.dcm", HalfSegmented(8, 16));
+  AddDicom("masks/b.dcm", HalfSegmented(16, 16).Text(0x00620001, "CS", "FRACTIONAL"));
+  ExpectRefusedPush({"masks/a.dcm", "16x8", "16x16", "masks/b.dcm: it is a fractional"});
+}
+
 TEST_F(DicomTest, ReferencesMayBeDicomFiles) {
   AddDicom("r1", Ct(16, 16));
   AddDicom("r2", DicomBytes(Clutter(16, 16)));

@@ -16,6 +16,7 @@ from pycocotools.coco import COCO
 
 from inputs import PAIRS
 from processes import BIN
+from synthetic_dicom import classes_of, read_pairs
 
 LABELS = ["background", "polyp"]
 
@@ -115,6 +116,27 @@ def test_coco_instances_are_the_masks_structures(service, finished_job, plain, t
     assert structures >= PAIRS / 2  # the test saw some
 
 
+def test_dicom_files_are_the_pairs_and_marked_synthetic(service, finished_job, plain, tmp_path):
+    assert pull(service, finished_job, tmp_path / "pairs", "dicom")["pulled"] == PAIRS
+    pairs = read_pairs(tmp_path / "pairs")
+    assert set(pairs) == set(plain)
+    for number, (image, mask) in pairs.items():
+        expected = plain[number][0]
+        stored = image.pixel_array if image.SamplesPerPixel == 3 else np.repeat(image.pixel_array[..., None], 3, 2)
+        assert (stored == expected).all()
+        classes, names = classes_of(mask, image)
+        assert names == LABELS[1:] and (classes[0] == (plain[number][1] == 255)).all()
+    # What afctl itself would send of the folder, and that another pull gives the same files.
+    service.afctl("dataset", "convert", tmp_path / "pairs", tmp_path / "out", "--labels", "polyp=1", "--stems", "keep")
+    pull(service, finished_job, tmp_path / "again", "dicom")
+    for number, (image, mask) in plain.items():
+        assert (pixels(tmp_path / "out" / "images" / f"{number:06d}.png") == image).all()
+        assert (pixels(tmp_path / "out" / "masks" / f"{number:06d}.png") == (mask == 255)).all()
+        for kind in ("images", "masks"):
+            first, second = (tmp_path / folder / kind / f"{number:06d}.dcm" for folder in ("pairs", "again"))
+            assert first.read_bytes() == second.read_bytes()
+
+
 @pytest.mark.parametrize("form, index, mask", [("nnunet", "dataset.json", "labelsTr"), ("imagefolder", "labels.txt", "masks"),
                                                ("coco", "annotations/instances.json", "masks")])
 def test_interrupted_export_goes_on(service, finished_job, tmp_path, form, index, mask):
@@ -181,6 +203,7 @@ def shell(tmp_path):
     ("afctl --json --server pairs job wat", ["--json", "--server", "pairs", "job", "watch"]),
     ("afctl pairs pull --fo", ["pairs", "pull", "--format"]),
     ("afctl pairs pull JOB DIR --format nn", ["pairs", "pull", "JOB", "DIR", "--format", "nnunet"]),
+    ("afctl pairs pull JOB DIR --format di", ["pairs", "pull", "JOB", "DIR", "--format", "dicom"]),
     ("afctl pairs pull --format=im", ["pairs", "pull", "--format=imagefolder"]),
     ("afctl align --method rein", ["align", "--method", "reinhard"]),
     ("afctl job list --state ca", ["job", "list", "--state", "cancelled"]),

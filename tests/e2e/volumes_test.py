@@ -11,6 +11,7 @@ import pytest
 from folders_test import REAL
 from inputs import set_options
 from processes import poll
+from synthetic_dicom import affine_of, classes_of, read_pairs
 
 PAIRS = 5
 QUICK = {"fit.iterations": "6", "fit.batch": "2", "align.iterations": "4", "align.batch": "2", "align.pool": "4",
@@ -117,6 +118,34 @@ def test_nnunet_reads_the_pairs_as_a_dataset(service, pulled, tmp_path):
     assert image.shape == label.shape
     refused = service.afctl("pairs", "pull", pulled[0], tmp_path / "coco", "--format", "coco", expect=1)["error"]
     assert "volumes" in refused["message"] and not (tmp_path / "coco").exists()
+
+
+def test_dicom_files_hold_the_volumes_in_their_place(service, pulled, tmp_path):
+    for form in ("folder", "dicom"):
+        service.afctl("pairs", "pull", pulled[0], tmp_path / form, "--format", form)
+    pairs = read_pairs(tmp_path / "dicom", volumes=True)
+    assert set(pairs) == set(range(1, PAIRS + 1))
+    for number, (image, mask) in pairs.items():
+        volume, labels = (nibabel.load(tmp_path / "folder" / kind / f"{number:06d}.nii.gz") for kind in ("images", "masks"))
+        # Columns go to the left and rows to the back, frames up.
+        def frames(nifti):
+            return numpy.asarray(nifti.dataobj)[::-1, ::-1].T
+        values = image.pixel_array * float(image.RescaleSlope) + float(image.RescaleIntercept)
+        numpy.testing.assert_array_equal(values, frames(volume))
+        classes, names = classes_of(mask, image)
+        assert names == ["organ", "lesion"]
+        numpy.testing.assert_array_equal(classes, frames(labels))
+        turned = volume.affine @ [[-1, 0, 0, volume.shape[0] - 1], [0, -1, 0, volume.shape[1] - 1], [0, 0, 1, 0], [0, 0, 0, 1]]
+        numpy.testing.assert_allclose(affine_of(image), turned, atol=1e-3)
+        assert mask.FrameOfReferenceUID == image.FrameOfReferenceUID
+        assert (image.WindowCenter, image.WindowWidth) == (40, 400), "ct-soft-tissue"
+    # What afctl itself would send of the folder: the same voxels, under the same window.
+    service.afctl("dataset", "convert", tmp_path / "dicom", tmp_path / "out", "--labels", "organ=1,lesion=2", "--window",
+                  "ct-soft-tissue", "--stems", "keep")
+    for file in sorted((tmp_path / "folder").glob("*s/*.nii.gz")):
+        ours, theirs = (nibabel.load(path) for path in (tmp_path / "out" / file.relative_to(tmp_path / "folder"), file))
+        numpy.testing.assert_array_equal(numpy.asarray(ours.dataobj), numpy.asarray(theirs.dataobj))
+        numpy.testing.assert_allclose(ours.affine, theirs.affine, atol=1e-3)
 
 
 def test_the_python_client_pulls_the_same_files(service, pulled, tmp_path):

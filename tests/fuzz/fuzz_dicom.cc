@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "worker/dicom/dicom_frame.h"
+#include "worker/dicom/segment_frame.h"
 
 namespace {
 
@@ -37,6 +38,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     } else if (std::pair(shown->rows, shown->cols) != alignflow::SquareSize(header)) {
       std::abort();
     }
+  }
+  if (header.frames > kMostFrames) return 0;
+  const auto labels = alignflow::LabelsOfPicture(*dicom);
+  if (!labels.ok()) {
+    CheckRefusal(labels.status());
+  } else if (labels->rows != header.rows || labels->cols != header.columns) {
+    std::abort();
   }
   return 0;
 }

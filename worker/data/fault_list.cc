@@ -28,6 +28,18 @@ std::string ShownPath(const fs::path& path, const fs::path& root) {
   return quoted.substr(1, quoted.size() - 2);
 }
 
+Fault FaultOf(const absl::Status& status, const fs::path& path, std::string_view kind) {
+  std::string text(status.message());
+  const std::string prefix = absl::StrCat(ShownPath(path), ": ");
+  if (text.starts_with(prefix)) text.erase(0, prefix.size());
+  const size_t end = std::min(text.find("; "), text.size());
+  return {.kind = std::string(kind),
+          .remedy = end < text.size() ? text.substr(end + 2) : "leave the file out",
+          .path = path,
+          .reason = text.substr(0, end),
+          .permission = absl::IsPermissionDenied(status)};
+}
+
 std::string FirstTen(const std::vector<std::string>& names, size_t count) {
   const size_t shown = std::min(names.size(), kNamesInASentence);
   std::string text = absl::StrJoin(names.begin(), names.begin() + shown, ", ");

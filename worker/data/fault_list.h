@@ -26,6 +26,10 @@ struct Fault {
   bool permission = false;
 };
 
+// What a reader or decoder refuses, "FILE: REASON; REMEDY" or without the file's name, as its
+// fault.
+Fault FaultOf(const absl::Status& status, const std::filesystem::path& path, std::string_view kind);
+
 // All that is wrong with a folder, said at once: kinds in the order in which they were first met,
 // the first kNamed files of each kind and the count of the rest. What is kept in memory does not
 // grow with the number of faults. Not thread-safe.

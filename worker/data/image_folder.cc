@@ -11,6 +11,7 @@
 #include "worker/data/group_table.h"
 #include "worker/data/image_decode.h"
 #include "worker/data/stem_match.h"
+#include "worker/dicom/dicom_kind.h"
 
 namespace alignflow {
 namespace {
@@ -82,14 +83,18 @@ Paths ListSome(const fs::path& folder, Scan& scan) {
   return images;
 }
 
-// DICOM files as masks, which are not read.
+// DICOM files as masks, of which segmentations alone are read.
 void RefuseDicomMasks(Paths& masks, Scan& scan) {
   std::erase_if(masks, [&scan](const fs::path& mask) {
     if (HasImageName(mask)) return false;
+    const absl::StatusOr<DicomHeader> header = ReadDicomHeader(mask);
+    if (header.ok() && IsSegmentation(*header)) return false;
     scan.faults.Add({.kind = "masks that cannot be used",
-                     .remedy = "export the masks as PNG, one for each image, under its stem",
+                     .remedy = "export the masks as PNG, or as DICOM segmentations, one for each "
+                               "image, under its stem",
                      .path = mask,
-                     .reason = "is a DICOM file, which is read as an image and not as a mask"});
+                     .reason = "is a DICOM file, but no segmentation, so it is read as an image "
+                               "and not as a mask"});
     return true;
   });
 }

@@ -16,6 +16,7 @@
 #include "common/parallel.h"
 #include "worker/data/image_decode.h"
 #include "worker/data/image_file.h"
+#include "worker/data/mask_import.h"
 #include "worker/data/memory_gate.h"
 #include "worker/data/stored_image.h"
 #include "worker/dicom/dicom_frame.h"
@@ -29,8 +30,7 @@ namespace fs = std::filesystem;
 // Values that the percentiles are found from, of all files together and of one.
 constexpr size_t kMostSampled = size_t{1} << 22, kMostOfAFile = size_t{1} << 16;
 constexpr int64_t kMostFramesSampled = 8;
-// Of a frame: its stored samples, values as float and what is shown.
-constexpr size_t kBytesOfAPixel = 24;
+constexpr char kUnusable[] = "images that cannot be used";
 
 std::string FrameStem(const std::string& stem, int64_t frame) {
   return absl::StrFormat("%s_%04d", stem, frame + 1);
@@ -38,25 +38,6 @@ std::string FrameStem(const std::string& stem, int64_t frame) {
 
 std::string Counted(size_t count, std::string_view word) {
   return absl::StrCat(count, " ", std::string(word), count == 1 ? "" : "s");
-}
-
-// "REASON; REMEDY" as a fault of a file.
-Fault FaultOf(const absl::Status& status, const fs::path& path) {
-  const std::string text(status.message());
-  const size_t end = std::min(text.find("; "), text.size());
-  return {.kind = "images that cannot be used",
-          .remedy = end < text.size() ? text.substr(end + 2) : "leave the file out",
-          .path = path,
-          .reason = text.substr(0, end)};
-}
-
-// What a DICOM file and one of its frames take in memory.
-size_t BytesInMemory(const fs::path& file) {
-  std::error_code error;
-  const auto size = fs::file_size(file, error);
-  const absl::StatusOr<DicomHeader> header = ReadDicomHeader(file);
-  return (error ? 0 : size) +
-         (header.ok() ? kBytesOfAPixel * static_cast<size_t>(header->pixels()) : 0);
 }
 
 // Equally spaced values of a frame, without its padding.
@@ -142,7 +123,7 @@ ImageImport::DicomFacts ImageImport::FactsOf(const fs::path& file) {
   const absl::StatusOr<DicomHeader> header = ReadDicomHeader(file);
   const absl::Status picture = header.ok() ? CheckIsPicture(*header) : header.status();
   if (!picture.ok()) {
-    const Fault fault = FaultOf(picture, file);
+    const Fault fault = FaultOf(picture, file, kUnusable);
     facts.fault = fault.reason;
     facts.remedy = fault.remedy;
     return facts;
@@ -243,7 +224,7 @@ absl::Status ImageImport::FindPercentiles(const std::vector<Source>& sources) {
   MemoryGate gate(kDecodeBytes);
   ForEachOnAllCores(without.size(), [&](size_t i) {
     const fs::path& file = without[i]->file;
-    const size_t size = IsDicom(file) ? BytesInMemory(file) : DecodeBytes(file);
+    const size_t size = IsDicom(file) ? DicomBytesInMemory(file) : DecodeBytes(file);
     gate.Enter(size);
     try {
       IsDicom(file) ? SampleDicom(file, most, sampled[i]) : SamplePlain(file, most, sampled[i]);
@@ -280,7 +261,8 @@ absl::Status ImageImport::MakeMaskSquare(FolderItem& item, size_t index,
   const std::string name = absl::StrFormat("m%07d.png", index);
   absl::Status written = scratch_->Write(name, *png);
   if (!written.ok()) return written;
-  item.mask_source = std::exchange(item.mask, scratch_->path() / name);
+  item.mask_source = item.GivenMask();
+  item.mask = scratch_->path() / name;
   return absl::OkStatus();
 }
 
@@ -344,10 +326,15 @@ absl::Status ImageImport::ConvertDeep(const Source& source, std::vector<FolderIt
 absl::Status ImageImport::Convert(std::vector<FolderItem>& items, const LabelTable* labels,
                                   const ScanProgress& progress) {
   const std::vector<Source> sources = SourcesOf(items);
-  if (sources.empty()) return absl::OkStatus();
+  const bool segmentations = HoldSegmentations(items);
+  if (sources.empty() && !segmentations) return absl::OkStatus();
   auto scratch = ScratchFolder::Make();
   if (!scratch.ok()) return scratch.status();
   scratch_ = *std::move(scratch);
+  if (segmentations) {
+    absl::Status masks = ConvertSegmentations(*scratch_, items, faults_);
+    if (!masks.ok() || sources.empty()) return masks;
+  }
   const bool groups_given =
       std::ranges::any_of(items, [](const FolderItem& item) { return !item.group.empty(); });
   for (const Source& source : sources) {
@@ -366,7 +353,7 @@ absl::Status ImageImport::Convert(std::vector<FolderItem>& items, const LabelTab
   ForEachOnAllCores(sources.size(), [&](size_t i) {
     const Source& source = sources[i];
     const bool dicom = IsDicom(source.file);
-    const size_t bytes = dicom ? BytesInMemory(source.file) : DecodeBytes(source.file);
+    const size_t bytes = dicom ? DicomBytesInMemory(source.file) : DecodeBytes(source.file);
     gate.Enter(bytes);
     Counts counts;
     absl::Status converted;
@@ -387,7 +374,7 @@ absl::Status ImageImport::Convert(std::vector<FolderItem>& items, const LabelTab
     counts_.plain += counts.plain;
     if (dicom) images_ += source.items.size();
     if (absl::IsInvalidArgument(converted)) {
-      faults.emplace(i, FaultOf(converted, source.file));
+      faults.emplace(i, FaultOf(converted, source.file, kUnusable));
     } else {
       failed.Update(converted);
     }

@@ -52,8 +52,9 @@ class ImageImport {
   // alone are read; files that are no pictures become faults.
   std::vector<ListedImage> ListFrames(const std::vector<std::filesystem::path>& files);
 
-  // Makes the PNG files and puts them in place of the items' images, and of masks where pixels were
-  // not square. Masks are read by `labels`, which may be null. Bad files become faults. An error if
+  // Makes the PNG files and puts them in place of the items' images, of masks that are DICOM
+  // segmentations (segment number N becomes the value N), and of masks where pixels were not
+  // square. Masks are read by `labels`, which may be null. Bad files become faults. An error if
   // there is no room for what is made; Cancelled if `progress` says so.
   absl::Status Convert(std::vector<FolderItem>& items, const LabelTable* labels,
                        const ScanProgress& progress);

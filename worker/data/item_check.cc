@@ -27,19 +27,6 @@ struct Findings {
   std::vector<std::pair<fs::path, int>> further_pages;
 };
 
-// Readers' and decoders' messages are "FILE: REASON; REMEDY".
-Fault FaultOf(const absl::Status& status, const fs::path& path, std::string_view kind) {
-  std::string text(status.message());
-  const std::string prefix = absl::StrCat(ShownPath(path), ": ");
-  if (text.starts_with(prefix)) text.erase(0, prefix.size());
-  const size_t end = std::min(text.find("; "), text.size());
-  return {.kind = std::string(kind),
-          .remedy = end < text.size() ? text.substr(end + 2) : "leave the file out",
-          .path = path,
-          .reason = text.substr(0, end),
-          .permission = absl::IsPermissionDenied(status)};
-}
-
 // The decoded file; nothing, and a fault, if it is not read.
 std::optional<DecodedFile> Decode(const fs::path& path, FileRole role, const LabelTable* labels,
                                   SetFacts& facts, Findings& findings) {

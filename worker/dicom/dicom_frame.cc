@@ -261,6 +261,16 @@ absl::StatusOr<StoredFrame> DecodeFrame(const ParsedDicom& dicom, int64_t frame)
                                                             : DecodeEncapsulated(dicom, frame);
 }
 
+size_t DicomBytesInMemory(const std::filesystem::path& file) {
+  // Of a frame: its stored samples, values as float and what is shown.
+  constexpr size_t kBytesOfAPixel = 24;
+  std::error_code error;
+  const auto size = std::filesystem::file_size(file, error);
+  const absl::StatusOr<DicomHeader> header = ReadDicomHeader(file);
+  return (error ? 0 : size) +
+         (header.ok() ? kBytesOfAPixel * static_cast<size_t>(header->pixels()) : 0);
+}
+
 bool HasOwnWindow(const DicomHeader& header, int64_t frame) {
   if (!header.photometric.starts_with("MONOCHROME")) return true;
   const GreyRule& rule = header.GreyOf(frame);

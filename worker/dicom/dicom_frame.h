@@ -21,6 +21,9 @@ struct StoredFrame {
 };
 absl::StatusOr<StoredFrame> DecodeFrame(const ParsedDicom& dicom, int64_t frame);
 
+// What a file and one of its frames take in memory while they are decoded.
+size_t DicomBytesInMemory(const std::filesystem::path& file);
+
 // Whether a frame has an own rule of what is black and what is white: grey of at most 8 bits
 // without any is shown as it is stored.
 bool HasOwnWindow(const DicomHeader& header, int64_t frame);

@@ -48,7 +48,22 @@ constexpr auto kKinds = std::to_array<Kind>({
     {"1.2.840.10008.5.1.4.1.1.481.2", "a dose distribution", false},
 });
 
+// Secondary captures of several grey frames, of 8 or 16 bits, each of which says where it lies in
+// the patient; others are pictures.
+bool IsPlacedCapture(const DicomHeader& header) {
+  if (header.sop_class != "1.2.840.10008.5.1.4.1.1.7.2" &&
+      header.sop_class != "1.2.840.10008.5.1.4.1.1.7.3") {
+    return false;
+  }
+  return header.place_of_frames.size() > 1 &&
+         std::ranges::all_of(header.place_of_frames, [](const FramePlace& place) {
+           return place.position && place.orientation;
+         });
+}
+
 const Kind* KindOf(const DicomHeader& header) {
+  static constexpr Kind kPlaced{"", "a volume of secondary captures", true};
+  if (IsPlacedCapture(header)) return &kPlaced;
   const auto found = std::ranges::find(kKinds, header.sop_class, &Kind::sop_class);
   return found == kKinds.end() ? nullptr : &*found;
 }

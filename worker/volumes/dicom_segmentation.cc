@@ -5,10 +5,8 @@
 #include <opencv2/core.hpp>
 #include <string>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "worker/dicom/dicom_frame.h"
-#include "worker/dicom/dicom_kind.h"
+#include "worker/dicom/segment_frame.h"
 #include "worker/volumes/byte_stream.h"
 #include "worker/volumes/grid_drawing.h"
 #include "worker/volumes/slice_stack.h"
@@ -17,7 +15,6 @@ namespace alignflow {
 namespace {
 
 constexpr double kNear = 0.1;  // of a voxel
-constexpr int kMostLabel = 255;
 
 absl::Status Refuse(const std::string& reason, const std::string& remedy) {
   return absl::InvalidArgumentError(absl::StrCat(reason, "; ", remedy));
@@ -48,49 +45,18 @@ absl::StatusOr<FramePlan> PlanFrame(const Slice& slice, const VoxelFinder& finde
                 "give the images it was drawn on, or resample it to them and store it as .nii.gz");
 }
 
-absl::Status CheckKind(const DicomHeader& header) {
-  if (!IsSegmentation(header)) {
-    return Refuse("the DICOM file is no segmentation", "leave it out, or store it as .nii.gz");
-  }
-  if (header.segmentation_type == "FRACTIONAL") {
-    return Refuse("it is a fractional segmentation: shares or probabilities, not labels",
-                  "decide which voxels belong to each segment, and store it as BINARY or .nii.gz");
-  }
-  if (header.segmentation_type != "BINARY" && header.segmentation_type != "LABELMAP") {
-    return Refuse(absl::StrCat("it is a segmentation of the type '",
-                               absl::CHexEscape(header.segmentation_type.substr(0, 16)),
-                               "', which is not read"),
-                  "store it as BINARY or .nii.gz");
-  }
-  if (header.samples != 1) return DamagedVolume("the segmentation has colours");
-  return absl::OkStatus();
-}
-
-absl::Status RefuseNumber(double number) {
-  return Refuse(
-      absl::StrCat("a segment has the number ", number, ", and 1 to ", kMostLabel, " are read"),
-      "number its segments anew, or store it as .nii.gz");
-}
-
 absl::Status DrawFrame(const ParsedDicom& dicom, int64_t frame, const FramePlan& plan,
                        GridDrawing& drawing) {
-  const bool label_map = dicom.header.segmentation_type == "LABELMAP";
-  const int segment = dicom.header.PlaceOf(frame).segment;
-  if (!label_map && (segment < 1 || segment > kMostLabel)) return RefuseNumber(segment);
-  const absl::StatusOr<StoredFrame> stored = DecodeFrame(dicom, frame);
-  if (!stored.ok()) return stored.status();
-  cv::Mat values;
-  stored->samples.convertTo(values, CV_32F);
-  for (int row = 0; row < values.rows; ++row) {
-    const float* line = values.ptr<float>(row);
-    for (int column = 0; column < values.cols; ++column) {
-      const float value = line[column];
-      if (value == 0) continue;
-      if (label_map && (value < 0 || value > kMostLabel)) return RefuseNumber(value);
+  const absl::StatusOr<cv::Mat> labels = LabelsOfFrame(dicom, frame);
+  if (!labels.ok()) return labels.status();
+  for (int row = 0; row < labels->rows; ++row) {
+    const uint8_t* line = labels->ptr(row);
+    for (int column = 0; column < labels->cols; ++column) {
+      if (line[column] == 0) continue;
       Voxel at = plan.origin;
       for (size_t axis = 0; axis < 3; ++axis)
         at[axis] += column * plan.i[axis] + row * plan.j[axis];
-      drawing.Set(at, label_map ? value : static_cast<float>(segment));
+      drawing.Set(at, line[column]);
     }
   }
   return absl::OkStatus();
@@ -102,7 +68,7 @@ absl::StatusOr<Volume> ParseSegmentation(std::string_view bytes, const VolumeGri
   const absl::StatusOr<ParsedDicom> dicom = ParseDicom(bytes);
   if (!dicom.ok()) return dicom.status();
   const DicomHeader& header = dicom->header;
-  absl::Status kind = CheckKind(header);
+  absl::Status kind = CheckHasLabels(header);
   if (!kind.ok()) return kind;
   const VoxelFinder finder(image);
   GridDrawing drawing(image);

@@ -84,7 +84,8 @@ absl::StatusOr<SeriesPlan> Plan(const fs::path& path) {
     AddFrames(file, *header, slices);
   }
   plan.one_file = first.frames > 1;
-  plan.modality = first.modality;
+  // "Other" says nothing.
+  if (first.modality != "OT") plan.modality = first.modality;
   plan.inverted = first.photometric == "MONOCHROME1";
   absl::StatusOr<SliceStack> stack = StackSlices(slices);
   if (!stack.ok()) return stack.status();

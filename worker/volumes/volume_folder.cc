@@ -18,6 +18,7 @@
 #include "worker/data/image_file.h"
 #include "worker/data/memory_gate.h"
 #include "worker/data/stem_match.h"
+#include "worker/dicom/dicom_header.h"
 #include "worker/volumes/dicom_series.h"
 #include "worker/volumes/volume_file.h"
 #include "worker/volumes/volume_formats.h"
@@ -417,11 +418,26 @@ bool HoldsVolumes(const fs::path& dir) {
 
 bool HoldsVolumeMasks(const fs::path& dir) { return !FolderOf(dir, FolderRole::kMasks).empty(); }
 
+namespace {
+
+// Whether the masks in DIR are DICOM segmentations of pictures: they do not say where they lie.
+bool HoldsPictureSegmentations(const fs::path& dir) {
+  for (const fs::path& path : EntriesOf(FolderOf(dir, FolderRole::kMasks))) {
+    if (FormatOf(path) == VolumeFormat::kNone) continue;
+    if (FormatOf(path) != VolumeFormat::kSegmentation) return false;
+    const absl::StatusOr<DicomHeader> header = ReadDicomHeader(SeriesFiles(path).front());
+    return header.ok() && !header->PlaceOf(0).position;
+  }
+  return false;
+}
+
+}  // namespace
+
 absl::StatusOr<ImageFolder> ScanAnyDataset(const fs::path& dir,
                                            const std::optional<LabelTable>& labels,
                                            const ScanProgress& progress,
                                            const ImportOptions& import) {
-  if (!HoldsVolumes(dir) && !HoldsVolumeMasks(dir)) {
+  if (!HoldsVolumes(dir) && (!HoldsVolumeMasks(dir) || HoldsPictureSegmentations(dir))) {
     return ScanDataset(dir, labels, progress, import);
   }
   return VolumeScan(dir, import).Dataset(labels, progress);
