@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/counted.h"
 #include "common/data/groups.h"
 #include "common/data/image_probe.h"
 #include "common/digest.h"
@@ -34,10 +35,6 @@ constexpr size_t kBytesOfAPixel = 24;
 
 std::string FrameStem(const std::string& stem, int64_t frame) {
   return absl::StrFormat("%s_%04d", stem, frame + 1);
-}
-
-std::string Counted(size_t count, std::string_view word) {
-  return absl::StrCat(count, " ", std::string(word), count == 1 ? "" : "s");
 }
 
 // "REASON; REMEDY" as a fault of a file.
