@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "client/output_file.h"
 #include "client/upload.h"
+#include "common/counted.h"
 #include "common/parallel.h"
 #include "worker/data/image_file.h"
 #include "worker/volumes/volume_file.h"
@@ -71,7 +72,7 @@ absl::StatusOr<Result> ConvertFolder(Session& session, const ScannedFolder& scan
                               {"images", folder.items.size()},
                               {"masks", scanned.masks},
                               {"items", Json::array()}},
-                 .text = absl::StrCat("wrote ", folder.items.size(), " images",
+                 .text = absl::StrCat("wrote ", Counted(folder.items.size(), "image"),
                                       scanned.masks ? " and their masks" : "", " to ", out.string(),
                                       ": what `afctl dataset push` would send of them\n")};
   for (const FolderItem& item : folder.items) {

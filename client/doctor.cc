@@ -10,6 +10,7 @@
 #include "client/key_words.h"
 #include "client/text_table.h"
 #include "client/timestamps.h"
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 #include "common/version.h"
 

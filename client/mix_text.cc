@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/counted.h"
 #include "common/settings/pair_mix.h"
 
 namespace alignflow {
@@ -53,7 +54,7 @@ std::string MixText(const v1::AlignSpec& spec) {
   const SettingMap settings(spec.settings().begin(), spec.settings().end());
   if (const auto method = settings.find("method");
       method != settings.end() && method->second == "framing") {
-    return absl::StrCat(spec.pairs(), spec.pairs() == 1 ? " pair: " : " pairs: ", spec.pairs(),
+    return absl::StrCat(Counted(spec.pairs(), "pair"), ": ", spec.pairs(),
                         " framed (source images in the references' frames, else as "
                         "they are); method is framing");
   }

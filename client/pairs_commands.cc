@@ -8,6 +8,7 @@
 #include "client/job_watch.h"
 #include "client/output_file.h"
 #include "client/pair_pull.h"
+#include "common/counted.h"
 
 namespace alignflow {
 namespace {
@@ -40,7 +41,7 @@ absl::StatusOr<Result> Pull(Session& session, const PullArguments& arguments) {
                              {"left_out", summary->left_out},
                              {"repaired", summary->repaired},
                              {"report", summary->report}},
-                .text = absl::StrCat(summary->pairs, " pairs in ", arguments.dir, ", ",
+                .text = absl::StrCat(Counted(summary->pairs, "pair"), " in ", arguments.dir, ", ",
                                      summary->pulled, " of them new")};
   if (summary->left_out > 0) {
     absl::StrAppend(&result.text, ", ", summary->left_out, " left out by the gates");

@@ -6,6 +6,7 @@
 #include "client/commands.h"
 #include "client/interrupt.h"
 #include "client/output_file.h"
+#include "common/counted.h"
 #include "worker/data/phantom.h"
 #include "worker/volumes/volume_phantom.h"
 
@@ -55,12 +56,13 @@ absl::StatusOr<Result> MakePhantoms(const PhantomArguments& arguments) {
   const auto written = arguments.kind == "volume" ? WriteVolumes(arguments, options)
                                                   : WritePictures(arguments, options);
   if (!written.ok()) return written.status();
-  return Result{.document = {{"dir", arguments.dir},
-                             {"count", options.count},
-                             {"size", options.size},
-                             {"labels", written->labels}},
-                .text = absl::StrCat("wrote ", options.count, " pairs of ", written->size, " to ",
-                                     arguments.dir, "; labels ", written->labels, "\n")};
+  return Result{
+      .document = {{"dir", arguments.dir},
+                   {"count", options.count},
+                   {"size", options.size},
+                   {"labels", written->labels}},
+      .text = absl::StrCat("wrote ", Counted(options.count, "pair"), " of ", written->size, " to ",
+                           arguments.dir, "; labels ", written->labels, "\n")};
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "client/commands.h"
 #include "client/text_table.h"
 #include "client/timestamps.h"
+#include "common/counted.h"
 
 namespace alignflow {
 namespace {
@@ -129,11 +130,11 @@ absl::StatusOr<Result> DeleteTenant(Session& session, const std::string& tenant,
   request.set_name(*name);
   auto gone = Call(**stub, &TenantsStub::DeleteTenant, request, absl::Seconds(timeout_s));
   if (!gone.ok()) return gone.status();
-  return Result{
-      .document = ToJson(*gone),
-      .text = absl::StrCat("deleted ", *name, ": ", gone->jobs(), " jobs, ", gone->datasets(),
-                           " datasets, ", BytesText(gone->stored_bytes()), " stored; ",
-                           gone->keys(), " keys revoked\n")};
+  return Result{.document = ToJson(*gone),
+                .text = absl::StrCat("deleted ", *name, ": ", Counted(gone->jobs(), "job"), ", ",
+                                     Counted(gone->datasets(), "dataset"), ", ",
+                                     BytesText(gone->stored_bytes()), " stored; ",
+                                     Counted(gone->keys(), "key"), " revoked\n")};
 }
 
 absl::StatusOr<Result> ShowQuota(Session& session) {

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/call.h"
 #include "client/commands.h"
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 #include "common/version.h"
 

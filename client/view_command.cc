@@ -7,6 +7,7 @@
 #include "client/interrupt.h"
 #include "client/output_file.h"
 #include "client/view_folder.h"
+#include "common/counted.h"
 
 namespace alignflow {
 namespace {
@@ -29,8 +30,8 @@ absl::StatusOr<Result> Cut(Session& session, const ViewArguments& arguments) {
   auto summary = CutViews(session, *scanned, arguments.out, arguments.size);
   if (!summary.ok()) return summary.status();
   std::string text =
-      absl::StrCat("cut ", summary->images, " images", summary->masks ? " and their masks" : "",
-                   " to their views in ", arguments.out);
+      absl::StrCat("cut ", Counted(summary->images, "image"),
+                   summary->masks ? " and their masks" : "", " to their views in ", arguments.out);
   if (summary->whole > 0) {
     absl::StrAppend(&text, "; the view reaches all four edges of ", summary->whole, " of them");
   }
@@ -49,8 +50,8 @@ absl::StatusOr<Result> Undo(const ViewArguments& arguments) {
   auto count = PutViewsBack(arguments.undo, arguments.dir, arguments.out);
   if (!count.ok()) return count.status();
   return Result{.document = {{"out", arguments.out}, {"masks", *count}},
-                .text = absl::StrCat("put ", *count, " masks back into whole pictures in ",
-                                     arguments.out, "\n")};
+                .text = absl::StrCat("put ", Counted(*count, "mask"),
+                                     " back into whole pictures in ", arguments.out, "\n")};
 }
 
 absl::StatusOr<Result> View(Session& session, const ViewArguments& arguments) {

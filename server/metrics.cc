@@ -4,6 +4,7 @@
 #include <iterator>
 #include <set>
 
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 #include "common/version.h"
 #include "server/catalog/columns.h"

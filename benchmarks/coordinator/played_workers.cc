@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 #include "server/scheduler/task_rules.h"
 #include "tests/server/fake_results.h"

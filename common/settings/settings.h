@@ -12,10 +12,6 @@
 
 namespace alignflow {
 
-// Version of the engine's results. Part of every task's digest: raise it when the same task would
-// give other bytes, and nothing stale is reused.
-inline constexpr int kResultVersion = 6;
-
 // Pairs in one generate task.
 inline constexpr int kShardPairs = 32;
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/counted.h"
 #include "server/scheduler/state_machine.h"
 
 namespace alignflow {
@@ -54,7 +55,7 @@ std::string WaitingReason(int workers, const std::vector<std::string>& busy_with
   std::string names = absl::StrJoin(busy_with.begin(), busy_with.begin() + named, ", ");
   if (busy_with.size() > named) absl::StrAppend(&names, " and ", busy_with.size() - named, " more");
   if (others) absl::StrAppend(&names, names.empty() ? "" : " and ", "jobs of other tenants");
-  return absl::StrCat(workers, workers == 1 ? " worker" : " workers", ", busy with ", names);
+  return absl::StrCat(Counted(workers, "worker"), ", busy with ", names);
 }
 
 }  // namespace alignflow

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "common/digest.h"
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 
 namespace alignflow {

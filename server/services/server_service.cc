@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
 #include "common/version.h"

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
 #include "common/steady_now.h"

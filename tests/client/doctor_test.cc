@@ -1,5 +1,6 @@
 #include "client/doctor.h"
 
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 #include "common/version.h"
 #include "gmock/gmock.h"

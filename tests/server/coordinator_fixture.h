@@ -17,6 +17,7 @@
 #include "alignflow/v1/models.grpc.pb.h"
 #include "alignflow/v1/workers.grpc.pb.h"
 #include "common/blob_client.h"
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
 #include "gmock/gmock.h"

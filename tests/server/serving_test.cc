@@ -8,6 +8,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "alignflow/v1/server.grpc.pb.h"
+#include "common/settings/result_version.h"
 #include "common/version.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "grpcpp/support/byte_buffer.h"

@@ -1,5 +1,6 @@
 #include "worker/agent/worker_metrics.h"
 
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 #include "common/version.h"
 

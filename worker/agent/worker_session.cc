@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/settings/imported_presets.h"
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 #include "common/status_conversion.h"
 #include "spdlog/spdlog.h"

@@ -10,6 +10,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "common/counted.h"
 #include "common/data/manifest.h"
 #include "worker/data/image_file.h"
 
@@ -54,13 +55,13 @@ std::vector<fs::path> SortedEntries(const fs::path& folder, std::error_code& err
 void AddFolder(const fs::path& path, LeftOutList& left_out, FaultList& faults) {
   const size_t images = CountImagesBelow(path);
   if (images == 0) return left_out.Add(path, kNoImages);
-  faults.Add({.kind = "folders inside that hold images and would be left out",
-              .remedy = "folders inside are not entered: move the files up, each name once, or "
-                        "push each part as a dataset of its own (afctl dataset push NAME DIR, with "
-                        "DIR/images and DIR/masks)",
-              .path = path,
-              .reason = absl::StrCat("holds ", images, images == 1 ? " image" : " images",
-                                     " and would be left out")});
+  faults.Add(
+      {.kind = "folders inside that hold images and would be left out",
+       .remedy = "folders inside are not entered: move the files up, each name once, or "
+                 "push each part as a dataset of its own (afctl dataset push NAME DIR, with "
+                 "DIR/images and DIR/masks)",
+       .path = path,
+       .reason = absl::StrCat("holds ", Counted(images, "image"), " and would be left out")});
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "common/counted.h"
 #include "common/data/manifest.h"
 #include "worker/data/image_file.h"
 
@@ -126,7 +127,7 @@ std::optional<Row> ParseRow(std::string_view line, size_t number, char separator
   std::string fault;
   std::vector<std::string> cells = Cells(line, separator, fault);
   if (fault.empty() && cells.size() != 2) {
-    fault = absl::StrCat("it has ", cells.size(), cells.size() == 1 ? " cell" : " cells",
+    fault = absl::StrCat("it has ", Counted(cells.size(), "cell"),
                          ", and a name and a group are needed");
   }
   if (fault.empty() && cells[0].empty()) fault = "the name is empty";

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/counted.h"
 #include "common/data/manifest.h"
 #include "worker/data/file_listing.h"
 #include "worker/data/folder_layout.h"
@@ -177,8 +178,9 @@ void AddGroups(const FolderLayout& layout, Scan& scan) {
   const size_t faults_before = scan.faults.size();
   const size_t groups = ReadGroups(layout.groups, scan.folder.items, scan.faults);
   if (scan.faults.size() > faults_before) return;
-  scan.folder.notes.push_back(absl::StrCat("groups.csv: ", scan.folder.items.size(), " images in ",
-                                           groups, groups == 1 ? " group" : " groups"));
+  scan.folder.notes.push_back(
+      absl::StrCat("groups.csv: ", Counted(scan.folder.items.size(), "image"), " in ",
+                   Counted(groups, "group")));
 }
 
 // Of masks stored with loss the labels had to be guessed before each pixel could be given its own.

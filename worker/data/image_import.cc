@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/counted.h"
 #include "common/data/groups.h"
 #include "common/data/image_probe.h"
 #include "common/digest.h"
@@ -34,10 +35,6 @@ constexpr char kUnusable[] = "images that cannot be used";
 
 std::string FrameStem(const std::string& stem, int64_t frame) {
   return absl::StrFormat("%s_%04d", stem, frame + 1);
-}
-
-std::string Counted(size_t count, std::string_view word) {
-  return absl::StrCat(count, " ", std::string(word), count == 1 ? "" : "s");
 }
 
 // Equally spaced values of a frame, without its padding.

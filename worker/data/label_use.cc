@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/counted.h"
 
 namespace alignflow {
 namespace {
@@ -16,9 +17,7 @@ constexpr int kLastIndex = 16;
 constexpr int kSlipDistance = 8;
 constexpr double kSlipShare = 0.001;
 
-std::string PixelCount(int64_t pixels) {
-  return absl::StrCat(pixels, pixels == 1 ? " pixel" : " pixels");
-}
+std::string PixelCount(int64_t pixels) { return Counted(pixels, "pixel"); }
 
 double Share(int64_t part, int64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "common/counted.h"
 #include "common/data/image_probe.h"
 
 namespace alignflow {
@@ -107,8 +108,7 @@ absl::Status CheckIsPicture(const DicomHeader& header) {
   if ((grey || palette) == colours || (colours ? 3 : 1) != header.samples) {
     return RefuseKind(
         absl::StrCat("the DICOM file has the colours '", absl::CHexEscape(header.photometric),
-                     "' with ", header.samples, header.samples == 1 ? " sample" : " samples",
-                     " per pixel, which is not read"),
+                     "' with ", Counted(header.samples, "sample"), " per pixel, which is not read"),
         "export its frames as PNG");
   }
   if (colours && header.bits_allocated > 16) {

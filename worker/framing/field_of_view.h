@@ -11,6 +11,12 @@ namespace alignflow {
 // of white. image: [B,C,H,W] or [B,C,D,H,W] in [-1,1]; returns [B,1,...]. Differentiable.
 at::Tensor FieldOfView(const at::Tensor& image);
 
+// The mean of each pixel's neighbourhood of 3^dims pixels and all channels, [B,1,...] in [-1,1]:
+// what FieldOfView goes by.
+at::Tensor NeighbourhoodLevel(const at::Tensor& image);
+// The level of half belonging: 14 % of white.
+inline constexpr double kLeastLevelInView = -0.72;
+
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_WORKER_FRAMING_FIELD_OF_VIEW_H_

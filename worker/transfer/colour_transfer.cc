@@ -52,6 +52,19 @@ at::Tensor Beside(const at::Tensor& values, const at::Tensor& images) {
 
 at::Tensor View(const at::Tensor& images) { return FieldOfView(images).gt(0.5).expand_as(images); }
 
+// How much of its new colour each pixel of an image takes, [1,1,...] in [0,1]: none at the least
+// level in view, all of it at twice that brightness, or, in dark images, halfway from the least
+// level to the mean in view.
+at::Tensor ShareOfTransfer(const at::Tensor& image, const at::Tensor& view) {
+  const at::Tensor level = NeighbourhoodLevel(image);
+  const at::Tensor inside = view.narrow(1, 0, 1).to(level.scalar_type());
+  const at::Tensor mean = (level * inside).sum() / inside.sum().clamp_min(1);
+  const double twice = kLeastLevelInView + 1;  // black is -1
+  const at::Tensor ramp = ((mean - kLeastLevelInView) / 2).clamp(0.05, twice);
+  const at::Tensor share = ((level - kLeastLevelInView) / ramp).clamp(0, 1);
+  return share * share * (3 - 2 * share);
+}
+
 // Weighted mean and deviation of each channel over all pixels; weights: bool like `colours`.
 ColourMoments Moments(const at::Tensor& colours, const at::Tensor& weights) {
   const std::vector<int64_t> dims = AllButChannels(colours);
@@ -102,7 +115,7 @@ at::Tensor TransferReinhard(const at::Tensor& images, const ColourMoments& refer
     const at::Tensor gain = references.deviation / own.deviation.clamp_min(1e-3);
     const at::Tensor moved = (colours - Beside(own.mean, colours)) * Beside(gain, colours) +
                              Beside(references.mean, colours);
-    result.narrow(0, i, 1).copy_(at::where(view, ImagesOf(moved), image));
+    result.narrow(0, i, 1).copy_(at::lerp(image, ImagesOf(moved), ShareOfTransfer(image, view)));
   }
   return result;
 }

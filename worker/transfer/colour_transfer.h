@@ -18,7 +18,9 @@ ColourMoments MomentsInView(const at::Tensor& images);
 
 // Reinhard's transfer (Reinhard, Ashikhmin, Gooch, Shirley 2001, in CIELAB instead of
 // l-alpha-beta): each image's moments become the references'. Around the field of view images stay
-// as they are. images: as above; returns the same shape.
+// as they are, and toward it they pass over smoothly: what is as dark as the surroundings but lies
+// within, as a lumen does, has no edge that the image did not have. images: as above; returns the
+// same shape.
 at::Tensor TransferReinhard(const at::Tensor& images, const ColourMoments& references);
 
 // Fourier domain adaptation (Yang and Soatto 2020, eq. 3): amplitudes of the frequencies below

@@ -1,7 +1,10 @@
 #include "worker/volumes/volume_folder.h"
 
 #include <algorithm>
+#include <iterator>
 #include <mutex>
+#include <ranges>
+#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -10,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/counted.h"
 #include "common/data/image_probe.h"
 #include "common/parallel.h"
 #include "worker/data/file_listing.h"
@@ -20,6 +24,7 @@
 #include "worker/data/stem_match.h"
 #include "worker/dicom/dicom_header.h"
 #include "worker/volumes/dicom_series.h"
+#include "worker/volumes/structure_masks.h"
 #include "worker/volumes/volume_file.h"
 #include "worker/volumes/volume_formats.h"
 #include "worker/volumes/volume_import.h"
@@ -69,6 +74,13 @@ bool HasVolumes(const fs::path& folder) {
   return false;
 }
 
+// Whether folders lie in a folder that are masks by their structures.
+bool HasStructures(const fs::path& folder) {
+  return std::ranges::any_of(EntriesOf(folder), [](const fs::path& path) {
+    return !HasRole(path) && !StructureFiles(path).empty();
+  });
+}
+
 // The folder in DIR that holds volumes and is surest to have a role; empty if there is none. The
 // names of the Medical Segmentation Decathlon and of nnU-Net are known as well.
 fs::path FolderOf(const fs::path& dir, FolderRole role) {
@@ -76,7 +88,8 @@ fs::path FolderOf(const fs::path& dir, FolderRole role) {
   auto surest = Sureness::kNone;
   std::error_code error;
   for (const fs::path& path : EntriesOf(dir)) {
-    if (!fs::is_directory(path, error) || !HasVolumes(path)) continue;
+    if (!fs::is_directory(path, error)) continue;
+    if (!HasVolumes(path) && !(role == FolderRole::kMasks && HasStructures(path))) continue;
     const char* training = role == FolderRole::kImages ? "imagesTr" : "labelsTr";
     const Sureness sure = path.filename() == training ? Sureness::kKnown : SurenessOf(path, role);
     if (sure < surest) std::tie(surest, best) = std::pair(sure, path);
@@ -114,6 +127,7 @@ class VolumeScan {
                                            "/, masks from ", ShownPath(masks, dir_), "/"));
     }
     Match(images, masks);
+    NameStructures(labels, masks);
     AddGroups();
     if (faults_.empty()) {
       absl::Status read = ReadAll(progress);
@@ -145,15 +159,16 @@ class VolumeScan {
                  .permission = absl::IsPermissionDenied(status)});
   }
 
-  // The volumes of a folder, by name.
-  std::vector<fs::path> List(const fs::path& folder) {
+  // The volumes of a folder, by name; of masks also the folders of structures.
+  std::vector<fs::path> List(const fs::path& folder, FolderRole role = FolderRole::kImages) {
     std::vector<fs::path> volumes, pictures;
     std::error_code error;
     for (const fs::path& path : EntriesOf(folder)) {
       if (path == dir_ / kGroupsFile) continue;
       const bool is_folder = fs::is_directory(path, error);
       if (is_folder && folder == dir_ && HasRole(path)) continue;
-      if (FormatOf(path) != VolumeFormat::kNone) {
+      if (FormatOf(path) != VolumeFormat::kNone ||
+          (role == FolderRole::kMasks && !StructureFiles(path).empty())) {
         if (!IsInside(path)) continue;
         if (const absl::Status name = CheckItemName(StemOfVolume(path)); !name.ok()) {
           AddFault("names that cannot be kept", path, name);
@@ -189,7 +204,9 @@ class VolumeScan {
     if (!fs::is_directory(path, error)) return true;
     for (const fs::path& file : EntriesOf(path)) {
       if (fs::is_symlink(file, error) && !CheckInside(file, dir_, faults_)) return false;
-      if (HasImageName(file) || !HoldsImage(file)) {
+      if (SeriesFiles(path).empty()) {
+        if (FormatOf(file) == VolumeFormat::kNone) left_out_.Add(file, "beside structures");
+      } else if (HasImageName(file) || !HoldsImage(file)) {
         left_out_.Add(file, "beside the DICOM files of a series");
       }
     }
@@ -212,17 +229,18 @@ class VolumeScan {
     } else if (images == 0) {
       left_out_.Add(path, kNoImages);
     } else {
-      faults_.Add({.kind = "folders inside that hold images and would be left out",
-                   .remedy = "a folder among volumes holds the DICOM files of one series, and no "
-                             "folder inside is entered: move the files up, or these folders out",
-                   .path = path,
-                   .reason = absl::StrCat("holds ", images, images == 1 ? " image" : " images",
-                                          " and would be left out")});
+      faults_.Add(
+          {.kind = "folders inside that hold images and would be left out",
+           .remedy = "a folder among volumes holds the DICOM files of one series, and no "
+                     "folder inside is entered: move the files up, or these folders out",
+           .path = path,
+           .reason = absl::StrCat("holds ", Counted(images, "image"), " and would be left out")});
     }
   }
 
   void Match(const fs::path& images_folder, const fs::path& masks_folder) {
-    const std::vector<fs::path> images = List(images_folder), masks = List(masks_folder);
+    const std::vector<fs::path> images = List(images_folder),
+                                masks = List(masks_folder, FolderRole::kMasks);
     std::vector<std::string> image_stems, mask_stems;
     for (const fs::path& image : images) image_stems.push_back(StemOfVolume(image));
     for (const fs::path& mask : masks) mask_stems.push_back(StemOfVolume(mask));
@@ -263,6 +281,48 @@ class VolumeScan {
     }
   }
 
+  // What the structures become of masks that are folders of them: the values that --labels gives,
+  // where the others are left out, or else 1, 2, ... in the order of their names.
+  void NameStructures(const std::optional<LabelTable>& labels, const fs::path& masks) {
+    std::set<std::string> names;
+    size_t folders = 0;
+    for (const FolderItem& item : folder_.items) {
+      const std::vector<fs::path> files = StructureFiles(item.mask);
+      folders += files.empty() ? 0 : 1;
+      for (const fs::path& file : files) names.insert(StructureOf(file));
+    }
+    if (folders == 0 || (labels && labels->coloured())) return;
+    std::vector<std::string> others;
+    if (labels) {
+      for (const LabelTable::Label& label : labels->labels()) {
+        structures_.emplace(label.name, label.value);
+      }
+      std::ranges::set_difference(names, std::views::keys(structures_), std::back_inserter(others));
+    } else {
+      int value = 0;
+      for (const std::string& name : names) structures_.emplace(name, ++value);
+    }
+    const auto refuse = [&](const char* reason, const char* remedy) {
+      faults_.Add({.kind = "structures", .remedy = remedy, .path = masks, .reason = reason});
+    };
+    if (!labels && names.size() > LabelTable::kMaxLabels) {
+      refuse("its folders hold more than 255 structures",
+             "name those to take: --labels liver=1,spleen=2");
+    } else if (!labels && folders < folder_.items.size()) {
+      refuse("some masks are folders of structures, and some are files",
+             "say what the files' values are: --labels NAME=VALUE,..., with the structures' names");
+    } else if (labels && labels->background() != 0) {
+      refuse("of structures the background is 0", "give --labels without another background");
+    } else if (others.size() == names.size()) {
+      refuse("no structure has a label's name",
+             "name structures as their files are named: --labels liver=1,spleen=2");
+    } else if (!others.empty()) {
+      folder_.notes.push_back(
+          absl::StrCat(Counted(others.size(), "structure"),
+                       " without a label left out: ", FirstTen(others, others.size())));
+    }
+  }
+
   void AddGroups() {
     const fs::path table = dir_ / kGroupsFile;
     std::error_code error;
@@ -270,8 +330,8 @@ class VolumeScan {
     const size_t before = faults_.size();
     const size_t groups = ReadGroups(table, folder_.items, faults_);
     if (faults_.size() > before) return;
-    folder_.notes.push_back(absl::StrCat("groups.csv: ", folder_.items.size(), " volumes in ",
-                                         groups, groups == 1 ? " group" : " groups"));
+    folder_.notes.push_back(absl::StrCat("groups.csv: ", Counted(folder_.items.size(), "volume"),
+                                         " in ", Counted(groups, "group")));
   }
 
   // Reads every volume and writes it anew.
@@ -288,7 +348,7 @@ class VolumeScan {
       FolderItem& item = folder_.items[i];
       const size_t bytes = kBytesOfVoxel * static_cast<size_t>(CountVoxels(item.image).value_or(0));
       gate.Enter(bytes);
-      const absl::Status written = ImportVolume(i, import_, *scratch_, item, found[i]);
+      const absl::Status written = ImportVolume(i, import_, structures_, *scratch_, item, found[i]);
       gate.Leave(bytes);
       const std::scoped_lock lock(mutex);
       stopped.Update(written);
@@ -314,7 +374,7 @@ class VolumeScan {
 
   void JudgeLabels(const std::optional<LabelTable>& given, const fs::path& masks) {
     const MaskPath path = [this](size_t index) { return folder_.items[index].GivenMask(); };
-    folder_.labels_guessed = !given;
+    folder_.labels_guessed = !given && structures_.empty();
     if (given && given->coloured()) {
       faults_.Add({.kind = "labels",
                    .remedy = "give each label's value: --labels NAME=VALUE,...",
@@ -323,6 +383,15 @@ class VolumeScan {
     } else if (given) {
       AddStrayValues(*given, use_, path, faults_);
       folder_.labels = *given;
+    } else if (!structures_.empty()) {
+      std::vector<LabelTable::Label> named;
+      for (const auto& [name, value] : structures_) named.push_back({.name = name, .value = value});
+      const auto table = LabelTable::Make(std::move(named), 0);
+      if (table.ok()) {
+        folder_.labels = *table;
+      } else {
+        AddFault("structures", masks, table.status());
+      }
     } else if (const auto guess = GuessLabels(use_, false, masks, path, faults_)) {
       folder_.labels = *guess;
     }
@@ -345,8 +414,8 @@ class VolumeScan {
                               import_.window->name.empty() ? "given" : import_.window->name,
                               import_.window->window.centre, import_.window->window.width)
             : "what 0.5 % and 99.5 % of its own values lie below";
-    folder_.notes.push_back(
-        absl::StrCat(folder_.items.size(), " volumes, each shown from black to white by ", window));
+    folder_.notes.push_back(absl::StrCat(Counted(folder_.items.size(), "volume"),
+                                         ", each shown from black to white by ", window));
     if (hounsfield_ > 0 && !import_.percentiles) {
       folder_.warnings.push_back(
           absl::StrCat(hounsfield_, " of ", folder_.items.size(),
@@ -406,6 +475,7 @@ class VolumeScan {
   FaultList faults_;
   ImageFolder folder_;
   std::shared_ptr<const ScratchFolder> scratch_;
+  StructureValues structures_;
   LabelUse use_;
   size_t hounsfield_ = 0, unoriented_ = 0, tilted_ = 0, inverted_ = 0;
 };

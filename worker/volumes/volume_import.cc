@@ -1,7 +1,5 @@
 #include "worker/volumes/volume_import.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <opencv2/core.hpp>
 #include <string>
@@ -12,7 +10,9 @@
 #include "common/data/image_probe.h"
 #include "common/settings/settings.h"
 #include "worker/data/image_file.h"
+#include "worker/volumes/mask_check.h"
 #include "worker/volumes/mask_facts.h"
+#include "worker/volumes/structure_masks.h"
 #include "worker/volumes/volume_file.h"
 #include "worker/volumes/volume_formats.h"
 #include "worker/volumes/volume_window.h"
@@ -47,31 +47,6 @@ absl::Status CheckWindow(const ImportOptions& import, const Volume& image) {
                    import.window->name, " is a window of CT; give --window CENTRE,WIDTH, or none"));
 }
 
-absl::Status CheckMask(const Volume& mask, const VolumeGrid* image) {
-  if (image != nullptr && mask.grid.size != image->size) {
-    const auto text = [](const VolumeGrid& grid) {
-      return absl::StrCat(grid.size[0], "x", grid.size[1], "x", grid.size[2]);
-    };
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the mask has ", text(mask.grid), " voxels, its volume ", text(*image),
-        "; both must have the same grid: resample the mask to its volume's (nearest neighbour)"));
-  }
-  if (image != nullptr && !IsSameGrid(mask.grid, *image)) {
-    return absl::InvalidArgumentError(
-        "the mask lies elsewhere in space than its volume (another affine); resample the mask to "
-        "its volume's grid (nearest neighbour), or copy the volume's affine if only the header "
-        "is wrong");
-  }
-  const auto bad = std::ranges::count_if(mask.voxels, [](float value) {
-    return value < 0 || value > 255 || value != std::floor(value);
-  });
-  if (bad == 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(bad,
-                   " of the mask's voxels are no whole numbers from 0 to 255; store labels "
-                   "as such (probabilities must be decided first)"));
-}
-
 void CountLabels(size_t index, const Volume& mask, ItemFacts& facts, LabelUse& use) {
   std::vector<uint8_t> values(mask.voxels.begin(), mask.voxels.end());
   const cv::Mat rows(static_cast<int>(mask.grid.size[1] * mask.grid.size[2]),
@@ -101,7 +76,8 @@ absl::Status Write(const ScratchFolder& scratch, const std::string& name, const 
 
 }  // namespace
 
-absl::Status ImportVolume(size_t index, const ImportOptions& import, const ScratchFolder& scratch,
+absl::Status ImportVolume(size_t index, const ImportOptions& import,
+                          const StructureValues& structures, const ScratchFolder& scratch,
                           FolderItem& item, ImportedVolume& found) {
   absl::StatusOr<Volume> image = ReadAnyVolume(item.image);
   if (image.ok()) {
@@ -121,10 +97,13 @@ absl::Status ImportVolume(size_t index, const ImportOptions& import, const Scrat
     image->voxels = {};
   }
   if (item.mask.empty()) return absl::OkStatus();
-  const VolumeFormat form = FormatOf(item.mask);
-  if (!image.ok() && form == VolumeFormat::kSegmentation) return absl::OkStatus();
-  absl::StatusOr<Volume> mask =
-      image.ok() ? ReadAnyMask(item.mask, image->grid) : ReadAnyVolume(item.mask);
+  const bool in_parts = !StructureFiles(item.mask).empty();
+  if (!image.ok() && (in_parts || FormatOf(item.mask) == VolumeFormat::kSegmentation)) {
+    return absl::OkStatus();
+  }
+  absl::StatusOr<Volume> mask = in_parts     ? ReadStructures(item.mask, structures, image->grid)
+                                : image.ok() ? ReadAnyMask(item.mask, image->grid)
+                                             : ReadAnyVolume(item.mask);
   const absl::Status fits =
       mask.ok() ? CheckMask(*mask, image.ok() ? &image->grid : nullptr) : mask.status();
   if (!fits.ok()) {

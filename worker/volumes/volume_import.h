@@ -10,6 +10,7 @@
 #include "common/scratch_folder.h"
 #include "worker/data/image_folder.h"
 #include "worker/data/label_use.h"
+#include "worker/volumes/structure_masks.h"
 
 namespace alignflow {
 
@@ -26,10 +27,12 @@ struct ImportedVolume {
 
 // Reads an item's volume, of any format, and its mask, if it has one, checks them, and writes both
 // anew into the scratch folder as voxels and geometry alone (common/data/volume_probe.h), where the
-// item's paths then point. `index`: the item's number among all. Returns an error only where what
+// item's paths then point. `index`: the item's number among all. `structures`: what those of masks
+// that are folders of structures become (structure_masks.h). Returns an error only where what
 // is made cannot be written; what is wrong with the user's files is in `found`. Thread-safe for
 // different items.
-absl::Status ImportVolume(size_t index, const ImportOptions& import, const ScratchFolder& scratch,
+absl::Status ImportVolume(size_t index, const ImportOptions& import,
+                          const StructureValues& structures, const ScratchFolder& scratch,
                           FolderItem& item, ImportedVolume& found);
 
 }  // namespace alignflow

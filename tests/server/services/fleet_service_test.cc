@@ -1,3 +1,4 @@
+#include "common/settings/result_version.h"
 #include "tests/server/coordinator_fixture.h"
 
 namespace alignflow {

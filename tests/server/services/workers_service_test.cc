@@ -1,5 +1,6 @@
 #include "server/services/workers_service.h"
 
+#include "common/settings/result_version.h"
 #include "server/blobs/folder_blobs.h"
 #include "server/workflow/task_results.h"
 #include "tests/server/coordinator_fixture.h"

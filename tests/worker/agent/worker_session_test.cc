@@ -9,6 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "common/settings/imported_presets.h"
+#include "common/settings/result_version.h"
 #include "common/settings/settings.h"
 #include "gmock/gmock.h"
 #include "grpcpp/create_channel.h"

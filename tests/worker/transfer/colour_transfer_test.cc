@@ -55,6 +55,20 @@ TEST(ColourTransferTest, ReinhardLeavesTheBlackAroundTheFieldOfViewAlone) {
   EXPECT_GT((moved - image).abs().max().item<double>(), 0.1);
 }
 
+TEST(ColourTransferTest, ADarkLumenHasNoEdgeThatTheImageDidNotHave) {
+  // Tissue that fades into a black lumen at the right; the references are far brighter.
+  const at::Tensor ramp = at::linspace(0.2, -1, 64).view({1, 1, 1, 64});
+  const at::Tensor image = ramp.expand({1, 3, 16, 64}).clone();
+  const at::Tensor moved =
+      TransferReinhard(image, {at::tensor({75.0, 20.0, 15.0}), at::tensor({12.0, 6.0, 6.0})});
+  const at::Tensor steps = moved.diff(1, 3).abs();
+  EXPECT_GT((moved - image).abs().max().item<double>(), 0.4);
+  // A threshold leaves a step of 0.5 and more where the brightness falls below it.
+  EXPECT_LT(steps.max().item<double>(), 0.12);
+  const at::Tensor lumen = moved.narrow(3, 58, 6);
+  EXPECT_TRUE(at::equal(lumen, image.narrow(3, 58, 6))) << "black stays black";
+}
+
 TEST(ColourTransferTest, AVolumesBodyTakesAReferencesGreyMomentsAndItsSurroundingsStay) {
   at::Generator random = RandomStream(3, RandomUse::kTransfer, 8);
   const auto bodies = [&](double grey, double spread) {

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "common/data/volume_probe.h"
 #include "tests/common/temp_folder.h"
@@ -295,6 +297,113 @@ TEST(VolumePhantomTest, DomainsShareMasksAndDifferInValues) {
   for (const float label : {1.0F, 2.0F}) {
     EXPECT_GT(std::ranges::count(source.mask.voxels, label), 10) << label;
   }
+}
+
+class StructureFolderTest : public VolumeFolderTest {
+ protected:
+  // A phantom's mask, a file for each label, under the label's name.
+  void AddStructures(int index) {
+    const VolumePhantom phantom = Phantom(index);
+    const std::string stem = "case" + std::to_string(index);
+    Write("images/" + stem + ".nii.gz", phantom.image, NiftiType::kInt16);
+    fs::create_directories(dir() / "masks" / stem);
+    for (const LabelTable::Label& label : VolumePhantomLabels().labels()) {
+      Volume structure = phantom.mask;
+      for (float& voxel : structure.voxels) {
+        voxel = voxel == static_cast<float>(label.value) ? 1.0F : 0.0F;
+      }
+      Write("masks/" + stem + "/" + label.name + ".nii.gz", structure, NiftiType::kUint8);
+    }
+  }
+  std::string FirstLabel() { return VolumePhantomLabels().labels().front().name; }
+};
+
+TEST_F(StructureFolderTest, AMaskMayBeAFolderWithAFileForEachStructure) {
+  for (int i = 0; i < 2; ++i) AddStructures(i);
+  WriteFile(dir() / "masks" / "case0" / "statistics.json", "{}");
+  const absl::StatusOr<ImageFolder> parts = Scan();
+  ASSERT_TRUE(parts.ok()) << parts.status();
+  ASSERT_EQ(parts->items.size(), 2u);
+  EXPECT_EQ(parts->labels, VolumePhantomLabels());
+  EXPECT_EQ(parts->items[1].GivenMask(), dir() / "masks" / "case1");
+  EXPECT_THAT(parts->warnings, testing::Contains(HasSubstr("beside structures): statistics.json")));
+  std::vector<std::string> masks;
+  for (const FolderItem& item : parts->items) masks.push_back(ReadFile(item.mask));
+
+  fs::remove_all(dir() / "masks");
+  fs::create_directories(dir() / "masks");
+  AddPairs(2);
+  const absl::StatusOr<ImageFolder> whole = Scan();
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  for (size_t i = 0; i < masks.size(); ++i) EXPECT_EQ(masks[i], ReadFile(whole->items[i].mask));
+}
+
+TEST_F(StructureFolderTest, WithoutLabelsStructuresAreNumberedByName) {
+  for (int i = 0; i < 2; ++i) AddStructures(i);
+  const VolumePhantom phantom = Phantom(0);
+  Write(
+      "masks/case1/Left Kidney.nii.gz",
+      [&] {
+        Volume none = phantom.mask;
+        std::ranges::fill(none.voxels, 0.0F);
+        return none;
+      }(),
+      NiftiType::kUint8);
+  const absl::StatusOr<ImageFolder> folder = ScanAnyDataset(dir(), std::nullopt);
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_FALSE(folder->labels_guessed);
+  std::vector<std::string> expected{"left_kidney"};
+  for (const LabelTable::Label& label : VolumePhantomLabels().labels()) {
+    expected.push_back(label.name);
+  }
+  std::ranges::sort(expected);
+  EXPECT_EQ(folder->labels.Names(), expected);
+  EXPECT_THAT(folder->warnings, testing::Contains(HasSubstr("left_kidney")));
+}
+
+TEST_F(StructureFolderTest, LabelsChooseAmongStructures) {
+  AddStructures(0);
+  const std::string first = FirstLabel();
+  const auto one = LabelTable::Parse(first + "=7");
+  const absl::StatusOr<ImageFolder> folder = ScanAnyDataset(dir(), *one);
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_THAT(folder->label_rows, testing::SizeIs(2));
+  EXPECT_EQ(folder->label_rows[1].value, 7);
+  EXPECT_GT(folder->label_rows[1].pixels, 0);
+  EXPECT_THAT(folder->notes, testing::Contains(HasSubstr("without a label left out: ")));
+  const auto other = LabelTable::Parse("stomach=1");
+  EXPECT_THAT(std::string(ScanAnyDataset(dir(), *other).status().message()),
+              AllOf(HasSubstr("no structure has a label's name"), HasSubstr("--labels")));
+}
+
+TEST_F(StructureFolderTest, StructuresThatCannotBeOneMaskAreRefusedByFile) {
+  AddStructures(0);
+  const VolumePhantom phantom = Phantom(0);
+  const std::string first = "masks/case0/" + FirstLabel() + ".nii.gz";
+  const std::string good = ReadFile(dir() / first);
+  Volume all = phantom.mask;
+  std::ranges::fill(all.voxels, 1.0F);
+  Write(first, all, NiftiType::kUint8);
+  EXPECT_THAT(RefusalOf(),
+              AllOf(HasSubstr("case0"), HasSubstr(".nii.gz covers "), HasSubstr(" of others; ")));
+  all.voxels[0] = 2;
+  Write(first, all, NiftiType::kUint8);
+  EXPECT_THAT(RefusalOf(), HasSubstr(FirstLabel() + ".nii.gz holds several values"));
+  WriteFile(dir() / first, good.substr(0, good.size() / 2));
+  EXPECT_THAT(RefusalOf(), HasSubstr("of its structures, " + FirstLabel() + ".nii.gz: "));
+  WriteFile(dir() / first, good);
+  WriteFile(dir() / "masks" / "case0" / (FirstLabel() + ".nii"), "");
+  EXPECT_THAT(RefusalOf(), HasSubstr("is of the same structure as"));
+  fs::remove(dir() / "masks" / "case0" / (FirstLabel() + ".nii"));
+  EXPECT_TRUE(Scan().ok());
+
+  // One file among folders says its values only with labels.
+  const VolumePhantom second = Phantom(1);
+  Write("images/case1.nii.gz", second.image, NiftiType::kInt16);
+  Write("masks/case1.nii.gz", second.mask, NiftiType::kUint8);
+  EXPECT_TRUE(Scan().ok());
+  EXPECT_THAT(std::string(ScanAnyDataset(dir(), std::nullopt).status().message()),
+              HasSubstr("some masks are folders of structures, and some are files"));
 }
 
 }  // namespace

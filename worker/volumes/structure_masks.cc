@@ -1,0 +1,104 @@
+#include "worker/volumes/structure_masks.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "common/counted.h"
+#include "worker/data/fault_list.h"
+#include "worker/data/file_listing.h"
+#include "worker/volumes/dicom_series.h"
+#include "worker/volumes/mask_check.h"
+#include "worker/volumes/volume_formats.h"
+
+namespace alignflow {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status RefuseStructure(const fs::path& file, std::string_view reason,
+                             std::string_view remedy) {
+  return absl::InvalidArgumentError(absl::StrCat("of its structures, ", ShownPath(file.filename()),
+                                                 " ", std::string(reason), "; ",
+                                                 std::string(remedy)));
+}
+
+// Where a structure of `value` is, in `mask`.
+absl::Status AddStructure(const fs::path& file, float value, const Volume& structure,
+                          Volume& mask) {
+  float own = 0;
+  int64_t taken = 0;
+  for (size_t i = 0; i < mask.voxels.size(); ++i) {
+    const float voxel = structure.voxels[i];
+    if (voxel == 0) continue;
+    if (own == 0) own = voxel;
+    if (voxel != own) {
+      return RefuseStructure(file, "holds several values",
+                             "a folder's files are of one structure each: put a mask of several "
+                             "labels in the folder's place");
+    }
+    taken += mask.voxels[i] != 0 ? 1 : 0;
+    mask.voxels[i] = value;
+  }
+  if (taken == 0) return absl::OkStatus();
+  return RefuseStructure(
+      file, absl::StrCat("covers ", Counted(taken, "voxel"), " of others"),
+      "a mask has one label for each voxel: name the structures to take with --labels, or take "
+      "these voxels from all but one");
+}
+
+}  // namespace
+
+std::vector<fs::path> StructureFiles(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> files;
+  if (!fs::is_directory(folder, error) || !SeriesFiles(folder).empty()) return files;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone;
+    if (IsHidden(it->path()) || !fs::is_regular_file(it->path(), gone)) continue;
+    const VolumeFormat format = FormatOf(it->path());
+    if (format == VolumeFormat::kNifti || format == VolumeFormat::kNrrd) {
+      files.push_back(it->path());
+    }
+  }
+  std::ranges::sort(files);
+  return files;
+}
+
+std::string StructureOf(const fs::path& file) {
+  std::string name = absl::AsciiStrToLower(StemOfVolume(file));
+  for (char& c : name) {
+    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-') c = '_';
+  }
+  return name;
+}
+
+absl::StatusOr<Volume> ReadStructures(const fs::path& folder, const StructureValues& values,
+                                      const VolumeGrid& image) {
+  Volume mask{.grid = image, .voxels = std::vector<float>(image.voxels())};
+  std::map<std::string, fs::path> read;
+  for (const fs::path& file : StructureFiles(folder)) {
+    const auto wanted = values.find(StructureOf(file));
+    if (wanted == values.end()) continue;
+    const auto [first, added] = read.emplace(wanted->first, file);
+    if (!added) {
+      return RefuseStructure(
+          file, absl::StrCat("is of the same structure as ", ShownPath(first->second.filename())),
+          "rename or remove one of the two");
+    }
+    const absl::StatusOr<Volume> structure = ReadAnyMask(file, image);
+    absl::Status fits = structure.ok() ? CheckMask(*structure, &image) : structure.status();
+    if (fits.ok()) {
+      fits = AddStructure(file, static_cast<float>(wanted->second), *structure, mask);
+    } else {
+      fits = absl::Status(
+          fits.code(),
+          absl::StrCat("of its structures, ", ShownPath(file.filename()), ": ", fits.message()));
+    }
+    if (!fits.ok()) return fits;
+  }
+  return mask;
+}
+
+}  // namespace alignflow
