@@ -65,7 +65,7 @@ absl::StatusOr<Unpacked> Volumes(std::string_view image, const std::string& imag
   absl::StatusOr<SyntheticMask> class_frames = DicomMaskOf(*classes);
   const absl::Status fits = frames.ok() ? class_frames.status() : frames.status();
   if (!fits.ok()) {
-    return absl::FailedPreconditionError(absl::StrCat(image_name, ": ", fits.message()));
+    return absl::InvalidArgumentError(absl::StrCat(image_name, ": ", fits.message()));
   }
   // The mask lies on the image's own frames, to the last digit.
   class_frames->planes = frames->planes;

@@ -16,7 +16,7 @@ struct DicomPair {
 
 // A pair as DICOM files (worker/dicom/synthetic_dicom.h), of the files that the job hands out. The
 // same pair of the same job gives the same bytes. DataLoss for files that are no such image or
-// mask; FailedPrecondition, with the remedy, for what DICOM does not hold exactly. Thread-safe.
+// mask; InvalidArgument, with the remedy, for what DICOM does not hold exactly. Thread-safe.
 absl::StatusOr<DicomPair> DicomOfPair(const v1::Job& job, const v1::Pair& pair, PairContent content,
                                       std::string_view image, std::string_view mask,
                                       const LabelTable& labels);

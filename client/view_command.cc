@@ -54,7 +54,7 @@ absl::StatusOr<Result> Undo(const ViewArguments& arguments) {
                                      " back into whole pictures in ", arguments.out, "\n")};
 }
 
-absl::StatusOr<Result> View(Session& session, const ViewArguments& arguments) {
+absl::StatusOr<Result> CutToViews(Session& session, const ViewArguments& arguments) {
   absl::Status folder = CheckOutputFolder(arguments.out);
   if (!folder.ok()) return folder;
   const InterruptNote note(
@@ -98,7 +98,7 @@ void AddViewCommand(CLI::App& app, Action& chosen) {
       ->excludes(size);
   AddImageOptions(*command, arguments->images);
   command->callback([&chosen, arguments] {
-    chosen = [arguments](Session& session) { return View(session, *arguments); };
+    chosen = [arguments](Session& session) { return CutToViews(session, *arguments); };
   });
 }
 

@@ -191,7 +191,7 @@ TEST_F(PairDicomTest, RealsThatDicomDoesNotHoldAreRefusedWithFileFieldAndRemedy)
   odd.voxels[3] = 0.3f;
   AddPair(1, PackVolume(odd, NiftiType::kFloat32), PackVolume(Organ(1), NiftiType::kUint8));
   const auto outcome = Pull();
-  EXPECT_EQ(outcome.json()["error"]["code"], "FAILED_PRECONDITION");
+  EXPECT_EQ(outcome.json()["error"]["code"], "INVALID_ARGUMENT");
   EXPECT_THAT(outcome.err, testing::AllOf(HasSubstr("images/000001.dcm: "),
                                           HasSubstr("(Pixel Data)"), HasSubstr("--format folder")));
   EXPECT_FALSE(fs::exists(dir_ / "images/000001.dcm"));

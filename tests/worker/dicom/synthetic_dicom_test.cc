@@ -20,7 +20,7 @@ using testing::Not;
 const SyntheticOrigin kOrigin{
     .job = "jobs/7a", .pair = 3, .kind = "generated", .digest = "ab", .made_s = 1767323045};
 
-cv::Mat Noise(int rows, int columns, int type) {
+cv::Mat RandomPixels(int rows, int columns, int type) {
   cv::Mat noise(rows, columns, type);
   cv::RNG random(7);
   random.fill(noise, cv::RNG::UNIFORM, 0, 256);
@@ -28,14 +28,14 @@ cv::Mat Noise(int rows, int columns, int type) {
 }
 
 // As our own reader shows the first frame.
-cv::Mat Shown(const std::string& file) {
+cv::Mat ShownFirst(const std::string& file) {
   const auto dicom = ParseDicom(file);
   EXPECT_TRUE(dicom.ok()) << dicom.status();
   return *ShownFrame(*dicom, 0, std::nullopt);
 }
 
 // Two segments, and one that is nowhere; of 15 pixels a frame, which is no whole number of bytes.
-SyntheticMask Mask() {
+SyntheticMask ThreeSegments() {
   cv::Mat classes = cv::Mat::zeros(3, 5, CV_8UC1);
   classes.at<uint8_t>(0, 4) = 1;
   classes.row(2).setTo(2);
@@ -45,14 +45,14 @@ SyntheticMask Mask() {
   return mask;
 }
 
-std::string Refusal(const std::string& file) {
+std::string RefusedAsMask(const std::string& file) {
   const auto dicom = ParseDicom(file);
   EXPECT_TRUE(dicom.ok()) << dicom.status();
   return std::string(LabelsOfPicture(*dicom).status().message());
 }
 
 // A segmentation of pictures of 4 x 3 pixels, a frame for each of these segments.
-DicomBytes Segmentation(const std::vector<int>& segments, const std::string& pixels) {
+DicomBytes PictureSegmentation(const std::vector<int>& segments, const std::string& pixels) {
   DicomBytes file;
   file.Text(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.66.4").Text(0x00080060, "CS", "SEG");
   file.Short(0x00280002, 1).Text(0x00280004, "CS", "MONOCHROME2");
@@ -69,35 +69,36 @@ DicomBytes Segmentation(const std::vector<int>& segments, const std::string& pix
 }
 
 TEST(SyntheticDicomTest, PicturesKeepEveryPixel) {
-  const cv::Mat colours = Noise(7, 5, CV_8UC3), grey = Noise(7, 5, CV_8UC1);
+  const cv::Mat colours = RandomPixels(7, 5, CV_8UC3), grey = RandomPixels(7, 5, CV_8UC1);
   const auto file = PackSyntheticImage(kOrigin, {.frames = {colours}, .shown = {}, .planes = {}});
   ASSERT_TRUE(file.ok()) << file.status();
-  EXPECT_EQ(cv::norm(Shown(*file), colours, cv::NORM_INF), 0);
+  EXPECT_EQ(cv::norm(ShownFirst(*file), colours, cv::NORM_INF), 0);
   EXPECT_EQ(ParseDicom(*file)->header.photometric, "RGB");
   cv::Mat equal;
   cv::merge(std::vector<cv::Mat>{grey, grey, grey}, equal);
   const auto greys = PackSyntheticImage(kOrigin, {.frames = {equal}, .shown = {}, .planes = {}});
   ASSERT_TRUE(greys.ok()) << greys.status();
-  EXPECT_EQ(cv::norm(Shown(*greys), grey, cv::NORM_INF), 0);
+  EXPECT_EQ(cv::norm(ShownFirst(*greys), grey, cv::NORM_INF), 0);
   EXPECT_EQ(ParseDicom(*greys)->header.photometric, "MONOCHROME2");
 }
 
 TEST(SyntheticDicomTest, MasksKeepEveryPixelAndTheNamesOfTheirSegments) {
-  const auto file = PackSyntheticMask(kOrigin, Mask());
+  const auto file = PackSyntheticMask(kOrigin, ThreeSegments());
   ASSERT_TRUE(file.ok()) << file.status();
   const auto dicom = ParseDicom(*file);
   ASSERT_TRUE(dicom.ok()) << dicom.status();
   EXPECT_EQ(dicom->header.frames, 3);
   const auto labels = LabelsOfPicture(*dicom);
   ASSERT_TRUE(labels.ok()) << labels.status();
-  EXPECT_EQ(cv::norm(*labels, Mask().frames[0], cv::NORM_INF), 0);
+  EXPECT_EQ(cv::norm(*labels, ThreeSegments().frames[0], cv::NORM_INF), 0);
   for (const char* name : {"polyp", "cup", "absent"}) EXPECT_THAT(*file, HasSubstr(name));
 }
 
 TEST(SyntheticDicomTest, TheSamePairIsTheSameFileAndNoOtherHasItsUids) {
-  const SyntheticImage image{.frames = {Noise(4, 4, CV_8UC3)}, .shown = {}, .planes = {}};
+  const SyntheticImage image{.frames = {RandomPixels(4, 4, CV_8UC3)}, .shown = {}, .planes = {}};
   EXPECT_EQ(*PackSyntheticImage(kOrigin, image), *PackSyntheticImage(kOrigin, image));
-  EXPECT_EQ(*PackSyntheticMask(kOrigin, Mask()), *PackSyntheticMask(kOrigin, Mask()));
+  EXPECT_EQ(*PackSyntheticMask(kOrigin, ThreeSegments()),
+            *PackSyntheticMask(kOrigin, ThreeSegments()));
   std::set<std::string> series;
   SyntheticOrigin job = kOrigin, pair = kOrigin, digest = kOrigin;
   job.job = "jobs/7b";
@@ -105,7 +106,7 @@ TEST(SyntheticDicomTest, TheSamePairIsTheSameFileAndNoOtherHasItsUids) {
   digest.digest = "ac";
   for (const SyntheticOrigin& origin : {kOrigin, job, pair, digest}) {
     series.insert(ParseDicom(*PackSyntheticImage(origin, image))->header.series);
-    series.insert(ParseDicom(*PackSyntheticMask(origin, Mask()))->header.series);
+    series.insert(ParseDicom(*PackSyntheticMask(origin, ThreeSegments()))->header.series);
   }
   EXPECT_EQ(series.size(), 8u);
 }
@@ -114,8 +115,8 @@ TEST(SyntheticDicomTest, OnlyPicturesThatAModelMadeFromNothingAreSaidToShowNoWri
   const auto kept = [](const std::string& kind) {
     SyntheticOrigin origin = kOrigin;
     origin.kind = kind;
-    return *PackSyntheticImage(origin,
-                               {.frames = {Noise(4, 4, CV_8UC3)}, .shown = {}, .planes = {}});
+    return *PackSyntheticImage(
+        origin, {.frames = {RandomPixels(4, 4, CV_8UC3)}, .shown = {}, .planes = {}});
   };
   // Burned In Annotation: "NO".
   const std::string no(
@@ -145,13 +146,15 @@ TEST(SyntheticDicomTest, NumbersAndUidsAreAsTheStandardHasThem) {
 
 TEST(SegmentFrameTest, SegmentsThatAreNoLabelsOfAPictureAreRefused) {
   const std::string first_row("\x0f\x00\x00", 3);
-  EXPECT_THAT(Refusal(Segmentation({1, 2}, first_row).File()), Not(HasSubstr("overlap")));
+  EXPECT_THAT(RefusedAsMask(PictureSegmentation({1, 2}, first_row).File()),
+              Not(HasSubstr("overlap")));
   // Bit 12 is the first pixel of the second frame.
-  EXPECT_THAT(Refusal(Segmentation({1, 2}, std::string("\x0f\x10\x00", 3)).File()),
+  EXPECT_THAT(RefusedAsMask(PictureSegmentation({1, 2}, std::string("\x0f\x10\x00", 3)).File()),
               HasSubstr("segments overlap"));
-  EXPECT_THAT(Refusal(Segmentation({1, 1}, first_row).File()), HasSubstr("several frames"));
-  EXPECT_THAT(Refusal(Segmentation({300}, first_row).File()), HasSubstr("1 to 255"));
-  EXPECT_THAT(Refusal(DicomBytes(Ramp(3, 4)).File()), HasSubstr("no segmentation"));
+  EXPECT_THAT(RefusedAsMask(PictureSegmentation({1, 1}, first_row).File()),
+              HasSubstr("several frames"));
+  EXPECT_THAT(RefusedAsMask(PictureSegmentation({300}, first_row).File()), HasSubstr("1 to 255"));
+  EXPECT_THAT(RefusedAsMask(DicomBytes(Ramp(3, 4)).File()), HasSubstr("no segmentation"));
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ const VolumeGrid kOblique{
     .affine = {0.768, -0.28, 0.1, -30.5, 0.224, 0.96, -0.2, 12.25, 0.1, 0, 2.5, -700.125}};
 
 Volume Counting(double first, double step) {
-  Volume volume{.grid = kOblique, .low = -160, .high = 240};
+  Volume volume{.grid = kOblique, .voxels = {}, .low = -160, .high = 240};
   // Right angles within a slice.
   volume.grid.affine = {0.8,   -0.28, 0.1, -30.5, 0.233333333333, 0.96, -0.2,
                         12.25, 0,     0,   2.5,   -700.125};
