@@ -18,9 +18,10 @@ def read_pairs(folder, volumes=False):
             check_marked(dataset, line)
             assert dataset.StudyInstanceUID == image.StudyInstanceUID and dataset.PatientID == image.PatientID
             uids += [dataset.SOPInstanceUID, dataset.SeriesInstanceUID]
-        # Of a source picture, writing over its tissue may still be seen.
-        vouched = volumes or line["record"]["synthetic"] == "generated"
-        assert (image.get("BurnedInAnnotation") == "NO") == (image.get("PatientIdentityRemoved") == "YES") == vouched
+        # What is made of a source image may still show writing over tissue, or a face.
+        of_no_source = line["record"]["synthetic"] == "generated"
+        assert mask.PatientIdentityRemoved == "YES" and image.get("PatientIdentityRemoved") == ("YES" if of_no_source else None)
+        assert image.get("BurnedInAnnotation") == ("NO" if volumes or of_no_source else None)
         uids.append(image.StudyInstanceUID)
         pairs[line["pair"]] = image, mask
     assert len(set(uids)) == len(uids) and all(uid.startswith("2.25.") and uid.is_valid for uid in uids)

@@ -79,8 +79,8 @@ absl::StatusOr<std::string> PackSyntheticImage(const SyntheticOrigin& origin,
   const bool volume = image.planes.has_value();
   DicomFile file;
   const DicomFields fields = file.fields();
-  // Pictures that are made of a source's may still show what was written over its tissue.
-  const bool without_writing = volume || origin.kind == "generated";
+  // What is made of a source image may still show whose it was: writing over tissue, or a face.
+  const bool of_no_source = origin.kind == "generated";
   WriteCommon(origin,
               {.sop_class = ImageClassOf(volume),
                .modality = "OT",
@@ -89,12 +89,12 @@ absl::StatusOr<std::string> PackSyntheticImage(const SyntheticOrigin& origin,
                .series = PairUid::kImageSeries,
                .instance = PairUid::kImage,
                .series_number = 1,
-               .without_writing = without_writing},
+               .of_no_source = of_no_source},
               fields);
   fields.Text(DCM_Laterality, EVR_CS, "");
   fields.Text(DCM_PatientOrientation, EVR_CS, "");
   fields.Text(DCM_ConversionType, EVR_CS, "SYN");
-  if (without_writing) fields.Text(DCM_BurnedInAnnotation, EVR_CS, "NO");
+  if (of_no_source || volume) fields.Text(DCM_BurnedInAnnotation, EVR_CS, "NO");
   if (volume) {
     WriteVolume(origin, image, fields);
   } else {

@@ -149,7 +149,7 @@ absl::StatusOr<std::string> PackSyntheticMask(const SyntheticOrigin& origin,
                .series = PairUid::kMaskSeries,
                .instance = PairUid::kMask,
                .series_number = 2,
-               .without_writing = true},
+               .of_no_source = true},
               fields);
   WritePixelFormat(mask.frames.front(), frames.size(), 1, fields);
   fields.Text(DCM_LossyImageCompression, EVR_CS, "00");

@@ -21,13 +21,13 @@ std::string NameOfPair(const SyntheticOrigin& origin) {
   return absl::StrFormat("pair %d of %s", origin.pair, origin.job);
 }
 
-void WritePatient(const SyntheticOrigin& origin, bool without_writing, const DicomFields& fields) {
+void WritePatient(const SyntheticOrigin& origin, bool of_no_source, const DicomFields& fields) {
   fields.Text(DCM_PatientName, EVR_PN, absl::StrFormat("SYNTHETIC^PAIR %06d", origin.pair));
   fields.Text(DCM_PatientID, EVR_LO,
               absl::StrFormat("SYNTHETIC-%s-%06d", IdOf(origin.job), origin.pair));
   fields.Text(DCM_PatientBirthDate, EVR_DA, "");
   fields.Text(DCM_PatientSex, EVR_CS, "");
-  if (!without_writing) return;
+  if (!of_no_source) return;
   fields.Text(DCM_PatientIdentityRemoved, EVR_CS, "YES");
   fields.Text(DCM_DeidentificationMethod, EVR_LO, "Synthetic; header made without a patient's");
 }
@@ -79,7 +79,7 @@ std::string ImageClassOf(bool volume) {
 
 void WriteCommon(const SyntheticOrigin& origin, const SyntheticObject& object,
                  const DicomFields& fields) {
-  WritePatient(origin, object.without_writing, fields);
+  WritePatient(origin, object.of_no_source, fields);
   WriteStudy(origin, fields);
   WriteEquipment(fields);
   fields.Text(DCM_Modality, EVR_CS, object.modality);

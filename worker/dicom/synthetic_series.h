@@ -21,8 +21,8 @@ struct SyntheticObject {
   std::string sop_class, modality, image_type, series_description;
   PairUid series = PairUid::kImageSeries, instance = PairUid::kImage;
   int series_number = 1;
-  // Whether no pixel can show writing that was in a source's: then the object vouches for it.
-  bool without_writing = true;
+  // Whether no pixel can show what was in a source image: then the object vouches for it.
+  bool of_no_source = true;
 };
 
 // Patient, study, series, equipment, SOP common and general image modules.

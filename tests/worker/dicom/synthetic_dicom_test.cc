@@ -111,7 +111,7 @@ TEST(SyntheticDicomTest, TheSamePairIsTheSameFileAndNoOtherHasItsUids) {
   EXPECT_EQ(series.size(), 8u);
 }
 
-TEST(SyntheticDicomTest, OnlyPicturesThatAModelMadeFromNothingAreSaidToShowNoWriting) {
+TEST(SyntheticDicomTest, OnlyImagesThatAreMadeOfNoOtherAreSaidToShowNobody) {
   const auto kept = [](const std::string& kind) {
     SyntheticOrigin origin = kOrigin;
     origin.kind = kind;
@@ -126,6 +126,15 @@ TEST(SyntheticDicomTest, OnlyPicturesThatAModelMadeFromNothingAreSaidToShowNoWri
   EXPECT_THAT(kept("generated"), HasSubstr(no));
   for (const char* kind : {"restyled", "recoloured", ""})
     EXPECT_THAT(kept(kind), Not(HasSubstr(no)));
+  // Patient Identity Removed: "YES".
+  const std::string removed(
+      "\x12\x00\x62\x00"
+      "CS\x04\x00YES ",
+      12);
+  EXPECT_THAT(kept("generated"), HasSubstr(removed));
+  for (const char* kind : {"restyled", "recoloured", ""}) {
+    EXPECT_THAT(kept(kind), Not(HasSubstr(removed)));
+  }
   // Synthetic Data: "YES ", whatever it is.
   const std::string yes(
       "\x08\x00\x1c\x00"
