@@ -138,15 +138,17 @@ def test_dicom_files_are_the_pairs_and_marked_synthetic(service, finished_job, p
 
 
 @pytest.mark.parametrize("form, index, mask", [("nnunet", "dataset.json", "labelsTr"), ("imagefolder", "labels.txt", "masks"),
-                                               ("coco", "annotations/instances.json", "masks")])
+                                               ("coco", "annotations/instances.json", "masks"), ("dicom", None, "masks")])
 def test_interrupted_export_goes_on(service, finished_job, tmp_path, form, index, mask):
     folder = tmp_path / "pairs"
     pull(service, finished_job, folder, form)
     files = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     lines = (folder / "manifest.jsonl").read_text().splitlines(keepends=True)
     (folder / "manifest.jsonl").write_text("".join(lines[:20]) + lines[20][:30])
-    (folder / index).unlink()
-    (folder / mask / "000004.png").write_bytes(b"spoiled")
+    if index:
+        (folder / index).unlink()
+    (spoiled,) = (folder / mask).glob("000004.*")
+    spoiled.write_bytes(b"spoiled")
     summary = pull(service, finished_job, folder, form)
     assert (summary["pulled"], summary["repaired"]) == (PAIRS - 20, 1)
     assert {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()} == files

@@ -308,7 +308,7 @@ class StructureFolderTest : public VolumeFolderTest {
     Write("images/" + stem + ".nii.gz", phantom.image, NiftiType::kInt16);
     fs::create_directories(dir() / "masks" / stem);
     const LabelTable table = VolumePhantomLabels();
-  for (const LabelTable::Label& label : table.labels()) {
+    for (const LabelTable::Label& label : table.labels()) {
       Volume structure = phantom.mask;
       for (float& voxel : structure.voxels) {
         voxel = voxel == static_cast<float>(label.value) ? 1.0F : 0.0F;
