@@ -307,7 +307,8 @@ class StructureFolderTest : public VolumeFolderTest {
     const std::string stem = "case" + std::to_string(index);
     Write("images/" + stem + ".nii.gz", phantom.image, NiftiType::kInt16);
     fs::create_directories(dir() / "masks" / stem);
-    for (const LabelTable::Label& label : VolumePhantomLabels().labels()) {
+    const LabelTable table = VolumePhantomLabels();
+    for (const LabelTable::Label& label : table.labels()) {
       Volume structure = phantom.mask;
       for (float& voxel : structure.voxels) {
         voxel = voxel == static_cast<float>(label.value) ? 1.0F : 0.0F;
@@ -353,7 +354,8 @@ TEST_F(StructureFolderTest, WithoutLabelsStructuresAreNumberedByName) {
   ASSERT_TRUE(folder.ok()) << folder.status();
   EXPECT_FALSE(folder->labels_guessed);
   std::vector<std::string> expected{"left_kidney"};
-  for (const LabelTable::Label& label : VolumePhantomLabels().labels()) {
+  const LabelTable table = VolumePhantomLabels();
+  for (const LabelTable::Label& label : table.labels()) {
     expected.push_back(label.name);
   }
   std::ranges::sort(expected);
