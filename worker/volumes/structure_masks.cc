@@ -76,21 +76,23 @@ std::string StructureOf(const fs::path& file) {
 
 absl::StatusOr<Volume> ReadStructures(const fs::path& folder, const StructureValues& values,
                                       const VolumeGrid& image) {
-  Volume mask{.grid = image, .voxels = std::vector<float>(image.voxels())};
-  std::map<std::string, fs::path> read;
+  std::map<std::string, fs::path> wanted;
   for (const fs::path& file : StructureFiles(folder)) {
-    const auto wanted = values.find(StructureOf(file));
-    if (wanted == values.end()) continue;
-    const auto [first, added] = read.emplace(wanted->first, file);
+    const std::string name = StructureOf(file);
+    if (!values.contains(name)) continue;
+    const auto [first, added] = wanted.emplace(name, file);
     if (!added) {
       return RefuseStructure(
           file, absl::StrCat("is of the same structure as ", ShownPath(first->second.filename())),
           "rename or remove one of the two");
     }
+  }
+  Volume mask{.grid = image, .voxels = std::vector<float>(image.voxels())};
+  for (const auto& [name, file] : wanted) {
     const absl::StatusOr<Volume> structure = ReadAnyMask(file, image);
     absl::Status fits = structure.ok() ? CheckMask(*structure, &image) : structure.status();
     if (fits.ok()) {
-      fits = AddStructure(file, static_cast<float>(wanted->second), *structure, mask);
+      fits = AddStructure(file, static_cast<float>(values.at(name)), *structure, mask);
     } else {
       fits = absl::Status(
           fits.code(),

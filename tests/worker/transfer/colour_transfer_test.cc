@@ -60,7 +60,7 @@ TEST(ColourTransferTest, ADarkLumenHasNoEdgeThatTheImageDidNotHave) {
   const at::Tensor ramp = at::linspace(0.2, -1, 64).view({1, 1, 1, 64});
   const at::Tensor image = ramp.expand({1, 3, 16, 64}).clone();
   const at::Tensor moved =
-      TransferReinhard(image, {at::tensor({75.0, 20.0, 15.0}), at::tensor({12.0, 6.0, 6.0})});
+      TransferReinhard(image, {at::tensor({75.0F, 20.0F, 15.0F}), at::tensor({12.0F, 6.0F, 6.0F})});
   const at::Tensor steps = moved.diff(1, 3).abs();
   EXPECT_GT((moved - image).abs().max().item<double>(), 0.4);
   // A threshold leaves a step of 0.5 and more where the brightness falls below it.
