@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ LOGS = ROOT / "build" / "test-logs"
 ROOMS = ("common", "server", "worker", "client", "tests", "benchmarks")
 BINARY_TIMEOUT_S = 30 * 60
 E2E_TIMEOUT_S = 40 * 60
+LEAST_MEMORY_FOR_FILES = 4 << 30
 # Once more with their catalogs in PostgreSQL: all but those of SQLite's file, of no catalog, and of PostgreSQL itself.
 ON_POSTGRESQL = "*-" + ":".join(f"{suite}.*" for suite in (
     "All/BlobStoreTest", "BadNeighboursTest", "BlobOwnersTest", "BucketOptionsTest", "BucketStateTest", "BucketTest",
@@ -82,6 +84,14 @@ def show_failed(text, failed):
         print(f"--- {name}\n" + (section.group(1)[-4000:] if section else text[-4000:]))
 
 
+def temporary_folder():
+    """Environment of tests whose files needn't outlive a power cut: in memory, where there is enough of it."""
+    memory = pathlib.Path("/dev/shm")
+    if "TMPDIR" in os.environ or not os.access(memory, os.W_OK):
+        return {}
+    return {"TMPDIR": str(memory)} if shutil.disk_usage(memory).free >= LEAST_MEMORY_FOR_FILES else {}
+
+
 def googletest_binaries():
     """The test binaries of the present build, as CTest knows them: an old one may still lie in build/bin."""
     listed = subprocess.run(["ctest", "--test-dir", "build", "--show-only=json-v1"], cwd=ROOT, check=True,
@@ -92,7 +102,7 @@ def googletest_binaries():
 def run_googletest(total):
     for binary in googletest_binaries():
         start, name = time.monotonic(), pathlib.Path(binary).name
-        status, text = run([binary], LOGS / f"{name}.log", BINARY_TIMEOUT_S)
+        status, text = run([binary], LOGS / f"{name}.log", BINARY_TIMEOUT_S, temporary_folder())
         passed, failed, skipped = parse_googletest(status, text)
         show_failed(text, failed)
         total.add(name, passed, failed, skipped, time.monotonic() - start)
@@ -106,7 +116,7 @@ def run_on_postgresql(total):
         return
     command = ["build/bin/server_test", f"--gtest_filter={ON_POSTGRESQL}"]
     status, text = run(command, LOGS / "server_test_on_postgresql.log", BINARY_TIMEOUT_S,
-                       {"ALIGNFLOW_TEST_CATALOG": "postgresql"})
+                       {"ALIGNFLOW_TEST_CATALOG": "postgresql", **temporary_folder()})
     passed, failed, skipped = parse_googletest(status, text)
     show_failed(text, failed)
     total.add(name, passed, failed, skipped, time.monotonic() - start)
