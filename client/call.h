@@ -14,6 +14,8 @@ namespace alignflow {
 
 // Deadline of a call that carries no data.
 inline constexpr absl::Duration kRpcDeadline = absl::Seconds(30);
+// Of one that streams, which is begun again where it ended.
+inline constexpr absl::Duration kStreamDeadline = absl::Seconds(60);
 
 inline void SetDeadline(grpc::ClientContext& context, absl::Duration from_now) {
   context.set_deadline(absl::ToChronoTime(absl::Now() + from_now));

@@ -6,7 +6,12 @@
 #include <string>
 #include <string_view>
 
+#include "absl/time/time.h"
+
 namespace alignflow {
+
+// How often a line is written on progress where none can be redrawn.
+inline constexpr absl::Duration kPlainInterval = absl::Seconds(5);
 
 // Where a command writes. Results go to `out`, everything else (progress, warnings, errors) to
 // `err`, so that stdout can be read by a program.

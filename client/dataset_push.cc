@@ -37,10 +37,13 @@ void PrintLabels(const ImageFolder& folder, Console& console) {
     rows.push_back({row.code, row.name, absl::StrCat(row.class_index), absl::StrCat(row.pixels),
                     ShareText(row), absl::StrCat(row.masks, " of ", folder.items.size())});
   }
-  console.err << (folder.labels_guessed
-                      ? "labels, guessed from the masks; name them with --labels NAME=VALUE,...\n"
-                      : "labels, as given with --labels\n")
-              << TableText(rows, {0, 2, 3, 4, 5}) << std::flush;
+  static constexpr const char* kTitles[] = {
+      "labels, as given with --labels\n",
+      "labels, guessed from the masks; name them with --labels NAME=VALUE,...\n",
+      "labels, by the names of the structures' files; choose among them with --labels "
+      "NAME=VALUE,...\n"};
+  console.err << kTitles[static_cast<int>(folder.labels_from)] << TableText(rows, {0, 2, 3, 4, 5})
+              << std::flush;
 }
 
 void WarnOfSizes(const ImageFolder& folder, Console& console) {

@@ -12,7 +12,6 @@ namespace alignflow {
 namespace {
 
 // A stream is opened anew after this time, so that one on a dead connection can't wait for ever.
-constexpr absl::Duration kStreamDeadline = absl::Seconds(60);
 
 // Reads events into `job` until the stream ends. Returns how it ended.
 absl::Status ReadEvents(v1::Jobs::StubInterface& jobs, v1::Job& job, int64_t& last_event,

@@ -20,7 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 // A stream is opened anew after this time, so that one on a dead connection can't wait for ever.
-constexpr absl::Duration kPullDeadline = absl::Seconds(60);
 
 class Puller {
  public:
@@ -187,7 +186,7 @@ class Puller {
   // Reads pairs after `after` until the stream ends or `take` wants no more.
   absl::Status Stream(int after, const std::function<absl::StatusOr<bool>(const v1::Pair&)>& take) {
     grpc::ClientContext context;
-    SetDeadline(context, kPullDeadline);
+    SetDeadline(context, kStreamDeadline);
     v1::StreamPairsRequest request;
     request.set_name(job_);
     request.set_after_index(after);

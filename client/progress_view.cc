@@ -12,7 +12,6 @@
 namespace alignflow {
 namespace {
 
-constexpr absl::Duration kPlainInterval = absl::Seconds(5);
 constexpr int kNameColumns = 10;
 
 std::string Word(std::string name, std::string_view prefix) {

@@ -8,6 +8,7 @@
 #include "common/status_conversion.h"
 #include "worker/data/folder_layout.h"
 #include "worker/volumes/volume_folder.h"
+#include "worker/volumes/volume_layout.h"
 
 namespace alignflow {
 namespace {

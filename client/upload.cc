@@ -11,14 +11,13 @@ namespace {
 
 constexpr absl::Duration kQuiet = absl::Milliseconds(500);
 constexpr absl::Duration kRedrawInterval = absl::Milliseconds(100);
-constexpr absl::Duration kUploadInterval = absl::Seconds(5);
 
 }  // namespace
 
 void Counter::Show(const std::string& text, bool last) {
   const absl::Time now = absl::Now();
   started_ = std::min(started_, now);
-  const absl::Duration interval = console_.interactive ? kRedrawInterval : kUploadInterval;
+  const absl::Duration interval = console_.interactive ? kRedrawInterval : kPlainInterval;
   const bool ever = shown_ != absl::InfinitePast();
   if (last ? !ever : now - started_ < kQuiet || now - shown_ < interval) return;
   shown_ = now;

@@ -25,10 +25,6 @@ std::filesystem::path PathOf(const std::filesystem::path& folder, const std::str
   return folder / sha256.substr(0, 2) / sha256.substr(2);
 }
 
-absl::Status NoBlob(const std::string& sha256) {
-  return absl::NotFoundError(absl::StrCat("there is no blob ", sha256));
-}
-
 }  // namespace
 
 absl::StatusOr<StoredBlobs> StoredBlobs::Open(const std::filesystem::path& state,

@@ -17,6 +17,10 @@ constexpr char kOwners[] = "owners";
 
 }  // namespace
 
+absl::Status NoBlob(const std::string& sha256) {
+  return absl::NotFoundError(absl::StrCat("there is no blob ", sha256));
+}
+
 BlobStore::BlobStore(const std::filesystem::path& folder)
     : owners_(folder / kOwners), incoming_(folder / kIncoming) {}
 

@@ -19,6 +19,9 @@
 
 namespace alignflow {
 
+// NotFound, of a blob that is not there.
+absl::Status NoBlob(const std::string& sha256);
+
 // Bytes by the SHA-256 of them. A blob appears once all its bytes have come and match its digest:
 // a kill leaves it whole or not there. Whatever is asked often or within a transaction (Contains,
 // SizeOf, QueryWrite, Remove) waits for no network. Thread-safe.

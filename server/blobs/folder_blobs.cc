@@ -74,7 +74,7 @@ bool FolderBlobs::Contains(const std::string& sha256) {
 
 absl::StatusOr<int64_t> FolderBlobs::SizeOf(const std::string& sha256) const {
   const int64_t size = IsSha256Hex(sha256) ? SizeOfFile(PathOf(sha256)) : -1;
-  if (size < 0) return absl::NotFoundError(absl::StrCat("there is no blob ", sha256));
+  if (size < 0) return NoBlob(sha256);
   return size;
 }
 
@@ -91,7 +91,7 @@ absl::StatusOr<BlobStore::Found> FolderBlobs::Find(const std::string& sha256, in
   FileHandle file(open(PathOf(sha256).c_str(), O_RDONLY | O_CLOEXEC));
   struct stat info = {};
   if (file.get() < 0 || fstat(file.get(), &info) != 0) {
-    return absl::NotFoundError(absl::StrCat("there is no blob ", sha256));
+    return NoBlob(sha256);
   }
   absl::Status status = CheckOffset(offset, info.st_size);
   if (!status.ok()) return status;

@@ -49,10 +49,6 @@ std::string RandomId() {
   return absl::BytesToHexString({reinterpret_cast<const char*>(bytes), sizeof(bytes)});
 }
 
-absl::Status NoObject(const std::string& sha256) {
-  return absl::NotFoundError(absl::StrCat("there is no blob ", sha256));
-}
-
 }  // namespace
 
 class ObjectBlobs::Busy {
@@ -201,10 +197,10 @@ ObjectBlobs::~ObjectBlobs() {
 }
 
 absl::StatusOr<IndexedBlob> ObjectBlobs::Look(const std::string& sha256) const {
-  if (!IsSha256Hex(sha256)) return NoObject(sha256);
+  if (!IsSha256Hex(sha256)) return NoBlob(sha256);
   absl::StatusOr<std::optional<IndexedBlob>> found = index_->Find(sha256);
   if (!found.ok()) return found.status();
-  if (!found->has_value()) return NoObject(sha256);
+  if (!found->has_value()) return NoBlob(sha256);
   return **std::move(found);
 }
 

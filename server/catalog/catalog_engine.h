@@ -14,6 +14,8 @@ namespace alignflow {
 class CatalogEngine {
  public:
   using Body = std::function<absl::Status(Sql&)>;
+  // Reads are short and share the processor: more connections would not make them faster.
+  static constexpr int kReaders = 4;
 
   virtual ~CatalogEngine() = default;
 

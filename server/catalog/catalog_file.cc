@@ -12,8 +12,6 @@
 namespace alignflow {
 namespace {
 
-constexpr int kRowsPerStep = 5000;
-
 // Runs `body` on a connection that can't write.
 absl::Status Look(const std::filesystem::path& file,
                   const std::function<absl::Status(Sql&)>& body) {
@@ -66,7 +64,7 @@ absl::StatusOr<std::set<std::string>> BlobsOfCatalogFile(const std::filesystem::
     absl::Status current = CheckVersion(sql, file);
     if (!current.ok()) return current;
     ReferenceCursor cursor;
-    while (VisitReferences(sql, kRowsPerStep, cursor,
+    while (VisitReferences(sql, kReferenceRows, cursor,
                            [&](const std::string& blob) { blobs.insert(blob); })) {
     }
     return absl::OkStatus();

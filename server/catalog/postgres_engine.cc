@@ -19,9 +19,6 @@
 namespace alignflow {
 namespace {
 
-// Reads are short and share the coordinator's processor: more connections would not be faster.
-constexpr int kPostgresReaders = 4;
-constexpr int kPostgresRowsPerStep = 5000;
 // How often a database that seems to be another's is asked for before it is.
 constexpr int kAttempts = 20;
 constexpr absl::Duration kAttemptInterval = absl::Milliseconds(100);
@@ -81,7 +78,7 @@ class PostgresEngine final : public CatalogEngine {
   PostgresEngine(const PostgresAddress& address, absl::Duration answer_limit)
       : answer_limit_(answer_limit),
         writer_(address, [this](PostgresConnection& fresh) { return TakeOver(fresh); }) {
-    for (int i = 0; i < kPostgresReaders; ++i) {
+    for (int i = 0; i < kReaders; ++i) {
       readers_.push_back(std::make_unique<PostgresConnection>(address));
     }
   }
@@ -150,7 +147,7 @@ class PostgresEngine final : public CatalogEngine {
     return status;
   }
 
-  int readers() const override { return kPostgresReaders; }
+  int readers() const override { return kReaders; }
 
   absl::Status Check() override {
     absl::Status status = CheckNotReplaced();
@@ -381,7 +378,7 @@ absl::StatusOr<std::set<std::string>> BlobsOfPostgresCatalog(const PostgresAddre
   const auto look = [&](Sql& sql) {
     ReferenceCursor cursor;
     const auto add = [&](const std::string& blob) { blobs.insert(blob); };
-    while (VisitReferences(sql, kPostgresRowsPerStep, cursor, add)) {
+    while (VisitReferences(sql, kReferenceRows, cursor, add)) {
     }
     return absl::OkStatus();
   };

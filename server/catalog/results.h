@@ -42,6 +42,8 @@ struct ReferenceCursor {
   size_t table = 0;
   int64_t row = 0;
 };
+// Rows of a step that keeps nobody waiting.
+inline constexpr int kReferenceRows = 5000;
 // Visits the blobs, by digest and some more than once, that the next `rows` rows refer to. Returns
 // whether there are more. Each call may be a transaction of its own: whatever comes to refer to a
 // blob that was there asks the store for it, which makes it young.

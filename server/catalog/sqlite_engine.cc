@@ -24,9 +24,6 @@ absl::Status CheckIntegrity(Sql& sql) {
   return absl::DataLossError(absl::StrCat("catalog: ", verdict));
 }
 
-// Reads are short and share the processor: more connections would not make them faster.
-constexpr int kSqliteReaders = 4;
-
 constexpr char kCopy[] = ".before-upgrade-from-";
 
 // Runs body in a transaction of the connection. `failed` says whether the database did.
@@ -54,7 +51,7 @@ absl::Status Execute(Sql& sql, const std::string& statement) {
 
 std::vector<std::unique_ptr<Sql>> OpenReaders(const std::filesystem::path& file) {
   std::vector<std::unique_ptr<Sql>> readers;
-  for (int i = 0; i < kSqliteReaders; ++i) {
+  for (int i = 0; i < CatalogEngine::kReaders; ++i) {
     readers.push_back(std::make_unique<Sql>("sqlite3", ConnectionOf(file)));
     *readers.back() << "PRAGMA busy_timeout=5000";
     *readers.back() << "PRAGMA query_only=ON";

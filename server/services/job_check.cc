@@ -37,7 +37,6 @@ namespace {
 constexpr int kMaxPairs = 1000000;
 constexpr size_t kMaxRequestIdBytes = 128;
 constexpr size_t kMaxDisplayNameBytes = 200;
-constexpr int kMaxLabels = 32;
 constexpr size_t kMaxLabelBytes = 63;
 constexpr char kSingleReference[] =
     "a single reference may bias the result: what is particular to that one image is taken for the "
@@ -129,9 +128,8 @@ absl::Status CheckText(const std::string& text, size_t limit, const std::string&
 absl::Status CheckDetails(const v1::CreateJobRequest& request, JobDetails& details) {
   absl::Status status = CheckText(request.display_name(), kMaxDisplayNameBytes, "display_name");
   if (!status.ok()) return status;
-  if (request.labels_size() > kMaxLabels) {
-    return absl::InvalidArgumentError("labels: give at most 32");
-  }
+  if (status.ok()) status = CheckLabelCount(request.labels_size());
+  if (!status.ok()) return status;
   for (const auto& [name, value] : request.labels()) {
     status = CheckId(name, "labels");
     if (status.ok()) status = CheckText(value, kMaxLabelBytes, absl::StrCat("labels: ", name));

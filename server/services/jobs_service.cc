@@ -26,7 +26,6 @@ constexpr size_t kMaxReasonBytes = 300;
 
 // A page of jobs with many references each stays below what clients accept in one message.
 constexpr size_t kMaxListBytes = 2 << 20;
-constexpr int kMaxJobLabels = 32;
 
 absl::Status NoJob(const std::string& id) {
   return absl::NotFoundError(
@@ -211,9 +210,8 @@ grpc::Status JobsService::ListJobs(grpc::ServerContext* call, const v1::ListJobs
                  .oldest_first = request->oldest_first(),
                  .beyond = page->before};
   if (query.oldest_first && request->page_token().empty()) query.beyond = 0;
-  if (request->labels_size() > kMaxJobLabels) {
-    return ToGrpcStatus(absl::InvalidArgumentError("labels: give at most 32"));
-  }
+  const absl::Status labels = CheckLabelCount(request->labels_size());
+  if (!labels.ok()) return ToGrpcStatus(labels);
   for (const int state : request->states()) {
     if (state == v1::JOB_STATE_UNSPECIFIED || !v1::JobState_IsValid(state)) {
       return ToGrpcStatus(absl::InvalidArgumentError("states: give states that jobs.proto names"));

@@ -58,6 +58,12 @@ absl::StatusOr<Page> ParsePage(int size, const std::string& token) {
 
 std::string PageToken(int64_t last_sequence) { return absl::StrCat(last_sequence); }
 
+absl::Status CheckLabelCount(int count) {
+  constexpr int kMaxLabels = 32;
+  if (count <= kMaxLabels) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("labels: give at most ", kMaxLabels));
+}
+
 google::protobuf::Timestamp ToTimestamp(absl::Time time) {
   const int64_t micros = absl::ToUnixMicros(time);
   google::protobuf::Timestamp timestamp;

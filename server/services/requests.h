@@ -29,6 +29,9 @@ struct Page {
 absl::StatusOr<Page> ParsePage(int size, const std::string& token);
 std::string PageToken(int64_t last_sequence);
 
+// InvalidArgument for more labels of a job than are kept or looked for.
+absl::Status CheckLabelCount(int count);
+
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
 
 }  // namespace alignflow

@@ -27,6 +27,12 @@ namespace alignflow {
 // What whoever runs the tests has logged in to is none of their business.
 inline const int kNoConfiguration = setenv("AFCTL_CONFIG", "/no/such/file", 1);
 
+inline void AddLabel(const std::string& name, int value, v1::DatasetVersion& version) {
+  v1::Label& label = *version.add_labels();
+  label.set_name(name);
+  label.set_value(value);
+}
+
 class FakeDatasets : public v1::Datasets::Service {
  public:
   grpc::Status CreateDataset(grpc::ServerContext*, const v1::CreateDatasetRequest* request,

@@ -62,11 +62,6 @@ class PairDicomTest : public testing::Test {
     jobs_.job.set_pairs_ready(2);
     jobs_.job.mutable_create_time()->set_seconds(1767323045);  // 2026-01-02 03:04:05
   }
-  static void AddLabel(const std::string& name, int value, v1::DatasetVersion& source) {
-    v1::Label& label = *source.add_labels();
-    label.set_name(name);
-    label.set_value(value);
-  }
   void AddPair(int index, const std::string& image, const std::string& mask) {
     v1::Pair& pair = jobs_.pairs.emplace_back();
     pair.set_index(index);

@@ -30,12 +30,6 @@ class PairExportTest : public testing::Test {
     for (const int i : {1, 2, 3}) AddPair(i, Bars(255, 0, 128));
   }
 
-  static void AddLabel(const std::string& name, int value, v1::DatasetVersion& source) {
-    v1::Label& label = *source.add_labels();
-    label.set_name(name);
-    label.set_value(value);
-  }
-
   void AddPair(int index, const cv::Mat& mask) {
     v1::Pair& pair = jobs_.pairs.emplace_back();
     pair.set_index(index);

@@ -9,18 +9,11 @@ namespace alignflow {
 namespace {
 
 constexpr double kVarianceFloor = 1e-3;  // channels' values are of order 1
-constexpr double kWeightFloor = 1e-2;    // of the picture; where there is hardly any field of view
 
 int64_t StyleWidth(const EfficientNetConfig& config) {
   int64_t width = 0;
   for (const int64_t channels : config.LevelChannels()) width += 2 * channels;
   return width - config.LevelChannels().back();
-}
-
-// Mean of x [B,C,H,W] by weight [B,1,H,W]: [B,C].
-at::Tensor WeightedMean(const at::Tensor& x, const at::Tensor& weight) {
-  const double floor = kWeightFloor * static_cast<double>(weight.size(2) * weight.size(3));
-  return (x * weight).sum({2, 3}) / (weight.sum({2, 3}) + floor);
 }
 
 }  // namespace
@@ -42,11 +35,11 @@ at::Tensor EfficientNetStyle::Raw(const at::Tensor& image) const {
   for (const at::Tensor& level : levels) {
     const at::Tensor x = level.to(at::kFloat);
     const at::Tensor weight = at::adaptive_avg_pool2d(view, x.sizes().slice(2));
-    const at::Tensor mean = WeightedMean(x, weight);
+    const at::Tensor mean = MeanInView(x, weight);
     features.push_back(mean);
     if (&level == &levels.back()) continue;  // of few places
     const at::Tensor centred = x - mean.unsqueeze(2).unsqueeze(3);
-    features.push_back((WeightedMean(centred.square(), weight) + kVarianceFloor).log());
+    features.push_back((MeanInView(centred.square(), weight) + kVarianceFloor).log());
   }
   return at::cat(features, 1);
 }

@@ -22,24 +22,17 @@ at::Tensor Opponent(const at::Tensor& image) {
   return at::stack({(r + g + b) / 3, (r - g) / 2, (r + g - 2 * b) / 4}, 1);
 }
 
-// Mean of x [B,C,H,W] within the field of view [B,1,H,W]: [B,C]. Goes to 0 where there is hardly
-// any.
-at::Tensor MeanWithin(const at::Tensor& x, const at::Tensor& weight) {
-  const double floor = 1e-2 * static_cast<double>(weight.size(2) * weight.size(3));
-  return (x * weight).sum({2, 3}) / (weight.sum({2, 3}) + floor);
-}
-
 // Means, log variances and correlations of the colours.
 void AppendMoments(const at::Tensor& colours, const at::Tensor& weight,
                    std::vector<at::Tensor>& features) {
-  const at::Tensor mean = MeanWithin(colours, weight);
+  const at::Tensor mean = MeanInView(colours, weight);
   const at::Tensor centred = colours - mean.unsqueeze(2).unsqueeze(3);
-  const at::Tensor variance = MeanWithin(centred.square(), weight);
+  const at::Tensor variance = MeanInView(centred.square(), weight);
   features.push_back(mean);
   features.push_back((variance + kEnergyFloor).log());
   for (const auto& [i, j] : {std::pair{0, 1}, {0, 2}, {1, 2}}) {
     const at::Tensor covariance =
-        MeanWithin(centred.slice(1, i, i + 1) * centred.slice(1, j, j + 1), weight);
+        MeanInView(centred.slice(1, i, i + 1) * centred.slice(1, j, j + 1), weight);
     const at::Tensor scale =
         (variance.slice(1, i, i + 1) + 1e-3) * (variance.slice(1, j, j + 1) + 1e-3);
     features.push_back(covariance / scale.sqrt());
@@ -60,7 +53,7 @@ void AppendHistograms(const at::Tensor& colours, const at::Tensor& weight,
     const double width = (high - low) / (kBins - 1);
     const at::Tensor distance =
         (colours.slice(1, channel, channel + 1) - Centres(low, high, kBins, colours)) / width;
-    features.push_back(MeanWithin((-0.5 * distance.square()).exp(), weight));
+    features.push_back(MeanInView((-0.5 * distance.square()).exp(), weight));
   }
 }
 
@@ -79,13 +72,13 @@ void AppendTones(const at::Tensor& colours, const at::Tensor& weight,
 // Log energy of a band by its mean square, which strong edges lead.
 void AppendEdges(const at::Tensor& band, const at::Tensor& weight,
                  std::vector<at::Tensor>& features) {
-  features.push_back((MeanWithin(band.square(), weight) + kBandFloor).log());
+  features.push_back((MeanInView(band.square(), weight) + kBandFloor).log());
 }
 
 // The same by its mean magnitude, led by what is everywhere, such as grain.
 void AppendGrain(const at::Tensor& band, const at::Tensor& weight,
                  std::vector<at::Tensor>& features) {
-  features.push_back(2 * MeanWithin((band.square() + kBandFloor).sqrt(), weight).log());
+  features.push_back(2 * MeanInView((band.square() + kBandFloor).sqrt(), weight).log());
 }
 
 // The diagonal detail of Haar's wavelet: the finest that there is, where grain and seams show.
@@ -111,7 +104,7 @@ void AppendDirections(const at::Tensor& colours, const at::Tensor& weight,
   const at::Tensor dy = inner_columns.slice(2, 2) - inner_columns.slice(2, 0, -2);
   const at::Tensor inner = weight.slice(2, 1, -1).slice(3, 1, -1);
   for (const at::Tensor& d : {dx, dy, (dx + dy) * M_SQRT1_2, (dx - dy) * M_SQRT1_2}) {
-    features.push_back((MeanWithin(d.square(), inner) + kEnergyFloor).log());
+    features.push_back((MeanInView(d.square(), inner) + kEnergyFloor).log());
   }
 }
 

@@ -212,7 +212,7 @@ void JudgeLabels(const std::optional<LabelTable>& given, const SetFacts& facts,
   ImageFolder& folder = scan.folder;
   LabelUse use = facts.labels;
   const MaskPath path = [&folder](size_t index) { return folder.items[index].GivenMask(); };
-  folder.labels_guessed = !given;
+  folder.labels_from = given ? LabelOrigin::kGiven : LabelOrigin::kGuessed;
   if (given) {
     AddStrayValues(*given, use, path, scan.faults);
     folder.labels = *given;

@@ -26,10 +26,13 @@
 // is wrong; Cancelled. Thread-safe.
 namespace alignflow {
 
+// Who says what the labels are called: the user, nobody, or the names of structures' files.
+enum class LabelOrigin { kGiven, kGuessed, kNamed };
+
 struct ImageFolder {
-  std::vector<FolderItem> items;      // sorted by name (bytewise), at least one
-  LabelTable labels;                  // given or guessed; the default table for references
-  bool labels_guessed = false;        // none were given
+  std::vector<FolderItem> items;  // sorted by name (bytewise), at least one
+  LabelTable labels;              // given or guessed; the default table for references
+  LabelOrigin labels_from = LabelOrigin::kGiven;
   int sample_bits = kAllSampleBits;   // that 16-bit images use; see ReadImage
   std::vector<LabelRow> label_rows;   // what each label is in these masks; empty for references
   std::vector<std::string> notes;     // how the folder was read; one sentence each

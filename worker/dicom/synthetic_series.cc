@@ -94,9 +94,10 @@ void WriteCommon(const SyntheticOrigin& origin, const SyntheticObject& object,
   fields.Text(DCM_InstanceNumber, EVR_IS, "1");
   fields.Text(DCM_ImageType, EVR_CS, object.image_type);
   fields.Text(DCM_DerivationDescription, EVR_ST, absl::StrCat("Synthetic: ", HowMade(origin)));
-  fields.Text(DCM_ImageComments, EVR_LT,
-              absl::StrCat("SYNTHETIC (", origin.kind, "): ", NameOfPair(origin),
-                           "; not of a patient, not for diagnosis"));
+  fields.Text(
+      DCM_ImageComments, EVR_LT,
+      absl::StrCat("SYNTHETIC", origin.kind.empty() ? "" : absl::StrCat(" (", origin.kind, ")"),
+                   ": ", NameOfPair(origin), "; not of a patient, not for diagnosis"));
   const DicomFields equipment = fields.Item(DCM_ContributingEquipmentSequence);
   equipment.CodeOf(DCM_PurposeOfReferenceCodeSequence, {"109100", "DCM", "Synthesizing Equipment"});
   WriteEquipment(equipment);

@@ -13,4 +13,10 @@ at::Tensor FieldOfView(const at::Tensor& image) {
   return ((NeighbourhoodLevel(image) - kLeastLevelInView) / 0.06).sigmoid();
 }
 
+at::Tensor MeanInView(const at::Tensor& x, const at::Tensor& weight) {
+  constexpr double kLeastShare = 1e-2;  // of the picture
+  const double floor = kLeastShare * static_cast<double>(weight.size(2) * weight.size(3));
+  return (x * weight).sum({2, 3}) / (weight.sum({2, 3}) + floor);
+}
+
 }  // namespace alignflow

@@ -14,6 +14,9 @@ at::Tensor FieldOfView(const at::Tensor& image);
 // The mean of each pixel's neighbourhood of 3^dims pixels and all channels, [B,1,...] in [-1,1]:
 // what FieldOfView goes by.
 at::Tensor NeighbourhoodLevel(const at::Tensor& image);
+// Mean of x [B,C,H,W] within a field of view `weight` [B,1,H,W]: [B,C]. Goes to 0 where there is
+// hardly any.
+at::Tensor MeanInView(const at::Tensor& x, const at::Tensor& weight);
 // The level of half belonging: 14 % of white.
 inline constexpr double kLeastLevelInView = -0.72;
 

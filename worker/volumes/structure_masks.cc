@@ -1,16 +1,19 @@
 #include "worker/volumes/structure_masks.h"
 
 #include <algorithm>
+#include <iterator>
+#include <ranges>
+#include <set>
 #include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "common/counted.h"
 #include "worker/data/fault_list.h"
-#include "worker/data/file_listing.h"
 #include "worker/volumes/dicom_series.h"
 #include "worker/volumes/mask_check.h"
 #include "worker/volumes/volume_formats.h"
+#include "worker/volumes/volume_layout.h"
 
 namespace alignflow {
 namespace {
@@ -54,15 +57,11 @@ std::vector<fs::path> StructureFiles(const fs::path& folder) {
   std::error_code error;
   std::vector<fs::path> files;
   if (!fs::is_directory(folder, error) || !SeriesFiles(folder).empty()) return files;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::error_code gone;
-    if (IsHidden(it->path()) || !fs::is_regular_file(it->path(), gone)) continue;
-    const VolumeFormat format = FormatOf(it->path());
-    if (format == VolumeFormat::kNifti || format == VolumeFormat::kNrrd) {
-      files.push_back(it->path());
-    }
+  for (const fs::path& path : EntriesOf(folder)) {
+    const VolumeFormat format = FormatOf(path);
+    const bool one = format == VolumeFormat::kNifti || format == VolumeFormat::kNrrd;
+    if (one && fs::is_regular_file(path, error)) files.push_back(path);
   }
-  std::ranges::sort(files);
   return files;
 }
 
@@ -72,6 +71,47 @@ std::string StructureOf(const fs::path& file) {
     if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '-') c = '_';
   }
   return name;
+}
+
+absl::StatusOr<ChosenStructures> ChooseStructures(const std::vector<fs::path>& masks,
+                                                  const std::optional<LabelTable>& labels) {
+  std::set<std::string> names;
+  size_t folders = 0;
+  for (const fs::path& mask : masks) {
+    const std::vector<fs::path> files = StructureFiles(mask);
+    folders += files.empty() ? 0 : 1;
+    for (const fs::path& file : files) names.insert(StructureOf(file));
+  }
+  ChosenStructures chosen;
+  if (folders == 0 || (labels && labels->coloured())) return chosen;
+  if (!labels) {
+    if (names.size() > LabelTable::kMaxLabels) {
+      return absl::InvalidArgumentError(
+          "its folders hold more than 255 structures; name those to take: --labels "
+          "liver=1,spleen=2");
+    }
+    if (folders < masks.size()) {
+      return absl::InvalidArgumentError(
+          "some masks are folders of structures, and some are files; say what the files' values "
+          "are: --labels NAME=VALUE,..., with the structures' names");
+    }
+    int value = 0;
+    for (const std::string& name : names) chosen.values.emplace(name, ++value);
+    return chosen;
+  }
+  if (labels->background() != 0) {
+    return absl::InvalidArgumentError(
+        "of structures the background is 0; give --labels without another background");
+  }
+  for (const LabelTable::Label& label : labels->labels()) {
+    chosen.values.emplace(label.name, label.value);
+  }
+  std::ranges::set_difference(names, std::views::keys(chosen.values),
+                              std::back_inserter(chosen.left_out));
+  if (chosen.left_out.size() < names.size()) return chosen;
+  return absl::InvalidArgumentError(
+      "no structure has a label's name; name structures as their files are named: --labels "
+      "liver=1,spleen=2");
 }
 
 absl::StatusOr<Volume> ReadStructures(const fs::path& folder, const StructureValues& values,

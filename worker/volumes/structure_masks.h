@@ -3,10 +3,12 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/data/label_table.h"
 #include "worker/volumes/volume.h"
 
 // Masks of which each structure is a file of its own, named by it, as TotalSegmentator writes
@@ -21,6 +23,17 @@ std::vector<std::filesystem::path> StructureFiles(const std::filesystem::path& f
 
 // The structure that a file is named by, as a label's name: "Left Kidney.nii.gz" is "left_kidney".
 std::string StructureOf(const std::filesystem::path& file);
+
+struct ChosenStructures {
+  StructureValues values;
+  std::vector<std::string> left_out;  // structures without a label, by name
+};
+
+// What structures become in a set of masks, of which some are such folders: the values of `labels`,
+// where the others are left out, or 1, 2, ... in the order of their names. Nothing if no mask is
+// such a folder, or labels are colours. InvalidArgument, "REASON; REMEDY".
+absl::StatusOr<ChosenStructures> ChooseStructures(const std::vector<std::filesystem::path>& masks,
+                                                  const std::optional<LabelTable>& labels);
 
 // The mask on its image's grid, of those structures that `values` names; 0 where none of them is.
 // InvalidArgument, "REASON; REMEDY" with the file's name: what ReadAnyMask and CheckMask refuse,

@@ -1,10 +1,7 @@
 #include "worker/volumes/volume_folder.h"
 
 #include <algorithm>
-#include <iterator>
 #include <mutex>
-#include <ranges>
-#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -17,17 +14,16 @@
 #include "common/data/image_probe.h"
 #include "common/parallel.h"
 #include "worker/data/file_listing.h"
-#include "worker/data/folder_names.h"
 #include "worker/data/group_table.h"
 #include "worker/data/image_file.h"
 #include "worker/data/memory_gate.h"
 #include "worker/data/stem_match.h"
-#include "worker/dicom/dicom_header.h"
 #include "worker/volumes/dicom_series.h"
 #include "worker/volumes/structure_masks.h"
 #include "worker/volumes/volume_file.h"
 #include "worker/volumes/volume_formats.h"
 #include "worker/volumes/volume_import.h"
+#include "worker/volumes/volume_layout.h"
 #include "worker/volumes/volume_window.h"
 
 namespace alignflow {
@@ -40,70 +36,6 @@ constexpr size_t kBytesOfVoxel = 16;         // of an image, its mask and what i
 constexpr char kExpected[] =
     "put volumes into DIR/images and their masks, of the same names, into DIR/masks "
     "(images/a.nii.gz, or a folder images/a with a series of DICOM files, and masks/a.nii.gz)";
-
-std::vector<fs::path> EntriesOf(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (!IsHidden(it->path())) entries.push_back(it->path());
-  }
-  std::ranges::sort(entries);
-  return entries;
-}
-
-// Whether a folder's name says what lies in it, so that it is no volume by itself.
-bool HasRole(const fs::path& folder) {
-  return SurenessOf(folder, FolderRole::kImages) != Sureness::kNone ||
-         SurenessOf(folder, FolderRole::kMasks) != Sureness::kNone;
-}
-
-// Whether volumes lie in a folder: files with their names, folders that are series, or DICOM files
-// of which the first is a volume.
-bool HasVolumes(const fs::path& folder) {
-  std::error_code error;
-  bool first_dicom = true;
-  for (const fs::path& path : EntriesOf(folder)) {
-    if (fs::is_directory(path, error)) {
-      if (!HasRole(path) && IsSeriesFolder(path)) return true;
-    } else if (!HasImageName(path) && fs::is_regular_file(path, error)) {
-      const bool dicom = HoldsImage(path);
-      if (dicom && !std::exchange(first_dicom, false)) continue;
-      if (FormatOf(path) != VolumeFormat::kNone) return true;
-    }
-  }
-  return false;
-}
-
-// Whether folders lie in a folder that are masks by their structures.
-bool HasStructures(const fs::path& folder) {
-  return std::ranges::any_of(EntriesOf(folder), [](const fs::path& path) {
-    return !HasRole(path) && !StructureFiles(path).empty();
-  });
-}
-
-// The folder in DIR that holds volumes and is surest to have a role; empty if there is none. The
-// names of the Medical Segmentation Decathlon and of nnU-Net are known as well.
-fs::path FolderOf(const fs::path& dir, FolderRole role) {
-  fs::path best;
-  auto surest = Sureness::kNone;
-  std::error_code error;
-  for (const fs::path& path : EntriesOf(dir)) {
-    if (!fs::is_directory(path, error)) continue;
-    if (!HasVolumes(path) && !(role == FolderRole::kMasks && HasStructures(path))) continue;
-    const char* training = role == FolderRole::kImages ? "imagesTr" : "labelsTr";
-    const Sureness sure = path.filename() == training ? Sureness::kKnown : SurenessOf(path, role);
-    if (sure < surest) std::tie(surest, best) = std::pair(sure, path);
-  }
-  return best;
-}
-
-// Reason and remedy of a message "REASON; REMEDY".
-std::pair<std::string, std::string> Parted(const absl::Status& status) {
-  const std::string text(status.message());
-  const size_t at = text.find("; ");
-  if (at == std::string::npos) return {text, "look at the file"};
-  return {text.substr(0, at), text.substr(at + 2)};
-}
 
 // What is found out about a folder on the way.
 class VolumeScan {
@@ -151,12 +83,7 @@ class VolumeScan {
 
  private:
   void AddFault(const std::string& kind, const fs::path& path, const absl::Status& status) {
-    auto [reason, remedy] = Parted(status);
-    faults_.Add({.kind = kind,
-                 .remedy = std::move(remedy),
-                 .path = path,
-                 .reason = std::move(reason),
-                 .permission = absl::IsPermissionDenied(status)});
+    faults_.Add(FaultOf(status, path, kind));
   }
 
   // The volumes of a folder, by name; of masks also the folders of structures.
@@ -202,15 +129,20 @@ class VolumeScan {
     if (!CheckInside(path, dir_, faults_)) return false;
     std::error_code error;
     if (!fs::is_directory(path, error)) return true;
+    const bool series = !SeriesFiles(path).empty();
     for (const fs::path& file : EntriesOf(path)) {
       if (fs::is_symlink(file, error) && !CheckInside(file, dir_, faults_)) return false;
-      if (SeriesFiles(path).empty()) {
-        if (FormatOf(file) == VolumeFormat::kNone) left_out_.Add(file, "beside structures");
+      if (!series) {
+        if (FormatOf(file) == VolumeFormat::kNone) NoteBeside(file);
       } else if (HasImageName(file) || !HoldsImage(file)) {
-        left_out_.Add(file, "beside the DICOM files of a series");
+        NoteBeside(file);
       }
     }
     return true;
+  }
+
+  void NoteBeside(const fs::path& file) {
+    if (beside_++ == 0) first_beside_ = file;
   }
 
   // A folder among volumes that is no series.
@@ -281,46 +213,16 @@ class VolumeScan {
     }
   }
 
-  // What the structures become of masks that are folders of them: the values that --labels gives,
-  // where the others are left out, or else 1, 2, ... in the order of their names.
   void NameStructures(const std::optional<LabelTable>& labels, const fs::path& masks) {
-    std::set<std::string> names;
-    size_t folders = 0;
-    for (const FolderItem& item : folder_.items) {
-      const std::vector<fs::path> files = StructureFiles(item.mask);
-      folders += files.empty() ? 0 : 1;
-      for (const fs::path& file : files) names.insert(StructureOf(file));
-    }
-    if (folders == 0 || (labels && labels->coloured())) return;
-    std::vector<std::string> others;
-    if (labels) {
-      for (const LabelTable::Label& label : labels->labels()) {
-        structures_.emplace(label.name, label.value);
-      }
-      std::ranges::set_difference(names, std::views::keys(structures_), std::back_inserter(others));
-    } else {
-      int value = 0;
-      for (const std::string& name : names) structures_.emplace(name, ++value);
-    }
-    const auto refuse = [&](const char* reason, const char* remedy) {
-      faults_.Add({.kind = "structures", .remedy = remedy, .path = masks, .reason = reason});
-    };
-    if (!labels && names.size() > LabelTable::kMaxLabels) {
-      refuse("its folders hold more than 255 structures",
-             "name those to take: --labels liver=1,spleen=2");
-    } else if (!labels && folders < folder_.items.size()) {
-      refuse("some masks are folders of structures, and some are files",
-             "say what the files' values are: --labels NAME=VALUE,..., with the structures' names");
-    } else if (labels && labels->background() != 0) {
-      refuse("of structures the background is 0", "give --labels without another background");
-    } else if (others.size() == names.size()) {
-      refuse("no structure has a label's name",
-             "name structures as their files are named: --labels liver=1,spleen=2");
-    } else if (!others.empty()) {
-      folder_.notes.push_back(
-          absl::StrCat(Counted(others.size(), "structure"),
-                       " without a label left out: ", FirstTen(others, others.size())));
-    }
+    std::vector<fs::path> paths;
+    for (const FolderItem& item : folder_.items) paths.push_back(item.mask);
+    absl::StatusOr<ChosenStructures> chosen = ChooseStructures(paths, labels);
+    if (!chosen.ok()) return AddFault("structures", masks, chosen.status());
+    structures_ = std::move(chosen->values);
+    if (chosen->left_out.empty()) return;
+    folder_.notes.push_back(absl::StrCat(
+        Counted(chosen->left_out.size(), "structure"),
+        " without a label left out: ", FirstTen(chosen->left_out, chosen->left_out.size())));
   }
 
   void AddGroups() {
@@ -374,7 +276,9 @@ class VolumeScan {
 
   void JudgeLabels(const std::optional<LabelTable>& given, const fs::path& masks) {
     const MaskPath path = [this](size_t index) { return folder_.items[index].GivenMask(); };
-    folder_.labels_guessed = !given && structures_.empty();
+    folder_.labels_from = given                 ? LabelOrigin::kGiven
+                          : structures_.empty() ? LabelOrigin::kGuessed
+                                                : LabelOrigin::kNamed;
     if (given && given->coloured()) {
       faults_.Add({.kind = "labels",
                    .remedy = "give each label's value: --labels NAME=VALUE,...",
@@ -431,6 +335,11 @@ class VolumeScan {
     NoteSlices();
     NumberItems();
     std::vector<std::string> left_out = left_out_.Sentences();
+    if (beside_ > 0) {
+      left_out.push_back(absl::StrCat(
+          Counted(beside_, "file"), " beside structures, or DICOM files of a series, left out: ",
+          ShownPath(first_beside_, dir_), beside_ > 1 ? " and so on" : ""));
+    }
     folder_.warnings.insert(folder_.warnings.begin(), left_out.begin(), left_out.end());
     folder_.scratch = scratch_;
     return std::move(folder_);
@@ -472,6 +381,8 @@ class VolumeScan {
   const fs::path dir_;
   const ImportOptions import_;
   LeftOutList left_out_;
+  int64_t beside_ = 0;  // files in volumes' own folders that are no part of them
+  fs::path first_beside_;
   FaultList faults_;
   ImageFolder folder_;
   std::shared_ptr<const ScratchFolder> scratch_;
@@ -479,27 +390,6 @@ class VolumeScan {
   LabelUse use_;
   size_t hounsfield_ = 0, unoriented_ = 0, tilted_ = 0, inverted_ = 0;
 };
-
-}  // namespace
-
-bool HoldsVolumes(const fs::path& dir) {
-  return HasVolumes(dir) || !FolderOf(dir, FolderRole::kImages).empty();
-}
-
-bool HoldsVolumeMasks(const fs::path& dir) { return !FolderOf(dir, FolderRole::kMasks).empty(); }
-
-namespace {
-
-// Whether the masks in DIR are DICOM segmentations of pictures: they do not say where they lie.
-bool HoldsPictureSegmentations(const fs::path& dir) {
-  for (const fs::path& path : EntriesOf(FolderOf(dir, FolderRole::kMasks))) {
-    if (FormatOf(path) == VolumeFormat::kNone) continue;
-    if (FormatOf(path) != VolumeFormat::kSegmentation) return false;
-    const absl::StatusOr<DicomHeader> header = ReadDicomHeader(SeriesFiles(path).front());
-    return header.ok() && !header->PlaceOf(0).position;
-  }
-  return false;
-}
 
 }  // namespace
 

@@ -26,11 +26,6 @@ absl::StatusOr<ImageFolder> ScanAnyReferences(const std::filesystem::path& dir,
                                               const ScanProgress& progress = {},
                                               const ImportOptions& import = {});
 
-// Whether DIR, or a folder in it that is named so, holds volumes as images.
-bool HoldsVolumes(const std::filesystem::path& dir);
-// Whether it holds masks of volumes, too.
-bool HoldsVolumeMasks(const std::filesystem::path& dir);
-
 }  // namespace alignflow
 
 #endif  // ALIGNFLOW_WORKER_VOLUMES_VOLUME_FOLDER_H_

@@ -47,7 +47,7 @@ TEST_F(ScanDatasetTest, LabelsAreGuessedAndWhatTheyAreIsCounted) {
   const auto folder = ScanDataset(folder_.path(), std::nullopt);
   ASSERT_TRUE(folder.ok()) << folder.status();
   EXPECT_EQ(folder->labels.ToString(), "class-255=255,background=0");
-  EXPECT_TRUE(folder->labels_guessed);
+  EXPECT_EQ(folder->labels_from, LabelOrigin::kGuessed);
   ASSERT_EQ(folder->label_rows.size(), 2u);
   EXPECT_EQ(folder->label_rows[1].name, "class-255");
   EXPECT_EQ(folder->label_rows[1].class_index, 1);

@@ -12,6 +12,7 @@
 #include "tests/worker/data/test_images.h"
 #include "tests/worker/volumes/slice_bytes.h"
 #include "worker/volumes/volume_file.h"
+#include "worker/volumes/volume_layout.h"
 #include "worker/volumes/volume_phantom.h"
 
 namespace alignflow {
@@ -321,13 +322,17 @@ class StructureFolderTest : public VolumeFolderTest {
 
 TEST_F(StructureFolderTest, AMaskMayBeAFolderWithAFileForEachStructure) {
   for (int i = 0; i < 2; ++i) AddStructures(i);
-  WriteFile(dir() / "masks" / "case0" / "statistics.json", "{}");
+  for (const char* stem : {"case0", "case1"}) {
+    WriteFile(dir() / "masks" / stem / "statistics.json", "{}");
+  }
   const absl::StatusOr<ImageFolder> parts = Scan();
   ASSERT_TRUE(parts.ok()) << parts.status();
   ASSERT_EQ(parts->items.size(), 2u);
   EXPECT_EQ(parts->labels, VolumePhantomLabels());
   EXPECT_EQ(parts->items[1].GivenMask(), dir() / "masks" / "case1");
-  EXPECT_THAT(parts->warnings, testing::Contains(HasSubstr("beside structures): statistics.json")));
+  EXPECT_THAT(parts->warnings,
+              testing::Contains(AllOf(HasSubstr("2 files beside structures"),
+                                      HasSubstr("masks/case0/statistics.json and so on"))));
   std::vector<std::string> masks;
   for (const FolderItem& item : parts->items) masks.push_back(ReadFile(item.mask));
 
@@ -352,7 +357,7 @@ TEST_F(StructureFolderTest, WithoutLabelsStructuresAreNumberedByName) {
       NiftiType::kUint8);
   const absl::StatusOr<ImageFolder> folder = ScanAnyDataset(dir(), std::nullopt);
   ASSERT_TRUE(folder.ok()) << folder.status();
-  EXPECT_FALSE(folder->labels_guessed);
+  EXPECT_EQ(folder->labels_from, LabelOrigin::kNamed);
   std::vector<std::string> expected{"left_kidney"};
   const LabelTable table = VolumePhantomLabels();
   for (const LabelTable::Label& label : table.labels()) {
