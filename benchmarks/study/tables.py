@@ -13,6 +13,7 @@ MADE = ("pairs", "stage 2", "recoloured")
 COLUMNS = [
     ("MMD", "mmd to target", 2),
     ("FD (filter bank)", "fd (filter bank) to target", 1),
+    ("FD (lite2)", "fd (efficientnet-lite2) to target", 1),  # on features that nothing here is trained on
     ("diversity", "mean pairwise distance", 2),
     ("mask agreement", "mask agreement", 2),
     ("left out", "left out (percent)", 1),

@@ -341,7 +341,8 @@ const std::vector<Setting>& AllSettings() {
            "Guidance scale: how far the mask is stressed against none; 1: not at all"),
       Mix("generate.mix", PairKindNames(), {"generate"},
           "What the pairs are, by shares that add up to 1: generated (from noise, as in the "
-          "paper), "
+          "paper; those of the small presets lowered segmentation models' scores where it was "
+          "measured, docs/benchmarks.md), "
           "restyled (the model starts from the mask's own source image) and recoloured (that image "
           "in the references' colours, Reinhard's transfer, without a model)"),
       Real("restyle.strength", 0.1, 0.95, {"rollout", "align", "generate"},
