@@ -105,7 +105,8 @@ void AddFloor(const std::string& name, double (*distance)(const at::Tensor&, con
 
 // How much of the way from stage 1 to the references' own distance, which a perfect fit to them
 // would reach, stage 2 has gone.
-void AddGapClosed(const Kernels& kernels, const FigureSets& sets, FigureTable& table) {
+void AddGapClosed(const std::string& distance, const Kernels& kernels, const FigureSets& sets,
+                  FigureTable& table) {
   const auto& values = kernels.values;
   if (!values.contains("stage 1") || !values.contains("stage 2")) return;
   if (!values.contains("references")) return;
@@ -119,11 +120,13 @@ void AddGapClosed(const Kernels& kernels, const FigureSets& sets, FigureTable& t
                 .interval = {},
                 .better = "higher",
                 .unit = "percent",
-                .note = "not available: stage 1 is not clearly further away than the references",
+                .note = absl::StrCat("not available: stage 1 is not clearly further away than the "
+                                     "references by ",
+                                     distance),
                 .sample_count = sets.Find("stage 2")->size()};
   if (sure.low > 0) {
     figure.value = 100 * (values.at("stage 1") - values.at("stage 2")) / gap;
-    figure.note.clear();
+    figure.note = absl::StrCat("by ", distance);
   }
   table.Add(figure);
 }
@@ -270,7 +273,7 @@ void AddSetFigures(const FeatureSpace& space, const FigureSets& sets,
   if (!too_few) {
     kernels = AddKernelDistances(kernel, sets, features, table);
     AddFloor(kernel, Mmd, sets.target, features.at(sets.target.name), table);
-    if (space.kernel == "mmd") AddGapClosed(kernels, sets, table);
+    if (alignment) AddGapClosed(kernel, kernels, sets, table);
     AddFrechetDistances(frechet, sets, features, table);
     AddFloor(frechet, FrechetDistance, sets.target, features.at(sets.target.name), table);
     if (!space.manifold.empty()) AddManifold(space, sets, features, table);

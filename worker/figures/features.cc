@@ -105,6 +105,13 @@ std::vector<FeatureSpace> LoadFeatureSpaces(TaskContext& context, const TaskSpec
           inception};
 }
 
+const FeatureSpace& JudgingSpace(const std::vector<FeatureSpace>& spaces) {
+  for (const FeatureSpace& space : spaces) {
+    if (space.judges && space.extractor) return space;
+  }
+  return spaces.front();
+}
+
 at::Tensor FeaturesOf(const FeatureExtractor& extractor, const at::Tensor& bytes, at::Device device,
                       const std::function<void()>& each_batch) {
   std::vector<at::Tensor> parts;

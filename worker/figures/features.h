@@ -22,7 +22,7 @@ struct FeatureSpace {
   std::string manifold;  // what precision, recall and the Vendi score end with; empty: not computed
   std::shared_ptr<const FeatureExtractor> extractor;  // null: this worker has no weights
   std::string missing;                                // then, why
-  bool judges = false;  // no method is trained on it: the alignment verdict rests on it where it is
+  bool judges = false;                                // no method is trained on it
 };
 
 // The filter bank of the source's statistics, which is always there, then EfficientNet-Lite2
@@ -31,6 +31,10 @@ struct FeatureSpace {
 // Inception V3 (MODELS_DIR/figures/inception.safetensors). Throws TaskError with FailedPrecondition
 // for weights that are there and cannot be read.
 std::vector<FeatureSpace> LoadFeatureSpaces(TaskContext& context, const TaskSpec& spec);
+
+// The space that alignment is judged in: one that no method is trained on, where its weights are
+// there, else the first.
+const FeatureSpace& JudgingSpace(const std::vector<FeatureSpace>& spaces);
 
 // bytes: uint8 [N,3,S,S]. Returns float [N,d] on the CPU. `each_batch` may throw.
 at::Tensor FeaturesOf(const FeatureExtractor& extractor, const at::Tensor& bytes, at::Device device,

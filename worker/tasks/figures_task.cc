@@ -99,13 +99,14 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
                     .diversity_needed = RealSetting(spec, "gates.diversity"),
                     .mask_agreement_needed = RealSetting(spec, "gates.mask_agreement"),
                     .memorization_needed = RealSetting(spec, "gates.memorization")};
+  const FeatureSpace& judging = JudgingSpace(spaces);
   FeaturesByName shown;  // in the scatter plot: DINOv3 where it is there
   for (const FeatureSpace& space : spaces) {
     advance();
     FeaturesByName features;
     if (space.extractor) features = FeaturesOfSets(*space.extractor, sets, device, progress);
     const bool first = &space == &spaces.front();
-    AddSetFigures(space, sets, features, table, first || space.judges ? &found.alignment : nullptr,
+    AddSetFigures(space, sets, features, table, &space == &judging ? &found.alignment : nullptr,
                   first ? &found.diversity : nullptr);
     if (space.extractor && !space.diversity.empty()) shown = std::move(features);
   }

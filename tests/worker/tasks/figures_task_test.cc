@@ -9,7 +9,9 @@
 
 #include "absl/strings/escaping.h"
 #include "tests/worker/tasks/task_fixture.h"
+#include "worker/models/efficientnet/efficientnet.h"
 #include "worker/models/safetensors.h"
+#include "worker/models/unet/merged_model.h"
 
 namespace alignflow {
 namespace {
@@ -170,6 +172,27 @@ TEST_F(FiguresTaskTest, EveryFigureIsInTheDocumentAndHasAnIntervalOrAReason) {
   }
   EXPECT_EQ(subjects,
             (std::set<std::string>{"source", "references", "stage 1", "stage 2", "target"}));
+}
+
+// Stage 2 lessens the filter bank's distance itself, so that is no judge of it where there is
+// another.
+TEST_F(FiguresTaskTest, TheGapIsMeasuredByFeaturesThatNoMethodIsTrainedOnWhereTheyAreThere) {
+  auto inputs = Inputs(PutOwnPairs(PhantomDomain::kTargetA));
+  inputs["stage1/000001"] = PutOwnPairs(PhantomDomain::kSource);
+  const TaskSpec spec = Spec("figures", inputs);
+  const Json without = Find(Output(Run(spec), "figures"), "gap closed (percent)", "stage 2");
+  EXPECT_EQ(without.at("note"), "by mmd to target");
+  EXPECT_GT(without.at("value"), 50);
+
+  const auto context = NewContext();
+  context->bundled_models = folder_;
+  at::manual_seed(4);
+  WriteSafetensors(folder_ / "efficientnet-lite2.safetensors",
+                   StateOf(EfficientNet(EfficientNetLite("lite2"))), {});
+  const auto outputs = RunTask(spec, *context);
+  ASSERT_TRUE(outputs.ok()) << outputs.status();
+  const Json with = Find(Output(*outputs, "figures"), "gap closed (percent)", "stage 2");
+  EXPECT_THAT(with.at("note").get<std::string>(), HasSubstr("by kd (efficientnet-lite2)"));
 }
 
 TEST_F(FiguresTaskTest, PairsOfTheTargetDomainAreAlignedAndWhatNoNetworkSawIsNotAvailable) {
