@@ -14,7 +14,8 @@ namespace alignflow {
 
 // Deadline of a call that carries no data.
 inline constexpr absl::Duration kRpcDeadline = absl::Seconds(30);
-// Of one that streams, which is begun again where it ended.
+// Of one that streams, which is then begun again where it ended: none waits for ever on a dead
+// connection.
 inline constexpr absl::Duration kStreamDeadline = absl::Seconds(60);
 
 inline void SetDeadline(grpc::ClientContext& context, absl::Duration from_now) {

@@ -11,8 +11,6 @@
 namespace alignflow {
 namespace {
 
-// A stream is opened anew after this time, so that one on a dead connection can't wait for ever.
-
 // Reads events into `job` until the stream ends. Returns how it ended.
 absl::Status ReadEvents(v1::Jobs::StubInterface& jobs, v1::Job& job, int64_t& last_event,
                         ProgressView& view, Patience& patience) {

@@ -19,8 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A stream is opened anew after this time, so that one on a dead connection can't wait for ever.
-
 class Puller {
  public:
   Puller(Session& session, Stubs& stubs, const std::string& job, v1::PairForm form,
