@@ -21,6 +21,7 @@ const PresetList& Presets() {
       {"seed", "0"},
       {"framing", "references"},
       {"framing.least_scale", "1"},
+      {"pairs.size", "0"},
       {"align.weight", "1"},
       {"align.start_index", "18"},
       {"align.rollout", "pool"},
@@ -45,6 +46,7 @@ const PresetList& Presets() {
       {"judge.folds", "2"},
       {"evaluate.segmenter", "unet"},
       {"evaluate.pictures", "both"},
+      {"evaluate.size", "0"},
       {"evaluate.seeds", "3"},
       {"evaluate.batch", "16"},
       {"evaluate.augment", "ordinary"},
@@ -57,6 +59,7 @@ const PresetList& Presets() {
     return values;
   };
   static const SettingMap unet_64 = preset({
+      {"pairs.size", "256"},
       {"fit.iterations", "900"},
       {"fit.batch", "16"},
       {"fit.learning_rate", "0.002"},
@@ -130,6 +133,7 @@ const PresetList& Presets() {
   static const SettingMap unet3d_32 = [] {
     SettingMap values = unet_64;
     values.insert_or_assign("framing", "none");
+    values.insert_or_assign("pairs.size", "0");
     values.insert_or_assign("masks.start", "noise");
     values.insert_or_assign("fit.batch", "4");
     values.insert_or_assign("align.batch", "16");
@@ -163,6 +167,7 @@ const PresetList& ImportedPresets() {
     for (const auto& [name, value] : SettingMap{{"size", size},
                                                 {"method", "controlnet-fm"},
                                                 {"framing", "none"},
+                                                {"pairs.size", "0"},
                                                 {"align.tune", "control"},
                                                 {"masks.start", "noise"},
                                                 {"generate.mix", "generated:1"},

@@ -126,8 +126,10 @@ const std::vector<OnPictures>& NotOnVolumes() {
        {"alignflow", "controlnet-fm", "reinhard", "fda"},
        "volumes have no field of view to frame"},
       {"framing", {"none"}, "volumes have no field of view to frame"},
+      {"pairs.size", {"0"}, "volumes are handed out on their masks' own grids"},
       {"masks.kind", {"real"}, "new masks are made of pictures alone"},
       {"judge.segmenter", {"unet"}, "the U-Net alone judges volumes"},
+      {"evaluate.size", {"0"}, "segmentation models work on the cubes that the model works on"},
       {"evaluate.segmenter", {"unet", "none"}, "the U-Net alone is trained on volumes"},
   };
   return *rows;
@@ -148,10 +150,31 @@ absl::Status CheckVolumes(std::string_view preset, const SettingMap& resolved) {
   return absl::OkStatus();
 }
 
+// Pairs are handed out as large as the model works or larger: nothing that it made is thrown away.
+// Segmentation models halve their images up to five times.
+absl::Status CheckSizes(std::string_view preset, const SettingMap& resolved) {
+  int64_t side = 0, evaluated = 0;
+  if (!absl::SimpleAtoi(resolved.at("pairs.size"), &side) ||
+      !absl::SimpleAtoi(resolved.at("evaluate.size"), &evaluated)) {
+    return absl::InternalError("pairs.size or evaluate.size is not a number");
+  }
+  if (evaluated % 32 != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("setting evaluate.size: ", evaluated, " is not a multiple of 32; give ",
+                     evaluated / 32 * 32, " or ", (evaluated / 32 + 1) * 32));
+  }
+  const int64_t made_at = ImageSide(preset, resolved);
+  if (side == 0 || side >= made_at) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("setting pairs.size: ", side, " is smaller than the ", made_at,
+                   " pixels that the model works at; give 0 for those, or more"));
+}
+
 // What the preset's own rules say about the settings together.
 absl::Status CheckTogether(std::string_view preset, const SettingMap& resolved) {
   if (absl::Status status = CheckVolumes(preset, resolved); !status.ok()) return status;
   if (absl::Status status = CheckStart(resolved); !status.ok()) return status;
+  if (absl::Status status = CheckSizes(preset, resolved); !status.ok()) return status;
   const auto size = resolved.find("size");
   if (size == resolved.end()) return absl::OkStatus();  // not a preset with a model folder
   if (resolved.at("align.tune") != "control") {
@@ -258,6 +281,11 @@ const std::vector<Setting>& AllSettings() {
       Real("framing.least_scale", 0.2, 1, {"generate", "transfer"},
            "Each pair shows its view from farther away, at a scale drawn between this and 1, with "
            "what comes into sight mirrored: for structures as small as other hospitals' (1: off)"),
+      Integer("pairs.size", 0, 2048, {"generate", "transfer", "figures"},
+              "Side in pixels of the pairs' longer side, which may be greater than what the model "
+              "works at: source "
+              "images keep their own detail, and what the model changed in them is enlarged. 0: as "
+              "the model works"),
       Integer("fit.iterations", 1, 1000000, {"fit"}, "Stage-1 training steps (paper: 4000)"),
       Integer("fit.batch", 1, 1024, {"fit"}, "Images in a stage-1 step (paper: 4 per GPU)"),
       Integer("fit.accumulate", 1, 1024, {"fit"},
@@ -386,6 +414,10 @@ const std::vector<Setting>& AllSettings() {
       Choice("evaluate.pictures", {"both", "whole", "view"}, {"figures"},
              "What segmentation models are trained and tested on: whole pictures, every picture "
              "cut to its field of view, or each in turn. With framing=none whole pictures"),
+      Integer("evaluate.size", 0, 1024, {"baseline", "evaluate"},
+              "Side in pixels at which segmentation models are trained and tested, a multiple of "
+              "32; 0: as the model "
+              "that makes the pairs works"),
       Integer("evaluate.seeds", 1, 100, {"figures"},
               "Segmentation models trained on each side, with seeds 1, 2, ..."),
       Integer("evaluate.iterations", 1, 1000000, {"baseline", "evaluate"},
@@ -438,6 +470,9 @@ SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
   };
   if (is("fit.coupling", "independent")) part.erase("fit.coupling");
   if (is("judge.folds", "1")) part.erase("judge.folds");
+  for (const char* name : {"pairs.size", "evaluate.size"}) {
+    if (is(name, "0")) part.erase(name);
+  }
   if (!is("generate.solver", "dopri5")) {
     part.erase("generate.rtol");
     part.erase("generate.atol");

@@ -14,8 +14,8 @@ namespace alignflow {
 //   prepare: dataset (a manifest) -> packed. Every image and mask of a dataset, checked, at the
 //   size
 //     of setting `size`; the pictures whole or cut to their views, as setting `pictures` says,
-//     which all kinds have that read such files: "whole" or "view". The only task that reads a
-//     dataset's own files.
+//     which all kinds have that read such files: "whole" or "view". The only task that reads all
+//     of a dataset's own files.
 //   describe: source -> statistics (worker/sets/source_statistics.h). Features of all images, and
 //   how
 //     near they come to each other. Has no settings.
@@ -37,13 +37,16 @@ namespace alignflow {
 //     that leads up to the hand-over, beside an aligned model), masks (of the same shard; unless
 //     masks.kind is real), judge/NNNNNN, statistics (if gates are on), training (if the source
 //     is not what model, judge and statistics are of, but another dataset whose masks the pairs
-//     have: the packed file that they are of) -> pairs. Settings first_pair, last_pair. JSON
+//     have: the packed file that they are of) -> pairs. Settings first_pair, last_pair. Where
+//     pairs.size asks for larger pairs than the task works at, it reads the files of the source
+//     items that it takes, which the packed file names. JSON
 //     lines, one a pair: {"pair":1,"image":"<sha256 of a PNG>","mask":"<sha256 of a
 //     PNG>","view_image":"<sha256>","view_mask":"<sha256>","record":{provenance}} or, if it failed
 //     the gates in every attempt, {"pair":1,"left_out":"mask agreement 0.21", "record":{...}}. The
 //     view is the pair without its frame, and not there with framing=none; record.framing is
 //     {"of":"references","reference":"<stem>","width":64,"height":48,"view":[20,2,43,44]};
-//     record.scale, where the view is shown from farther away (framing.least_scale), is 0.71.
+//     record.scale, where the view is shown from farther away (framing.least_scale), is 0.71;
+//     record.made_at, where pairs are larger than what the model works at, is that size.
 //     record.gates, if they ran, is
 //     {"mask_agreement":0.83,"memorization":0.61,
 //     "nearest":"<stem>","nearest_in":"source","near_copy":false,"attempts":1,"passed":true};
@@ -52,8 +55,9 @@ namespace alignflow {
 //     no model has made alone, record.reference the stem of the one whose colours it has,
 //     record.start of restyled ones: "source image" or, of a new mask,
 //     "warped source image".
-//   transfer: source, references -> pairs. As generate, by colour transfer (method).
-//   baseline: source -> segmenter. A segmentation model trained on the source alone. Settings run
+//   transfer: source, references -> pairs. As generate, by colour transfer
+//   (method). baseline: source -> segmenter. A segmentation model trained on the source alone.
+//   Settings run
 //     (1, 2, ...: its seed).
 //   evaluate: source, target, pairs/NNNNNN or segmenter (a baseline's) -> scores. A segmentation
 //     model trained on the source and the pairs, or the one given, tested on the target. Settings

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/settings/pair_mix.h"
@@ -65,42 +66,60 @@ void KeepSettingsOfImport(const SettingMap& settings, TaskSpec& task) {
   }
 }
 
-// Whether datasets are prepared whole besides.
-bool PreparesWhole(const JobShape& shape) {
-  return shape.cuts_views && std::ranges::find(shape.evaluated, "whole") != shape.evaluated.end();
+// The side in pixels of what segmentation models are trained and tested on.
+int64_t EvaluatedSide(const PlanInput& job) {
+  const int64_t side = ImageSide(job.preset, job.settings);
+  const auto setting = job.settings.find("evaluate.size");
+  int64_t asked = 0;
+  const bool asks = setting != job.settings.end() && absl::SimpleAtoi(setting->second, &asked);
+  return asks && asked > 0 ? asked : side;
 }
 
-// Where a dataset, source or target, is prepared.
-TaskPlace PreparedPlace(const JobShape& shape, bool target, const std::string& pictures) {
-  return {"prepare", (pictures == PicturesOf(shape) ? 0 : 2) + (target ? 1 : 0)};
+// What segmentation models see, in turn, that is not prepared for the other tasks anyway.
+std::vector<std::string> PreparedBesides(const PlanInput& job, const JobShape& shape) {
+  if (EvaluatedSide(job) != ImageSide(job.preset, job.settings)) return shape.evaluated;
+  std::vector<std::string> besides = shape.evaluated;
+  std::erase(besides, PicturesOf(shape));
+  return besides;
+}
+
+// Where a dataset, source or target, is prepared for the tasks of models and figures.
+TaskPlace PreparedPlace(bool target) { return {"prepare", target ? 1 : 0}; }
+// And for segmentation models that see such pictures.
+TaskPlace EvaluatedPlace(const PlanInput& job, const JobShape& shape, bool target,
+                         const std::string& pictures) {
+  const std::vector<std::string> besides = PreparedBesides(job, shape);
+  const auto place = std::ranges::find(besides, pictures);
+  if (place == besides.end()) return PreparedPlace(target);
+  return {"prepare", 2 + 2 * static_cast<int>(place - besides.begin()) + (target ? 1 : 0)};
 }
 
 // The tasks that read a dataset's own files, once for every size and cut. No setting but these is
 // in their keys, so that all jobs and methods share them.
 std::vector<TaskSpec> PrepareTasks(const PlanInput& job, const JobShape& shape) {
   std::vector<TaskSpec> tasks;
-  const auto add = [&](const std::string& digest, const std::string& pictures) {
+  const auto add = [&](const std::string& digest, const std::string& pictures, int64_t side) {
     if (digest.empty()) return;
     tasks.push_back({.kind = "prepare",
-                     .settings = {{"size", absl::StrCat(ImageSide(job.preset, job.settings))},
-                                  {"pictures", pictures}},
+                     .settings = {{"size", absl::StrCat(side)}, {"pictures", pictures}},
                      .inputs = {{"dataset", digest}}});
     if (DimsOfPreset(job.preset) == 3) tasks.back().settings["dims"] = "3";
   };
-  add(job.source_digest, PicturesOf(shape));
-  add(job.target_digest, PicturesOf(shape));
-  if (PreparesWhole(shape)) {
-    add(job.source_digest, "whole");
-    add(job.target_digest, "whole");
+  const int64_t side = ImageSide(job.preset, job.settings);
+  add(job.source_digest, PicturesOf(shape), side);
+  add(job.target_digest, PicturesOf(shape), side);
+  for (const std::string& pictures : PreparedBesides(job, shape)) {
+    add(job.source_digest, pictures, EvaluatedSide(job));
+    add(job.target_digest, pictures, EvaluatedSide(job));
   }
-  add(job.masks_digest, PicturesOf(shape));
+  add(job.masks_digest, PicturesOf(shape), side);
   return tasks;
 }
 
 // How many tasks those are.
 int Prepared(const PlanInput& job, const JobShape& shape) {
-  return (job.target_digest.empty() ? 1 : 2) * (PreparesWhole(shape) ? 2 : 1) +
-         (shape.masks_apart ? 1 : 0);
+  return (job.target_digest.empty() ? 1 : 2) +
+         2 * static_cast<int>(PreparedBesides(job, shape).size()) + (shape.masks_apart ? 1 : 0);
 }
 
 // Where the dataset of the masks is prepared, if it is another than the source.
@@ -108,20 +127,25 @@ TaskPlace PreparedMasks(const PlanInput& job, const JobShape& shape) {
   return {"prepare", Prepared(job, shape) - 1};
 }
 
-// The task of a kind on the source alone.
-TaskSpec SourceTask(const PlanInput& job, const JobShape& shape, const std::string& kind,
-                    const std::string& pictures, OutputReader& outputs) {
-  TaskSpec task{
-      .kind = kind,
-      .settings = SettingsOfKind(kind, job.preset, job.settings),
-      .inputs = {{"source", outputs.Get(PreparedPlace(shape, false, pictures), "packed")}}};
+// The task of a kind on a prepared dataset alone.
+TaskSpec TaskOn(const PlanInput& job, const TaskPlace& place, const std::string& kind,
+                const std::string& pictures, OutputReader& outputs) {
+  TaskSpec task{.kind = kind,
+                .settings = SettingsOfKind(kind, job.preset, job.settings),
+                .inputs = {{"source", outputs.Get(place, "packed")}}};
   task.settings["pictures"] = pictures;
   return task;
 }
 
 TaskSpec SourceTask(const PlanInput& job, const JobShape& shape, const std::string& kind,
                     OutputReader& outputs) {
-  return SourceTask(job, shape, kind, PicturesOf(shape), outputs);
+  return TaskOn(job, PreparedPlace(false), kind, PicturesOf(shape), outputs);
+}
+
+// Likewise of segmentation models that see such pictures.
+TaskSpec SegmenterTask(const PlanInput& job, const JobShape& shape, const std::string& kind,
+                       const std::string& pictures, OutputReader& outputs) {
+  return TaskOn(job, EvaluatedPlace(job, shape, false, pictures), kind, pictures, outputs);
 }
 
 // The task of a kind on the dataset whose masks the pairs have.
@@ -210,7 +234,8 @@ bool IsOfStage2(absl::string_view setting) {
 std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
                                    const StagePart& part, OutputReader& outputs) {
   TaskSpec task = MasksTask(job, shape, "generate", outputs);
-  task.settings["framing"] = "none";  // figures look at views
+  task.settings["framing"] = "none";  // figures look at views, and as the model works
+  task.settings.erase("pairs.size");
   task.inputs["model"] = outputs.Get({"fit", 0}, "model");
   const absl::StatusOr<SettingMap> defaults = PresetDefaults(job.preset);
   for (auto& [name, value] : task.settings) {
@@ -250,7 +275,7 @@ std::vector<TaskSpec> BaselineTasks(const PlanInput& job, const JobShape& shape,
                                     OutputReader& outputs) {
   std::vector<TaskSpec> tasks;
   for (const std::string& pictures : shape.evaluated) {
-    std::ranges::copy(ByRun(SourceTask(job, shape, "baseline", pictures, outputs), shape),
+    std::ranges::copy(ByRun(SegmenterTask(job, shape, "baseline", pictures, outputs), shape),
                       std::back_inserter(tasks));
   }
   return tasks;
@@ -263,8 +288,8 @@ std::vector<TaskSpec> EvaluateTasks(const PlanInput& job, const JobShape& shape,
   std::vector<TaskSpec> tasks;
   for (size_t i = 0; i < shape.evaluated.size(); ++i) {
     const std::string& pictures = shape.evaluated[i];
-    TaskSpec task = SourceTask(job, shape, "evaluate", pictures, outputs);
-    task.inputs["target"] = outputs.Get(PreparedPlace(shape, true, pictures), "packed");
+    TaskSpec task = SegmenterTask(job, shape, "evaluate", pictures, outputs);
+    task.inputs["target"] = outputs.Get(EvaluatedPlace(job, shape, true, pictures), "packed");
     std::vector<TaskSpec> baselines = ByRun(task, shape);
     int place = 0;
     for (const int shard : shape.evaluated_shards) {
@@ -290,7 +315,7 @@ TaskSpec FiguresTask(const PlanInput& job, const JobShape& shape, OutputReader& 
     task.inputs["origins"] = outputs.Get(PreparedMasks(job, shape), "packed");
   }
   if (!job.target_digest.empty()) {
-    task.inputs["target"] = outputs.Get(PreparedPlace(shape, true, PicturesOf(shape)), "packed");
+    task.inputs["target"] = outputs.Get(PreparedPlace(true), "packed");
   }
   if (shape.compares) outputs.GetAll("compare", shape.compared_shards, "pairs", "stage1", task);
   outputs.GetAll("generate", shape.compared_shards, "pairs", "stage2", task);

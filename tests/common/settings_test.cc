@@ -91,6 +91,13 @@ TEST(SettingsTest, StepsBeforeTheStartOfGenerationCannotBeTuned) {
       << "from noise every step is made";
 }
 
+TEST(SettingsTest, PairsAreAtLeastAsLargeAsTheModelWorks) {
+  EXPECT_THAT(ErrorOf({{"pairs.size", "32"}}), HasSubstr("pairs.size: 32 is smaller than the 64"));
+  EXPECT_TRUE(ResolveSettings("unet-64", {{"pairs.size", "64"}}).ok());
+  EXPECT_TRUE(ResolveSettings("unet-64", {{"pairs.size", "0"}}).ok());
+  EXPECT_THAT(ErrorOf({{"evaluate.size", "100"}}), HasSubstr("give 96 or 128"));
+}
+
 TEST(SettingsTest, WhatWorksOnPicturesAloneIsRefusedByPresetsForVolumes) {
   for (const auto& [preset, size] : PresetSizes(3)) {
     EXPECT_EQ(DimsOfPreset(preset), 3);

@@ -10,6 +10,7 @@
 #include "common/settings/pair_mix.h"
 #include "common/settings/settings.h"
 #include "worker/figures/overlap.h"
+#include "worker/pairs/pair_detail.h"
 #include "worker/sets/dataset_decode.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/reference_set.h"
@@ -22,6 +23,7 @@
 namespace alignflow {
 namespace {
 
+constexpr int64_t kShownSide = 256;  // of pairs that people look at, at most
 constexpr int64_t kMostReal = 2000;  // real images of a set that take part
 
 bool HasInputs(const TaskSpec& spec, const std::string& prefix) {
@@ -148,7 +150,8 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
   FigureSubject made =
       Generated("pairs", LoadPairs(context, spec, "stage2", labels, PictureUse::kView, samples));
   if (nlohmann::json::parse(made.pairs.records.front()).contains("framing")) {
-    sets.framed = LoadPairs(context, spec, "stage2", labels, PictureUse::kWhole, samples).set;
+    const int64_t side = std::max(ImageSize(spec), std::min(PairSide(spec), kShownSide));
+    sets.framed = LoadPairs(context, spec, "stage2", labels, PictureUse::kWhole, samples, side).set;
   }
   const RowsByKind rows = RowsOf(made);
   const bool compared = HasInputs(spec, "stage1");

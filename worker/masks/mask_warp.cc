@@ -172,6 +172,23 @@ MaskWarp::MaskWarp(const at::Tensor& from, const at::Tensor& to) {
   }
 }
 
+MaskWarp MaskWarp::Enlarged(int64_t side) const {
+  // Where pixels would come from if none moved.
+  const auto places = [](int64_t size) {
+    const at::Tensor centres =
+        (at::arange(size, at::kFloat) * 2 + 1) / static_cast<double>(size) - 1;
+    return at::stack({centres.view({1, size}).expand({size, size}),
+                      centres.view({size, 1}).expand({size, size})},
+                     -1)
+        .unsqueeze(0);
+  };
+  const at::Tensor moves = (grid_ - places(grid_.size(1))).permute({0, 3, 1, 2});
+  MaskWarp larger;
+  larger.grid_ =
+      places(side) + at::upsample_bilinear2d(moves, {side, side}, false).permute({0, 2, 3, 1});
+  return larger;
+}
+
 at::Tensor MaskWarp::Images(const at::Tensor& images) const {
   const at::Tensor grid = grid_.to(images.options()).expand({images.size(0), -1, -1, -1});
   return at::grid_sampler(images, grid, kBilinear, kBorder, /*align_corners=*/false);

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cstdint>
+
 namespace alignflow {
 
 // A smooth warp of the plane by which a real image comes to show a new mask: what all structures of
@@ -20,12 +22,17 @@ class MaskWarp {
   // background. The identity where one of them is empty.
   MaskWarp(const at::Tensor& from, const at::Tensor& to);
 
+  // The same warp of larger images and masks, of `side` pixels.
+  MaskWarp Enlarged(int64_t side) const;
+
   // Images [B,C,S,S] as they become, bilinear; outside of the image is what is at its border.
   at::Tensor Images(const at::Tensor& images) const;
   // A mask uint8 [S,S] as it becomes, each pixel of the nearest one's class.
   at::Tensor Mask(const at::Tensor& classes) const;
 
  private:
+  MaskWarp() = default;
+
   at::Tensor grid_;  // float [1,S,S,2]: where each pixel comes from; x and y, -1 to 1
 };
 

@@ -1,8 +1,8 @@
 #include "worker/pairs/pair_frames.h"
 
 #include "worker/framing/frame.h"
+#include "worker/pairs/pair_detail.h"
 #include "worker/sets/pixels.h"
-#include "worker/stores/model_file.h"
 #include "worker/tasks/task_spec.h"
 #include "worker/training/random_stream.h"
 
@@ -16,9 +16,9 @@ constexpr double kKeptEnough = 0.9;  // of a mask's structures
 PairFrames::PairFrames(TaskContext& context, const TaskSpec& spec, const ImageSet& source)
     : framing_(TextSetting(spec, "framing")),
       seed_(IntegerSetting(spec, "seed")),
-      size_(static_cast<int>(ImageSize(spec))),
+      size_(static_cast<int>(PairSide(spec))),
       source_(source) {
-  if (framing_ == "references") references_ = LoadReferenceFrames(context, spec);
+  if (framing_ == "references") references_ = LoadReferenceFrames(context, spec, size_);
 }
 
 FramedPair PairFrames::Put(int64_t number, int64_t item, const at::Tensor& image,

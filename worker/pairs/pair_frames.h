@@ -36,7 +36,7 @@ class PairFrames {
   // Whether pairs are views, which get a frame.
   bool frames() const { return framing_ != "none"; }
 
-  // image: uint8 [3,S,S]; classes: uint8 [S,S]; item: of the source. Depends on the task's seed and
+  // image: uint8 [3,L,L]; classes: uint8 [L,L]; item: of the source. Depends on the task's seed and
   // the pair's number alone.
   FramedPair Put(int64_t number, int64_t item, const at::Tensor& image,
                  const at::Tensor& classes) const;
@@ -44,7 +44,7 @@ class PairFrames {
  private:
   std::string framing_;
   uint64_t seed_;
-  int size_;
+  int size_;  // of the longer side
   const ImageSet& source_;
   ReferenceFrames references_;  // empty unless framing is references
 };

@@ -197,6 +197,11 @@ std::vector<PairLine> ParsePairLines(const std::string& lines) {
 
 GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
                        const LabelTable& labels, PictureUse use, int64_t most) {
+  return LoadPairs(context, spec, prefix, labels, use, most, ImageSize(spec));
+}
+
+GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
+                       const LabelTable& labels, PictureUse use, int64_t most, int64_t size) {
   GeneratedSet generated;
   std::vector<PairLine> pairs;
   for (const auto& [role, digest] : spec.inputs) {  // sorted, so in the order of the shards
@@ -221,7 +226,7 @@ GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::st
   }
   const std::string file = prefix + (use == PictureUse::kWhole ? "-whole" : "-view");
   const bool volumes = DimsOfPreset(TextSetting(spec, "preset")) == 3;
-  generated.set = DecodePairs(context, pairs, labels, ImageSize(spec), volumes,
+  generated.set = DecodePairs(context, pairs, labels, size, volumes,
                               context.scratch() / (file + ".safetensors"));
   for (PairLine& pair : pairs) {
     generated.pairs.push_back(pair.pair);

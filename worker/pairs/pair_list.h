@@ -47,8 +47,9 @@ struct PairLine {
 std::vector<PairLine> ParsePairLines(const std::string& lines);
 
 // The first `most` pairs of the inputs prefix/000001, prefix/000002, ... in order, without those
-// left out, at the preset's size: with their frames (kWhole) or as views. Their tensors are views
-// of a file in the task's folder. Throws TaskError with InvalidArgument if there is none.
+// left out, at the preset's size or the one asked for: with their frames (kWhole) or as views.
+// Their tensors are views of a file in the task's folder. Throws TaskError with InvalidArgument if
+// there is none.
 struct GeneratedSet {
   ImageSet set;                          // named "pair N"
   std::vector<int64_t> pairs;            // their numbers
@@ -58,6 +59,8 @@ struct GeneratedSet {
 };
 GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
                        const LabelTable& labels, PictureUse use, int64_t most);
+GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
+                       const LabelTable& labels, PictureUse use, int64_t most, int64_t size);
 
 }  // namespace alignflow
 

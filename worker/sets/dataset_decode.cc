@@ -129,6 +129,22 @@ LetterboxPlan PlanOf(const DatasetItem& item, int64_t size) {
   return PlanLetterbox(item.width, item.height, static_cast<int>(size));
 }
 
+// Of a file of each item: uint8 [N,32].
+at::Tensor DigestsOf(const DatasetManifest& manifest, std::string DatasetItem::*file) {
+  at::Tensor digests = at::empty({static_cast<int64_t>(manifest.items.size()), 32}, at::kByte);
+  uint8_t* to = digests.mutable_data_ptr<uint8_t>();
+  for (const DatasetItem& item : manifest.items) {
+    const std::string bytes = absl::HexStringToBytes(item.*file);
+    to = std::copy(bytes.begin(), bytes.end(), to);
+  }
+  return digests;
+}
+
+std::string HexOf(const at::Tensor& digest) {
+  return absl::BytesToHexString(
+      {reinterpret_cast<const char*>(digest.const_data_ptr<uint8_t>()), 32});
+}
+
 std::vector<ItemFiles> FetchItems(TaskContext& context, std::span<const DatasetItem> items) {
   std::vector<std::string> digests;
   for (const DatasetItem& item : items) {
@@ -198,14 +214,38 @@ std::string ResizingNote(const DatasetManifest& manifest, int64_t size, PictureU
 }
 
 at::Tensor ImageDigests(const DatasetManifest& manifest) {
-  const auto count = static_cast<int64_t>(manifest.items.size());
-  at::Tensor digests = at::empty({count, 32}, at::kByte);
-  uint8_t* to = digests.mutable_data_ptr<uint8_t>();
+  return DigestsOf(manifest, &DatasetItem::image);
+}
+
+at::Tensor MaskFileDigests(const DatasetManifest& manifest) {
+  return DigestsOf(manifest, &DatasetItem::mask);
+}
+
+at::Tensor PictureSizes(const DatasetManifest& manifest) {
+  at::Tensor sizes = at::empty({static_cast<int64_t>(manifest.items.size()), 2}, at::kLong);
+  int64_t* to = sizes.mutable_data_ptr<int64_t>();
   for (const DatasetItem& item : manifest.items) {
-    const std::string bytes = absl::HexStringToBytes(item.image);
-    to = std::copy(bytes.begin(), bytes.end(), to);
+    *to++ = item.width;
+    *to++ = item.height;
   }
-  return digests;
+  return sizes;
+}
+
+DatasetManifest ManifestOf(const ImageSet& set, const std::vector<int64_t>& items) {
+  if (!set.files.defined()) {
+    throw TaskError(absl::InvalidArgumentError(
+        "the prepared dataset does not say what its files are, so nothing can be read anew"));
+  }
+  DatasetManifest manifest{.labels = set.labels, .items = {}, .sample_bits = set.files.sample_bits};
+  for (const int64_t item : items) {
+    const int64_t* size = set.files.sizes[item].const_data_ptr<int64_t>();
+    manifest.items.push_back({.name = set.names.at(item),
+                              .image = HexOf(set.image_digests[item]),
+                              .mask = HexOf(set.files.masks[item]),
+                              .width = static_cast<int>(size[0]),
+                              .height = static_cast<int>(size[1])});
+  }
+  return manifest;
 }
 
 void DecodeDataset(TaskContext& context, const DatasetManifest& manifest, int64_t size,

@@ -15,7 +15,8 @@
 #include "worker/tasks/task.h"
 
 // A dataset's own files, read once: by prepare tasks (whose setting `dims`, 3, is there for volumes
-// alone), and for references, which are few.
+// alone), and for references, which are few; and again, one by one, for pairs that are handed out
+// larger than prepared.
 namespace alignflow {
 
 // Throws TaskError with InvalidArgument for a blob that is no manifest.
@@ -35,6 +36,14 @@ std::string ResizingNote(const DatasetManifest& manifest, int64_t size, PictureU
 
 // The SHA-256 of each image's file: uint8 [N,32].
 at::Tensor ImageDigests(const DatasetManifest& manifest);
+
+// Likewise of each mask's file.
+at::Tensor MaskFileDigests(const DatasetManifest& manifest);
+// The pictures' widths and heights: int64 [N,2].
+at::Tensor PictureSizes(const DatasetManifest& manifest);
+// These items of a prepared set, as its dataset's manifest has them. Throws TaskError with
+// InvalidArgument where the set does not say what its files are.
+DatasetManifest ManifestOf(const ImageSet& set, const std::vector<int64_t>& items);
 
 // Neighbouring items at the size asked for.
 struct DecodedItems {

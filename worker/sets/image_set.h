@@ -50,6 +50,16 @@ struct VolumeRows {
   static VolumeRows Joined(const std::vector<VolumeRows>& parts);
 };
 
+// The files that a prepared set of pictures was made of, beside its image_digests. All undefined
+// where a set has none.
+struct FileRows {
+  at::Tensor masks;     // uint8 [N,32]: the SHA-256 of each mask's own file
+  at::Tensor sizes;     // int64 [N,2]: the picture's width and height
+  int sample_bits = 0;  // of images with 16 bits (common/data/manifest.h)
+
+  bool defined() const { return masks.defined(); }
+};
+
 // Images, with masks or without, at a preset's size, kept as bytes: a float copy would be four
 // times as large. The tensors of prepared sets and of pairs are views of a mapped file, of which
 // memory holds nothing but the rows in use: take rows or batches, never a copy of the whole.
@@ -66,6 +76,7 @@ struct ImageSet {
   PreparedFacts facts = {};  // of prepared sets
   ViewRows views = {};       // of sets of views
   VolumeRows volumes = {};   // of sets of volumes
+  FileRows files = {};       // of prepared sets of pictures with masks
   // Of real images, as GroupOf tells (common/data/groups.h); an empty text is a group by itself.
   std::vector<std::string> groups = {};
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "common/data/groups.h"
@@ -21,7 +22,7 @@ namespace alignflow {
 namespace {
 
 constexpr char kFormatKey[] = "alignflow.format";
-constexpr char kPreparedFormat[] = "prepared-2";
+constexpr char kPreparedFormat[] = "prepared-3";
 constexpr int64_t kDigestBytes = 32;
 constexpr int64_t kMostPixels = 65535;  // of a picture's side
 constexpr int64_t kMaskFactsBytes = int64_t{256} << 10;
@@ -145,6 +146,23 @@ void MapMasks(const SafetensorsFile& file, const std::string& table, ImageSet& s
           "its digests are not one for each mask");
 }
 
+// Undefined for a set without masks, and for one of volumes.
+FileRows FilesIn(const SafetensorsFile& file, const std::string& sample_bits, const ImageSet& set) {
+  if (!set.classes.defined() || set.images.dim() == 5) return {};
+  FileRows files{.masks = file.Get("mask_files"), .sizes = file.Get("picture_sizes")};
+  const int64_t count = set.size();
+  Require(files.masks.scalar_type() == at::kByte &&
+              files.masks.sizes() == at::IntArrayRef{count, kDigestBytes} &&
+              files.sizes.scalar_type() == at::kLong &&
+              files.sizes.sizes() == at::IntArrayRef{count, 2},
+          "its files are not one for each mask");
+  Require(absl::SimpleAtoi(sample_bits, &files.sample_bits) && files.sample_bits >= 1 &&
+              files.sample_bits <= kAllSampleBits &&
+              files.sizes.ge(1).logical_and(files.sizes.le(kMostPixels)).all().item<bool>(),
+          "what it says of its pictures' files can't be");
+  return files;
+}
+
 // Undefined for a set of whole pictures.
 ViewRows ViewsIn(const SafetensorsFile& file, const ImageSet& set) {
   if (!file.Has("view_shapes")) return {};
@@ -218,6 +236,11 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
     shapes["classes"] = {at::kByte, ShapeOfClasses(count, size, volumes)};
     shapes["mask_digests"] = {at::kByte, {count, kDigestBytes}};
   }
+  const bool files = masks && !volumes;
+  if (files) {
+    shapes["mask_files"] = {at::kByte, {count, kDigestBytes}};
+    shapes["picture_sizes"] = {at::kLong, {count, 2}};
+  }
   if (use == PictureUse::kView) {
     shapes["view_shapes"] = {at::kByte, {count, size, size}};
     shapes["view_places"] = {at::kLong, {count, 6}};
@@ -228,16 +251,21 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
     shapes["volume_affines"] = {at::kFloat, {count, 12}};
     shapes["volume_ranges"] = {at::kFloat, {count, 2}};
   }
-  SafetensorsWriter writer(file, shapes,
-                           {{kFormatKey, kPreparedFormat},
-                            {"dataset", manifest_digest},
-                            {"labels", masks ? manifest.labels.ToString() : ""},
-                            {"note", ResizingNote(manifest, size, use)}});
+  std::map<std::string, std::string> strings{{kFormatKey, kPreparedFormat},
+                                             {"dataset", manifest_digest},
+                                             {"labels", masks ? manifest.labels.ToString() : ""},
+                                             {"note", ResizingNote(manifest, size, use)}};
+  if (files) strings["sample_bits"] = absl::StrCat(manifest.sample_bits);
+  SafetensorsWriter writer(file, shapes, strings);
   writer.Write("names", names.bytes);
   writer.Write("name_ends", names.ends);
   writer.Write("groups", groups.bytes);
   writer.Write("group_ends", groups.ends);
   writer.Write("image_digests", ImageDigests(manifest));
+  if (files) {
+    writer.Write("mask_files", MaskFileDigests(manifest));
+    writer.Write("picture_sizes", PictureSizes(manifest));
+  }
   SetCounter counter;
   progress(0);
   DecodeDataset(context, manifest, size, use, [&](const DecodedItems& decoded) {
@@ -294,6 +322,7 @@ ImageSet MapPrepared(const std::filesystem::path& path) {
   set.facts = FactsIn(file.Get("counts"), file.Get("mask_facts"), set);
   set.views = ViewsIn(file, set);
   set.volumes = VolumesIn(file, set);
+  set.files = FilesIn(file, strings["sample_bits"], set);
   return set;
 }
 

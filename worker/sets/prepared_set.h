@@ -21,6 +21,8 @@
 //   groups        U8 [bytes]   ImageSet::groups, likewise, and
 //   group_ends    I64 [N]
 //   image_digests U8 [N,32]    the SHA-256 of each image's own file
+//   mask_files    U8 [N,32]    and
+//   picture_sizes I64 [N,2]    FileRows, of pictures with masks
 //   counts        I64 [2]      PreparedFacts::different and with_structures
 //   mask_facts    U8 [262144]  PreparedFacts::masks as JSON, and spaces
 //   view_shapes   U8 [N,S,S]   and
@@ -30,8 +32,8 @@
 //   volume_affines F32 [N,12]  and
 //   volume_ranges  F32 [N,2]   VolumeRows, if it holds volumes
 // and the strings "alignflow.format", "dataset" (digest of the manifest), "labels" (the table's
-// text; empty without masks) and "note". The same dataset and size give the same bytes on every
-// machine.
+// text; empty without masks), "note" and, beside mask_files, "sample_bits". The same dataset and
+// size give the same bytes on every machine.
 namespace alignflow {
 
 // Decodes and writes the whole dataset. Memory holds one chunk of it. `progress` is called with the

@@ -39,8 +39,11 @@ std::vector<cv::Mat> SmallPictures(TaskContext& context, const DatasetManifest& 
 }  // namespace
 
 ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most) {
+  return LoadReferences(context, spec, most, ImageSize(spec));
+}
+
+ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most, int64_t size) {
   const DatasetManifest manifest = ReferenceManifest(context, spec, most);
-  const int64_t size = ImageSize(spec);
   const PictureUse use = UseOfPictures(spec);
   std::vector<View> views;
   if (use == PictureUse::kView) views = FindViews(SmallPictures(context, manifest));
@@ -72,20 +75,24 @@ ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most
 }
 
 ImageSet LoadLearnedReferences(TaskContext& context, const TaskSpec& spec) {
+  return LoadLearnedReferences(context, spec, ImageSize(spec));
+}
+
+ImageSet LoadLearnedReferences(TaskContext& context, const TaskSpec& spec, int64_t size) {
   const int64_t wanted = IntegerSetting(spec, "align.references");
-  ImageSet references = LoadReferences(context, spec, wanted == 0 ? INT64_MAX : wanted);
+  ImageSet references = LoadReferences(context, spec, wanted == 0 ? INT64_MAX : wanted, size);
   if (wanted <= references.size()) return references;
   throw TaskError(absl::InvalidArgumentError(absl::StrCat("align.references asks for ", wanted,
                                                           " references, but only ",
                                                           references.size(), " are given")));
 }
 
-ReferenceFrames LoadReferenceFrames(TaskContext& context, const TaskSpec& spec) {
+ReferenceFrames LoadReferenceFrames(TaskContext& context, const TaskSpec& spec, int longer) {
   const DatasetManifest manifest = ReferenceManifest(context, spec, INT64_MAX);
   const std::vector<cv::Mat> pictures = SmallPictures(context, manifest);
   ReferenceFrames found;
   for (const DatasetItem& item : manifest.items) found.names.push_back(item.name);
-  found.frames = CommonFrames(pictures, FindViews(pictures), static_cast<int>(ImageSize(spec)));
+  found.frames = CommonFrames(pictures, FindViews(pictures), longer);
   return found;
 }
 

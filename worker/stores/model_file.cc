@@ -20,6 +20,8 @@ constexpr char kStage[] = "stage";
 at::Device DeviceOf(const TaskContext& context) { return at::Device(context.device()); }
 
 int64_t ImageSize(const TaskSpec& spec) {
+  // Of segmentation models that work at another size.
+  if (spec.settings.contains("evaluate.size")) return IntegerSetting(spec, "evaluate.size");
   const std::string preset = TextSetting(spec, "preset");
   const int64_t side = ImageSide(preset, spec.settings);
   if (side > 0) return side;

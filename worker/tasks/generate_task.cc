@@ -8,6 +8,7 @@
 #include "common/settings/pair_mix.h"
 #include "worker/masks/mask_warp.h"
 #include "worker/pairs/mask_list.h"
+#include "worker/pairs/pair_detail.h"
 #include "worker/pairs/pair_frames.h"
 #include "worker/pairs/pair_gates.h"
 #include "worker/pairs/pair_list.h"
@@ -42,10 +43,11 @@ struct Draft {
   double similarity = 0;  // of a new mask to the item's
   at::Tensor classes;     // uint8 [S,S]
   at::Tensor start;       // float [3,S,S]: the image that is restyled; undefined for other kinds
-  at::Tensor image;       // uint8 [3,S,S]
-  double scale = 1;       // of a generated pair's mask
-  double style = 1;       // share of the references' style
-  int64_t reference = 0;  // whose colours a recoloured pair has
+  std::optional<MaskWarp> warp;  // by which a restyled pair's source image shows a new mask
+  at::Tensor image;              // uint8 [3,S,S]
+  double scale = 1;              // of a generated pair's mask
+  double style = 1;              // share of the references' style
+  int64_t reference = 0;         // whose colours a recoloured pair has
   std::optional<GateVerdict> verdict;
   int64_t attempts = 1;
 
@@ -108,6 +110,7 @@ class PairGroup {
  private:
   void MakeOf(PairKind kind, Draft& draft) const {
     draft.kind = kind;
+    draft.warp.reset();
     if (kind == PairKind::kGenerated) {
       const PairScale::Scaled scaled = scale_.OfMask(draft.number, draft.classes);
       draft.classes = scaled.classes;
@@ -115,8 +118,8 @@ class PairGroup {
     }
     if (kind != PairKind::kRestyled) return;
     const ImageBatch origin = TakeBatch(source_, at::tensor({draft.item}, at::kLong), at::kCPU);
-    draft.start = (draft.new_mask ? MaskWarp(origin.classes[0], draft.classes).Images(origin.images)
-                                  : origin.images)[0];
+    if (draft.new_mask) draft.warp.emplace(origin.classes[0], draft.classes);
+    draft.start = (draft.warp ? draft.warp->Images(origin.images) : origin.images)[0];
     draft.style = least_style_ +
                   (1 - least_style_) *
                       at::rand({1}, RandomStream(seed_, RandomUse::kPairStyle, draft.number - 1))
@@ -157,14 +160,11 @@ void MakeImages(const PairMaker& maker, std::vector<Draft>& drafts) {
   }
 }
 
-// The drafts that are to be recoloured get their source image in a reference's colours.
-void Recolour(const ImageSet& source, const ReferenceColours& colours, std::vector<Draft>& drafts) {
-  for (Draft& draft : drafts) {
-    if (draft.kind != PairKind::kRecoloured) continue;
-    const ImageBatch origin = TakeBatch(source, at::tensor({draft.item}, at::kLong), at::kCPU);
-    draft.reference = colours.DrawnFor(draft.number);
-    draft.image = BytesFromImages(colours.Recoloured(origin.images, draft.reference))[0];
-  }
+// A draft that is to be recoloured gets its source image in a reference's colours.
+void Recolour(const ImageSet& source, const ReferenceColours& colours, Draft& draft) {
+  const ImageBatch origin = TakeBatch(source, at::tensor({draft.item}, at::kLong), at::kCPU);
+  draft.reference = colours.DrawnFor(draft.number);
+  draft.image = BytesFromImages(colours.Recoloured(origin.images, draft.reference))[0];
 }
 
 // A further attempt's image, with noise of its own.
@@ -226,10 +226,31 @@ nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const Imag
   return record;
 }
 
+// The draft's image [3,L,L] and classes [L,L] at the size that pairs are handed out at: what was
+// done to the source image is done to its own picture, and what has none is enlarged.
+PairDetail::Picture Large(const PairDetail& detail, const ReferenceColours* colours,
+                          const Draft& draft) {
+  if (!detail.enlarges()) return {draft.image, draft.classes};
+  const int64_t side = detail.side();
+  const at::Tensor made = ImagesFromBytes(draft.image.unsqueeze(0));
+  if (draft.kind == PairKind::kGenerated) {
+    return {BytesFromImages(EnlargedImage(made, side))[0], EnlargedClasses(draft.classes, side)};
+  }
+  const PairDetail::Picture& picture = detail.Of(draft.item);
+  at::Tensor image = ImagesFromBytes(picture.image.unsqueeze(0));
+  if (draft.kind == PairKind::kRecoloured) {
+    return {BytesFromImages(colours->Recoloured(image, draft.reference))[0], picture.classes};
+  }
+  if (draft.warp) image = draft.warp->Enlarged(side).Images(image);
+  return {BytesFromImages(WithChange(image, draft.start.unsqueeze(0), made))[0],
+          draft.warp ? EnlargedClasses(draft.classes, side) : picture.classes};
+}
+
 // As the pair is handed out. A generated pair's mask had its scale before the image was made.
-PairScale::Scaled Shown(const PairScale& scale, const Draft& draft) {
-  if (draft.kind == PairKind::kGenerated) return {draft.image, draft.classes, draft.scale};
-  return scale.Apply(draft.number, draft.image, draft.classes);
+PairScale::Scaled Shown(const PairScale& scale, const Draft& draft,
+                        const PairDetail::Picture& large) {
+  if (draft.kind == PairKind::kGenerated) return {large.image, large.classes, draft.scale};
+  return scale.Apply(draft.number, large.image, large.classes);
 }
 
 std::string LeftOutLine(const Draft& draft, nlohmann::json record) {
@@ -261,10 +282,11 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
     attempts = IntegerSetting(spec, "gates.attempts");
   }
 
+  PairDetail detail(context, spec, source);
   ImageSet references;
   std::optional<ReferenceColours> colours;
   if (mix.Makes(PairKind::kRecoloured)) {
-    references = LoadLearnedReferences(context, spec);
+    references = LoadLearnedReferences(context, spec, detail.side());
     colours.emplace(references, IntegerSetting(spec, "seed"));
   }
 
@@ -275,9 +297,13 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   for (int64_t begin = (first - 1) / kGroup * kGroup; begin < last; begin += kGroup) {
     std::vector<Draft> drafts = group.Begin(begin);
     MakeImages(maker, drafts);
-    if (colours) Recolour(source, *colours, drafts);
+    std::erase_if(drafts,
+                  [&](const Draft& draft) { return draft.number < first || draft.number > last; });
+    std::vector<int64_t> items;
+    for (const Draft& draft : drafts) items.push_back(draft.item);
+    detail.Read(items);
     for (Draft& draft : drafts) {
-      if (draft.number < first || draft.number > last) continue;
+      if (draft.kind == PairKind::kRecoloured) Recolour(source, *colours, draft);
       if (gates) Judge(*gates, draft);
       while (draft.failed() && draft.attempts < attempts) {
         group.BeginAgain(draft);
@@ -285,9 +311,16 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
         Judge(*gates, draft);
       }
       nlohmann::json record = RecordOf(spec, maker, source, references, draft);
-      lines += draft.failed() ? LeftOutLine(draft, std::move(record))
-                              : StorePair(context, frames, draft.item, Shown(scale, draft), source,
-                                          std::move(record));
+      if (draft.failed()) {
+        lines += LeftOutLine(draft, std::move(record));
+        continue;
+      }
+      if (detail.enlarges() && draft.kind != PairKind::kRecoloured) {
+        record["made_at"] = ImageSize(spec);
+      }
+      const PairDetail::Picture large = Large(detail, colours ? &*colours : nullptr, draft);
+      lines += StorePair(context, frames, draft.item, Shown(scale, draft, large), source,
+                         std::move(record));
     }
     progress.Report(std::min(begin + kGroup, last) - first + 1);
   }

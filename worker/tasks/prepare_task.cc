@@ -8,7 +8,7 @@
 
 namespace alignflow {
 
-// The only task that reads a dataset's own files: checked, at the size that all others work on.
+// The only task that reads all of a dataset's own files: checked, at the size that others work on.
 TaskOutputs RunPrepare(const TaskSpec& spec, TaskContext& context) {
   const int64_t size = IntegerSetting(spec, "size");
   if (size < 1) throw TaskError(absl::InvalidArgumentError("size must be at least 1"));

@@ -1,8 +1,11 @@
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "common/settings/pair_mix.h"
+#include "worker/pairs/pair_detail.h"
 #include "worker/pairs/pair_list.h"
 #include "worker/pairs/reference_colours.h"
 #include "worker/sets/image_set.h"
@@ -23,6 +26,17 @@ namespace {
 // Share of the band whose amplitudes Fourier domain adaptation takes over; its authors try 0.01,
 // 0.05 and 0.09.
 constexpr double kBeta = 0.05;
+constexpr int64_t kReadTogether = 16;
+
+std::vector<int64_t> ItemsOf(const at::Tensor& items) {
+  const int64_t* first = items.const_data_ptr<int64_t>();
+  return {first, first + items.numel()};
+}
+
+PairDetail::Picture AsPrepared(const ImageSet& source, int64_t item) {
+  const at::Tensor items = at::tensor({item}, at::kLong);
+  return {.image = source.images[item], .classes = TakeClasses(source, items)[0]};
+}
 
 }  // namespace
 
@@ -36,7 +50,8 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
   ProgressReporter progress(context, last - first + 1, "images");
   const ImageSet source = LoadPrepared(context, spec, "source");
   CheckUsable(spec, source);
-  const ImageSet references = LoadLearnedReferences(context, spec);
+  PairDetail detail(context, spec, source);
+  const ImageSet references = LoadLearnedReferences(context, spec, detail.side());
   const at::Tensor styles = ImagesFromBytes(references.images);
   const ReferenceColours colours(references, seed);
 
@@ -46,25 +61,29 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
   std::string lines;
   for (int64_t pair = first; pair <= last; ++pair) {
     progress.ThrowIfCancelled();
-    const at::Tensor item = order.Items(pair - 1, 1);
-    const ImageBatch origin = TakeBatch(source, item, at::kCPU);
+    if ((pair - first) % kReadTogether == 0) {
+      detail.Read(ItemsOf(order.Items(pair - 1, std::min(kReadTogether, last - pair + 1))));
+    }
+    const auto item = order.Items(pair - 1, 1).item<int64_t>();
+    const PairDetail::Picture origin =
+        detail.enlarges() ? detail.Of(item) : AsPrepared(source, item);
     nlohmann::json record{
         {"pair", pair},
         {"seed", seed},
         {"preset", TextSetting(spec, "preset")},
         {"method", method},
-        {"mask", source.names[item.item<int64_t>()]},
+        {"mask", source.names[item]},
         {"mask_kind", "real"},
         {"synthetic", method == "framing" ? "framed" : NameOf(PairKind::kRecoloured)}};
-    at::Tensor image = origin.images;
+    at::Tensor image = ImagesFromBytes(origin.image.unsqueeze(0));
     if (method != "framing") {
       const int64_t style = colours.DrawnFor(pair);
       record["reference"] = references.names[style];
       image = method == "fda" ? TransferFourier(image, styles.narrow(0, style, 1), kBeta)
                               : colours.Recoloured(image, style);
     }
-    lines += StorePair(context, frames, item.item<int64_t>(),
-                       scale.Apply(pair, BytesFromImages(image)[0], origin.classes[0]), source,
+    lines += StorePair(context, frames, item,
+                       scale.Apply(pair, BytesFromImages(image)[0], origin.classes), source,
                        std::move(record));
     progress.Report(pair - first + 1);
   }

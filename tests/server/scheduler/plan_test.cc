@@ -351,6 +351,32 @@ TEST(PlanTest, SegmentersSeeWholePicturesAndViewsInTurn) {
   EXPECT_EQ(figures.inputs.at("target"), "prepare 1");
 }
 
+TEST(PlanTest, SegmentersOfAnotherSizeHaveSetsOfTheirOwn) {
+  const PlanInput job =
+      WithTarget(Job(2, {{"evaluate.segmenter", "unet"}, {"evaluate.size", "128"}}));
+  const std::vector<TaskSpec> prepare = TasksOf(job, "prepare");
+  ASSERT_EQ(prepare.size(), 6u);
+  ASSERT_EQ(StageSize(job, "prepare"), 6);
+  EXPECT_EQ(prepare[1].settings, (SettingMap{{"pictures", "view"}, {"size", "64"}}));
+  EXPECT_EQ(prepare[2].settings, (SettingMap{{"pictures", "whole"}, {"size", "128"}}));
+  EXPECT_EQ(prepare[5].settings, (SettingMap{{"pictures", "view"}, {"size", "128"}}));
+  EXPECT_THAT(prepare[5].inputs, ElementsAre(Pair("dataset", kTarget)));
+  const TaskSpec of_view = TasksOf(job, "evaluate").back();
+  EXPECT_EQ(of_view.inputs.at("source"), "prepare 4");
+  EXPECT_EQ(of_view.inputs.at("target"), "prepare 5");
+  EXPECT_EQ(TasksOf(job, "figures").front().inputs.at("target"), "prepare 1");
+}
+
+TEST(PlanTest, JobsThatDifferInTheSizeOfTheirPairsShareTheirModels) {
+  const auto key = [](const char* size, const char* stage) {
+    return TaskKey(TasksOf(Job(2, {{"pairs.size", size}}), stage).front());
+  };
+  for (const char* stage : {"fit", "rollout", "align", "compare"}) {
+    EXPECT_EQ(key("0", stage), key("256", stage)) << stage;
+  }
+  EXPECT_NE(key("0", "generate"), key("256", "generate"));
+}
+
 TEST(PlanTest, WithoutFramesEveryTaskSeesWholePictures) {
   const PlanInput job = WithTarget(Job(2, {{"evaluate.segmenter", "unet"}, {"framing", "none"}}));
   for (const std::string& stage : Stages(job)) {

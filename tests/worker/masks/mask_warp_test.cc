@@ -56,6 +56,18 @@ TEST(MaskWarpTest, AMovedAndScaledStructureComesToLieOnTheNewMask) {
   }
 }
 
+TEST(MaskWarpTest, TheSameWarpTakesALargerPicture) {
+  const int64_t large = 4 * kWarpSide;
+  for (const auto& [what, from, to] : kCases) {
+    const at::Tensor real = Drawn(from), made = Drawn(to);
+    const MaskWarp warp(real, made);
+    const auto enlarged = [&](const at::Tensor& classes) {
+      return classes.repeat_interleave(4, 0).repeat_interleave(4, 1);
+    };
+    EXPECT_GE(Dice(warp.Enlarged(large).Mask(enlarged(real)), enlarged(made)), 0.9) << what;
+  }
+}
+
 // What lies apart from the structures stays, as far as there is room.
 TEST(MaskWarpTest, AwayFromTheStructuresNothingMoves) {
   const at::Tensor real = Drawn({30, 30, 16, 16, 0}), made = Drawn({34, 30, 16, 16, 0});

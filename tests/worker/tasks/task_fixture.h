@@ -56,14 +56,14 @@ class TaskFixture : public ::testing::Test {
   }
 
   // A spec with the preset's settings, `given` laid over those of a very short job of whole
-  // pictures. As the coordinator does, it gives the task the prepared files of the manifests
-  // `source` and `target`.
+  // pictures, whose pairs are as small as they are made. As the coordinator does, it gives the task
+  // the prepared files of the manifests `source` and `target`.
   TaskSpec Spec(const std::string& kind, std::map<std::string, std::string> inputs,
                 const SettingMap& given = {}) {
     SettingMap settings{{"fit.iterations", "4"},   {"fit.batch", "2"},  {"align.iterations", "4"},
                         {"align.batch", "3"},      {"align.pool", "6"}, {"generate.steps", "2"},
                         {"figures.samples", "16"}, {"seed", "5"},       {"gates.enabled", "off"},
-                        {"framing", "none"}};
+                        {"framing", "none"},       {"pairs.size", "0"}};
     for (const auto& [name, value] : given) settings[name] = value;
     const std::string first = TakeOut(settings, "first_pair"),
                       last = TakeOut(settings, "last_pair");
