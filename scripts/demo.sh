@@ -100,11 +100,11 @@ fi
 labels=polyp=255
 if [ "$kind" = fundus ]; then labels=cup=0,disc=128,background=255; fi
 say "making up $kind images: 300 of a source, and 10 references and 200 held-out images of two other scanners"
-afctl phantom "$work/source" --kind "$kind" --domain source --count 300 --seed 1 >&2
+afctl phantom "$work/source" --kind "$kind" --domain source --count 300 --size 256 --seed 1 >&2
 afctl dataset push source "$work/source" --labels "$labels" >&2
 for domain in target-a target-b; do
-  afctl phantom "$work/$domain" --kind "$kind" --domain $domain --count 200 --seed 2 >&2
-  afctl phantom "$work/$domain-references" --kind "$kind" --domain $domain --count 10 --seed 3 >&2
+  afctl phantom "$work/$domain" --kind "$kind" --domain $domain --count 200 --size 256 --seed 2 >&2
+  afctl phantom "$work/$domain-references" --kind "$kind" --domain $domain --count 10 --size 256 --seed 3 >&2
   afctl dataset push $domain "$work/$domain" --labels "$labels" >&2
 done
 # Made-up images are easy: a part of the usual training is enough to see what the service does.

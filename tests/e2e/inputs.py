@@ -6,16 +6,16 @@ import json
 PAIRS = 36  # two shards
 SETTINGS = {
     "fit.iterations": "12", "fit.batch": "2", "align.iterations": "6", "align.batch": "2", "align.pool": "8",
-    "generate.steps": "4", "figures.samples": "8",
+    "generate.steps": "4", "figures.samples": "8", "pairs.size": "0",
     # What so little training makes would fail the gates, and score nothing.
     "gates.enabled": "off", "evaluate.segmenter": "none",
 }
 # Every stage takes a second or more, time enough to be killed in.
 LONGER = {**SETTINGS, "align.iterations": "24", "align.pool": "64", "generate.steps": "20", "figures.samples": "36"}
 
-# Every stage that there is. The gates run and let everything pass.
+# Every stage that there is, and pairs larger than the model works. The gates run and let everything pass.
 WHOLE = {
-    **SETTINGS, "masks.kind": "both", "masks.iterations": "6", "masks.batch": "2", "masks.candidates": "2",
+    **SETTINGS, "pairs.size": "128", "masks.kind": "both", "masks.iterations": "6", "masks.batch": "2", "masks.candidates": "2",
     "gates.enabled": "on", "gates.mask_agreement": "0", "gates.memorization": "0", "judge.iterations": "6",
     "evaluate.segmenter": "unet", "evaluate.seeds": "2", "evaluate.iterations": "4", "evaluate.batch": "2",
 }

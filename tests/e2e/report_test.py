@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+from PIL import Image
 
 from inputs import PAIRS, WHOLE, start_job
 
@@ -35,6 +36,13 @@ def test_every_stage_runs_and_every_pair_is_judged(service, whole_job, tmp_path)
     service.afctl("pairs", "pull", whole_job, tmp_path / "pairs")
     records = [json.loads(line)["record"] for line in (tmp_path / "pairs" / "manifest.jsonl").read_text().splitlines()]
     assert len(records) == PAIRS and all(record["gates"]["passed"] is True for record in records)
+    # Larger than the model works, in frames and as views.
+    service.afctl("pairs", "pull", whole_job, tmp_path / "views", "--frames", "view")
+    for folder, sides in (("pairs", max), ("views", min)):
+        for kind in ("images", "masks"):
+            assert {sides(Image.open(file).size) for file in (tmp_path / folder / kind).iterdir()} == {int(WHOLE["pairs.size"])}
+    made_at = {(record["synthetic"], record.get("made_at")) for record in records}
+    assert made_at == {("restyled", 64), ("recoloured", None)}
 
 
 def test_report_asks_nothing_of_the_network(report):
