@@ -4,6 +4,7 @@ The last line is "N passed, N failed". Full output goes to build/test-logs/; wha
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree
 
@@ -20,6 +22,8 @@ ROOMS = ("common", "server", "worker", "client", "tests", "benchmarks")
 BINARY_TIMEOUT_S = 30 * 60
 E2E_TIMEOUT_S = 40 * 60
 LEAST_MEMORY_FOR_FILES = 4 << 30
+MOST_AT_ONCE = 4  # a process of the tasks' tests takes up to 2 GiB
+LONGEST = ("tasks_test", "server_test on PostgreSQL", "server_test", "networks_test", "engine_test")
 # Once more with their catalogs in PostgreSQL: all but those of SQLite's file, of no catalog, and of PostgreSQL itself.
 ON_POSTGRESQL = "*-" + ":".join(f"{suite}.*" for suite in (
     "All/BlobStoreTest", "BadNeighboursTest", "BlobOwnersTest", "BucketOptionsTest", "BucketStateTest", "BucketTest",
@@ -31,6 +35,7 @@ ON_POSTGRESQL = "*-" + ":".join(f"{suite}.*" for suite in (
 class Total:
     def __init__(self):
         self.passed, self.failed, self.skipped = 0, [], []
+        self.lock = threading.Lock()
 
     def add(self, name, passed, failed, skipped, seconds):
         self.passed += passed
@@ -99,27 +104,31 @@ def googletest_binaries():
     return sorted({test["command"][0] for test in json.loads(listed)["tests"] if test.get("command")})
 
 
-def run_googletest(total):
-    for binary in googletest_binaries():
-        start, name = time.monotonic(), pathlib.Path(binary).name
-        status, text = run([binary], LOGS / f"{name}.log", BINARY_TIMEOUT_S, temporary_folder())
-        passed, failed, skipped = parse_googletest(status, text)
+def run_binary(total, name, command, environment=None):
+    """One GoogleTest binary, as a line of the sum called so."""
+    start = time.monotonic()
+    status, text = run(command, LOGS / f"{name.replace(' ', '_')}.log", BINARY_TIMEOUT_S,
+                       {**temporary_folder(), **(environment or {})})
+    passed, failed, skipped = parse_googletest(status, text)
+    with total.lock:
         show_failed(text, failed)
         total.add(name, passed, failed, skipped, time.monotonic() - start)
 
 
-def run_on_postgresql(total):
-    """The tests that keep a catalog, once more with their catalogs in PostgreSQL."""
-    name, start = "server_test on PostgreSQL", time.monotonic()
-    if not list(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        total.add(name, 0, [], ["no PostgreSQL is installed (scripts/setup.sh)"], 0)
-        return
-    command = ["build/bin/server_test", f"--gtest_filter={ON_POSTGRESQL}"]
-    status, text = run(command, LOGS / "server_test_on_postgresql.log", BINARY_TIMEOUT_S,
-                       {"ALIGNFLOW_TEST_CATALOG": "postgresql", **temporary_folder()})
-    passed, failed, skipped = parse_googletest(status, text)
-    show_failed(text, failed)
-    total.add(name, passed, failed, skipped, time.monotonic() - start)
+def run_googletest(total):
+    """All binaries, as many at once as there are processors (most tests use one thread), the longest first; among
+    them the tests that keep a catalog, once more with their catalogs in PostgreSQL."""
+    binaries = {pathlib.Path(binary).name: (total, pathlib.Path(binary).name, [binary]) for binary in googletest_binaries()}
+    on_postgresql = "server_test on PostgreSQL"
+    if list(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        binaries[on_postgresql] = (total, on_postgresql, ["build/bin/server_test", f"--gtest_filter={ON_POSTGRESQL}"],
+                                   {"ALIGNFLOW_TEST_CATALOG": "postgresql"})
+    else:
+        total.add(on_postgresql, 0, [], ["no PostgreSQL is installed (scripts/setup.sh)"], 0)
+    order = sorted(binaries, key=lambda name: LONGEST.index(name) if name in LONGEST else len(LONGEST))
+    with concurrent.futures.ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_AT_ONCE)) as pool:
+        for done in [pool.submit(run_binary, *binaries[name]) for name in order]:
+            done.result()
 
 
 def run_e2e(total, python):
@@ -152,7 +161,6 @@ def main():
     total = Total()
     check_format(total)
     run_googletest(total)
-    run_on_postgresql(total)
     if args.python:
         run_e2e(total, args.python)
     for word, names in (("skipped", total.skipped), ("FAILED", total.failed)):

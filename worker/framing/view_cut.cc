@@ -22,9 +22,9 @@ cv::Mat InEveryChannel(const cv::Mat& values, int channels) {
 // What is around the shape is filled from the shape by push and pull (Gortler et al. 1996): ever
 // coarser means reach ever further, and where there are finer ones these count.
 cv::Mat Filled(const cv::Mat& image, const cv::Mat& shape) {
-  const cv::Mat around = shape == 0;
-  if (cv::countNonZero(around) == 0 || cv::countNonZero(shape) == 0) return image;
-  // From a little within the shape: its edge may be darker than what it surrounds.
+  if (cv::countNonZero(shape == 0) == 0 || cv::countNonZero(shape) == 0) return image;
+  // From a little within the shape: its edge may be darker than what it surrounds, and would stay
+  // as a line.
   const int longer = std::max(image.cols, image.rows), channels = image.channels();
   cv::Mat inner;
   cv::erode(shape, inner, cv::getStructuringElement(cv::MORPH_RECT, {3, 3}), {-1, -1},
@@ -54,7 +54,7 @@ cv::Mat Filled(const cv::Mat& image, const cv::Mat& shape) {
   }
   cv::Mat bytes, result = image.clone();
   filled.convertTo(bytes, image.type());
-  bytes.copyTo(result, around);
+  bytes.copyTo(result, inner == 0);
   return result;
 }
 

@@ -16,8 +16,9 @@ View AtSize(const View& view, int width, int height);
 cv::Mat ShapeAt(const View& view, cv::Size size);
 
 // The box cut out of a picture of the view's width and height and stretched to `size`: area average
-// when shrinking, Lanczos when enlarging. Around the view's shape the picture is filled with what
-// is next to it, ever smoother, so that it has no edge there. 8 bits, any number of channels.
+// when shrinking, Lanczos when enlarging. Around the view's shape, and on its rim of a hundredth of
+// the side, the picture is filled with what is next to it, ever smoother, so that it has no edge
+// there. 8 bits, any number of channels.
 cv::Mat CutImage(const cv::Mat& image, const View& view, cv::Size size);
 
 // Likewise of a mask of label values: nearest neighbour (pixel centres), `background` around the

@@ -8,6 +8,7 @@ from PIL import Image, ImageFilter
 
 import alignflow
 
+SIZE = (64, 64)  # that the segmenter works at
 PROJECTION = np.random.default_rng(1).normal(size=(13, 256)) / 2
 
 
@@ -24,8 +25,8 @@ with alignflow.connect() as client:
     client.push_dataset("example-source", source, labels={name: int(value)})
     job = client.align("example-source", references, int(pairs), settings=dict(text.split("=", 1) for text in settings))
     client.wait(job, on_progress=lambda now: print(now.pairs_ready, "pairs", flush=True))
-    made = [(features(Image.fromarray(pair.image_array())), pair.mask_array().ravel() == int(value))
-            for pair in client.pairs(job)]
+    made = [(features(Image.fromarray(pair.image_array()).resize(SIZE)), np.asarray(
+        Image.fromarray(pair.mask_array()).resize(SIZE, Image.NEAREST)).ravel() == int(value)) for pair in client.pairs(job)]
 train, test = [pair for number, pair in enumerate(made) if number % 5], made[::5]
 pixels, mask = (np.concatenate(part) for part in zip(*train))
 weights = np.where(mask, (~mask).sum() / max(mask.sum(), 1), 1)  # both classes count the same
@@ -35,5 +36,5 @@ print(f"Dice on {len(test)} other pairs: {2 * (found & truth).sum() / (found.sum
 out.mkdir(parents=True, exist_ok=True)
 np.savez(out / "segmenter.npz", projection=PROJECTION, model=model)
 for path in sorted((pathlib.Path(references) / "images").iterdir()):
-    found = (features(Image.open(path).convert("RGB").resize((64, 64))) @ model > 0).reshape(64, 64)
+    found = (features(Image.open(path).convert("RGB").resize(SIZE)) @ model > 0).reshape(SIZE)
     Image.fromarray(np.uint8(255) * found).save(out / f"{path.stem}.png")

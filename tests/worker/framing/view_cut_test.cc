@@ -41,6 +41,22 @@ TEST(ViewCutTest, AroundTheShapeThePictureGoesOnSmoothly) {
   EXPECT_EQ(shape.at<uint8_t>(0, 0), 0) << "the octagon's corner is no view";
 }
 
+TEST(ViewCutTest, AViewThatIsAPixelTooWideLeavesNoDarkLineAtThePicturesOwnSize) {
+  cv::Mat image(256, 256, CV_8UC3, cv::Scalar(0, 0, 0));
+  cv::circle(image, {128, 128}, 110, cv::Scalar(60, 80, 200), cv::FILLED);
+  View view{.width = 256,
+            .height = 256,
+            .box = {0, 0, 256, 256},
+            .shape = cv::Mat::zeros(256, 256, CV_8U),
+            .border = {0, 0, 0}};
+  cv::circle(view.shape, {128, 128}, 111, cv::Scalar(255), cv::FILLED);
+  cv::Mat red;
+  cv::extractChannel(CutImage(image, view, {256, 256}), red, 2);
+  double darkest = 0;
+  cv::minMaxLoc(red, &darkest);
+  EXPECT_GT(darkest, 150);
+}
+
 TEST(ViewCutTest, AViewKeepsItsPlaceAtAnotherSize) {
   const View view = FindView(DrawEndoscopy(4).image);
   const View small = AtSize(view, 320, 240);
