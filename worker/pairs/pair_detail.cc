@@ -58,10 +58,6 @@ at::Tensor EnlargedImage(const at::Tensor& image, int64_t side) {
   return at::upsample_bicubic2d(image, {side, side}, /*align_corners=*/false).clamp(-1, 1);
 }
 
-at::Tensor ShrunkImage(const at::Tensor& image, int64_t side) {
-  return at::adaptive_avg_pool2d(image, {side, side});
-}
-
 at::Tensor EnlargedClasses(const at::Tensor& classes, int64_t side) {
   at::Tensor most = at::zeros({side, side}), result = at::zeros({side, side}, at::kByte);
   for (int64_t one = 0; one <= classes.max().item<int64_t>(); ++one) {

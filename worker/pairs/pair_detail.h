@@ -56,8 +56,6 @@ at::Tensor WithChange(const at::Tensor& large, const at::Tensor& small, const at
 
 // A picture [1,C,S,S] in [-1,1] at L pixels a side: bicubic, no finer than it was.
 at::Tensor EnlargedImage(const at::Tensor& image, int64_t side);
-// The mean of the pixels that become one, [1,C,L,L] to [1,C,S,S].
-at::Tensor ShrunkImage(const at::Tensor& image, int64_t side);
 // Classes uint8 [S,S] at L pixels a side: each pixel of the class that interpolation between the
 // pixels' centres finds most of, so that outlines have no steps.
 at::Tensor EnlargedClasses(const at::Tensor& classes, int64_t side);

@@ -88,6 +88,10 @@ class PairDetailTest : public TaskFixture {
   }
 };
 
+// What a model at that size can see of an image.
+at::Tensor Coarse(const at::Tensor& image) {
+  return EnlargedImage(at::adaptive_avg_pool2d(image, {64, 64}), image.size(-1));
+}
 double Mean(const at::Tensor& values) { return values.abs().mean().item<double>(); }
 
 TEST_F(PairDetailTest, PicturesAreReadAnewAsAPreparedSetOfThatSizeHasThem) {
@@ -111,9 +115,7 @@ TEST_F(PairDetailTest, ColourTransferKeepsEveryPixelsDetailAndMask) {
     for (const PairLine& pair : Transferred({{"method", method}})) {
       const at::Tensor made = Image(pair), own = OwnImage(pair.origin);
       ASSERT_EQ(made.size(2), kLarge);
-      const auto grain = [](const at::Tensor& image) {
-        return Mean(image - EnlargedImage(ShrunkImage(image, 64), kLarge));
-      };
+      const auto grain = [](const at::Tensor& image) { return Mean(image - Coarse(image)); };
       EXPECT_GT(grain(made), 0.4 * grain(own)) << method;
       EXPECT_GT(Mean(made - own), 0.02) << method << " changed nothing";
       EXPECT_TRUE(at::equal(Classes(pair), OwnClasses(pair.origin)));
@@ -128,7 +130,7 @@ TEST_F(PairDetailTest, ARestyledPairIsItsOwnPictureWithWhatTheModelChanged) {
     const at::Tensor change = Image(pair) - OwnImage(pair.origin);
     EXPECT_GT(Mean(change), 0.005) << "the model changed nothing";
     // The change has nothing finer than the model's pixels, but where it ends at black or white.
-    const at::Tensor coarse = EnlargedImage(ShrunkImage(change, 64), kLarge);
+    const at::Tensor coarse = Coarse(change);
     EXPECT_LT(Mean(change - coarse), 0.35 * Mean(change));
     EXPECT_TRUE(at::equal(Classes(pair), OwnClasses(pair.origin)));
   }
@@ -139,7 +141,7 @@ TEST_F(PairDetailTest, AGeneratedPairIsEnlargedAndSaysSo) {
   EXPECT_EQ(nlohmann::json::parse(pair.record).at("made_at"), 64);
   const at::Tensor image = Image(pair);
   ASSERT_EQ(image.size(2), kLarge);
-  EXPECT_LT(Mean(image - EnlargedImage(ShrunkImage(image, 64), kLarge)), 0.05);
+  EXPECT_LT(Mean(image - Coarse(image)), 0.05);
   const at::Tensor same = Classes(pair).eq(OwnClasses(pair.origin));
   EXPECT_GT(same.to(at::kFloat).mean().item<double>(), 0.97);
 }
