@@ -24,6 +24,7 @@ E2E_TIMEOUT_S = 40 * 60
 LEAST_MEMORY_FOR_FILES = 4 << 30
 MOST_AT_ONCE = 4  # a process of the tasks' tests takes up to 2 GiB
 LONGEST = ("tasks_test", "server_test on PostgreSQL", "server_test", "networks_test", "engine_test")
+IN_PARTS = {"tasks_test": 2}  # which take longer than all others together
 # Once more with their catalogs in PostgreSQL: all but those of SQLite's file, of no catalog, and of PostgreSQL itself.
 ON_POSTGRESQL = "*-" + ":".join(f"{suite}.*" for suite in (
     "All/BlobStoreTest", "BadNeighboursTest", "BlobOwnersTest", "BucketOptionsTest", "BucketStateTest", "BucketTest",
@@ -118,16 +119,26 @@ def run_binary(total, name, command, environment=None):
 def run_googletest(total):
     """All binaries, as many at once as there are processors (most tests use one thread), the longest first; among
     them the tests that keep a catalog, once more with their catalogs in PostgreSQL."""
-    binaries = {pathlib.Path(binary).name: (total, pathlib.Path(binary).name, [binary]) for binary in googletest_binaries()}
+    binaries = {}
+    for binary in googletest_binaries():
+        name = pathlib.Path(binary).name
+        parts = IN_PARTS.get(name, 1)
+        for part in range(parts):
+            title = f"{name} {part + 1} of {parts}" if parts > 1 else name
+            binaries[title] = (total, title, [binary], {"GTEST_TOTAL_SHARDS": str(parts), "GTEST_SHARD_INDEX": str(part)})
     on_postgresql = "server_test on PostgreSQL"
     if list(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         binaries[on_postgresql] = (total, on_postgresql, ["build/bin/server_test", f"--gtest_filter={ON_POSTGRESQL}"],
                                    {"ALIGNFLOW_TEST_CATALOG": "postgresql"})
     else:
         total.add(on_postgresql, 0, [], ["no PostgreSQL is installed (scripts/setup.sh)"], 0)
-    order = sorted(binaries, key=lambda name: LONGEST.index(name) if name in LONGEST else len(LONGEST))
+
+    def place(title):
+        name = title if title in LONGEST else title.split()[0]
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
     with concurrent.futures.ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_AT_ONCE)) as pool:
-        for done in [pool.submit(run_binary, *binaries[name]) for name in order]:
+        for done in [pool.submit(run_binary, *binaries[title]) for title in sorted(binaries, key=place)]:
             done.result()
 
 
