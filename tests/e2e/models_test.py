@@ -7,7 +7,7 @@ import pytest
 from inputs import SETTINGS, check_pulled, set_options
 
 FIT = {name: value for name, value in SETTINGS.items() if name.startswith("fit.")}
-GENERATE = {name: value for name, value in SETTINGS.items() if name.startswith(("generate.", "figures.", "gates."))}
+GENERATE = {name: value for name, value in SETTINGS.items() if name.startswith(("generate.", "figures.", "gates.", "pairs."))}
 
 
 def records(folder):
