@@ -12,6 +12,7 @@
 #include "common/counted.h"
 #include "common/parallel.h"
 #include "worker/data/image_file.h"
+#include "worker/data/item_table.h"
 #include "worker/volumes/volume_file.h"
 
 namespace alignflow {
@@ -32,12 +33,12 @@ std::string Cell(const std::string& text) {
   return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
 }
 
-std::string GroupTable(const ImageFolder& folder) {
-  std::string table = "name,group\n";
+std::string TextOf(const ItemTable& table, const ImageFolder& folder) {
+  std::string text = absl::StrCat("name,", table.what, "\n");
   for (const FolderItem& item : folder.items) {
-    absl::StrAppend(&table, Cell(item.name), ",", Cell(item.group), "\n");
+    absl::StrAppend(&text, Cell(item.name), ",", Cell(item.*table.value), "\n");
   }
-  return table;
+  return text;
 }
 
 }  // namespace
@@ -64,8 +65,9 @@ absl::StatusOr<Result> ConvertFolder(Session& session, const ScannedFolder& scan
   });
   counter.End();
   if (!result.ok()) return result;
-  if (!folder.items.front().group.empty()) {
-    absl::Status written = WriteInFolder(out / "groups.csv", GroupTable(folder));
+  for (const ItemTable* table : {&GroupsTable(), &ClassesTable()}) {
+    if ((folder.items.front().*table->value).empty()) continue;
+    absl::Status written = WriteInFolder(out / table->file, TextOf(*table, folder));
     if (!written.ok()) return written;
   }
   Result written{.document = {{"out", out.string()},

@@ -10,8 +10,9 @@
 namespace alignflow {
 
 // Writes what `dataset push` would send of a folder: images/NAME.png, masks/NAME.png where there
-// are masks, and groups.csv where images have groups. FailedPrecondition if `out` holds files
-// already. The document names each image with the file, and frame, that it was made of.
+// are masks, and groups.csv and classes.csv where images have groups or classes. FailedPrecondition
+// if `out` holds files already. The document names each image with the file, and frame, that it was
+// made of.
 absl::StatusOr<Result> ConvertFolder(Session& session, const ScannedFolder& scanned,
                                      const std::filesystem::path& out);
 

@@ -111,6 +111,7 @@ v1::Manifest MakeManifest(const ImageFolder& folder, const DescribedFolder& file
     SetDigest(files.images[i].blob, *item->mutable_image());
     SetDigest(files.masks[i].blob, *item->mutable_mask());
     item->set_group(folder.items[i].group);
+    item->set_image_class(folder.items[i].image_class);
     SetFacts(folder.items[i].facts, folder.labels, *item->mutable_facts());
   }
   return manifest;

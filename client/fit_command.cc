@@ -4,20 +4,22 @@
 #include "absl/strings/str_join.h"
 #include "client/commands.h"
 #include "client/new_job.h"
+#include "client/settings_help.h"
 #include "common/settings/settings.h"
 
 namespace alignflow {
 namespace {
 
 struct FitArguments {
-  std::string source;
+  std::string source, condition;
   JobRequest request;
   NewJobOptions job;
 };
 
 absl::StatusOr<Result> Fit(Session& session, const FitArguments& arguments) {
   JobRequest request = arguments.request;
-  absl::Status read = ReadNewJobOptions(arguments.job, {}, request);
+  absl::Status read =
+      ReadNewJobOptions(arguments.job, {{"fit.condition", arguments.condition}}, request);
   if (!read.ok()) return read;
   const auto resolved =
       ResolveSettings(request.preset.value_or(PresetNames().front()), request.settings);
@@ -47,6 +49,11 @@ void AddFitCommand(CLI::App& app, Action& chosen) {
       ->required();
   command->add_option("--preset", arguments->request.preset, "network and defaults")
       ->type_name(absl::StrJoin(PresetNames(), "|"));
+  command
+      ->add_option("--condition", arguments->condition,
+                   "what images are learned by: both is masks and the dataset's classes (setting "
+                   "fit.condition)")
+      ->type_name(ChoicesOf("fit.condition"));
   AddNewJobOptions(*command, arguments->job);
   command->callback([&chosen, arguments] {
     chosen = [arguments](Session& session) { return Fit(session, *arguments); };

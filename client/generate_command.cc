@@ -11,7 +11,7 @@ namespace alignflow {
 namespace {
 
 struct GenerateArguments {
-  std::string model, masks, target, segmenter;
+  std::string model, masks, classes, target, segmenter;
   int pairs = 0;
   bool no_gates = false;
   NewJobOptions job;
@@ -34,7 +34,8 @@ absl::StatusOr<v1::Model> FindModel(const std::string& given, const JobRequest& 
 absl::StatusOr<Result> Generate(Session& session, const GenerateArguments& arguments) {
   JobRequest request;
   absl::Status read = ReadNewJobOptions(arguments.job,
-                                        {{"evaluate.segmenter", arguments.segmenter},
+                                        {{"pairs.classes", arguments.classes},
+                                         {"evaluate.segmenter", arguments.segmenter},
                                          {"gates.enabled", arguments.no_gates ? "off" : ""}},
                                         request);
   if (read.ok()) read = CheckPairs(arguments.pairs);
@@ -83,6 +84,10 @@ void AddGenerateCommand(CLI::App& app, Action& chosen) {
                    "dataset whose masks the pairs have, with the labels of the model's source; if "
                    "not given, the source's")
       ->type_name("NAME");
+  command
+      ->add_option("--classes", arguments->classes,
+                   "classes of images that pairs are made of, in turn (setting pairs.classes)")
+      ->type_name("CLASS,...");
   command
       ->add_option("--target", arguments->target,
                    "dataset of held-out target images to compute figures against; never trained "

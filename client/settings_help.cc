@@ -23,6 +23,7 @@ std::string Range(const Setting& setting) {
   }
   if (setting.type == SettingType::kFolder) return "a folder's name";
   if (setting.type == SettingType::kText) return "text";
+  if (setting.type == SettingType::kNames) return "names between commas";
   if (setting.type == SettingType::kInteger) {
     return absl::StrFormat("%.0f to %.0f", setting.minimum, setting.maximum);
   }

@@ -7,7 +7,6 @@ Every second image of the dataset, in the order of its names, is learned from; t
 and whose halves' distance is the least that can be reached. All jobs share preset, seed, masks and noise.
 """
 
-import argparse
 import os
 import pathlib
 import shutil
@@ -15,8 +14,7 @@ import signal
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "study"))
-from service import Service  # noqa: E402
+from runs import Service, add_options, ended, figure, flags, markdown, parser_of, say
 
 COUPLINGS = ("independent", "ot")
 FIGURES = {"FD": "fd (efficientnet-lite2) to target", "KD": "kd (efficientnet-lite2) to target",
@@ -24,23 +22,12 @@ FIGURES = {"FD": "fd (efficientnet-lite2) to target", "KD": "kd (efficientnet-li
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("dataset", metavar="DATASET_DIR", type=pathlib.Path, help="images/ and masks/")
-    parser.add_argument("--labels", default="polyp=255", help="label table, as in `afctl dataset push` (polyp=255)")
-    parser.add_argument("--preset", default="unet-64")
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 5, 10, 20, 50], metavar="N")
-    parser.add_argument("--pairs", type=int, default=256, help="pairs at each number of steps (256)")
     parser.add_argument("--solver", default="euler", help="generate.solver (euler)")
-    parser.add_argument("--fit", action="append", default=[], metavar="KEY=VALUE", help="a setting of both models")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of all pairs")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("motfm-output"), metavar="OUT")
-    parser.add_argument("--workers", type=int, default=1, help="each computes on all cores (1)")
-    parser.add_argument("--programs", default=os.path.join(os.path.dirname(__file__), "../../build/bin"))
+    add_options(parser)
     return parser.parse_args()
-
-
-def say(text):
-    print(f"motfm: {text}", file=sys.stderr, flush=True)
 
 
 def split(dataset, out):
@@ -56,27 +43,6 @@ def split(dataset, out):
             shutil.copy(masks[image.stem], out / name / "masks")
 
 
-def flags(settings):
-    return [part for setting in settings for part in ("--set", setting)]
-
-
-def ended(service, job, title):
-    """The job once it has succeeded, and how long its own tasks took."""
-    begun = time.monotonic()
-    state = service.wait(job, lambda _: None)
-    if state["state"] != "JOB_STATE_SUCCEEDED":
-        raise SystemExit(f"motfm: {title}: {state['state']}: {state.get('error', '')}")
-    say(f"{title}: {time.monotonic() - begun:.0f} s")
-    return state
-
-
-def figure(state, name, subject):
-    for one in state["report"]["figures"]:
-        if one["name"] == name and one["subject"] == subject and one["value"] is not None:
-            return one["value"]
-    return None
-
-
 def table(results, steps):
     """Markdown: a row a number of steps, and the target's halves."""
     some = next(iter(results.values()))
@@ -85,8 +51,7 @@ def table(results, steps):
     rows = [[str(count), *(f"{figure(results[coupling, count], name, 'pairs'):.3g}" for name in shown.values()
                            for coupling in COUPLINGS)] for count in steps]
     rows.append(["target's halves", *(f"{figure(some, name, 'target'):.3g}" for name in shown.values() for _ in COUPLINGS)])
-    lines = ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows)]
-    return "\n".join(lines)
+    return markdown([head, *rows])
 
 
 def main():

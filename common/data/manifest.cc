@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -90,6 +91,8 @@ class ManifestReader : public nlohmann::json_sax<Json> {
       labels_.back().name = std::move(value);
     } else if (place_ == Place::kItem && key_ == "name") {
       items_.back().name = std::move(value);
+    } else if (place_ == Place::kItem && key_ == "class") {
+      items_.back().image_class = std::move(value);
     } else if (place_ == Place::kItem && key_ == "group") {
       items_.back().group = std::move(value);
     } else if (place_ == Place::kItem && key_ == "image") {
@@ -208,6 +211,19 @@ std::string Quoted(std::string_view text) {
 
 bool IsControl(char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }
 
+// Whether a text can say such a thing of an item.
+absl::Status CheckLine(std::string_view what, std::string_view text) {
+  const auto bad = [&](std::string_view reason) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("the %s %s %s; give it another name", what, Quoted(text), reason));
+  };
+  if (text.empty()) return bad("is empty");
+  if (text.size() > kMaxItemNameBytes) return bad("is longer than 200 bytes");
+  if (std::ranges::any_of(text, IsControl)) return bad("holds a control character");
+  if (!IsUtf8(text)) return bad("is not UTF-8");
+  return absl::OkStatus();
+}
+
 void AppendText(std::string_view text, std::string& out) {
   out += Json(text).dump(-1, ' ', /*ensure_ascii=*/true);
 }
@@ -223,12 +239,15 @@ std::string Canonical(const DatasetManifest& manifest) {
   out += "\"items\":[";
   for (const DatasetItem& item : manifest.items) {
     out += &item == manifest.items.data() ? "{" : ",{";
-    if (item.depth > 0) absl::StrAppend(&out, "\"depth\":", item.depth, ",");
-    if (!item.group.empty()) {
-      out += "\"group\":";
-      AppendText(item.group, out);
+    const auto text = [&](const char* key, const std::string& value) {
+      if (value.empty()) return;
+      absl::StrAppend(&out, "\"", key, "\":");
+      AppendText(value, out);
       out += ",";
-    }
+    };
+    text("class", item.image_class);
+    if (item.depth > 0) absl::StrAppend(&out, "\"depth\":", item.depth, ",");
+    text("group", item.group);
     absl::StrAppend(&out, "\"height\":", item.height, ",\"image\":\"", item.image, "\",");
     if (!references) absl::StrAppend(&out, "\"mask\":\"", item.mask, "\",");
     out += "\"name\":";
@@ -267,16 +286,13 @@ absl::Status CheckItemName(std::string_view name) {
   return absl::OkStatus();
 }
 
-absl::Status CheckGroup(std::string_view group) {
-  const auto bad = [&](std::string_view reason) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("the group %s %s; give it another name", Quoted(group), reason));
-  };
-  if (group.empty()) return bad("is empty");
-  if (group.size() > kMaxItemNameBytes) return bad("is longer than 200 bytes");
-  if (std::ranges::any_of(group, IsControl)) return bad("holds a control character");
-  if (!IsUtf8(group)) return bad("is not UTF-8");
-  return absl::OkStatus();
+absl::Status CheckGroup(std::string_view group) { return CheckLine("group", group); }
+
+absl::Status CheckImageClass(std::string_view image_class) {
+  if (image_class.find(',') == std::string_view::npos) return CheckLine("class", image_class);
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "the class %s holds a comma, which parts classes in settings; give it another name",
+      Quoted(image_class)));
 }
 
 absl::Status CheckManifest(const DatasetManifest& manifest) {
@@ -289,6 +305,7 @@ absl::Status CheckManifest(const DatasetManifest& manifest) {
   if (manifest.sample_bits < 1 || manifest.sample_bits > kAllSampleBits) {
     return Invalid("sample_bits must be between 1 and 16");
   }
+  std::set<std::string_view> classes;
   for (size_t i = 0; i < manifest.items.size(); ++i) {
     const DatasetItem& item = manifest.items[i];
     const auto bad = [&](std::string_view reason) {
@@ -303,6 +320,17 @@ absl::Status CheckManifest(const DatasetManifest& manifest) {
     }
     if (!item.group.empty()) {
       if (absl::Status s = CheckGroup(item.group); !s.ok()) return bad(std::string(s.message()));
+    }
+    if (item.image_class.empty() != manifest.items.front().image_class.empty()) {
+      return bad("a class is given for every item or for none");
+    }
+    if (!item.image_class.empty()) {
+      if (references) return bad("references have no classes");
+      if (absl::Status s = CheckImageClass(item.image_class); !s.ok())
+        return bad(std::string(s.message()));
+      classes.insert(item.image_class);
+      if (classes.size() > kMostImageClasses)
+        return bad("its class is the 65th, and at most 64 are taken");
     }
     if ((item.depth > 0) != manifest.volumes()) {
       return bad(

@@ -22,9 +22,10 @@
 // References have neither masks nor labels nor background. Some things are written only where they
 // differ from the default: "sample_bits":12, after the labels, where 16-bit images use fewer than
 // 16 bits; where masks are stored in colours, "background_colour":"#000000", after the background,
-// and "colour":"#ff0000", before each label's name; "depth":24, first in each item, where
-// these are volumes (common/data/volume_probe.h) and not pictures, which all are or none; and
-// "group":"patient-7", before each item's height, where groups are given. Digests are 64 lower-case
+// and "colour":"#ff0000", before each label's name; "class":"adenoma", first in each item, where
+// images have classes; "depth":24, where these are volumes (common/data/volume_probe.h) and not
+// pictures, which all are or none; and "group":"patient-7", before each item's height, where groups
+// are given. Digests are 64 lower-case
 // hexadecimal digits. All functions are thread-safe. Needs nlohmann-json and absl only.
 namespace alignflow {
 
@@ -38,6 +39,7 @@ struct DatasetItem {
   int height = 0;
   int depth = 0;           // of a volume, whose width, height and depth are voxels; 0: a picture
   std::string group = {};  // that the images are no independent evidence in; see CheckGroup
+  std::string image_class = {};  // what the image as a whole shows; see CheckImageClass
   bool operator==(const DatasetItem&) const = default;
 };
 
@@ -64,6 +66,11 @@ inline constexpr size_t kMaxItemNameBytes = 200;
 // UTF-8, no control characters, no '/', '\\' or ':', no leading dot, no "..". InvalidArgument with
 // the reason.
 absl::Status CheckItemName(std::string_view name);
+
+// Whether a text can name an image's class: as of a group, and without a comma. Classes are given
+// for every item of a dataset or for none, and are at most kMostImageClasses.
+absl::Status CheckImageClass(std::string_view image_class);
+inline constexpr size_t kMostImageClasses = 64;
 
 // Whether a text can name a group, such as a patient, an examination or a video sequence: 1 to
 // kMaxItemNameBytes bytes of valid UTF-8 without control characters. Groups are given for every

@@ -35,6 +35,7 @@ int64_t CountIn(const Json& object, const char* name, int64_t most) {
 
 // The smallest larger preset by which most that vanishes is kept: "; with --preset P N vanish".
 std::string Remedy(const ClassStructures& shown, int size, const PresetSizes& sizes) {
+  if (sizes.empty()) return "";
   const int64_t lost = shown.structures - shown.kept.at(size).structures;
   const std::pair<std::string, int>* best = nullptr;
   bool unknown = false;

@@ -56,7 +56,7 @@ struct StructureLoss {
 };
 // kMost: of some class more than half of the structures vanish, and more than half of the pixels
 // with them (specks beside a large structure are no reason to refuse). Sizes that the facts say
-// nothing about lose nothing.
+// nothing about lose nothing. Without `sizes` no preset is offered as a remedy.
 StructureLoss LossAt(const MaskFacts& facts, int size,
                      const std::vector<std::pair<std::string, int>>& sizes);
 

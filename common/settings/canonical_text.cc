@@ -81,4 +81,20 @@ std::string SharesText(const Shares& shares) {
   });
 }
 
+absl::StatusOr<std::vector<std::string>> ParseNames(std::string_view text) {
+  std::vector<std::string> names;
+  const absl::string_view all =
+      absl::StripAsciiWhitespace(absl::string_view(text.data(), text.size()));
+  if (all.empty()) return names;
+  for (std::string name : std::vector<std::string>(absl::StrSplit(all, ','))) {
+    absl::StripAsciiWhitespace(&name);
+    if (name.empty()) return absl::InvalidArgumentError("a name between two commas is empty");
+    if (std::ranges::find(names, name) != names.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("'", name, "' is there twice"));
+    }
+    names.push_back(std::move(name));
+  }
+  return names;
+}
+
 }  // namespace alignflow

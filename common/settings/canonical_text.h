@@ -25,6 +25,10 @@ using Shares = std::vector<std::pair<std::string, double>>;
 absl::StatusOr<Shares> ParseShares(std::string_view text,
                                    const std::vector<std::string_view>& names);
 
+// Names between commas, such as "adenoma, serrated", without the spaces around them; none in an
+// empty text. InvalidArgument for an empty name and for one that is there twice.
+absl::StatusOr<std::vector<std::string>> ParseNames(std::string_view text);
+
 // The text of shares in their order.
 std::string SharesText(const Shares& shares);
 

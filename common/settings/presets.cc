@@ -38,6 +38,8 @@ const PresetList& Presets() {
       {"generate.rtol", "0.001"},
       {"generate.atol", "0.001"},
       {"fit.coupling", "independent"},
+      {"fit.condition", "masks"},
+      {"pairs.classes", ""},
       {"gates.enabled", "on"},
       {"gates.mask_agreement", "0.4"},
       {"gates.memorization", "0.5"},
@@ -133,7 +135,7 @@ const PresetList& Presets() {
   static const SettingMap unet3d_32 = [] {
     SettingMap values = unet_64;
     values.insert_or_assign("framing", "none");
-    values.insert_or_assign("pairs.size", "0");
+    values.insert_or_assign("pairs.size", "128");
     values.insert_or_assign("masks.start", "noise");
     values.insert_or_assign("fit.batch", "4");
     values.insert_or_assign("align.batch", "16");
@@ -152,11 +154,16 @@ const PresetList& Presets() {
     values.insert_or_assign("evaluate.batch", "2");
     return values;
   }();
-  static const auto* const presets = new PresetList{{"unet-64", unet_64},
-                                                    {"unet-128", unet_128},
-                                                    {"unet3d-32", unet3d_32},
-                                                    {"unet3d-64", unet3d_64},
-                                                    {"sd3.5-medium", sd35_medium}};
+  static const SettingMap unet3d_96 = [] {
+    SettingMap values = unet3d_64;
+    values.insert_or_assign("fit.batch", "1");
+    values.insert_or_assign("align.batch", "4");
+    values.insert_or_assign("align.pool", "16");  // 170 MB
+    return values;
+  }();
+  static const auto* const presets = new PresetList{
+      {"unet-64", unet_64},     {"unet-128", unet_128},   {"unet3d-32", unet3d_32},
+      {"unet3d-64", unet3d_64}, {"unet3d-96", unet3d_96}, {"sd3.5-medium", sd35_medium}};
   return *presets;
 }
 
@@ -185,7 +192,7 @@ const PresetList& ImportedPresets() {
 
 // Of the presets without a setting `size`.
 constexpr std::pair<std::string_view, int> kFixedSizes[] = {
-    {"unet-64", 64}, {"unet-128", 128}, {"unet3d-32", 32}, {"unet3d-64", 64}};
+    {"unet-64", 64}, {"unet-128", 128}, {"unet3d-32", 32}, {"unet3d-64", 64}, {"unet3d-96", 96}};
 
 }  // namespace
 

@@ -63,6 +63,17 @@ absl::StatusOr<std::string> CanonicalValue(const Setting& setting, const std::st
     return absl::InvalidArgumentError(
         absl::StrCat(what, "not one line of at most ", kMaxTextBytes, " bytes"));
   }
+  if (setting.type == SettingType::kNames) {
+    if (!IsLine(text)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, "not one line of at most ", kMaxTextBytes, " bytes"));
+    }
+    const absl::StatusOr<std::vector<std::string>> names = ParseNames(text);
+    if (names.ok()) return absl::StrJoin(*names, ",");
+    return absl::InvalidArgumentError(absl::StrCat("setting ", std::string(setting.name), ": ",
+                                                   names.status().message(),
+                                                   "; give names between commas"));
+  }
   if (setting.type == SettingType::kShares) {
     const absl::StatusOr<Shares> shares = ParseShares(text, setting.choices);
     if (shares.ok()) return SharesText(*shares);
@@ -126,7 +137,6 @@ const std::vector<OnPictures>& NotOnVolumes() {
        {"alignflow", "controlnet-fm", "reinhard", "fda"},
        "volumes have no field of view to frame"},
       {"framing", {"none"}, "volumes have no field of view to frame"},
-      {"pairs.size", {"0"}, "volumes are handed out on their masks' own grids"},
       {"masks.kind", {"real"}, "new masks are made of pictures alone"},
       {"judge.segmenter", {"unet"}, "the U-Net alone judges volumes"},
       {"evaluate.size", {"0"}, "segmentation models work on the cubes that the model works on"},
@@ -150,6 +160,8 @@ absl::Status CheckVolumes(std::string_view preset, const SettingMap& resolved) {
   return absl::OkStatus();
 }
 
+constexpr int64_t kMostVoxels = 256;  // along a side of a volume
+
 // Pairs are handed out as large as the model works or larger: nothing that it made is thrown away.
 // Segmentation models halve their images up to five times.
 absl::Status CheckSizes(std::string_view preset, const SettingMap& resolved) {
@@ -162,6 +174,11 @@ absl::Status CheckSizes(std::string_view preset, const SettingMap& resolved) {
     return absl::InvalidArgumentError(
         absl::StrCat("setting evaluate.size: ", evaluated, " is not a multiple of 32; give ",
                      evaluated / 32 * 32, " or ", (evaluated / 32 + 1) * 32));
+  }
+  if (DimsOfPreset(preset) == 3 && side > kMostVoxels) {
+    return absl::InvalidArgumentError(absl::StrCat("setting pairs.size: volumes are handed out at ",
+                                                   kMostVoxels, " voxels a side at most; give ",
+                                                   kMostVoxels, " or less"));
   }
   const int64_t made_at = ImageSide(preset, resolved);
   if (side == 0 || side >= made_at) return absl::OkStatus();
@@ -177,6 +194,10 @@ absl::Status CheckTogether(std::string_view preset, const SettingMap& resolved) 
   if (absl::Status status = CheckSizes(preset, resolved); !status.ok()) return status;
   const auto size = resolved.find("size");
   if (size == resolved.end()) return absl::OkStatus();  // not a preset with a model folder
+  if (resolved.at("fit.condition") != "masks") {
+    return absl::InvalidArgumentError(absl::StrCat("setting fit.condition: ", std::string(preset),
+                                                   " knows masks alone; give masks"));
+  }
   if (resolved.at("align.tune") != "control") {
     return absl::InvalidArgumentError(
         absl::StrCat("setting align.tune: ", std::string(preset),
@@ -282,10 +303,13 @@ const std::vector<Setting>& AllSettings() {
            "Each pair shows its view from farther away, at a scale drawn between this and 1, with "
            "what comes into sight mirrored: for structures as small as other hospitals' (1: off)"),
       Integer("pairs.size", 0, 2048, {"generate", "transfer", "figures"},
-              "Side in pixels of the pairs' longer side, which may be greater than what the model "
-              "works at: source "
-              "images keep their own detail, and what the model changed in them is enlarged. 0: as "
-              "the model works"),
+              "Side in pixels (or voxels, 256 at most) of the pairs' longer side, which may be "
+              "greater than what the model works at: source images keep their own detail, and what "
+              "the model changed in them "
+              "is enlarged. 0: as the model works"),
+      Words("pairs.classes", SettingType::kNames, {"generate", "transfer", "masks"},
+            "Classes of images (classes.csv) that pairs are made of, in turn, such as "
+            "adenoma,serrated; empty: all images, as often as they are there"),
       Integer("fit.iterations", 1, 1000000, {"fit"}, "Stage-1 training steps (paper: 4000)"),
       Integer("fit.batch", 1, 1024, {"fit"}, "Images in a stage-1 step (paper: 4 per GPU)"),
       Integer("fit.accumulate", 1, 1024, {"fit"},
@@ -298,9 +322,12 @@ const std::vector<Setting>& AllSettings() {
              "Which noise of a batch leads to which of its samples: any, or those that together "
              "have the shortest ways (minibatch optimal transport), among samples whose masks show "
              "the same labels"),
+      Choice("fit.condition", {"masks", "both"}, {"fit"},
+             "What stage 1 learns images by: their masks, or besides them what each image as a "
+             "whole shows (classes.csv)"),
       Real("fit.mask_dropout", 0, 0.9, {"fit", "align"},
-           "Share of the training samples whose mask is kept from the model, so that it learns "
-           "what generate.guidance holds the mask against"),
+           "Share of the training samples whose mask, and class, is kept from the model, so that "
+           "it learns what generate.guidance holds these against"),
       Integer("align.references", 0, 10000, {"align", "generate", "transfer"},
               "References that are learned from, equally spaced among those given; 0: all (paper: "
               "10, Table 4)"),
@@ -452,6 +479,11 @@ absl::StatusOr<SettingMap> ResolveSettings(std::string_view preset, const Settin
     (*resolved)[name] = *std::move(value);
   }
   if (absl::Status status = CheckTogether(preset, *resolved); !status.ok()) return status;
+  // One text for what the model works at.
+  const std::string made_at = absl::StrCat(ImageSide(preset, *resolved));
+  for (const char* name : {"pairs.size", "evaluate.size"}) {
+    if (resolved->at(name) == made_at) (*resolved)[name] = "0";
+  }
   return resolved;
 }
 
@@ -470,6 +502,8 @@ SettingMap SettingsOfKind(std::string_view kind, std::string_view preset,
   };
   if (is("fit.coupling", "independent")) part.erase("fit.coupling");
   if (is("judge.folds", "1")) part.erase("judge.folds");
+  if (is("fit.condition", "masks")) part.erase("fit.condition");
+  if (is("pairs.classes", "")) part.erase("pairs.classes");
   for (const char* name : {"pairs.size", "evaluate.size"}) {
     if (is(name, "0")) part.erase(name);
   }

@@ -24,6 +24,7 @@ enum class SettingType {
   kChoice,
   kShares,  // shares of named parts that add up to 1 (canonical_text.h): "a:0.5,b:0.5"
   kFolder,  // the plain name of a folder: letters, digits, '-', '_' and '.', which is not the first
+  kNames,   // names between commas, at most kMaxTextBytes; may be empty
   kText     // one line of UTF-8, at most kMaxTextBytes; may be empty
 };
 

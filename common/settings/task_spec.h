@@ -55,9 +55,8 @@ namespace alignflow {
 //     no model has made alone, record.reference the stem of the one whose colours it has,
 //     record.start of restyled ones: "source image" or, of a new mask,
 //     "warped source image".
-//   transfer: source, references -> pairs. As generate, by colour transfer
-//   (method). baseline: source -> segmenter. A segmentation model trained on the source alone.
-//   Settings run
+//   transfer: source, references -> pairs. As generate, by colour transfer (method).
+//   baseline: source -> segmenter. A segmentation model trained on the source alone. Settings run
 //     (1, 2, ...: its seed).
 //   evaluate: source, target, pairs/NNNNNN or segmenter (a baseline's) -> scores. A segmentation
 //     model trained on the source and the pairs, or the one given, tested on the target. Settings

@@ -234,8 +234,7 @@ bool IsOfStage2(absl::string_view setting) {
 std::vector<TaskSpec> CompareTasks(const PlanInput& job, const JobShape& shape,
                                    const StagePart& part, OutputReader& outputs) {
   TaskSpec task = MasksTask(job, shape, "generate", outputs);
-  task.settings["framing"] = "none";  // figures look at views, and as the model works
-  task.settings.erase("pairs.size");
+  task.settings["framing"] = "none";  // figures look at views
   task.inputs["model"] = outputs.Get({"fit", 0}, "model");
   const absl::StatusOr<SettingMap> defaults = PresetDefaults(job.preset);
   for (auto& [name, value] : task.settings) {

@@ -63,6 +63,10 @@ absl::StatusOr<LabelTable> CheckLabels(const v1::Manifest& manifest) {
 absl::StatusOr<DatasetItem> CheckItem(const v1::DatasetItem& item, const std::string& where,
                                       BlobStore& blobs, const OwnsBlob& owns) {
   if (absl::Status group = CheckGroupOf(item.group(), where); !group.ok()) return group;
+  if (!item.image_class().empty()) {
+    absl::Status text = CheckImageClass(item.image_class());
+    if (!text.ok()) return Annotate(text, absl::StrCat(where, ", image_class"));
+  }
   absl::StatusOr<ImageHeader> image =
       CheckImage(blobs, item.image(), FileRole::kImage, absl::StrCat(where, ", image"), owns);
   if (!image.ok()) return image.status();
@@ -82,7 +86,8 @@ absl::StatusOr<DatasetItem> CheckItem(const v1::DatasetItem& item, const std::st
                      .width = static_cast<int>(image->width),
                      .height = static_cast<int>(image->height),
                      .depth = static_cast<int>(image->depth),
-                     .group = item.group()};
+                     .group = item.group(),
+                     .image_class = item.image_class()};
 }
 
 absl::Status WrongCount(const std::string& there) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "common/data/groups.h"
+#include "common/settings/canonical_text.h"
 #include "common/settings/least_numbers.h"
 #include "common/settings/settings.h"
 #include "server/scheduler/job_shape.h"
@@ -40,6 +41,7 @@ class DataCheck {
     if (status.ok() && job_.kind == JobKind::kAlign) status = CheckReferences();
     if (status.ok()) status = CheckTarget();
     if (status.ok()) status = CheckMasks();
+    if (status.ok()) status = CheckClasses();
     if (status.ok()) status = CheckNumbers();
     return status;
   }
@@ -198,6 +200,55 @@ class DataCheck {
       if (loss.loss != Loss::kNone) {
         job_.warnings.push_back(absl::StrCat(images->what, ": ", loss.text));
       }
+    }
+    return CheckEvaluatedMasks();
+  }
+
+  // Where segmentation models work at a size of their own.
+  absl::Status CheckEvaluatedMasks() {
+    int size = 0;
+    if (!absl::SimpleAtoi(job_.settings.at("evaluate.size"), &size) || size == 0 || !evaluates()) {
+      return absl::OkStatus();
+    }
+    for (const ImagesOfJob* images : {&source_, &target_}) {
+      if (!images->masks) continue;
+      // The remedy is a setting, not another preset, so none is offered.
+      const StructureLoss loss = LossAt(*images->masks, size, {});
+      if (loss.loss == Loss::kNone) continue;
+      const std::string text =
+          absl::StrCat("setting evaluate.size: of ", images->what, " ", loss.text);
+      if (loss.loss == Loss::kMost) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(text, ", most of all; give a larger one, or 0 for the model's own"));
+      }
+      job_.warnings.push_back(text);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckClasses() {
+    const std::string& condition = job_.settings.at("fit.condition");
+    if (condition != "masks" && !shape_.from_model && !shape_.transfers) {
+      if (absl::Status status = FillInNames(context_, source_); !status.ok()) return status;
+      if (source_.classes.empty()) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "setting fit.condition: ", condition, " asks for the classes of images, but ",
+            source_.what,
+            " has none; push it with a classes.csv beside its images, or leave it at masks"));
+      }
+    }
+    const absl::StatusOr<std::vector<std::string>> asked =
+        ParseNames(job_.settings.at("pairs.classes"));
+    if (!asked.ok() || asked->empty()) return asked.status();
+    ImagesOfJob& origins = masks_.what.empty() ? source_ : masks_;
+    if (absl::Status status = FillInNames(context_, origins); !status.ok()) return status;
+    for (const std::string& name : *asked) {
+      if (origins.classes.contains(name)) continue;
+      return absl::InvalidArgumentError(absl::StrCat(
+          "setting pairs.classes: no image of ", origins.what, " is of class '", name, "'; ",
+          origins.classes.empty()
+              ? "push it with a classes.csv beside its images"
+              : absl::StrCat("its classes are ", absl::StrJoin(origins.classes, ", "))));
     }
     return absl::OkStatus();
   }

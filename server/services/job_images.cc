@@ -81,6 +81,9 @@ absl::Status FillInNames(ServiceContext& context, ImagesOfJob& images) {
     }
   }
   images.groups_given = !manifest->items.front().group.empty();
+  for (const DatasetItem& item : manifest->items) {
+    if (!item.image_class.empty()) images.classes.insert(item.image_class);
+  }
   images.manifest.clear();
   return absl::OkStatus();
 }

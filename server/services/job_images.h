@@ -2,6 +2,7 @@
 #define ALIGNFLOW_SERVER_SERVICES_JOB_IMAGES_H_
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,12 @@
 namespace alignflow {
 
 struct ImagesOfJob {
-  std::string what;                // for messages: "--source polyps"
-  std::vector<SetMember> members;  // without names and groups until FillInNames
-  std::string manifest;            // its digest; empty: the members have their names
-  std::optional<MaskFacts> masks;  // nothing: the client did not say
-  bool groups_given = false;       // and not only told by names; known with the names
+  std::string what;                    // for messages: "--source polyps"
+  std::vector<SetMember> members;      // without names and groups until FillInNames
+  std::string manifest;                // its digest; empty: the members have their names
+  std::optional<MaskFacts> masks;      // nothing: the client did not say
+  bool groups_given = false;           // and not only told by names; known with the names
+  std::set<std::string> classes = {};  // likewise, what images as a whole show
 };
 
 // option: "--source" or "--target". Aborted if the dataset is no longer the one of `digest`.

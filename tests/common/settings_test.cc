@@ -93,9 +93,29 @@ TEST(SettingsTest, StepsBeforeTheStartOfGenerationCannotBeTuned) {
 
 TEST(SettingsTest, PairsAreAtLeastAsLargeAsTheModelWorks) {
   EXPECT_THAT(ErrorOf({{"pairs.size", "32"}}), HasSubstr("pairs.size: 32 is smaller than the 64"));
-  EXPECT_TRUE(ResolveSettings("unet-64", {{"pairs.size", "64"}}).ok());
   EXPECT_TRUE(ResolveSettings("unet-64", {{"pairs.size", "0"}}).ok());
   EXPECT_THAT(ErrorOf({{"evaluate.size", "100"}}), HasSubstr("give 96 or 128"));
+  for (const char* name : {"pairs.size", "evaluate.size"}) {
+    EXPECT_EQ(ResolveSettings("unet-64", {{name, "64"}})->at(name), "0")
+        << "one text for one thing";
+    EXPECT_EQ(ResolveSettings("unet-64", {{name, "128"}})->at(name), "128");
+  }
+  EXPECT_EQ(PresetDefaults("unet3d-32")->at("pairs.size"), "128");
+  const auto large = ResolveSettings("unet3d-32", {{"pairs.size", "512"}});
+  EXPECT_THAT(std::string(large.status().message()), HasSubstr("256 or less"));
+}
+
+TEST(SettingsTest, ClassesArePartedByCommas) {
+  EXPECT_EQ(ResolveSettings("unet-64", {{"pairs.classes", " a, b c ,d"}})->at("pairs.classes"),
+            "a,b c,d");
+  EXPECT_EQ(ResolveSettings("unet-64", {{"pairs.classes", " "}})->at("pairs.classes"), "");
+  EXPECT_THAT(ErrorOf({{"pairs.classes", "a,,b"}}), HasSubstr("empty"));
+  EXPECT_THAT(ErrorOf({{"pairs.classes", "a,b,a"}}), HasSubstr("'a' is there twice"));
+  EXPECT_THAT(ErrorOf({{"pairs.classes", "a\nb"}}), HasSubstr("one line"));
+  EXPECT_FALSE(
+      SettingsOfKind("generate", "unet-64", *PresetDefaults("unet-64")).contains("pairs.classes"));
+  const auto sd35 = ResolveSettings("sd3.5-medium", {{"fit.condition", "both"}});
+  EXPECT_THAT(std::string(sd35.status().message()), HasSubstr("masks alone"));
 }
 
 TEST(SettingsTest, WhatWorksOnPicturesAloneIsRefusedByPresetsForVolumes) {

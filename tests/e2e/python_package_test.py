@@ -89,6 +89,7 @@ def test_groups_and_guessed_labels_are_afctls(client, service, tmp_path):
         picture(tmp_path / "images" / f"{index}.png", seed=index)
         mask_of(tmp_path / "masks" / f"{index}.png", values=(128, 0, 255))
     (tmp_path / "groups.csv").write_text("file;patient\n0.png;a\n1;\"a\"\n2;b, or c\n3;d\n")
+    (tmp_path / "classes.csv").write_text("name,diagnosis\n0,adenoma\n1,serrated\n2.png,adenoma\n3,\"serrated\"\n")
     dataset = push_both(client, service, tmp_path, "groups")
     assert dataset.background == 128 and [label.name for label in dataset.labels] == ["class-0", "class-255"]
 
@@ -162,6 +163,11 @@ def spoil_groups(folder):
     return "line 3"
 
 
+def spoil_classes(folder):
+    (folder / "classes.csv").write_text("0,a\n1,b\n2,\"c, or d\"\n")
+    return "line 3"
+
+
 def spoil_transparency(folder):
     layers = np.dstack([np.zeros((40, 48), np.uint8), np.arange(48 * 40).reshape(40, 48).astype(np.uint8)])
     Image.fromarray(layers, "LA").save(folder / "masks" / "0.png")
@@ -174,7 +180,7 @@ def spoil_with_dicom(folder):
 
 
 SPOILERS = [spoil_size, spoil_value, spoil_bytes, spoil_mask_name, spoil_with_a_folder_inside, spoil_with_a_link,
-            spoil_with_a_second_folder, spoil_groups, spoil_transparency, spoil_with_dicom]
+            spoil_with_a_second_folder, spoil_groups, spoil_classes, spoil_transparency, spoil_with_dicom]
 
 
 @pytest.mark.parametrize("spoil", SPOILERS, ids=lambda spoil: spoil.__name__)

@@ -142,6 +142,10 @@ bool CheckInside(const fs::path& path, const fs::path& root, FaultList& faults) 
   return false;
 }
 
+bool IsItemTable(const fs::path& file, const fs::path& dir) {
+  return file == dir / kGroupsFile || file == dir / kClassesFile;
+}
+
 std::vector<fs::path> ListImages(const fs::path& folder, const fs::path& root,
                                  LeftOutList& left_out, FaultList& faults) {
   std::vector<fs::path> images;
@@ -160,7 +164,7 @@ std::vector<fs::path> ListImages(const fs::path& folder, const fs::path& root,
       left_out.Add(path, kHidden);
     } else if (fs::is_directory(path, ignored)) {
       if (folder != root) AddFolder(path, left_out, faults);
-    } else if (path == root / kGroupsFile) {
+    } else if (IsItemTable(path, root)) {
       continue;
     } else if (!HoldsImage(path)) {
       left_out.Add(path, WhyNotRead(path));

@@ -13,11 +13,14 @@ namespace alignflow {
 inline constexpr char kHidden[] = "hidden, or the operating system's own";
 inline constexpr char kNoImages[] = "folders without images";
 
-// The table of groups that may lie in DIR (group_table.h reads it).
+// The tables that may lie in DIR (item_table.h reads them).
 inline constexpr char kGroupsFile[] = "groups.csv";
+inline constexpr char kClassesFile[] = "classes.csv";
+// Whether a file in DIR is one of them, and no image.
+bool IsItemTable(const std::filesystem::path& file, const std::filesystem::path& dir);
 
 // The image files of one folder, sorted by name. Whatever else lies there is told: files of other
-// kinds, hidden ones and folders without images go to `left_out`, but for root's kGroupsFile; to
+// kinds, hidden ones and folders without images go to `left_out`, but for root's tables; to
 // `faults` go folders that hold
 // images (none is entered; those in `root` itself are the layout's to judge), links that lead out
 // of `root` or nowhere, names that CheckItemName refuses, and a folder that may not be opened.

@@ -175,7 +175,7 @@ void TellTheRest(const fs::path& dir, const Contents& contents, const FolderLayo
   }
   if (layout.images == dir) return;  // its files are listed later
   for (const fs::path& file : contents.files) {
-    if (file != layout.groups)
+    if (!IsItemTable(file, dir))
       left_out.Add(file, absl::StrCat("beside ", ShownPath(layout.images, dir), "/"));
   }
   for (const fs::path& path : contents.hidden) left_out.Add(path, kHidden);
@@ -200,12 +200,6 @@ absl::StatusOr<fs::path> PickImages(const fs::path& dir, const Contents& content
                     SurenessOf(*images, FolderRole::kImages) != Sureness::kEnding &&
                     CountImagesBelow(*images) > 0;
   return sure ? *images : dir;
-}
-
-// The table of groups, empty if there is none.
-fs::path GroupsIn(const fs::path& dir, const Contents& contents) {
-  const bool there = std::ranges::find(contents.files, dir / kGroupsFile) != contents.files.end();
-  return there ? dir / kGroupsFile : fs::path();
 }
 
 std::string Note(const fs::path& dir, const FolderLayout& layout) {
@@ -236,8 +230,7 @@ absl::StatusOr<FolderLayout> FindDatasetLayout(const fs::path& dir, LeftOutList&
   if (!images.ok()) return images.status();
   absl::StatusOr<fs::path> masks = Pick(dir, *contents, FolderRole::kMasks);
   if (!masks.ok()) return masks.status();
-  FolderLayout layout{
-      .images = *images, .masks = *masks, .groups = GroupsIn(dir, *contents), .note = ""};
+  FolderLayout layout{.images = *images, .masks = *masks, .note = ""};
   if (layout.images.empty()) {
     return Refuse(dir, "no folder of images was found: " + Seen(dir, *contents),
                   Remedy(dir, *contents));
@@ -260,10 +253,7 @@ absl::StatusOr<FolderLayout> FindReferenceLayout(const fs::path& dir, LeftOutLis
   if (!contents.ok()) return contents.status();
   absl::StatusOr<fs::path> images = PickImages(dir, *contents);
   if (!images.ok()) return images.status();
-  FolderLayout layout{.images = images->empty() ? dir : *images,
-                      .masks = {},
-                      .groups = GroupsIn(dir, *contents),
-                      .note = ""};
+  FolderLayout layout{.images = images->empty() ? dir : *images, .masks = {}, .note = ""};
   layout.note = Note(dir, layout);
   for (const auto& folder : contents->folders) {
     if (folder.images == 0 || SurenessOf(folder.path, FolderRole::kMasks) == Sureness::kNone)

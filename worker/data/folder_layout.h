@@ -12,9 +12,8 @@ namespace alignflow {
 // Where images and masks lie.
 struct FolderLayout {
   std::filesystem::path images;
-  std::filesystem::path masks;        // equal to `images`: both in one folder; empty for references
-  std::filesystem::path groups = {};  // DIR/groups.csv; empty if it is not there
-  std::string note;                   // what was recognised; empty for DIR/images and DIR/masks
+  std::filesystem::path masks;  // equal to `images`: both in one folder; empty for references
+  std::string note;             // what was recognised; empty for DIR/images and DIR/masks
 };
 
 // DIR/images and DIR/masks; or folders in DIR whose names say the same ("img", "Ground Truth",

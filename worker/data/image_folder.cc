@@ -9,8 +9,8 @@
 #include "common/data/manifest.h"
 #include "worker/data/file_listing.h"
 #include "worker/data/folder_layout.h"
-#include "worker/data/group_table.h"
 #include "worker/data/image_decode.h"
+#include "worker/data/item_table.h"
 #include "worker/data/stem_match.h"
 #include "worker/dicom/dicom_kind.h"
 
@@ -172,15 +172,19 @@ std::vector<FolderItem> MakeItems(const StemMatch& match, const Images& images,
   return items;
 }
 
-// Without a table of groups nothing is asked: the names may tell (common/data/groups.h).
-void AddGroups(const FolderLayout& layout, Scan& scan) {
-  if (layout.groups.empty() || !CheckInside(layout.groups, scan.dir, scan.faults)) return;
-  const size_t faults_before = scan.faults.size();
-  const size_t groups = ReadGroups(layout.groups, scan.folder.items, scan.faults);
-  if (scan.faults.size() > faults_before) return;
-  scan.folder.notes.push_back(
-      absl::StrCat("groups.csv: ", Counted(scan.folder.items.size(), "image"), " in ",
-                   Counted(groups, "group")));
+// What the tables in DIR say of the images. Without one of groups nothing is asked: the names may
+// tell (common/data/groups.h).
+void AddTables(Scan& scan) {
+  for (const ItemTable* table : {&GroupsTable(), &ClassesTable()}) {
+    const fs::path file = scan.dir / table->file;
+    std::error_code error;
+    const bool there = fs::exists(fs::symlink_status(file, error));
+    if (!there || !CheckInside(file, scan.dir, scan.faults)) continue;
+    const size_t faults_before = scan.faults.size();
+    const size_t values = ReadItemTable(*table, file, scan.folder.items, scan.faults);
+    if (scan.faults.size() > faults_before) continue;
+    scan.folder.notes.push_back(NoteOf(*table, Counted(scan.folder.items.size(), "image"), values));
+  }
 }
 
 // Of masks stored with loss the labels had to be guessed before each pixel could be given its own.
@@ -266,7 +270,7 @@ absl::StatusOr<ImageFolder> ScanDataset(const fs::path& dir,
   }
 
   scan.folder.items = MakeItems(match, images, masks);
-  AddGroups(*layout, scan);
+  AddTables(scan);
   SetFacts facts;
   const LabelTable* given = labels ? &*labels : nullptr;
   absl::Status checked = scan.import.Convert(scan.folder.items, given, progress);
@@ -296,7 +300,7 @@ absl::StatusOr<ImageFolder> ScanReferences(const fs::path& dir, const ScanProgre
   const StemMatch alone = MatchStems(StemsOf(images), {});
   AddDoubles(alone.image_doubles, FilesOf(images), scan);
   scan.folder.items = MakeItems(alone, images, {});
-  AddGroups(*layout, scan);
+  AddTables(scan);
   SetFacts facts;
   absl::Status checked = scan.import.Convert(scan.folder.items, nullptr, progress);
   if (!checked.ok()) return checked;

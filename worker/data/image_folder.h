@@ -43,8 +43,8 @@ struct ImageFolder {
 
 // Refuses: images without a mask and the reverse, names that could mean two files, sizes that
 // differ, mask values outside of `labels`, damaged and oversized files, folders that would be left
-// out although they hold images, links out of the folder, no images at all, a groups.csv that is
-// not of these images. Without `labels` the table is guessed (GuessLabels).
+// out although they hold images, links out of the folder, no images at all, a groups.csv or
+// classes.csv that is not of these images. Without `labels` the table is guessed (GuessLabels).
 absl::StatusOr<ImageFolder> ScanDataset(const std::filesystem::path& dir,
                                         const std::optional<LabelTable>& labels,
                                         const ScanProgress& progress = {},

@@ -22,7 +22,8 @@ struct FolderItem {
   int height = 0;
   int depth = 0;  // voxels from feet to head of a volume; 0: a picture
   ItemFacts facts = {};
-  std::string group = {};  // as groups.csv gives it; empty: there is no such file
+  std::string group = {};        // as groups.csv gives it; empty: there is no such file
+  std::string image_class = {};  // as classes.csv gives it, likewise
   // The user's own files, where image and mask were made of them (image_import.h); else empty.
   std::filesystem::path image_source = {};
   std::filesystem::path mask_source = {};

@@ -30,13 +30,15 @@ void Keep(const std::vector<int64_t>& rows, ImageSet& set) {
   if (set.classes.defined()) set.classes = set.classes.index_select(0, kept);
   set.image_digests = set.image_digests.index_select(0, kept);
   if (set.mask_digests.defined()) set.mask_digests = set.mask_digests.index_select(0, kept);
-  std::vector<std::string> names, groups;
+  std::vector<std::string> names, groups, classes;
   for (const int64_t row : rows) {
     names.push_back(std::move(set.names[row]));
     groups.push_back(std::move(set.groups[row]));
+    if (!set.image_classes.empty()) classes.push_back(std::move(set.image_classes[row]));
   }
   set.names = std::move(names);
   set.groups = std::move(groups);
+  set.image_classes = std::move(classes);
 }
 
 // All rows but `left_out`.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 #include <utility>
@@ -40,8 +41,8 @@ nlohmann::json PictureOf(const ImageSet& set, int64_t row) {
   return picture;
 }
 
-// Rows of the pairs to show, in order.
-std::vector<int64_t> RowsToShow(const FigureSubject& made) {
+// Rows of the pairs that SamplesJson shows, in order.
+std::vector<int64_t> SampledRows(const FigureSubject& made) {
   std::vector<int64_t> rows;
   const int64_t spread = std::min(made.size(), kSamples);
   for (int64_t i = 0; i < spread; ++i) rows.push_back(i * made.size() / spread);
@@ -107,17 +108,34 @@ std::string NameOfPart(const FigureSets& sets, int64_t pair) {
   return sets.made().name;
 }
 
+std::vector<int64_t> SheetRows(const FigureSubject& made) {
+  std::vector<int64_t> rows(std::min(made.size(), kSheetRows));
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
 }  // namespace
+
+std::vector<int64_t> RowsToShow(const FigureSubject& made) {
+  std::vector<int64_t> rows = SampledRows(made);
+  const std::vector<int64_t> sheet = SheetRows(made);
+  rows.insert(rows.end(), sheet.begin(), sheet.end());
+  std::ranges::sort(rows);
+  rows.erase(std::ranges::unique(rows).begin(), rows.end());
+  return rows;
+}
 
 std::string SamplesJson(const FigureSets& sets) {
   const FigureSubject& made = sets.made();
   const FigureSubject* stage1 = sets.Find("stage 1");
   nlohmann::json samples = nlohmann::json::array();
-  for (const int64_t row : RowsToShow(made)) {
+  for (const int64_t row : SampledRows(made)) {
     const nlohmann::json record = nlohmann::json::parse(made.pairs.records[row]);
     nlohmann::json images{{NameOfPart(sets, made.pairs.pairs[row]), PictureOf(made.set, row)}};
     if (stage1) AddNamed(stage1->set, made.set.names[row], "stage 1", images);
-    if (sets.framed.images.defined()) images["framed"] = PictureOf(sets.framed, row);
+    if (sets.framed.images.defined()) {
+      AddNamed(sets.framed, made.set.names[row], "framed", images);
+    }
     AddNamed(sets.origins().set, sets.origins().Kept(made.pairs.origins[row]), "source", images);
     nlohmann::json sample{{"pair", made.pairs.pairs[row]},
                           {"mask_origin", made.pairs.origins[row]}};
@@ -139,9 +157,9 @@ std::string SamplesJson(const FigureSets& sets) {
 cv::Mat FiguresSheet(const FigureSets& sets) {
   const FigureSubject &made = sets.made(), &source = sets.origins();
   const int background = source.set.labels.background();
-  std::vector<int64_t> first, origins;
-  for (int64_t row = 0; row < std::min(made.size(), kSheetRows); ++row) {
-    first.push_back(row);
+  const std::vector<int64_t> first = SheetRows(made);
+  std::vector<int64_t> origins;
+  for (const int64_t row : first) {
     const auto found = std::ranges::find(source.set.names, source.Kept(made.pairs.origins[row]));
     if (found != source.set.names.end()) origins.push_back(found - source.set.names.begin());
   }
@@ -161,7 +179,12 @@ cv::Mat FiguresSheet(const FigureSets& sets) {
     columns.push_back(ColumnOf(subject.name, subject.set, background, rows));
   }
   if (sets.framed.images.defined()) {
-    columns.push_back(ColumnOf("in frames", sets.framed, background, first));
+    std::vector<int64_t> rows;
+    for (const int64_t row : first) {
+      rows.push_back(std::ranges::find(sets.framed.names, made.set.names[row]) -
+                     sets.framed.names.begin());
+    }
+    columns.push_back(ColumnOf("in frames", sets.framed, background, rows));
   }
   if (sets.held_out) {
     columns.push_back(ColumnOf("target", sets.target.set, background, Spread(sets.target)));

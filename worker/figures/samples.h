@@ -1,13 +1,18 @@
 #ifndef ALIGNFLOW_WORKER_FIGURES_SAMPLES_H_
 #define ALIGNFLOW_WORKER_FIGURES_SAMPLES_H_
 
+#include <cstdint>
 #include <opencv2/core/mat.hpp>
 #include <string>
+#include <vector>
 
 #include "worker/figures/subjects.h"
 
 // What a person looks at beside the figures.
 namespace alignflow {
+
+// The rows of the pairs that either shows, in order.
+std::vector<int64_t> RowsToShow(const FigureSubject& made);
 
 // samples.json, see task.h: pairs from all over the set, and those that came nearest to failing
 // mask agreement, each beside its stage-1 image, the source image whose mask it has and the real

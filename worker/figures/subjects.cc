@@ -151,7 +151,9 @@ FigureSets LoadFigureSets(TaskContext& context, const TaskSpec& spec) {
       Generated("pairs", LoadPairs(context, spec, "stage2", labels, PictureUse::kView, samples));
   if (nlohmann::json::parse(made.pairs.records.front()).contains("framing")) {
     const int64_t side = std::max(ImageSize(spec), std::min(PairSide(spec), kShownSide));
-    sets.framed = LoadPairs(context, spec, "stage2", labels, PictureUse::kWhole, samples, side).set;
+    std::set<int64_t> numbers;
+    for (const int64_t row : RowsToShow(made)) numbers.insert(made.pairs.pairs[row]);
+    sets.framed = LoadSomePairs(context, spec, "stage2", labels, numbers, side);
   }
   const RowsByKind rows = RowsOf(made);
   const bool compared = HasInputs(spec, "stage1");

@@ -48,8 +48,8 @@ struct FigureSets {
   FigureSubject references;  // without a name if there are none
   // Whose masks the pairs have, if it is another dataset than the source; else without a name.
   FigureSubject apart = {};
-  ImageSet framed = {};      // the rows of made() with their frames, as large as people see them;
-                             // undefined images where pairs have none
+  ImageSet framed = {};      // pairs of made() that people look at, with their frames and as large
+                             // as they see them; undefined images where pairs have none
   bool volumes = false;      // whether all are of volumes, each shown by three slices side by side
   bool held_out = false;     // whether there is a target beside the references
   int64_t not_held_out = 0;  // target images that were left out

@@ -5,15 +5,16 @@
 
 namespace alignflow {
 
-// Takes the mask from each sample of a condition with probability `share`: all its planes, that of
-// the background too, become 0, which no mask is. A model trained so knows images without masks as
-// well (classifier-free guidance, Ho and Salimans 2022). Draws nothing if share is 0.
-void DropMasks(Condition& condition, double share, at::Generator& random);
+// Takes mask and class from each sample of a condition with probability `share`: all planes of the
+// mask, that of the background too, become 0, which no mask is, and the class becomes none. A model
+// trained so knows images without them as well (classifier-free guidance, Ho and Salimans 2022).
+// Draws nothing if share is 0.
+void DropConditions(Condition& condition, double share, at::Generator& random);
 
-// Guidance by the mask: v(none) + scale (v(mask) - v(none)), where "none" is the condition without
-// a mask, as DropMasks leaves it. Scale 1 is the model itself and costs one evaluation; any other
-// costs two, made as one batch. Throws std::invalid_argument if it is asked without a mask. As
-// thread-safe as the model, which must outlive it.
+// Guidance by mask and class: v(none) + scale (v(mask, class) - v(none)), where "none" is the
+// condition without either, as DropConditions leaves it. Scale 1 is the model itself and costs one
+// evaluation; any other costs two, made as one batch. Throws std::invalid_argument if it is asked
+// without a mask. As thread-safe as the model, which must outlive it.
 class GuidedVelocity : public VelocityModel {
  public:
   GuidedVelocity(VelocityModel& model, double scale) : model_(model), scale_(scale) {}

@@ -66,16 +66,6 @@ cv::Mat CommonSurroundings(const std::vector<cv::Mat>& images, const std::vector
   return WithoutWriting(common);
 }
 
-Frame FrameOf(const View& view, const cv::Mat& surroundings, int longer) {
-  const cv::Size size = ScaledTo(view.width, view.height, longer);
-  const View scaled = AtSize(view, size.width, size.height);
-  Frame frame{.box = scaled.box, .shape = ShapeAt(scaled, scaled.box.size()), .surroundings = {}};
-  const bool shrinks = surroundings.cols > size.width;
-  cv::resize(surroundings, frame.surroundings, size, 0, 0,
-             shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
-  return frame;
-}
-
 cv::Mat Plain(const View& view) {
   const cv::Vec3b& colour = view.border;
   return {view.height, view.width, CV_8UC3, cv::Scalar(colour[0], colour[1], colour[2])};
@@ -83,13 +73,24 @@ cv::Mat Plain(const View& view) {
 
 }  // namespace
 
-Frame PlainFrame(const View& view, int longer) { return FrameOf(view, Plain(view), longer); }
+Frame FrameAt(const FramePlan& plan, int longer) {
+  const cv::Size size = ScaledTo(plan.view.width, plan.view.height, longer);
+  const View scaled = AtSize(plan.view, size.width, size.height);
+  Frame frame{.box = scaled.box, .shape = ShapeAt(scaled, scaled.box.size()), .surroundings = {}};
+  const bool shrinks = plan.surroundings.cols > size.width;
+  cv::resize(plan.surroundings, frame.surroundings, size, 0, 0,
+             shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
+  return frame;
+}
 
-std::vector<Frame> CommonFrames(std::span<const cv::Mat> images, std::span<const View> views,
-                                int longer) {
+Frame PlainFrame(const View& view, int longer) {
+  return FrameAt({.view = view, .surroundings = Plain(view)}, longer);
+}
+
+std::vector<FramePlan> CommonFrames(std::span<const cv::Mat> images, std::span<const View> views) {
   std::vector<cv::Mat> shapes;
   for (const View& view : views) shapes.push_back(ShapeInPicture(view));
-  std::vector<Frame> frames;
+  std::vector<FramePlan> frames;
   for (const View& view : views) {
     std::vector<cv::Mat> alike, their_shapes;
     for (size_t i = 0; i < views.size(); ++i) {
@@ -100,7 +101,7 @@ std::vector<Frame> CommonFrames(std::span<const cv::Mat> images, std::span<const
       alike.push_back(images[i]);
       their_shapes.push_back(shapes[i]);
     }
-    frames.push_back(FrameOf(view, CommonSurroundings(alike, their_shapes, view.border), longer));
+    frames.push_back({view, CommonSurroundings(alike, their_shapes, view.border)});
   }
   return frames;
 }

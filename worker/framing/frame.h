@@ -20,7 +20,15 @@ struct Frame {
   cv::Size size() const { return surroundings.size(); }
 };
 
-// Around the view the border's colour alone. The picture's longer side becomes `longer` pixels.
+// What a frame of any size is made of.
+struct FramePlan {
+  View view;
+  cv::Mat surroundings;  // BGR, 8 bits, the size of the picture that the view was found in
+};
+// The picture's longer side becomes `longer` pixels.
+Frame FrameAt(const FramePlan& plan, int longer);
+
+// Around the view the border's colour alone.
 Frame PlainFrame(const View& view, int longer);
 
 // The frames of pictures of one scanner, such as of a job's references, by picture. Around the view
@@ -28,8 +36,7 @@ Frame PlainFrame(const View& view, int longer);
 // place, three at least, what none of them shows tissue at, differs hardly and is coarser than
 // writing; else the border's colour. So nothing that one picture alone holds is in any frame: no
 // second picture, and no name, not even one that all of them show.
-std::vector<Frame> CommonFrames(std::span<const cv::Mat> images, std::span<const View> views,
-                                int longer);
+std::vector<FramePlan> CommonFrames(std::span<const cv::Mat> images, std::span<const View> views);
 
 // A view, stretched to the frame's box, with the frame around it.
 // view: BGR, 8 bits, of any size.

@@ -45,13 +45,13 @@ double Score(const at::Tensor& scores) {
 }
 
 // A spread of a score over what it was sampled from.
-struct Spread {
+struct ScoreSpread {
   double variance = 0;  // of the score
   double degrees = 0;   // of freedom; 0: there is a single one, so nothing is known
 };
 
 // From the scores without one run, or without one group, each: [N].
-Spread SpreadOf(const at::Tensor& without_one) {
+ScoreSpread SpreadOf(const at::Tensor& without_one) {
   const at::Tensor values = without_one.masked_select(without_one.isfinite());
   const auto count = static_cast<double>(values.size(0));
   if (count < 2) return {};
@@ -59,14 +59,14 @@ Spread SpreadOf(const at::Tensor& without_one) {
   return {squares * (count - 1) / count, count - 1};
 }
 
-Spread SpreadOfRuns(const at::Tensor& scores) {
+ScoreSpread SpreadOfRuns(const at::Tensor& scores) {
   const int64_t runs = scores.size(0);
   return SpreadOf(WeightedScores(scores, 1 - at::eye(runs, at::kDouble),
                                  at::ones({runs, scores.size(1)}, at::kDouble)));
 }
 
 // Leaves out one group at a time, kChunk of them together.
-Spread SpreadOfGroups(const at::Tensor& scores, const at::Tensor& groups) {
+ScoreSpread SpreadOfGroups(const at::Tensor& scores, const at::Tensor& groups) {
   const int64_t count = groups.max().item<int64_t>() + 1;
   std::vector<at::Tensor> values;
   for (int64_t first = 0; first < count; first += kChunk) {
@@ -79,13 +79,13 @@ Spread SpreadOfGroups(const at::Tensor& scores, const at::Tensor& groups) {
 }
 
 // The t intervals whose widest counts.
-std::vector<Spread> SpreadsOf(const at::Tensor& scores, const at::Tensor& groups) {
-  std::vector<Spread> spreads;
-  for (const Spread& one : {SpreadOfRuns(scores), SpreadOfGroups(scores, groups)}) {
+std::vector<ScoreSpread> SpreadsOf(const at::Tensor& scores, const at::Tensor& groups) {
+  std::vector<ScoreSpread> spreads;
+  for (const ScoreSpread& one : {SpreadOfRuns(scores), SpreadOfGroups(scores, groups)}) {
     if (one.degrees > 0) spreads.push_back(one);
   }
   if (spreads.size() < 2) return spreads;
-  const Spread &runs = spreads[0], &images = spreads[1];
+  const ScoreSpread &runs = spreads[0], &images = spreads[1];
   const double sum = runs.variance + images.variance;
   if (sum <= 0) return spreads;
   const double degrees = sum * sum /
@@ -95,18 +95,18 @@ std::vector<Spread> SpreadsOf(const at::Tensor& scores, const at::Tensor& groups
   return spreads;
 }
 
-Interval IntervalOf(const std::vector<Spread>& spreads, double value) {
+Interval IntervalOf(const std::vector<ScoreSpread>& spreads, double value) {
   double half = 0;
-  for (const Spread& one : spreads) {
+  for (const ScoreSpread& one : spreads) {
     half = std::max(half, std::sqrt(one.variance) * TwoSidedQuantile(0.05, one.degrees));
   }
   return {value - half, value + half};
 }
 
-double PValueOf(const std::vector<Spread>& spreads, double value) {
+double PValueOf(const std::vector<ScoreSpread>& spreads, double value) {
   if (spreads.empty() || value == 0) return 1;
   double p = 0;
-  for (const Spread& one : spreads) {
+  for (const ScoreSpread& one : spreads) {
     p = std::max(p, TwoSidedPValue(value / std::sqrt(one.variance), one.degrees));
   }
   return p;
@@ -145,7 +145,7 @@ PairedGain CompareRuns(const at::Tensor& before, const at::Tensor& after,
   }
   const at::Tensor gain = after - before;
   PairedGain out{.value = Score(gain), .interval = {}};
-  const std::vector<Spread> spreads = SpreadsOf(gain, groups);
+  const std::vector<ScoreSpread> spreads = SpreadsOf(gain, groups);
   out.interval = IntervalOf(spreads, out.value);
   out.p_value = PValueOf(spreads, out.value);
   out.runs = gain.size(0);

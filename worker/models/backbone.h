@@ -33,7 +33,12 @@ class Backbone : public VelocityModel {
   // model was made for; on any device. Returns [B,...] float32 on the model's device.
   virtual at::Tensor EncodeMasks(const at::Tensor& classes) const = 0;
   // The condition on encoded masks, on the model's device; with the prompt in models that take one.
-  virtual Condition ConditionOn(const at::Tensor& encoded_masks) const = 0;
+  // image_classes: int64 [B], numbers of image_classes(); undefined: nothing is said of any.
+  virtual Condition ConditionOn(const at::Tensor& encoded_masks,
+                                const at::Tensor& image_classes = {}) const = 0;
+  // What images as a whole may show that the model was made for: a name for each number, of which
+  // one more stands for images of which nothing is said. Empty in models that know none.
+  virtual std::vector<std::string> image_classes() const { return {}; }
   // Of a condition for training: replaces the prompt of each sample by the empty one with
   // probability 1/2. Models without a prompt draw nothing.
   virtual void DropPrompts(Condition& /*condition*/, at::Generator& /*random*/) const {}

@@ -18,7 +18,7 @@ PairFrames::PairFrames(TaskContext& context, const TaskSpec& spec, const ImageSe
       seed_(IntegerSetting(spec, "seed")),
       size_(static_cast<int>(PairSide(spec))),
       source_(source) {
-  if (framing_ == "references") references_ = LoadReferenceFrames(context, spec, size_);
+  if (framing_ == "references") references_ = LoadReferenceFrames(context, spec);
 }
 
 FramedPair PairFrames::Put(int64_t number, int64_t item, const at::Tensor& image,
@@ -32,14 +32,17 @@ FramedPair PairFrames::Put(int64_t number, int64_t item, const at::Tensor& image
         at::randperm(static_cast<int64_t>(references_.frames.size()),
                      RandomStream(seed_, RandomUse::kPairFrame, number - 1), at::kLong);
     double kept = -1;
+    int64_t best = 0;
     for (int64_t i = 0; i < order.size(0) && kept < kKeptEnough; ++i) {
       const auto drawn = order[i].item<int64_t>();
-      const double share = KeptShare(mask, references_.frames[drawn], background);
+      const double share =
+          KeptShare(mask, FrameAt(references_.frames[drawn], kViewSide), background);
       if (share <= kept) continue;
       kept = share;
-      frame = references_.frames[drawn];
-      framed.record["reference"] = references_.names[drawn];
+      best = drawn;
     }
+    frame = FrameAt(references_.frames[best], size_);
+    framed.record["reference"] = references_.names[best];
   } else {
     frame = PlainFrame(ViewOfRow(source_.views.Row(item)), size_);
   }

@@ -122,6 +122,8 @@ ImageSet DecodePairs(TaskContext& context, const std::vector<PairLine>& pairs,
   return set;
 }
 
+bool IsOfVolumes(const TaskSpec& spec) { return DimsOfPreset(TextSetting(spec, "preset")) == 3; }
+
 }  // namespace
 
 PairNumbers PairNumbersOf(const TaskSpec& spec) {
@@ -197,11 +199,6 @@ std::vector<PairLine> ParsePairLines(const std::string& lines) {
 
 GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
                        const LabelTable& labels, PictureUse use, int64_t most) {
-  return LoadPairs(context, spec, prefix, labels, use, most, ImageSize(spec));
-}
-
-GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
-                       const LabelTable& labels, PictureUse use, int64_t most, int64_t size) {
   GeneratedSet generated;
   std::vector<PairLine> pairs;
   for (const auto& [role, digest] : spec.inputs) {  // sorted, so in the order of the shards
@@ -225,8 +222,7 @@ GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::st
         "; look at the reasons in their records, lower gates.mask_agreement or train longer")));
   }
   const std::string file = prefix + (use == PictureUse::kWhole ? "-whole" : "-view");
-  const bool volumes = DimsOfPreset(TextSetting(spec, "preset")) == 3;
-  generated.set = DecodePairs(context, pairs, labels, size, volumes,
+  generated.set = DecodePairs(context, pairs, labels, ImageSize(spec), IsOfVolumes(spec),
                               context.scratch() / (file + ".safetensors"));
   for (PairLine& pair : pairs) {
     generated.pairs.push_back(pair.pair);
@@ -234,6 +230,19 @@ GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::st
     generated.records.push_back(std::move(pair.record));
   }
   return generated;
+}
+
+ImageSet LoadSomePairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
+                       const LabelTable& labels, const std::set<int64_t>& numbers, int64_t size) {
+  std::vector<PairLine> pairs;
+  for (const auto& [role, digest] : spec.inputs) {
+    if (!role.starts_with(prefix + "/")) continue;
+    for (PairLine& pair : ParsePairLines(FetchBytes(context, digest))) {
+      if (pair.left_out.empty() && numbers.contains(pair.pair)) pairs.push_back(std::move(pair));
+    }
+  }
+  return DecodePairs(context, pairs, labels, size, IsOfVolumes(spec),
+                     context.scratch() / (prefix + "-some.safetensors"));
 }
 
 }  // namespace alignflow

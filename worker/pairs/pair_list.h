@@ -3,7 +3,9 @@
 
 #include <ATen/ATen.h>
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,7 +49,7 @@ struct PairLine {
 std::vector<PairLine> ParsePairLines(const std::string& lines);
 
 // The first `most` pairs of the inputs prefix/000001, prefix/000002, ... in order, without those
-// left out, at the preset's size or the one asked for: with their frames (kWhole) or as views.
+// left out, at the preset's size: with their frames (kWhole) or as views.
 // Their tensors are views of a file in the task's folder. Throws TaskError with InvalidArgument if
 // there is none.
 struct GeneratedSet {
@@ -59,8 +61,9 @@ struct GeneratedSet {
 };
 GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
                        const LabelTable& labels, PictureUse use, int64_t most);
-GeneratedSet LoadPairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
-                       const LabelTable& labels, PictureUse use, int64_t most, int64_t size);
+// Of these pairs those with the numbers, with their frames, at a size.
+ImageSet LoadSomePairs(TaskContext& context, const TaskSpec& spec, const std::string& prefix,
+                       const LabelTable& labels, const std::set<int64_t>& numbers, int64_t size);
 
 }  // namespace alignflow
 

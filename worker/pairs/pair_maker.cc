@@ -7,6 +7,7 @@
 #include "worker/alignment/rollout.h"
 #include "worker/alignment/stage2/trajectory.h"
 #include "worker/flow/solver.h"
+#include "worker/sets/image_classes.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_spec.h"
 
@@ -25,6 +26,7 @@ Solver SolverOf(const TaskSpec& spec) {
 PairMaker::PairMaker(TaskContext& context, const TaskSpec& spec, const ImageSet& source,
                      std::function<void()> unless_cancelled)
     : spec_(spec),
+      source_(source),
       unless_cancelled_(std::move(unless_cancelled)),
       device_(DeviceOf(context)),
       model_(LoadModel(context, spec, Input(spec, "model"), source)) {
@@ -64,7 +66,9 @@ at::Tensor PairMaker::Images(const Request& request) const {
   const bool restyles = request.starts.defined();
   const std::vector<double> times = Times(restyles ? RealSetting(spec_, "restyle.strength") : 1);
   const at::Tensor starts = restyles ? request.starts.to(device_) : at::Tensor();
-  const Condition condition = model_->ConditionOn(model_->EncodeMasks(request.classes));
+  const Condition condition = model_->ConditionOn(
+      model_->EncodeMasks(request.classes),
+      request.items.defined() ? ClassesFor(*model_, source_, request.items) : at::Tensor());
   std::vector<at::Tensor> noises;
   for (const uint64_t number : request.noise) {
     noises.push_back(DrawNoise(*model_, 1, RandomStream(seed, request.use, number), device_));

@@ -15,13 +15,16 @@ namespace alignflow {
 class PairMaker {
  public:
   // Loads the inputs model and, where pairs need it, stage1, for masks of the source's labels.
-  // `spec` must outlive it. `unless_cancelled` is called before each step and may throw.
+  // `spec` and `source` must outlive it. `unless_cancelled` is called before each step and may
+  // throw.
   PairMaker(TaskContext& context, const TaskSpec& spec, const ImageSet& source,
             std::function<void()> unless_cancelled);
 
   // The masks to make images for.
   struct Request {
     at::Tensor classes;  // uint8 [B,S,S] or [B,S,S,S]
+    // int64 [B]: of the source, what the images as a whole are to show as; undefined: nothing.
+    at::Tensor items = {};
     // float [B,3,S,S] or [B,1,S,S,S] in [-1,1]: the images that are restyled. Undefined: the path
     // starts from noise.
     at::Tensor starts = {};
@@ -43,6 +46,7 @@ class PairMaker {
   std::vector<double> Times(double strength) const;
 
   const TaskSpec& spec_;
+  const ImageSet& source_;
   std::function<void()> unless_cancelled_;
   at::Device device_;
   std::unique_ptr<Backbone> model_;

@@ -238,12 +238,15 @@ DatasetManifest ManifestOf(const ImageSet& set, const std::vector<int64_t>& item
   }
   DatasetManifest manifest{.labels = set.labels, .items = {}, .sample_bits = set.files.sample_bits};
   for (const int64_t item : items) {
-    const int64_t* size = set.files.sizes[item].const_data_ptr<int64_t>();
+    const bool volume = set.volumes.defined();
+    const at::Tensor row = (volume ? set.volumes.sizes : set.files.sizes)[item];
+    const int64_t* size = row.const_data_ptr<int64_t>();
     manifest.items.push_back({.name = set.names.at(item),
                               .image = HexOf(set.image_digests[item]),
                               .mask = HexOf(set.files.masks[item]),
                               .width = static_cast<int>(size[0]),
-                              .height = static_cast<int>(size[1])});
+                              .height = static_cast<int>(size[1]),
+                              .depth = volume ? static_cast<int>(size[2]) : 0});
   }
   return manifest;
 }

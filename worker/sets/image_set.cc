@@ -87,6 +87,7 @@ ImageSet Thinned(const ImageSet& set, int64_t most) {
   for (int64_t i = 0; i < set.size(); i += step) {
     thinned.names.push_back(set.names[i]);
     if (!set.groups.empty()) thinned.groups.push_back(set.groups[i]);
+    if (!set.image_classes.empty()) thinned.image_classes.push_back(set.image_classes[i]);
   }
   return thinned;
 }

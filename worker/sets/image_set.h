@@ -50,11 +50,11 @@ struct VolumeRows {
   static VolumeRows Joined(const std::vector<VolumeRows>& parts);
 };
 
-// The files that a prepared set of pictures was made of, beside its image_digests. All undefined
+// The files that a prepared set with masks was made of, beside its image_digests. All undefined
 // where a set has none.
 struct FileRows {
   at::Tensor masks;     // uint8 [N,32]: the SHA-256 of each mask's own file
-  at::Tensor sizes;     // int64 [N,2]: the picture's width and height
+  at::Tensor sizes;     // int64 [N,2]: the picture's width and height; undefined for volumes
   int sample_bits = 0;  // of images with 16 bits (common/data/manifest.h)
 
   bool defined() const { return masks.defined(); }
@@ -76,9 +76,11 @@ struct ImageSet {
   PreparedFacts facts = {};  // of prepared sets
   ViewRows views = {};       // of sets of views
   VolumeRows volumes = {};   // of sets of volumes
-  FileRows files = {};       // of prepared sets of pictures with masks
+  FileRows files = {};       // of prepared sets with masks
   // Of real images, as GroupOf tells (common/data/groups.h); an empty text is a group by itself.
   std::vector<std::string> groups = {};
+  // Of prepared sets of a dataset with classes.csv: what each image as a whole shows; else empty.
+  std::vector<std::string> image_classes = {};
 
   int64_t size() const { return images.size(0); }
 };

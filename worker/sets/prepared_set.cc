@@ -22,7 +22,7 @@ namespace alignflow {
 namespace {
 
 constexpr char kFormatKey[] = "alignflow.format";
-constexpr char kPreparedFormat[] = "prepared-3";
+constexpr char kPreparedFormat[] = "prepared-4";
 constexpr int64_t kDigestBytes = 32;
 constexpr int64_t kMostPixels = 65535;  // of a picture's side
 constexpr int64_t kMaskFactsBytes = int64_t{256} << 10;
@@ -146,20 +146,24 @@ void MapMasks(const SafetensorsFile& file, const std::string& table, ImageSet& s
           "its digests are not one for each mask");
 }
 
-// Undefined for a set without masks, and for one of volumes.
+// Undefined for a set without masks.
 FileRows FilesIn(const SafetensorsFile& file, const std::string& sample_bits, const ImageSet& set) {
-  if (!set.classes.defined() || set.images.dim() == 5) return {};
-  FileRows files{.masks = file.Get("mask_files"), .sizes = file.Get("picture_sizes")};
+  if (!set.classes.defined()) return {};
+  FileRows files{.masks = file.Get("mask_files"), .sizes = {}};
   const int64_t count = set.size();
   Require(files.masks.scalar_type() == at::kByte &&
-              files.masks.sizes() == at::IntArrayRef{count, kDigestBytes} &&
-              files.sizes.scalar_type() == at::kLong &&
-              files.sizes.sizes() == at::IntArrayRef{count, 2},
+              files.masks.sizes() == at::IntArrayRef{count, kDigestBytes},
           "its files are not one for each mask");
+  constexpr char kImpossible[] = "what it says of its files can't be";
   Require(absl::SimpleAtoi(sample_bits, &files.sample_bits) && files.sample_bits >= 1 &&
-              files.sample_bits <= kAllSampleBits &&
+              files.sample_bits <= kAllSampleBits,
+          kImpossible);
+  if (set.images.dim() == 5) return files;
+  files.sizes = file.Get("picture_sizes");
+  Require(files.sizes.scalar_type() == at::kLong &&
+              files.sizes.sizes() == at::IntArrayRef{count, 2} &&
               files.sizes.ge(1).logical_and(files.sizes.le(kMostPixels)).all().item<bool>(),
-          "what it says of its pictures' files can't be");
+          kImpossible);
   return files;
 }
 
@@ -222,6 +226,7 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
   const bool masks = manifest.kind == DatasetKind::kDataset;
   const Texts names = TextsOf(manifest, [](const DatasetItem& item) { return item.name; });
   const Texts groups = TextsOf(manifest, GroupOf);
+  const Texts classes = TextsOf(manifest, [](const DatasetItem& item) { return item.image_class; });
   const bool volumes = manifest.volumes();
   std::map<std::string, TensorShape> shapes{
       {"images", {at::kByte, ShapeOfImages(count, size, volumes)}},
@@ -236,11 +241,13 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
     shapes["classes"] = {at::kByte, ShapeOfClasses(count, size, volumes)};
     shapes["mask_digests"] = {at::kByte, {count, kDigestBytes}};
   }
-  const bool files = masks && !volumes;
-  if (files) {
-    shapes["mask_files"] = {at::kByte, {count, kDigestBytes}};
-    shapes["picture_sizes"] = {at::kLong, {count, 2}};
+  const bool classed = !manifest.items.front().image_class.empty();
+  if (classed) {
+    shapes["image_classes"] = {at::kByte, classes.bytes.sizes().vec()};
+    shapes["image_class_ends"] = {at::kLong, {count}};
   }
+  if (masks) shapes["mask_files"] = {at::kByte, {count, kDigestBytes}};
+  if (masks && !volumes) shapes["picture_sizes"] = {at::kLong, {count, 2}};
   if (use == PictureUse::kView) {
     shapes["view_shapes"] = {at::kByte, {count, size, size}};
     shapes["view_places"] = {at::kLong, {count, 6}};
@@ -255,17 +262,19 @@ void PackDataset(TaskContext& context, const DatasetManifest& manifest,
                                              {"dataset", manifest_digest},
                                              {"labels", masks ? manifest.labels.ToString() : ""},
                                              {"note", ResizingNote(manifest, size, use)}};
-  if (files) strings["sample_bits"] = absl::StrCat(manifest.sample_bits);
+  if (masks) strings["sample_bits"] = absl::StrCat(manifest.sample_bits);
   SafetensorsWriter writer(file, shapes, strings);
   writer.Write("names", names.bytes);
   writer.Write("name_ends", names.ends);
   writer.Write("groups", groups.bytes);
   writer.Write("group_ends", groups.ends);
-  writer.Write("image_digests", ImageDigests(manifest));
-  if (files) {
-    writer.Write("mask_files", MaskFileDigests(manifest));
-    writer.Write("picture_sizes", PictureSizes(manifest));
+  if (classed) {
+    writer.Write("image_classes", classes.bytes);
+    writer.Write("image_class_ends", classes.ends);
   }
+  writer.Write("image_digests", ImageDigests(manifest));
+  if (masks) writer.Write("mask_files", MaskFileDigests(manifest));
+  if (masks && !volumes) writer.Write("picture_sizes", PictureSizes(manifest));
   SetCounter counter;
   progress(0);
   DecodeDataset(context, manifest, size, use, [&](const DecodedItems& decoded) {
@@ -298,21 +307,24 @@ ImageSet MapPrepared(const std::filesystem::path& path) {
   Require(strings[kFormatKey] == kPreparedFormat, "it is not a prepared dataset");
   ImageSet set;
   set.images = file.Get("images");
-  const at::Tensor names = file.Get("names"), ends = file.Get("name_ends");
   const bool volumes = set.images.dim() == 5;
   Require(set.images.scalar_type() == at::kByte && (volumes || set.images.dim() == 4) &&
               set.size() > 0 && set.images.size(2) > 0 &&
               set.images.sizes().equals(ShapeOfImages(set.size(), set.images.size(2), volumes)),
           "its images are neither square RGB images nor cubes of grey voxels");
-  Require(names.scalar_type() == at::kByte && ends.scalar_type() == at::kLong &&
-              ends.sizes() == at::IntArrayRef{set.size()},
-          "its names are not one for each image");
-  set.names = TextsIn(names, ends);
-  const at::Tensor groups = file.Get("groups"), group_ends = file.Get("group_ends");
-  Require(groups.scalar_type() == at::kByte && group_ends.scalar_type() == at::kLong &&
-              group_ends.sizes() == at::IntArrayRef{set.size()},
-          "its groups are not one for each image");
-  set.groups = TextsIn(groups, group_ends);
+  const auto texts = [&](const char* bytes, const char* ends, const char* otherwise) {
+    const at::Tensor text = file.Get(bytes), places = file.Get(ends);
+    Require(text.scalar_type() == at::kByte && places.scalar_type() == at::kLong &&
+                places.sizes() == at::IntArrayRef{set.size()},
+            otherwise);
+    return TextsIn(text, places);
+  };
+  set.names = texts("names", "name_ends", "its names are not one for each image");
+  set.groups = texts("groups", "group_ends", "its groups are not one for each image");
+  if (file.Has("image_classes")) {
+    set.image_classes =
+        texts("image_classes", "image_class_ends", "its classes are not one for each image");
+  }
   set.note = strings["note"];
   set.image_digests = file.Get("image_digests");
   Require(set.image_digests.scalar_type() == at::kByte &&

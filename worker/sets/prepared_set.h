@@ -20,9 +20,11 @@
 //   name_ends     I64 [N]      where each ends
 //   groups        U8 [bytes]   ImageSet::groups, likewise, and
 //   group_ends    I64 [N]
+//   image_classes U8 [bytes]   ImageSet::image_classes, likewise, and
+//   image_class_ends I64 [N]   of datasets with classes
 //   image_digests U8 [N,32]    the SHA-256 of each image's own file
-//   mask_files    U8 [N,32]    and
-//   picture_sizes I64 [N,2]    FileRows, of pictures with masks
+//   mask_files    U8 [N,32]    of sets with masks, and
+//   picture_sizes I64 [N,2]    of pictures among them: FileRows
 //   counts        I64 [2]      PreparedFacts::different and with_structures
 //   mask_facts    U8 [262144]  PreparedFacts::masks as JSON, and spaces
 //   view_shapes   U8 [N,S,S]   and

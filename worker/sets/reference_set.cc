@@ -36,17 +36,26 @@ std::vector<cv::Mat> SmallPictures(TaskContext& context, const DatasetManifest& 
   return pictures;
 }
 
-}  // namespace
-
-ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most) {
-  return LoadReferences(context, spec, most, ImageSize(spec));
-}
-
-ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most, int64_t size) {
-  const DatasetManifest manifest = ReferenceManifest(context, spec, most);
-  const PictureUse use = UseOfPictures(spec);
+void ReadReferences(TaskContext& context, const DatasetManifest& manifest, int64_t size,
+                    PictureUse use, const std::function<void(const DecodedItems&)>& take) {
   std::vector<View> views;
   if (use == PictureUse::kView) views = FindViews(SmallPictures(context, manifest));
+  DecodeDataset(context, manifest, size, use, take, views.empty() ? nullptr : &views);
+}
+
+// Of the references that a task learns from.
+DatasetManifest LearnedManifest(TaskContext& context, const TaskSpec& spec) {
+  const int64_t wanted = IntegerSetting(spec, "align.references");
+  DatasetManifest manifest = ReferenceManifest(context, spec, wanted == 0 ? INT64_MAX : wanted);
+  const auto given = static_cast<int64_t>(manifest.items.size());
+  if (wanted <= given) return manifest;
+  throw TaskError(absl::InvalidArgumentError(absl::StrCat(
+      "align.references asks for ", wanted, " references, but only ", given, " are given")));
+}
+
+ImageSet LoadOf(TaskContext& context, const TaskSpec& spec, const DatasetManifest& manifest,
+                int64_t size) {
+  const PictureUse use = UseOfPictures(spec);
   ImageSet set;
   set.labels = manifest.labels;
   set.note = ResizingNote(manifest, size, use);
@@ -58,15 +67,12 @@ ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most
   std::vector<at::Tensor> images, classes;
   std::vector<ViewRows> rows;
   std::vector<VolumeRows> volumes;
-  DecodeDataset(
-      context, manifest, size, use,
-      [&](const DecodedItems& decoded) {
-        images.push_back(decoded.images);
-        if (decoded.classes.defined()) classes.push_back(decoded.classes);
-        rows.push_back(decoded.views);
-        volumes.push_back(decoded.volumes);
-      },
-      views.empty() ? nullptr : &views);
+  ReadReferences(context, manifest, size, use, [&](const DecodedItems& decoded) {
+    images.push_back(decoded.images);
+    if (decoded.classes.defined()) classes.push_back(decoded.classes);
+    rows.push_back(decoded.views);
+    volumes.push_back(decoded.volumes);
+  });
   set.images = at::cat(images);
   if (!classes.empty()) set.classes = at::cat(classes);
   set.views = ViewRows::Joined(rows);
@@ -74,25 +80,37 @@ ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most
   return set;
 }
 
+}  // namespace
+
+ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most) {
+  return LoadReferences(context, spec, most, ImageSize(spec));
+}
+
+ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most, int64_t size) {
+  return LoadOf(context, spec, ReferenceManifest(context, spec, most), size);
+}
+
 ImageSet LoadLearnedReferences(TaskContext& context, const TaskSpec& spec) {
-  return LoadLearnedReferences(context, spec, ImageSize(spec));
+  return LoadOf(context, spec, LearnedManifest(context, spec), ImageSize(spec));
 }
 
-ImageSet LoadLearnedReferences(TaskContext& context, const TaskSpec& spec, int64_t size) {
-  const int64_t wanted = IntegerSetting(spec, "align.references");
-  ImageSet references = LoadReferences(context, spec, wanted == 0 ? INT64_MAX : wanted, size);
-  if (wanted <= references.size()) return references;
-  throw TaskError(absl::InvalidArgumentError(absl::StrCat("align.references asks for ", wanted,
-                                                          " references, but only ",
-                                                          references.size(), " are given")));
+void ReadLearnedReferences(TaskContext& context, const TaskSpec& spec, int64_t size,
+                           const std::function<void(const DecodedItems&)>& take) {
+  ReadReferences(context, LearnedManifest(context, spec), size, UseOfPictures(spec), take);
 }
 
-ReferenceFrames LoadReferenceFrames(TaskContext& context, const TaskSpec& spec, int longer) {
+std::vector<std::string> NamesOfLearnedReferences(TaskContext& context, const TaskSpec& spec) {
+  std::vector<std::string> names;
+  for (const DatasetItem& item : LearnedManifest(context, spec).items) names.push_back(item.name);
+  return names;
+}
+
+ReferenceFrames LoadReferenceFrames(TaskContext& context, const TaskSpec& spec) {
   const DatasetManifest manifest = ReferenceManifest(context, spec, INT64_MAX);
   const std::vector<cv::Mat> pictures = SmallPictures(context, manifest);
   ReferenceFrames found;
   for (const DatasetItem& item : manifest.items) found.names.push_back(item.name);
-  found.frames = CommonFrames(pictures, FindViews(pictures), longer);
+  found.frames = CommonFrames(pictures, FindViews(pictures));
   return found;
 }
 

@@ -2,10 +2,12 @@
 #define ALIGNFLOW_WORKER_SETS_REFERENCE_SET_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "worker/framing/frame.h"
+#include "worker/sets/dataset_decode.h"
 #include "worker/sets/image_set.h"
 #include "worker/tasks/task.h"
 
@@ -22,15 +24,20 @@ ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most
 // TaskError with InvalidArgument if more are asked for than given, besides what LoadReferences
 // does.
 ImageSet LoadLearnedReferences(TaskContext& context, const TaskSpec& spec);
-ImageSet LoadLearnedReferences(TaskContext& context, const TaskSpec& spec, int64_t size);
 
-// The frames of all references, by reference, with their longer sides of `longer` pixels
-// (worker/framing/frame.h).
+// The same references at any size, a chunk at a time, of which none is kept.
+void ReadLearnedReferences(TaskContext& context, const TaskSpec& spec, int64_t size,
+                           const std::function<void(const DecodedItems&)>& take);
+// Their names, in that order.
+std::vector<std::string> NamesOfLearnedReferences(TaskContext& context, const TaskSpec& spec);
+
+// The frames of all references, by reference (worker/framing/frame.h), as small as views are looked
+// for.
 struct ReferenceFrames {
   std::vector<std::string> names;
-  std::vector<Frame> frames;
+  std::vector<FramePlan> frames;
 };
-ReferenceFrames LoadReferenceFrames(TaskContext& context, const TaskSpec& spec, int longer);
+ReferenceFrames LoadReferenceFrames(TaskContext& context, const TaskSpec& spec);
 
 }  // namespace alignflow
 

@@ -11,6 +11,7 @@
 #include "worker/flow/guidance.h"
 #include "worker/models/safetensors.h"
 #include "worker/models/safetensors_writer.h"
+#include "worker/sets/image_classes.h"
 
 namespace alignflow {
 namespace {
@@ -65,7 +66,7 @@ std::vector<int64_t> TrainingSource::ConditionNumbers(const at::Tensor& items,
   }
   const at::Tensor kept =
       condition.mask.defined() ? condition.mask.ne(0).flatten(1).any(1) : at::Tensor();
-  return EqualRows({at::stack(shown, 1), kept, condition.context});
+  return EqualRows({at::stack(shown, 1), kept, condition.context, condition.class_labels});
 }
 
 TrainingSource::Batch TrainingSource::Take(const at::Tensor& items, at::Generator random) const {
@@ -77,9 +78,10 @@ TrainingSource::Batch TrainingSource::Take(const at::Tensor& items, at::Generato
   } else {
     const ImageBatch taken = TakeBatch(images_, items, device, random);
     batch.latents = model_.codec().Encode(taken.images);
-    batch.condition = model_.ConditionOn(model_.EncodeMasks(taken.classes));
+    batch.condition =
+        model_.ConditionOn(model_.EncodeMasks(taken.classes), ClassesFor(model_, images_, items));
   }
-  DropMasks(batch.condition, mask_dropout_, random);
+  DropConditions(batch.condition, mask_dropout_, random);
   model_.DropPrompts(batch.condition, random);
   return batch;
 }

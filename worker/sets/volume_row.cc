@@ -120,6 +120,13 @@ VolumePair EncodeVolumes(const at::Tensor& image, const at::Tensor& classes,
           PackVolume(mask, NiftiType::kUint8)};
 }
 
+CubePart PartOfCube(const VolumeRows& place, int64_t side) {
+  const CubePlan plan = PlanCube(GridIn(place), side);
+  // [k][j][i]
+  return {.first = {plan.first[2], plan.first[1], plan.first[0]},
+          .size = {plan.inner[2], plan.inner[1], plan.inner[0]}};
+}
+
 Pictures PicturesOf(const at::Tensor& images, const at::Tensor& classes) {
   if (images.dim() != 5) return {images, classes};
   std::vector<at::Tensor> pictures, masks;

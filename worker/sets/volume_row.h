@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -33,6 +34,13 @@ struct VolumePair {
 };
 VolumePair EncodeVolumes(const at::Tensor& image, const at::Tensor& classes,
                          const LabelTable& labels, const VolumeRows& place);
+
+// Where in its cube of `side` voxels a row's volume lies, along the axes of [S,S,S]; the rest is
+// black.
+struct CubePart {
+  std::array<int64_t, 3> first{}, size{};
+};
+CubePart PartOfCube(const VolumeRows& place, int64_t side);
 
 // Three slices of each volume side by side, axial, coronal and sagittal, as radiologists look at
 // them, for what looks at pictures: through the middle of what its mask shows, or of the volume

@@ -4,6 +4,7 @@
 #include "common/settings/settings.h"
 #include "worker/models/unet/backbone.h"
 #include "worker/models/unet/memory.h"
+#include "worker/sets/image_classes.h"
 #include "worker/stores/pretrained_model.h"
 #include "worker/tasks/device.h"
 #include "worker/tasks/task_error.h"
@@ -14,6 +15,17 @@ namespace {
 
 constexpr char kLabels[] = "labels";
 constexpr char kStage[] = "stage";
+
+// What models learn of images as a whole.
+std::vector<std::string> ClassesToLearn(const TaskSpec& spec, const ImageSet& source) {
+  if (!spec.settings.contains("fit.condition")) return {};  // masks alone
+  std::vector<std::string> names = ClassNames(source);
+  if (!names.empty()) return names;
+  throw TaskError(
+      absl::InvalidArgumentError("setting fit.condition: both asks for the classes of images, but "
+                                 "the dataset has none; push it "
+                                 "with a classes.csv, or leave it at masks"));
+}
 
 }  // namespace
 
@@ -33,8 +45,8 @@ std::unique_ptr<Backbone> NewModel(TaskContext& context, const TaskSpec& spec,
                                    const ImageSet& source) {
   if (IsPretrained(spec)) return NewPretrained(context, spec, source.labels);
   const at::Device device = DeviceOf(context);
-  const UNetBackboneConfig config =
-      UNetPreset(TextSetting(spec, "preset"), source.labels.classes());
+  const UNetBackboneConfig config = UNetPreset(TextSetting(spec, "preset"), source.labels.classes(),
+                                               ClassesToLearn(spec, source));
   if (config.unet.spatial_dims == 3) {
     ThrowIfError(CheckMemory(EstimateUNetMemory(config, IntegerSetting(spec, "fit.batch")),
                              DeviceMemoryFree(context.device()), spec.kind));

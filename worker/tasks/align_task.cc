@@ -66,7 +66,7 @@ void TakeTunableSteps(Backbone& model, const AlignData& data, RolloutPool& drawn
       at::Tensor states = drawn.states.select(1, state).narrow(0, row, count);
       at::Tensor ends =
           TunableStep(model, states.to(data.device), drawn.from + state,
-                      model.ConditionOn(model.EncodeMasks(drawn.classes.narrow(0, row, count))));
+                      ConditionOf(model, Rows(drawn, at::arange(row, row + count, at::kLong))));
       if (drawn.detail.defined()) ends += drawn.detail.narrow(0, row, count).to(data.device);
       states.copy_(ends);
     }

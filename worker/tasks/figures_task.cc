@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "worker/data/image_decode.h"
+#include "worker/figures/classes.h"
 #include "worker/figures/distances.h"
 #include "worker/figures/downstream.h"
 #include "worker/figures/features.h"
@@ -106,6 +107,7 @@ TaskOutputs RunFigures(const TaskSpec& spec, TaskContext& context) {
     FeaturesByName features;
     if (space.extractor) features = FeaturesOfSets(*space.extractor, sets, device, progress);
     const bool first = &space == &spaces.front();
+    if (&space == &judging) AddClassFigures(space, sets, features, table);
     AddSetFigures(space, sets, features, table, &space == &judging ? &found.alignment : nullptr,
                   first ? &found.diversity : nullptr);
     if (space.extractor && !space.diversity.empty()) shown = std::move(features);

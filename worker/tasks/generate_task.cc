@@ -14,6 +14,7 @@
 #include "worker/pairs/pair_list.h"
 #include "worker/pairs/pair_maker.h"
 #include "worker/pairs/reference_colours.h"
+#include "worker/sets/image_classes.h"
 #include "worker/sets/image_set.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/reference_set.h"
@@ -22,7 +23,6 @@
 #include "worker/tasks/task_kinds.h"
 #include "worker/tasks/task_progress.h"
 #include "worker/tasks/task_spec.h"
-#include "worker/training/epoch_order.h"
 
 namespace alignflow {
 namespace {
@@ -75,7 +75,7 @@ class PairGroup {
         masks_(masks),
         least_style_(RealSetting(spec, "restyle.least_style")),
         seed_(IntegerSetting(spec, "seed")),
-        order_(source.size(), seed_, RandomUse::kPairMask) {}
+        order_(PairItemsOf(spec, source)) {}
 
   // The drafts of pairs first + 1, ..., first + kGroup.
   std::vector<Draft> Begin(int64_t first) {
@@ -132,7 +132,7 @@ class PairGroup {
   const MaskList* masks_;
   double least_style_;
   uint64_t seed_;
-  EpochOrder order_;
+  PairItems order_;
 };
 
 // Makes the first attempt's images of a whole group: those of each kind that the model makes
@@ -141,17 +141,20 @@ void MakeImages(const PairMaker& maker, std::vector<Draft>& drafts) {
   for (const PairKind kind : {PairKind::kRestyled, PairKind::kGenerated}) {
     std::vector<Draft*> rows;
     std::vector<at::Tensor> classes, starts;
+    std::vector<int64_t> items;
     PairMaker::Request request;
     for (Draft& draft : drafts) {
       if (draft.kind != kind) continue;
       rows.push_back(&draft);
       classes.push_back(draft.classes);
       starts.push_back(draft.start);
+      items.push_back(draft.item);
       request.noise.push_back(draft.number - 1);
       request.style.push_back(draft.style);
     }
     if (rows.empty()) continue;
     request.classes = at::stack(classes);
+    request.items = at::tensor(items, at::kLong);
     if (kind == PairKind::kRestyled) request.starts = at::stack(starts);
     const at::Tensor images = maker.Images(request);
     for (size_t row = 0; row < rows.size(); ++row) {
@@ -171,6 +174,7 @@ void Recolour(const ImageSet& source, const ReferenceColours& colours, Draft& dr
 void MakeAgain(const PairMaker& maker, Draft& draft) {
   draft.image = maker.Images(
       {.classes = draft.classes.unsqueeze(0),
+       .items = at::tensor({draft.item}, at::kLong),
        .starts = draft.start.defined() ? draft.start.unsqueeze(0) : at::Tensor(),
        .noise = {(draft.number - 1) * kAttemptStreams + static_cast<uint64_t>(draft.attempts)},
        .use = RandomUse::kPairAttempt,
@@ -184,16 +188,19 @@ void Judge(const PairGates& gates, Draft& draft) {
 }
 
 nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const ImageSet& source,
-                        const ImageSet& references, const Draft& draft) {
+                        const std::vector<std::string>& references, const Draft& draft) {
   nlohmann::json record{{"pair", draft.number},
                         {"seed", IntegerSetting(spec, "seed")},
                         {"preset", TextSetting(spec, "preset")},
                         {"mask", source.names[draft.item]},
                         {"mask_kind", draft.new_mask ? "synthetic" : "real"},
                         {"synthetic", NameOf(draft.kind)}};
+  if (!source.image_classes.empty() && !source.image_classes[draft.item].empty()) {
+    record["class"] = source.image_classes[draft.item];
+  }
   if (draft.kind == PairKind::kRecoloured) {
     record["method"] = "reinhard";
-    record["reference"] = references.names[draft.reference];
+    record["reference"] = references[draft.reference];
   } else {
     record.update({{"model", Input(spec, "model")},
                    {"steps", IntegerSetting(spec, "generate.steps")},
@@ -226,24 +233,24 @@ nlohmann::json RecordOf(const TaskSpec& spec, const PairMaker& maker, const Imag
   return record;
 }
 
-// The draft's image [3,L,L] and classes [L,L] at the size that pairs are handed out at: what was
+// The draft's image and classes at the size that pairs are handed out at: what was
 // done to the source image is done to its own picture, and what has none is enlarged.
 PairDetail::Picture Large(const PairDetail& detail, const ReferenceColours* colours,
                           const Draft& draft) {
   if (!detail.enlarges()) return {draft.image, draft.classes};
-  const int64_t side = detail.side();
-  const at::Tensor made = ImagesFromBytes(draft.image.unsqueeze(0));
   if (draft.kind == PairKind::kGenerated) {
-    return {BytesFromImages(EnlargedImage(made, side))[0], EnlargedClasses(draft.classes, side)};
+    return {detail.EnlargedImageOf(draft.item, draft.image),
+            detail.EnlargedClassesOf(draft.item, draft.classes)};
   }
   const PairDetail::Picture& picture = detail.Of(draft.item);
   at::Tensor image = ImagesFromBytes(picture.image.unsqueeze(0));
   if (draft.kind == PairKind::kRecoloured) {
     return {BytesFromImages(colours->Recoloured(image, draft.reference))[0], picture.classes};
   }
-  if (draft.warp) image = draft.warp->Enlarged(side).Images(image);
-  return {BytesFromImages(WithChange(image, draft.start.unsqueeze(0), made))[0],
-          draft.warp ? EnlargedClasses(draft.classes, side) : picture.classes};
+  if (draft.warp) image = draft.warp->Enlarged(detail.side()).Images(image);
+  const at::Tensor made = ImagesFromBytes(draft.image.unsqueeze(0));
+  return {BytesFromImages(detail.WithChange(draft.item, image, draft.start.unsqueeze(0), made))[0],
+          draft.warp ? detail.EnlargedClassesOf(draft.item, draft.classes) : picture.classes};
 }
 
 // As the pair is handed out. A generated pair's mask had its scale before the image was made.
@@ -251,6 +258,15 @@ PairScale::Scaled Shown(const PairScale& scale, const Draft& draft,
                         const PairDetail::Picture& large) {
   if (draft.kind == PairKind::kGenerated) return {large.image, large.classes, draft.scale};
   return scale.Apply(draft.number, large.image, large.classes);
+}
+
+// Of drafts first, ..., first + count - 1, those whose own pictures are shown, or may be.
+std::vector<int64_t> ItemsShown(const std::vector<Draft>& drafts, size_t first, size_t count) {
+  std::vector<int64_t> items;
+  for (size_t i = first; i < std::min(first + count, drafts.size()); ++i) {
+    if (drafts[i].kind != PairKind::kGenerated) items.push_back(drafts[i].item);
+  }
+  return items;
 }
 
 std::string LeftOutLine(const Draft& draft, nlohmann::json record) {
@@ -283,11 +299,11 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
   }
 
   PairDetail detail(context, spec, source);
-  ImageSet references;
+  std::vector<std::string> references;
   std::optional<ReferenceColours> colours;
   if (mix.Makes(PairKind::kRecoloured)) {
-    references = LoadLearnedReferences(context, spec, detail.side());
-    colours.emplace(references, IntegerSetting(spec, "seed"));
+    references = NamesOfLearnedReferences(context, spec);
+    colours.emplace(ReferenceColours::Of(context, spec, detail.side()));
   }
 
   const PairScale scale(spec);
@@ -299,10 +315,9 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
     MakeImages(maker, drafts);
     std::erase_if(drafts,
                   [&](const Draft& draft) { return draft.number < first || draft.number > last; });
-    std::vector<int64_t> items;
-    for (const Draft& draft : drafts) items.push_back(draft.item);
-    detail.Read(items);
-    for (Draft& draft : drafts) {
+    for (size_t i = 0; i < drafts.size(); ++i) {
+      Draft& draft = drafts[i];
+      if (i % detail.together() == 0) detail.Read(ItemsShown(drafts, i, detail.together()));
       if (draft.kind == PairKind::kRecoloured) Recolour(source, *colours, draft);
       if (gates) Judge(*gates, draft);
       while (draft.failed() && draft.attempts < attempts) {

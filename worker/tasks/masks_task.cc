@@ -7,6 +7,7 @@
 #include "worker/flow/solver.h"
 #include "worker/masks/mask_choice.h"
 #include "worker/masks/mask_rules_json.h"
+#include "worker/sets/image_classes.h"
 #include "worker/sets/pixels.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/stores/mask_model.h"
@@ -15,7 +16,6 @@
 #include "worker/tasks/task_kinds.h"
 #include "worker/tasks/task_progress.h"
 #include "worker/tasks/task_spec.h"
-#include "worker/training/epoch_order.h"
 
 namespace alignflow {
 namespace {
@@ -80,7 +80,7 @@ TaskOutputs RunMasks(const TaskSpec& spec, TaskContext& context) {
   const BeforeStep unless_cancelled = [&](int64_t) { progress.ThrowIfCancelled(); };
   const MaskMaker maker(*model, seed, IntegerSetting(spec, "masks.candidates"), unless_cancelled);
 
-  EpochOrder order(source.size(), seed, RandomUse::kPairMask);
+  PairItems order = PairItemsOf(spec, source);
   std::string lines;
   int64_t moved = 0;
   for (int64_t begin = (first - 1) / kMaskGroup * kMaskGroup; begin < last; begin += kMaskGroup) {

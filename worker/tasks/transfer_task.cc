@@ -1,13 +1,16 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 #include "common/settings/pair_mix.h"
 #include "worker/pairs/pair_detail.h"
 #include "worker/pairs/pair_list.h"
 #include "worker/pairs/reference_colours.h"
+#include "worker/sets/image_classes.h"
 #include "worker/sets/image_set.h"
 #include "worker/sets/prepared_set.h"
 #include "worker/sets/reference_set.h"
@@ -17,7 +20,6 @@
 #include "worker/tasks/task_kinds.h"
 #include "worker/tasks/task_progress.h"
 #include "worker/tasks/task_spec.h"
-#include "worker/training/epoch_order.h"
 #include "worker/transfer/colour_transfer.h"
 
 namespace alignflow {
@@ -26,7 +28,6 @@ namespace {
 // Share of the band whose amplitudes Fourier domain adaptation takes over; its authors try 0.01,
 // 0.05 and 0.09.
 constexpr double kBeta = 0.05;
-constexpr int64_t kReadTogether = 16;
 
 std::vector<int64_t> ItemsOf(const at::Tensor& items) {
   const int64_t* first = items.const_data_ptr<int64_t>();
@@ -51,18 +52,32 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
   const ImageSet source = LoadPrepared(context, spec, "source");
   CheckUsable(spec, source);
   PairDetail detail(context, spec, source);
-  const ImageSet references = LoadLearnedReferences(context, spec, detail.side());
-  const at::Tensor styles = ImagesFromBytes(references.images);
-  const ReferenceColours colours(references, seed);
+  const std::vector<std::string> references = NamesOfLearnedReferences(context, spec);
+  const auto drawn_for = [&](int64_t pair) {
+    return ReferenceDrawnFor(pair, std::ssize(references), seed);
+  };
+  std::optional<ReferenceColours> colours;
+  if (method == "reinhard") colours.emplace(ReferenceColours::Of(context, spec, detail.side()));
+  std::map<int64_t, at::Tensor> styles;  // the images of fda's references
+  if (method == "fda") {
+    for (int64_t pair = first; pair <= last; ++pair) styles.try_emplace(drawn_for(pair));
+    ReadLearnedReferences(context, spec, detail.side(), [&](const DecodedItems& decoded) {
+      for (auto& [reference, image] : styles) {
+        const int64_t row = reference - decoded.first;
+        if (row < 0 || row >= decoded.images.size(0)) continue;
+        image = decoded.images.narrow(0, row, 1).clone();
+      }
+    });
+  }
 
   const PairScale scale(spec);
   const PairFrames frames(context, spec, source);
-  EpochOrder order(source.size(), seed, RandomUse::kPairMask);
+  PairItems order = PairItemsOf(spec, source);
   std::string lines;
   for (int64_t pair = first; pair <= last; ++pair) {
     progress.ThrowIfCancelled();
-    if ((pair - first) % kReadTogether == 0) {
-      detail.Read(ItemsOf(order.Items(pair - 1, std::min(kReadTogether, last - pair + 1))));
+    if ((pair - first) % detail.together() == 0) {
+      detail.Read(ItemsOf(order.Items(pair - 1, std::min(detail.together(), last - pair + 1))));
     }
     const auto item = order.Items(pair - 1, 1).item<int64_t>();
     const PairDetail::Picture origin =
@@ -77,10 +92,10 @@ TaskOutputs RunTransfer(const TaskSpec& spec, TaskContext& context) {
         {"synthetic", method == "framing" ? "framed" : NameOf(PairKind::kRecoloured)}};
     at::Tensor image = ImagesFromBytes(origin.image.unsqueeze(0));
     if (method != "framing") {
-      const int64_t style = colours.DrawnFor(pair);
-      record["reference"] = references.names[style];
-      image = method == "fda" ? TransferFourier(image, styles.narrow(0, style, 1), kBeta)
-                              : colours.Recoloured(image, style);
+      const int64_t style = drawn_for(pair);
+      record["reference"] = references[style];
+      image = method == "fda" ? TransferFourier(image, ImagesFromBytes(styles.at(style)), kBeta)
+                              : colours->Recoloured(image, style);
     }
     lines += StorePair(context, frames, item,
                        scale.Apply(pair, BytesFromImages(image)[0], origin.classes), source,

@@ -14,8 +14,8 @@
 #include "common/data/image_probe.h"
 #include "common/parallel.h"
 #include "worker/data/file_listing.h"
-#include "worker/data/group_table.h"
 #include "worker/data/image_file.h"
+#include "worker/data/item_table.h"
 #include "worker/data/memory_gate.h"
 #include "worker/data/stem_match.h"
 #include "worker/volumes/dicom_series.h"
@@ -60,7 +60,7 @@ class VolumeScan {
     }
     Match(images, masks);
     NameStructures(labels, masks);
-    AddGroups();
+    AddTables();
     if (faults_.empty()) {
       absl::Status read = ReadAll(progress);
       if (!read.ok()) return read;
@@ -73,7 +73,7 @@ class VolumeScan {
     const fs::path named = FolderOf(dir_, FolderRole::kImages);
     const std::vector<fs::path> files = List(HasVolumes(dir_) ? dir_ : named);
     for (const fs::path& file : files) folder_.items.push_back({StemOfVolume(file), file, {}});
-    AddGroups();
+    AddTables();
     if (faults_.empty()) {
       absl::Status read = ReadAll(progress);
       if (!read.ok()) return read;
@@ -91,7 +91,7 @@ class VolumeScan {
     std::vector<fs::path> volumes, pictures;
     std::error_code error;
     for (const fs::path& path : EntriesOf(folder)) {
-      if (path == dir_ / kGroupsFile) continue;
+      if (IsItemTable(path, dir_)) continue;
       const bool is_folder = fs::is_directory(path, error);
       if (is_folder && folder == dir_ && HasRole(path)) continue;
       if (FormatOf(path) != VolumeFormat::kNone ||
@@ -225,15 +225,16 @@ class VolumeScan {
         " without a label left out: ", FirstTen(chosen->left_out, chosen->left_out.size())));
   }
 
-  void AddGroups() {
-    const fs::path table = dir_ / kGroupsFile;
-    std::error_code error;
-    if (folder_.items.empty() || !fs::exists(table, error)) return;
-    const size_t before = faults_.size();
-    const size_t groups = ReadGroups(table, folder_.items, faults_);
-    if (faults_.size() > before) return;
-    folder_.notes.push_back(absl::StrCat("groups.csv: ", Counted(folder_.items.size(), "volume"),
-                                         " in ", Counted(groups, "group")));
+  void AddTables() {
+    for (const ItemTable* table : {&GroupsTable(), &ClassesTable()}) {
+      const fs::path file = dir_ / table->file;
+      std::error_code error;
+      if (folder_.items.empty() || !fs::exists(file, error)) continue;
+      const size_t before = faults_.size();
+      const size_t values = ReadItemTable(*table, file, folder_.items, faults_);
+      if (faults_.size() > before) continue;
+      folder_.notes.push_back(NoteOf(*table, Counted(folder_.items.size(), "volume"), values));
+    }
   }
 
   // Reads every volume and writes it anew.

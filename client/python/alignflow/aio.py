@@ -123,7 +123,8 @@ class AsyncClient:
         if found.labels is not None:
             found.labels.to_manifest(manifest)
         for item in found.items:
-            manifest.items.add(stem=item.stem, image=item.image_blob.digest, mask=item.mask_blob.digest, group=item.group)
+            manifest.items.add(stem=item.stem, image=item.image_blob.digest, mask=item.mask_blob.digest, group=item.group,
+                               image_class=item.image_class)
         request = datasets_pb2.CreateDatasetRequest(dataset_id=name.removeprefix("datasets/"), manifest=manifest,
                                                     upload_id=uploads.upload_id)
         await self._move_items(request, uploads)

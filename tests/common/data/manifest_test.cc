@@ -112,6 +112,28 @@ TEST(ManifestTest, GroupsAreWrittenOnlyWhereTheyAreGiven) {
   }
 }
 
+TEST(ManifestTest, ClassesAreWrittenOnlyWhereTheyAreGiven) {
+  DatasetManifest manifest = Dataset();
+  EXPECT_THAT(*WriteManifest(manifest), testing::Not(HasSubstr("class")));
+  manifest.items[0].image_class = "serrated";
+  EXPECT_THAT(std::string(WriteManifest(manifest).status().message()),
+              HasSubstr("a class is given for every item or for none"));
+  manifest.items[1].image_class = "adenoma";
+  manifest.items[0].group = manifest.items[1].group = "p1";
+  const std::string json = *WriteManifest(manifest);
+  EXPECT_THAT(json, HasSubstr("[{\"class\":\"adenoma\",\"group\":\"p1\","));
+  const auto parsed = ParseManifest(json);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->items[0].image_class, "adenoma");
+  EXPECT_FALSE(ParseManifest(Replaced(json, "\"adenoma\"", "\"\"")).ok());
+  for (size_t i = manifest.items.size(); i <= kMostImageClasses; ++i) {
+    manifest.items.push_back(manifest.items[0]);
+    manifest.items.back().name = absl::StrCat("more-", i);
+    manifest.items.back().image_class = absl::StrCat("class-", i);
+  }
+  EXPECT_THAT(std::string(WriteManifest(manifest).status().message()), HasSubstr("at most 64"));
+}
+
 TEST(ManifestTest, ReferencesHaveSampleBitsOfTheirOwn) {
   DatasetManifest manifest{DatasetKind::kReferences, {}, {{"r", kA, "", 8, 9}}, 10};
   const auto json = WriteManifest(manifest);

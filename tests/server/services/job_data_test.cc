@@ -247,6 +247,41 @@ TEST_F(JobDataTest, VanishingStructuresAreRefusedWithThePresetThatKeepsThem) {
   EXPECT_THAT(WarningsOf(request), testing::ElementsAre(HasSubstr("4 vanish at 128 px")));
 }
 
+TEST_F(JobDataTest, StructuresThatVanishWhereSegmentationModelsWorkAreToldOfThatSize) {
+  v1::Manifest source = ManifestOf(4);
+  for (v1::DatasetItem& item : *source.mutable_items()) CountStructures(item, 10, 1, 9);
+  v1::CreateJobRequest request = RequestOn(source, ManifestOf(4, 60));
+  request.mutable_spec()->set_preset("unet-128");
+  Set(request, "evaluate.size", "64");
+  EXPECT_EQ(WarningsOf(request).size(), 1u) << "nothing is evaluated";
+  Set(request, "evaluate.segmenter", "unet");
+  ExpectRefused(request, {"setting evaluate.size: of --source source-1 of 40 polyp structures 36 "
+                          "vanish at 64 px",
+                          "give a larger one"});
+  v1::Manifest fine = ManifestOf(4);
+  for (v1::DatasetItem& item : *fine.mutable_items()) CountStructures(item, 10, 9, 10);
+  v1::CreateJobRequest other = RequestOn(fine, ManifestOf(4, 60));
+  other.mutable_spec()->set_preset("unet-128");
+  Set(other, "evaluate.segmenter", "unet");
+  Set(other, "evaluate.size", "64");
+  EXPECT_THAT(WarningsOf(other), testing::Contains(HasSubstr("evaluate.size")));
+}
+
+TEST_F(JobDataTest, ClassesThatTheImagesDoNotHaveAreRefused) {
+  v1::Manifest classed = ManifestOf(4);
+  for (int i = 0; i < 4; ++i) {
+    classed.mutable_items(i)->set_image_class(i % 2 == 0 ? "adenoma" : "serrated");
+  }
+  v1::CreateJobRequest plain = Good(), request = RequestOn(classed, ManifestOf(4, 60));
+  Set(plain, "fit.condition", "both");
+  ExpectRefused(plain, {"fit.condition", "--source source-1", "classes.csv"});
+  Set(request, "fit.condition", "both");
+  Set(request, "pairs.classes", "adenoma, serrated");
+  EXPECT_TRUE(CreateJob(request).ok()) << CreateJob(request).status();
+  Set(request, "pairs.classes", "adenoma,normal");
+  ExpectRefused(request, {"pairs.classes", "'normal'", "adenoma, serrated"});
+}
+
 TEST_F(JobDataTest, EmptyMasksAreRefused) {
   v1::Manifest empty = ManifestOf(4), target = ManifestOf(4, 60);
   for (v1::DatasetItem& item : *empty.mutable_items()) CountStructures(item, 0, 0, 0);

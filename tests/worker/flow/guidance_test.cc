@@ -54,7 +54,7 @@ TEST(GuidanceTest, IsHeldAgainstWhatDroppedMasksAre) {
   } model;
   at::Generator random = at::detail::createCPUGenerator(1);
   Condition dropped = HalfMask();
-  DropMasks(dropped, 1, random);
+  DropConditions(dropped, 1, random);
   const at::Tensor x = at::zeros({3, 1, 2, 2}), t = at::zeros({3});
   EXPECT_TRUE(at::equal(model.Velocity(x, t, dropped), at::zeros_like(x)));
   EXPECT_TRUE(at::equal(GuidedVelocity(model, 3).Velocity(x, t, HalfMask()), at::full_like(x, 3)));
@@ -64,7 +64,7 @@ TEST(GuidanceTest, DropsTheMasksOfAShareOfTheSamples) {
   Condition condition;
   condition.mask = at::ones({4000, 2, 1, 1});
   at::Generator random = at::detail::createCPUGenerator(1);
-  DropMasks(condition, 0.1, random);
+  DropConditions(condition, 0.1, random);
   const at::Tensor kept = condition.mask.amax({1, 2, 3});
   EXPECT_TRUE(at::equal(kept, condition.mask.amin({1, 2, 3}))) << "a mask was taken in part";
   EXPECT_NEAR(kept.mean().item<double>(), 0.9, 0.02);
@@ -73,9 +73,39 @@ TEST(GuidanceTest, DropsTheMasksOfAShareOfTheSamples) {
 TEST(GuidanceTest, ThatDropsNothingDrawsNothing) {
   Condition condition = HalfMask();
   at::Generator random = at::detail::createCPUGenerator(1);
-  DropMasks(condition, 0, random);
+  DropConditions(condition, 0, random);
   EXPECT_TRUE(at::equal(condition.mask, HalfMask().mask));
   EXPECT_TRUE(at::equal(at::rand({2}, random), at::rand({2}, at::detail::createCPUGenerator(1))));
+}
+
+TEST(GuidanceTest, AClassGoesWithItsMask) {
+  Condition condition;
+  condition.mask = at::ones({400, 2, 1, 1});
+  condition.class_labels = at::arange(400, at::kLong).remainder(3);
+  condition.no_class = 3;
+  const at::Tensor labels = condition.class_labels;
+  at::Generator random = at::detail::createCPUGenerator(1);
+  DropConditions(condition, 0.5, random);
+  const at::Tensor kept = condition.mask.amax({1, 2, 3}).gt(0);
+  EXPECT_TRUE(at::equal(condition.class_labels, at::where(kept, labels, at::full_like(labels, 3))));
+}
+
+TEST(GuidanceTest, StressesTheClassAgainstNone) {
+  // Answers the class's number.
+  class ClassReader : public VelocityModel {
+   public:
+    at::Tensor Velocity(const at::Tensor& x, const at::Tensor&,
+                        const Condition& condition) override {
+      return at::zeros_like(x) + condition.class_labels.to(x.dtype()).view({-1, 1, 1, 1});
+    }
+  } model;
+  Condition condition = HalfMask();
+  condition.class_labels = at::tensor({0, 1, 2}, at::kLong);
+  condition.no_class = 4;
+  const at::Tensor x = at::zeros({3, 1, 1, 1});
+  const at::Tensor velocity = GuidedVelocity(model, 2).Velocity(x, at::zeros({3}), condition);
+  // 4 + 2 (class - 4).
+  EXPECT_TRUE(at::equal(velocity.flatten(), at::tensor({-4.0f, -2.0f, 0.0f})));
 }
 
 TEST(GuidanceTest, NeedsAMask) {

@@ -21,6 +21,14 @@ std::vector<cv::Mat> References(const std::string& word) {
   return pictures;
 }
 
+std::vector<Frame> FramesOf(const std::vector<cv::Mat>& pictures, const std::vector<View>& views) {
+  std::vector<Frame> frames;
+  for (const FramePlan& plan : CommonFrames(pictures, views)) {
+    frames.push_back(FrameAt(plan, kSide));
+  }
+  return frames;
+}
+
 // Pixels far brighter than the border that lie around the view.
 int BrightAround(const cv::Mat& framed, const Frame& frame, const cv::Rect& where) {
   cv::Mat grey, view(framed.size(), CV_8U, cv::Scalar(0));
@@ -32,7 +40,7 @@ int BrightAround(const cv::Mat& framed, const Frame& frame, const cv::Rect& wher
 TEST(FrameTest, PairsGetTheReferencesFrame) {
   const std::vector<cv::Mat> pictures = References("");
   const std::vector<View> views = FindViews(pictures);
-  const std::vector<Frame> frames = CommonFrames(pictures, views, kSide);
+  const std::vector<Frame> frames = FramesOf(pictures, views);
   const cv::Mat view = DrawTissue({128, 128}, kMucosa, 50);
   for (size_t i = 0; i < frames.size(); ++i) {
     const cv::Mat framed = PutIntoFrame(view, frames[i]);
@@ -44,7 +52,7 @@ TEST(FrameTest, PairsGetTheReferencesFrame) {
 
 TEST(FrameTest, TheBoxThatAllReferencesHaveStays) {
   const std::vector<cv::Mat> pictures = References("");
-  const Frame frame = CommonFrames(pictures, FindViews(pictures), kSide)[0];
+  const Frame frame = FramesOf(pictures, FindViews(pictures))[0];
   const cv::Vec3b middle = frame.surroundings.at<cv::Vec3b>(160, 34);
   EXPECT_NEAR(middle[1], 170, 10) << "green";
 }
@@ -62,7 +70,7 @@ TEST(FrameTest, NoWordOfAReferenceIsInAFrame) {
     cv::cvtColor(pictures[0], grey, cv::COLOR_BGR2GRAY);
     ASSERT_GT(cv::countNonZero((grey > 60)(written)), 50) << "the word is there";
     const cv::Mat view = DrawTissue({128, 128}, kMucosa, 50);
-    for (const Frame& frame : CommonFrames(pictures, FindViews(pictures), kSide)) {
+    for (const Frame& frame : FramesOf(pictures, FindViews(pictures))) {
       EXPECT_EQ(BrightAround(PutIntoFrame(view, frame), frame, written), 0);
     }
   }
@@ -75,14 +83,14 @@ TEST(FrameTest, ASecondPictureThatChangesIsInNoFrame) {
     DrawTissue({60, 60}, kMucosa, 100 + i).copyTo(pictures[i](place));
   }
   const cv::Mat view = DrawTissue({128, 128}, kMucosa, 50);
-  for (const Frame& frame : CommonFrames(pictures, FindViews(pictures), kSide)) {
+  for (const Frame& frame : FramesOf(pictures, FindViews(pictures))) {
     EXPECT_EQ(BrightAround(PutIntoFrame(view, frame), frame, place), 0);
   }
 }
 
 TEST(FrameTest, FewReferencesGiveTheBordersColourAlone) {
   const std::vector<cv::Mat> pictures{References("")[0]};
-  const Frame frame = CommonFrames(pictures, FindViews(pictures), kSide)[0];
+  const Frame frame = FramesOf(pictures, FindViews(pictures))[0];
   cv::Mat lowest, highest;
   const cv::Mat pixels =
       frame.surroundings.reshape(1, static_cast<int>(frame.surroundings.total()));
@@ -97,7 +105,7 @@ TEST(FrameTest, ImageAndMaskGoThroughOneTransform) {
   view(lesion).setTo(cv::Scalar(40, 60, 250));
   mask(lesion).setTo(255);
   const std::vector<cv::Mat> pictures = References("");
-  const Frame frame = CommonFrames(pictures, FindViews(pictures), kSide)[0];
+  const Frame frame = FramesOf(pictures, FindViews(pictures))[0];
   std::vector<cv::Mat> channels;
   cv::split(PutIntoFrame(view, frame), channels);
   const cv::Mat seen = channels[2] > 185;
@@ -106,7 +114,7 @@ TEST(FrameTest, ImageAndMaskGoThroughOneTransform) {
 
 TEST(FrameTest, WhatAFrameCutsOffIsCounted) {
   const std::vector<cv::Mat> pictures = References("");
-  const Frame frame = CommonFrames(pictures, FindViews(pictures), kSide)[0];
+  const Frame frame = FramesOf(pictures, FindViews(pictures))[0];
   cv::Mat mask(64, 64, CV_8U, cv::Scalar(0));
   EXPECT_EQ(KeptShare(mask, frame, 0), 1);
   mask(cv::Rect(24, 24, 16, 16)).setTo(1);

@@ -16,16 +16,17 @@ at::Tensor Narrow(int64_t count, double grey) {
   return (at::rand({count, 3, 16, 16}, random) - 0.5) * 0.1 + grey;
 }
 
-ImageSet SetOf(const at::Tensor& images) {
-  ImageSet set;
-  set.images = BytesFromImages(images);
-  for (int64_t i = 0; i < images.size(0); ++i) set.names.push_back(std::to_string(i));
-  return set;
+std::vector<ColourMoments> MomentsOf(const at::Tensor& images) {
+  std::vector<ColourMoments> moments;
+  for (int64_t i = 0; i < images.size(0); ++i) {
+    moments.push_back(MomentsInView(images.narrow(0, i, 1)));
+  }
+  return moments;
 }
 
 TEST(ReferenceColoursTest, APairLooksLikeOneReferenceAndNotLikeAllTogether) {
   const at::Tensor references = at::cat({Narrow(1, -0.4), Narrow(1, 0.4)});
-  const ReferenceColours colours(SetOf(references), 5);
+  const ReferenceColours colours(MomentsOf(references), 5);
   const at::Tensor image = Narrow(3, 0.1).narrow(0, 2, 1);
   for (int64_t reference : {0, 1}) {
     const at::Tensor moved = colours.Recoloured(image, reference);
@@ -36,7 +37,7 @@ TEST(ReferenceColoursTest, APairLooksLikeOneReferenceAndNotLikeAllTogether) {
 }
 
 TEST(ReferenceColoursTest, EachPairDrawsItsReferenceAndAlwaysTheSame) {
-  const ImageSet references = SetOf(Narrow(4, 0));
+  const auto references = MomentsOf(Narrow(4, 0));
   const ReferenceColours colours(references, 5), again(references, 5), other(references, 6);
   std::set<int64_t> drawn;
   int64_t same = 0;
@@ -49,11 +50,7 @@ TEST(ReferenceColoursTest, EachPairDrawsItsReferenceAndAlwaysTheSame) {
   EXPECT_LT(same, 40) << "the seed has no say";
 }
 
-TEST(ReferenceColoursTest, NeedsAReference) {
-  ImageSet none;
-  none.images = at::zeros({0, 3, 16, 16}, at::kByte);
-  EXPECT_THROW(ReferenceColours(none, 1), TaskError);
-}
+TEST(ReferenceColoursTest, NeedsAReference) { EXPECT_THROW(ReferenceColours({}, 1), TaskError); }
 
 }  // namespace
 }  // namespace alignflow

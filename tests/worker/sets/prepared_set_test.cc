@@ -228,6 +228,27 @@ TEST_F(PreparedSetTest, ForgedDigestsOfImagesAreRefused) {
   }
 }
 
+TEST_F(PreparedSetTest, ForgedFilesOfMasksAreRefused) {
+  const std::string packed = Prepared(PutPhantoms(PhantomDomain::kSource, 2, true));
+  const auto refused = [&](const std::string& bytes) {
+    return std::string(StatusOfDescribe(bytes).message());
+  };
+  EXPECT_THAT(refused(WithTensor(packed, "mask_files", at::zeros({1, 32}, at::kByte))),
+              HasSubstr("files"));
+  EXPECT_THAT(refused(WithTensor(packed, "picture_sizes", at::zeros({2, 2}, at::kLong))),
+              HasSubstr("files"));
+  EXPECT_THAT(refused(WithTensor(packed, "picture_sizes", at::ones({2, 3}, at::kLong))),
+              HasSubstr("files"));
+  for (const char* bits : {"", "0", "17", "many"}) {
+    EXPECT_THAT(refused(Changed(
+                    packed, [&](Tensors&, Strings& strings) { strings["sample_bits"] = bits; })),
+                HasSubstr("files"))
+        << bits;
+  }
+  const ImageSet references = Map(Prepared(PutPhantoms(PhantomDomain::kTargetA, 2, false)));
+  EXPECT_THROW(ManifestOf(references, {0}), TaskError) << "it has no masks, and says no files";
+}
+
 TEST_F(PreparedSetTest, ForgedViewsAreRefused) {
   const std::string packed =
       Prepared(PutPhantoms(PhantomDomain::kSource, 2, true), /*size=*/64, "view");

@@ -9,7 +9,7 @@
 #include <opencv2/core.hpp>
 
 #include "tests/worker/framing/drawn_pictures.h"
-#include "tests/worker/tasks/task_fixture.h"
+#include "tests/worker/tasks/volume_fixture.h"
 #include "worker/pairs/pair_list.h"
 #include "worker/sets/pixels.h"
 #include "worker/sets/prepared_set.h"
@@ -90,7 +90,7 @@ class PairDetailTest : public TaskFixture {
 
 // What a model at that size can see of an image.
 at::Tensor Coarse(const at::Tensor& image) {
-  return EnlargedImage(at::adaptive_avg_pool2d(image, {64, 64}), image.size(-1));
+  return EnlargedImage(at::adaptive_avg_pool2d(image, {64, 64}), {image.size(2), image.size(3)});
 }
 double Mean(const at::Tensor& values) { return values.abs().mean().item<double>(); }
 
@@ -181,6 +181,61 @@ TEST_F(PairDetailTest, SegmentersTrainOnPairsAtASizeOfTheirOwn) {
   EXPECT_THAT(std::string(scores(64).message()), testing::HasSubstr("128"));
 }
 
+// A picture that does not fill its square: what was changed in it reaches its edge, and no farther.
+TEST_F(PairDetailTest, AChangeEndsWhereThePictureDoes) {
+  DatasetManifest manifest = *ParseManifest(blobs_->Read(source_));
+  for (size_t i = 0; i < manifest.items.size(); ++i) {
+    DatasetItem& item = manifest.items[i];
+    const cv::Rect part(0, 0, 256, i == 0 ? 192 : i == 1 ? 11 : 100);
+    item.image =
+        blobs_->Put(*EncodePng((*DecodeImage(blobs_->Read(item.image), ""))(part).clone()));
+    item.mask = blobs_->Put(*EncodePng((*DecodeMask(blobs_->Read(item.mask), ""))(part).clone()));
+    item.height = part.height;
+  }
+  const ImageSet set =
+      MapPrepared(blobs_->PathOf(Prepared(blobs_->Put(*WriteManifest(manifest)), 64)));
+  const auto context = NewContext();
+  PairDetail detail(*context, Spec("generate", {}, {{"pairs.size", "256"}}), set);
+  detail.Read({0, 1, 2, 3});
+  for (int64_t item = 0; item < 4; ++item) {
+    const at::Tensor large = ImagesFromBytes(detail.Of(item).image.unsqueeze(0)) * 0.5;
+    const at::Tensor small = at::zeros({1, 3, 64, 64});
+    const at::Tensor change = detail.WithChange(item, large, small, small + 0.25) - large;
+    const int64_t top = (256 - manifest.items[item].height) / 2;
+    for (int64_t row = 0; row < 256; ++row) {
+      const bool within = row >= top && row < top + manifest.items[item].height;
+      const at::Tensor line = change[0].select(1, row);
+      EXPECT_TRUE(at::allclose(line, at::full_like(line, within ? 0.25 : 0), 0, 1e-5))
+          << item << ", row " << row;
+    }
+    const at::Tensor made = at::full({3, 64, 64}, 200, at::kByte);
+    EXPECT_EQ(detail.EnlargedImageOf(item, made).eq(200).sum().item<int64_t>(),
+              3 * 256 * manifest.items[item].height);
+  }
+}
+
+TEST_F(PairDetailTest, ASourceFileThatIsDamagedSinceIsNamedAndNothingIsMadeOfIt) {
+  const DatasetManifest manifest = *ParseManifest(blobs_->Read(source_));
+  Generated("restyled:1", 1, 1);  // prepares the source and fits the model
+  const std::string whole = blobs_->Read(manifest.items[2].image);
+  std::ofstream(blobs_->PathOf(manifest.items[2].image), std::ios::binary)
+      << whole.substr(0, whole.size() / 2);
+  const auto status = [&](const char* mix) {
+    const auto context = NewContext();
+    return RunTask(Spec("generate", {{"source", source_}, {"model", model_}},
+                        {{"pairs.size", "256"},
+                         {"generate.mix", mix},
+                         {"generate.steps", "1"},
+                         {"first_pair", "1"},
+                         {"last_pair", "4"}}),
+                   *context)
+        .status();
+  };
+  EXPECT_TRUE(absl::IsInvalidArgument(status("restyled:1"))) << status("restyled:1");
+  EXPECT_THAT(std::string(status("restyled:1").message()), testing::HasSubstr("fine-2"));
+  EXPECT_TRUE(status("generated:1").ok()) << "images from noise need no picture";
+}
+
 TEST_F(PairDetailTest, PairsSmallerThanTheTaskWorksAtAreRefused) {
   TaskSpec spec = Spec("transfer", {{"source", source_}, {"references", references_}},
                        {{"method", "reinhard"}, {"first_pair", "1"}, {"last_pair", "1"}});
@@ -189,6 +244,101 @@ TEST_F(PairDetailTest, PairsSmallerThanTheTaskWorksAtAreRefused) {
   const absl::Status status = RunTask(spec, *context).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("pairs.size"));
+}
+
+class VolumeDetailTest : public VolumeFixture {
+ protected:
+  static constexpr int kLargeVolume = 48;
+
+  VolumeDetailTest() : source_(PutVolumes(PhantomDomain::kSource, 4, true)) {}
+
+  // Pairs by their masks' names, each as a cube of that side.
+  struct Made {
+    ImageSet cubes;
+    std::vector<std::string> origins, records;
+  };
+  Made PairsOf(TaskSpec spec, int side) {
+    const auto context = NewContext();
+    TaskSpec reader = Spec3d("figures", {{"source", Packed(source_)}});
+    reader.inputs = {{"made/000000", Run(spec)["pairs"]}};
+    Made made;
+    const LabelTable labels = VolumePhantomLabels();
+    made.cubes = LoadSomePairs(*context, reader, "made", labels, {1, 2, 3, 4}, side);
+    for (const PairLine& line : ParsePairLines(blobs_->Read(reader.inputs["made/000000"]))) {
+      made.origins.push_back(line.origin);
+      made.records.push_back(line.record);
+    }
+    return made;
+  }
+  ImageSet Whole(int side) {
+    TaskSpec spec = PrepareSpec(source_);
+    spec.settings["size"] = std::to_string(side);
+    return MapPrepared(blobs_->PathOf(Run(spec)["packed"]));
+  }
+
+  std::string source_;
+};
+
+TEST_F(VolumeDetailTest, RecolouredVolumesKeepEveryVoxelAndMask) {
+  const std::string references = PutVolumes(PhantomDomain::kTargetA, 2, false, 9);
+  const Made made =
+      PairsOf(Pairs(Spec3d("transfer", {{"source", Packed(source_)}, {"references", references}},
+                           {{"method", "reinhard"}, {"pairs.size", "48"}}),
+                    1, 4),
+              kLargeVolume);
+  const ImageSet own = Whole(kLargeVolume);
+  ASSERT_EQ(made.cubes.size(), 4);
+  for (int64_t pair = 0; pair < 4; ++pair) {
+    const auto row = std::ranges::find(own.names, made.origins[pair]) - own.names.begin();
+    EXPECT_TRUE(at::equal(made.cubes.classes[pair], own.classes[row]));
+    // A transfer of moments is one line from grey to grey: what is equal stays equal.
+    const at::Tensor grey = own.images[row].flatten().to(at::kFloat);
+    const at::Tensor body = grey.gt(40).logical_and(grey.lt(215));
+    const at::Tensor pairs =
+        at::stack({grey.masked_select(body),
+                   made.cubes.images[pair].flatten().to(at::kFloat).masked_select(body)});
+    EXPECT_GT(at::corrcoef(pairs)[0][1].item<double>(), 0.98);
+  }
+}
+
+TEST_F(VolumeDetailTest, ARestyledVolumeIsItsOwnWithWhatTheModelChanged) {
+  const std::string source = Packed(source_);
+  const std::string model = Run(Spec3d("fit", {{"source", source}}))["model"];
+  const auto made = [&](const char* mix, const char* size) {
+    return PairsOf(Pairs(Spec3d("generate", {{"source", source}, {"model", model}},
+                                {{"generate.mix", mix}, {"pairs.size", size}}),
+                         1, 4),
+                   kLargeVolume);
+  };
+  const Made large = made("restyled:1", "48"), small = made("restyled:1", "0");
+  const ImageSet own = Whole(kLargeVolume);
+  double by_large = 0, by_small = 0;
+  for (int64_t pair = 0; pair < 4; ++pair) {
+    EXPECT_EQ(nlohmann::json::parse(large.records[pair]).at("made_at"), 32);
+    EXPECT_FALSE(nlohmann::json::parse(small.records[pair]).contains("made_at"));
+    const auto row = std::ranges::find(own.names, large.origins[pair]) - own.names.begin();
+    EXPECT_TRUE(at::equal(large.cubes.classes[pair], own.classes[row]));
+    const at::Tensor real = own.images[row].to(at::kFloat);
+    by_large += Mean(large.cubes.images[pair].to(at::kFloat) - real);
+    by_small += Mean(small.cubes.images[pair].to(at::kFloat) - real);
+  }
+  EXPECT_LT(by_large, 0.9 * by_small) << "what 32 voxels do not show is there again";
+  EXPECT_GT(by_large, 0.4) << "the model changed nothing";
+
+  const Made noise = made("generated:1", "48");
+  EXPECT_EQ(noise.cubes.images.sizes(), (at::IntArrayRef{4, 1, 48, 48, 48}));
+}
+
+TEST_F(VolumeDetailTest, APairIsTheSameWhicheverShardMakesIt) {
+  const std::string source = Packed(source_);
+  const std::string model = Run(Spec3d("fit", {{"source", source}}))["model"];
+  const auto lines = [&](int64_t first, int64_t last) {
+    return LinesOf(Run(Pairs(
+        Spec3d("generate", {{"source", source}, {"model", model}},
+               {{"generate.mix", "restyled:1"}, {"generate.steps", "1"}, {"pairs.size", "40"}}),
+        first, last))["pairs"]);
+  };
+  ExpectSameWhicheverShard(lines);
 }
 
 TEST(EnlargedClassesTest, OutlinesHaveNoStepsAndEveryClassKeepsItsArea) {
@@ -207,7 +357,7 @@ TEST(EnlargedClassesTest, OutlinesHaveNoStepsAndEveryClassKeepsItsArea) {
   };
   draw(classes);
   draw(ideal);
-  const at::Tensor enlarged = EnlargedClasses(classes, 256);
+  const at::Tensor enlarged = EnlargedClasses(classes, {256, 256});
   const auto wrong = [&](const at::Tensor& made) { return made.ne(ideal).sum().item<int64_t>(); };
   const at::Tensor repeated = classes.repeat_interleave(4, 0).repeat_interleave(4, 1);
   EXPECT_LT(wrong(enlarged), 0.8 * static_cast<double>(wrong(repeated)));

@@ -10,6 +10,7 @@
 #include "worker/alignment/rollout.h"
 #include "worker/flow/path.h"
 #include "worker/models/safetensors.h"
+#include "worker/sets/image_classes.h"
 #include "worker/stores/model_file.h"
 #include "worker/tasks/task_error.h"
 #include "worker/tasks/task_spec.h"
@@ -52,8 +53,9 @@ at::Tensor SourceDetail(Backbone& model, const TaskSpec& spec, const at::Tensor&
 }
 
 Condition ConditionOf(const Backbone& model, const RolloutPool& pool) {
-  return model.ConditionOn(pool.masks.defined() ? pool.masks.to(model.device())
-                                                : model.EncodeMasks(pool.classes));
+  return model.ConditionOn(
+      pool.masks.defined() ? pool.masks.to(model.device()) : model.EncodeMasks(pool.classes),
+      pool.image_classes);
 }
 
 RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& spec, int64_t first,
@@ -64,11 +66,13 @@ RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& sp
   at::Generator random = RandomStream(seed, RandomUse::kRollout, first);
   EpochOrder order(source.size(), seed, RandomUse::kRolloutOrder);
   const at::Device device = frozen.device();
+  const at::Tensor items = order.Items(first, size);
+  const at::Tensor image_classes = ClassesFor(frozen, source, items);
   const ImageBatch batch =
-      TakeBatch(source, order.Items(first, size), device,
+      TakeBatch(source, items, device,
                 frozen.pretrained() ? std::nullopt : std::optional<at::Generator>(random));
   const at::Tensor masks = frozen.EncodeMasks(batch.classes);
-  const Condition condition = frozen.ConditionOn(masks);
+  const Condition condition = frozen.ConditionOn(masks, image_classes);
   const at::Tensor noise = DrawNoise(frozen, size, random, device);
   const at::Tensor start = TrajectoryStart(frozen, batch.images, noise, times);
   const int64_t from = FirstTunableIndex(spec);
@@ -77,29 +81,35 @@ RolloutPool RollOut(Backbone& frozen, const ImageSet& source, const TaskSpec& sp
                                       : at::Tensor(),
           .classes = batch.classes,
           .masks = frozen.pretrained() ? masks : at::Tensor(),
+          .image_classes = image_classes,
           .from = from};
 }
 
 RolloutPool Rows(const RolloutPool& pool, const at::Tensor& rows) {
-  return {.states = pool.states.index_select(0, rows),
-          .detail = pool.detail.defined() ? pool.detail.index_select(0, rows) : at::Tensor(),
-          .classes = pool.classes.index_select(0, rows),
-          .masks = pool.masks.defined() ? pool.masks.index_select(0, rows) : at::Tensor(),
+  const auto of = [&](const at::Tensor& all) {
+    return all.defined() ? all.index_select(0, rows) : all;
+  };
+  return {.states = of(pool.states),
+          .detail = of(pool.detail),
+          .classes = of(pool.classes),
+          .masks = of(pool.masks),
+          .image_classes = of(pool.image_classes),
           .from = pool.from};
 }
 
 RolloutPool Joined(const std::vector<RolloutPool>& pools) {
-  std::vector<at::Tensor> states, detail, classes, masks;
-  for (const RolloutPool& pool : pools) {
-    states.push_back(pool.states.cpu());
-    if (pool.detail.defined()) detail.push_back(pool.detail.cpu());
-    classes.push_back(pool.classes);
-    if (pool.masks.defined()) masks.push_back(pool.masks.cpu());
-  }
-  return {.states = at::cat(states),
-          .detail = detail.empty() ? at::Tensor() : at::cat(detail),
-          .classes = at::cat(classes),
-          .masks = masks.empty() ? at::Tensor() : at::cat(masks),
+  const auto joined = [&](at::Tensor RolloutPool::*part) {
+    std::vector<at::Tensor> parts;
+    for (const RolloutPool& pool : pools) {
+      if ((pool.*part).defined()) parts.push_back((pool.*part).cpu());
+    }
+    return parts.empty() ? at::Tensor() : at::cat(parts);
+  };
+  return {.states = joined(&RolloutPool::states),
+          .detail = joined(&RolloutPool::detail),
+          .classes = joined(&RolloutPool::classes),
+          .masks = joined(&RolloutPool::masks),
+          .image_classes = joined(&RolloutPool::image_classes),
           .from = pools.front().from};
 }
 
@@ -107,6 +117,7 @@ void SavePool(const RolloutPool& pool, const std::filesystem::path& file) {
   std::map<std::string, at::Tensor> tensors{{"states", pool.states}, {"classes", pool.classes}};
   if (pool.detail.defined()) tensors.emplace("detail", pool.detail);
   if (pool.masks.defined()) tensors.emplace("masks", pool.masks);
+  if (pool.image_classes.defined()) tensors.emplace("image_classes", pool.image_classes);
   WriteSafetensors(file, tensors, {{"from", std::to_string(pool.from)}});
 }
 
@@ -123,6 +134,7 @@ RolloutPool LoadPool(const std::filesystem::path& file) {
           .detail = get("detail"),
           .classes = saved.Get("classes"),
           .masks = get("masks"),
+          .image_classes = get("image_classes"),
           .from = std::stoll(from->second)};
 }
 

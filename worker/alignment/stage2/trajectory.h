@@ -16,9 +16,10 @@ struct RolloutPool {
   at::Tensor states;  // float [P,20-from,C,h,w], of volumes with a dimension more
   at::Tensor
       detail;  // float [P,C,h,w], SourceDetail of each; undefined where they start from noise
-  at::Tensor classes;  // uint8 [P,S,S] or [P,S,S,S]
-  at::Tensor masks;    // [P,...] encoded by a pretrained model; undefined for others
-  int64_t from = 0;    // index of the first state
+  at::Tensor classes;        // uint8 [P,S,S] or [P,S,S,S]
+  at::Tensor masks;          // [P,...] encoded by a pretrained model; undefined for others
+  at::Tensor image_classes;  // int64 [P], for a model that knows some (ClassesFor); else undefined
+  int64_t from = 0;          // index of the first state
 
   int64_t size() const { return states.size(0); }
 };
@@ -41,7 +42,7 @@ at::Tensor TrajectoryStart(Backbone& model, const at::Tensor& images, const at::
 at::Tensor SourceDetail(Backbone& model, const TaskSpec& spec, const at::Tensor& images,
                         const at::Tensor& noise, const Condition& condition);
 
-// The condition on the trajectories' masks.
+// The condition on the trajectories' masks and classes.
 Condition ConditionOf(const Backbone& model, const RolloutPool& pool);
 
 // Rolls out trajectories number first, ..., first + size - 1 of a seed, whose masks (and images)

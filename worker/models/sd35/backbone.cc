@@ -141,7 +141,8 @@ at::Tensor Sd35Backbone::EncodeMasks(const at::Tensor& classes) const {
   return latents + config.shift_factor * config.scaling_factor;
 }
 
-Condition Sd35Backbone::ConditionOn(const at::Tensor& encoded_masks) const {
+Condition Sd35Backbone::ConditionOn(const at::Tensor& encoded_masks,
+                                    const at::Tensor& /*image_classes*/) const {
   Condition condition = base_->Prompted(encoded_masks.size(0));
   condition.control = encoded_masks;
   return condition;

@@ -54,7 +54,8 @@ class Sd35Backbone : public Backbone {
   bool pretrained() const override { return true; }
   // The control latents [B,C,h,w].
   at::Tensor EncodeMasks(const at::Tensor& classes) const override;
-  Condition ConditionOn(const at::Tensor& encoded_masks) const override;
+  Condition ConditionOn(const at::Tensor& encoded_masks,
+                        const at::Tensor& image_classes = {}) const override;
   void DropPrompts(Condition& condition, at::Generator& random) const override;
   // By the text; see TextGuidedVelocity.
   std::unique_ptr<VelocityModel> Guided(double scale) override;

@@ -31,7 +31,8 @@ struct PresetNet {
 constexpr PresetNet kPresetNets[] = {{"unet-64", 2, 64, 4, {64, 96, 128}},
                                      {"unet-128", 2, 128, 4, {64, 96, 128}},
                                      {"unet3d-32", 3, 32, 2, {32, 64, 96}},
-                                     {"unet3d-64", 3, 64, 4, {64, 96, 128}}};
+                                     {"unet3d-64", 3, 64, 4, {64, 96, 128}},
+                                     {"unet3d-96", 3, 96, 4, {64, 96, 128}}};
 
 json ToJson(const UNetBackboneConfig& config) {
   json out{{"preset", config.preset},
@@ -42,6 +43,7 @@ json ToJson(const UNetBackboneConfig& config) {
   if (config.predicts_velocity) out["predicts_velocity"] = true;
   if (!config.mask_values.empty()) out["mask_values"] = config.mask_values;
   if (config.context_class) out["context_class"] = *config.context_class;
+  if (!config.image_classes.empty()) out["image_classes"] = config.image_classes;
   return out;
 }
 
@@ -55,6 +57,7 @@ UNetBackboneConfig ConfigFromJson(const json& source) {
   config.predicts_velocity = source.value("predicts_velocity", false);
   config.mask_values = source.value("mask_values", std::vector<double>());
   if (source.contains("context_class")) config.context_class = source["context_class"];
+  config.image_classes = source.value("image_classes", std::vector<std::string>());
   return config;
 }
 
@@ -70,11 +73,13 @@ std::vector<std::string> UNetPresetNames() {
   return names;
 }
 
-UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes) {
+UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes,
+                              const std::vector<std::string>& image_classes) {
   const auto net = std::ranges::find(kPresetNets, preset, &PresetNet::name);
   if (net == std::end(kPresetNets)) {
-    throw std::invalid_argument("unknown preset '" + preset +
-                                "': known are unet-64, unet-128, unet3d-32 and unet3d-64");
+    std::string known;
+    for (const std::string& name : UNetPresetNames()) known += (known.empty() ? "" : ", ") + name;
+    throw std::invalid_argument("unknown preset '" + preset + "': known are " + known);
   }
   UNetBackboneConfig config;
   config.preset = preset;
@@ -93,6 +98,10 @@ UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes) {
   unet.conditioning_embedding_in_channels = classes * config.BlockValues();
   unet.conditioning_embedding_num_channels = {unet.num_channels[0]};
   unet.integer_timesteps = false;
+  config.image_classes = image_classes;
+  if (!image_classes.empty()) {
+    unet.num_class_embeds = static_cast<int64_t>(image_classes.size()) + 1;
+  }
   unet.Validate();
   return config;
 }
@@ -103,6 +112,10 @@ UNetBackbone::UNetBackbone(const UNetBackboneConfig& config, uint64_t seed, at::
       config.unet.out_channels != codec_.blocks().latent_channels()) {
     throw std::invalid_argument("the U-Net's in_channels and out_channels must be the codec's " +
                                 std::to_string(codec_.blocks().latent_channels()));
+  }
+  if (!config.image_classes.empty() && config.unet.num_class_embeds.value_or(0) !=
+                                           static_cast<int64_t>(config.image_classes.size()) + 1) {
+    throw std::invalid_argument("num_class_embeds must be one more than there are image classes");
   }
   if (config.image_size < 1 || config.image_size % (config.block * config.unet.Downscale()) != 0) {
     throw std::invalid_argument("image_size must be a multiple of " +
@@ -188,9 +201,17 @@ at::Tensor UNetBackbone::EncodeMasks(const at::Tensor& classes) const {
   return classes.to(device()).unsqueeze(1).eq(numbers.view(per_class)).to(at::kFloat);
 }
 
-Condition UNetBackbone::ConditionOn(const at::Tensor& encoded_masks) const {
+Condition UNetBackbone::ConditionOn(const at::Tensor& encoded_masks,
+                                    const at::Tensor& image_classes) const {
   Condition condition;
   condition.mask = encoded_masks;
+  if (!config_.image_classes.empty()) {
+    condition.no_class = static_cast<int64_t>(config_.image_classes.size());
+    condition.class_labels = image_classes.defined()
+                                 ? image_classes.to(device())
+                                 : at::full({encoded_masks.size(0)}, condition.no_class,
+                                            at::TensorOptions(device()).dtype(at::kLong));
+  }
   if (config_.context_class) {
     condition.context = at::zeros({encoded_masks.size(0), 1, *config_.unet.cross_attention_dim},
                                   encoded_masks.options());

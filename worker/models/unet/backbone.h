@@ -32,14 +32,17 @@ struct UNetBackboneConfig {
   std::vector<double> mask_values = {};  // of the K classes in the ControlNet's one plane
   std::optional<int64_t> context_class = {};  // its one-hot vector is every sample's context
 
+  std::vector<std::string> image_classes = {};  // names of unet.num_class_embeds - 1 classes
+
   // Values in a block: block^dims.
   int64_t BlockValues() const;
 };
 
-// The presets "unet-64" and "unet-128" for pictures, "unet3d-32" and "unet3d-64" for volumes, for
-// masks of `classes` classes. Throws std::invalid_argument
-// naming the known presets.
-UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes);
+// The presets of UNetPresetNames: "unet-..." for pictures, "unet3d-..." for volumes, for
+// masks of `classes` classes, and for images of these classes, where there are any. Throws
+// std::invalid_argument naming the known presets.
+UNetBackboneConfig UNetPreset(const std::string& preset, int64_t classes,
+                              const std::vector<std::string>& image_classes = {});
 std::vector<std::string> UNetPresetNames();
 
 // MOTFM's U-Net and ControlNet on a SpaceToDepth latent. With sigma the codec's deviation per
@@ -74,7 +77,9 @@ class UNetBackbone : public Backbone {
   // One-hot [B,K,S,S] or [B,K,S,S,S] over the K classes that the model is for; with mask_values
   // one plane of those.
   at::Tensor EncodeMasks(const at::Tensor& classes) const override;
-  Condition ConditionOn(const at::Tensor& encoded_masks) const override;
+  Condition ConditionOn(const at::Tensor& encoded_masks,
+                        const at::Tensor& image_classes = {}) const override;
+  std::vector<std::string> image_classes() const override { return config_.image_classes; }
   // By the mask; see GuidedVelocity.
   std::unique_ptr<VelocityModel> Guided(double scale) override;
   // U-Net and ControlNet, and the ControlNet alone. A frozen base is the caller's:

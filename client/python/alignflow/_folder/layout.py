@@ -9,9 +9,9 @@ import pathlib
 
 from alignflow._folder.faults import Faults, LeftOut, first_ten, shown
 from alignflow._folder.stems import find_marked_masks
+from alignflow._folder.tables import TABLES
 from alignflow.errors import FolderError, NotFoundError
 
-GROUPS_FILE = "groups.csv"
 ENDINGS = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp"}
 MOST_ITEMS = 1_000_000
 MOST_COUNTED = 100_000
@@ -31,6 +31,11 @@ _EXPECTED = ("DIR/images and DIR/masks are read, with a mask of the same name fo
 
 def _is_hidden(path: pathlib.Path) -> bool:
     return path.name.startswith(".") or path.name.lower() in _SYSTEM
+
+
+def is_item_table(path: pathlib.Path, root: pathlib.Path) -> bool:
+    """Whether a file is a table of what the images are, and no image."""
+    return path in {root / table.file for table in TABLES}
 
 
 def has_image_name(path: pathlib.Path) -> bool:
@@ -78,7 +83,6 @@ class Layout:
 
     images: pathlib.Path
     masks: pathlib.Path | None
-    groups: pathlib.Path | None
     note: str
 
 
@@ -128,10 +132,6 @@ class _Contents:
         seen += [shown(path, self.root) for path in self.files if not has_image_name(path)]
         return "it holds " + first_ten(seen) if seen else "it is empty"
 
-    def groups(self) -> pathlib.Path | None:
-        table = self.root / GROUPS_FILE
-        return table if table in self.files else None
-
     def tell_the_rest(self, layout: Layout, left_out: LeftOut, faults: Faults) -> None:
         references = layout.masks is None
         for path, images in self.folders.items():
@@ -147,7 +147,7 @@ class _Contents:
         if layout.images == self.root:
             return
         for path in self.files:
-            if path != layout.groups:
+            if not is_item_table(path, self.root):
                 left_out.add(path, f"beside {shown(layout.images, self.root)}/")
         for path in self.hidden:
             left_out.add(path, _HIDDEN)
@@ -173,7 +173,7 @@ def dataset_layout(root: pathlib.Path, left_out: LeftOut, faults: Faults) -> Lay
     elif (images, masks) != (root / "images", root / "masks"):
         name = "the folder itself" if images == root else shown(images, root) + "/"
         note = f"images are read from {name}, masks from {shown(masks, root)}/"
-    layout = Layout(images, masks, contents.groups(), note)
+    layout = Layout(images, masks, note)
     contents.tell_the_rest(layout, left_out, faults)
     return layout
 
@@ -182,7 +182,7 @@ def reference_layout(root: pathlib.Path, left_out: LeftOut, faults: Faults) -> L
     contents = _Contents(root)
     images = contents.pick_images() or root
     note = "" if images in (root, root / "images") else f"images are read from {shown(images, root)}/"
-    layout = Layout(images, None, contents.groups(), note)
+    layout = Layout(images, None, note)
     contents.tell_the_rest(layout, left_out, faults)
     return layout
 

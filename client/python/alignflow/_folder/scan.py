@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from alignflow._blobs import Blob
 from alignflow._folder.faults import Faults, LeftOut, shown
-from alignflow._folder.groups import read_groups
+from alignflow._folder.tables import GROUPS, TABLES, read_table
 from alignflow._folder.labels import Labels, guess_labels, parse_labels
 from alignflow._folder.layout import Layout, dataset_layout, list_images, reference_layout
 from alignflow._folder.pixels import Facts, Unusable, check_image, check_mask
@@ -30,6 +30,7 @@ class Item:
     image: pathlib.Path
     mask: pathlib.Path | None = None
     group: str = ""
+    image_class: str = ""
     image_blob: Blob = dataclasses.field(default_factory=lambda: Blob(blobs_pb2.Digest()))
     mask_blob: Blob = dataclasses.field(default_factory=lambda: Blob(blobs_pb2.Digest()))
 
@@ -92,14 +93,18 @@ class _Scan:
             self.notes.append(f"images and masks are matched by this rule: {match.rule} ({len(match.pairs)} pairs)")
         return match
 
-    def add_groups(self, layout: Layout, items: list[Item]) -> None:
-        if layout.groups is None:
-            return
-        groups = read_groups(layout.groups, [item.image for item in items], self.faults)
-        for item in items:
-            item.group = groups.get(item.image, "")
-        if len(groups) == len(items):
-            self.notes.append(f"groups.csv: {len(items)} images in {len(set(groups.values()))} groups")
+    def add_tables(self, items: list[Item]) -> None:
+        for kind in TABLES:
+            table = self.root / kind.file
+            if not table.is_file():
+                continue
+            values = read_table(kind, table, [item.image for item in items], self.faults)
+            for item in items:
+                setattr(item, "group" if kind is GROUPS else "image_class", values.get(item.image, ""))
+            if len(values) == len(items):
+                count = len(set(values.values()))
+                plural = {"group": "groups", "class": "classes"}[kind.what] if count != 1 else kind.what
+                self.notes.append(f"{kind.file}: {len(items)} images in {count} {plural}")
 
     def check(self, items: list[Item], labels: Labels | None) -> None:
         """Decodes every file, on all cores, and names it as a blob."""
@@ -186,7 +191,7 @@ def scan_dataset(root: pathlib.Path, labels: Mapping[str, int | str] | None, pro
         images, masks = [images[i] for i in marked.images], [images[i] for i in marked.masks]
     match = scan.match(images, masks, layout)
     items = [Item(images[image].stem, images[image], masks[mask]) for image, mask in match.pairs]
-    scan.add_groups(layout, items)
+    scan.add_tables(items)
     scan.check(items, given)
     return scan.finish(items, scan.judge_labels(given))
 
@@ -203,7 +208,7 @@ def scan_references(root: pathlib.Path, progress: CountProgress | None) -> Folde
         images = [images[i] for i in marked.images]
     scan.match(images, [], layout)
     items = [Item(path.stem, path) for path in images]
-    scan.add_groups(layout, items)
+    scan.add_tables(items)
     scan.check(items, None)
     if len(items) > 10_000:
         scan.faults.add("too many references", "take some of them; about 10 from several patients are good", root,

@@ -126,6 +126,31 @@ TEST(UNetBackboneTest, MaskChangesTheVelocityAndItsAbsenceIsRefused) {
   EXPECT_THROW(model->Velocity(p.x, p.t, p.condition), std::invalid_argument) << "wrong size";
 }
 
+TEST_F(UNetBackboneFileTest, AClassChangesTheVelocityAndComesBackFromAFile) {
+  UNetBackboneConfig config = SmallConfig();
+  config.image_classes = {"adenoma", "serrated"};
+  EXPECT_THROW(UNetBackbone{config}, std::invalid_argument) << "without an embedding";
+  config.unet.num_class_embeds = 3;
+  UNetBackbone model(config, 1);
+  at::manual_seed(5);
+  const at::NoGradGuard no_grad;
+  for (at::Tensor& parameter : model.fit_parameters())
+    parameter.add_(0.05 * at::randn_like(parameter));
+  model.Save(folder_ / "model.safetensors", {});
+  const auto loaded = UNetBackbone::Load(folder_ / "model.safetensors");
+  EXPECT_EQ(loaded->image_classes(), config.image_classes);
+  const Point p;
+  const auto velocity = [&](const at::Tensor& classes) {
+    return loaded->Velocity(p.x, p.t, loaded->ConditionOn(p.condition.mask, classes));
+  };
+  const at::Tensor first = velocity(at::tensor({0, 0}, at::kLong));
+  const at::Tensor second = velocity(at::tensor({0, 1}, at::kLong));
+  EXPECT_TRUE(at::allclose(first[0], second[0], 1e-4, 1e-5));
+  EXPECT_FALSE(at::allclose(first[1], second[1], 1e-3, 1e-3));
+  EXPECT_TRUE(at::equal(velocity({}), velocity(at::tensor({2, 2}, at::kLong))))
+      << "nothing said is a class by itself";
+}
+
 TEST(UNetBackboneTest, MasksAreEncodedAsOneHotClasses) {
   UNetBackboneConfig config = SmallConfig();
   config.unet.conditioning_embedding_in_channels = 3 * config.block * config.block;

@@ -1,4 +1,4 @@
-#include "worker/data/group_table.h"
+#include "worker/data/item_table.h"
 
 #include "absl/strings/str_cat.h"
 #include "tests/worker/data/test_images.h"
@@ -123,6 +123,21 @@ TEST(ReferenceGroupsTest, ReferencesHaveATableBesideThemOrBesideTheirFolder) {
     EXPECT_EQ(references->items[1].group, "p2");
     EXPECT_THAT(references->warnings, testing::IsEmpty());
   }
+}
+
+TEST_F(GroupTableTest, ClassesAreReadFromATableOfTheirOwn) {
+  folder_.Write("classes.csv", "image,class\na.png,adenoma\nb,serrated\nc,adenoma\n");
+  const auto folder = Scan("a,p1\nb,p2\nc,p1\n");
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_EQ(folder->items[0].image_class, "adenoma");
+  EXPECT_EQ(folder->items[1].image_class, "serrated");
+  EXPECT_EQ(folder->items[1].group, "p2");
+  EXPECT_THAT(folder->notes, testing::Contains("classes.csv: 3 images in 2 classes"));
+  EXPECT_THAT(folder->warnings, testing::IsEmpty()) << "no table is called left out";
+  folder_.Write("classes.csv", "a,adenoma\nb,serrated\n");
+  const auto faulty = Scan("a,p1\nb,p2\nc,p1\n");
+  EXPECT_THAT(std::string(faulty.status().message()),
+              AllOf(HasSubstr("has no row in classes.csv"), HasSubstr("NAME,CLASS")));
 }
 
 }  // namespace

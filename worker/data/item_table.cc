@@ -1,4 +1,4 @@
-#include "worker/data/group_table.h"
+#include "worker/data/item_table.h"
 
 #include <algorithm>
 #include <array>
@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/counted.h"
 #include "common/data/manifest.h"
+#include "worker/data/file_listing.h"
 #include "worker/data/image_file.h"
 
 namespace alignflow {
@@ -30,37 +31,44 @@ constexpr std::string_view kSpaces = " \r";
 
 struct Row {
   size_t line = 0;
-  std::string name, group;
+  std::string name, value;
 };
 
 // What is wrong with a line, and of what kind that is.
 class TableFaults {
  public:
-  TableFaults(const fs::path& file, FaultList& faults) : file_(file), faults_(faults) {}
+  TableFaults(const ItemTable& table, const fs::path& file, FaultList& faults)
+      : table_(table), file_(file), faults_(faults) {}
+
+  const ItemTable& table() const { return table_; }
 
   void BadLine(size_t line, std::string_view reason) {
-    Add("lines of groups.csv that cannot be read",
-        "write NAME,GROUP on each line, a cell with a comma in quotation marks", line,
-        std::string(reason));
+    Add(absl::StrCat("lines of ", table_.file, " that cannot be read"),
+        absl::StrCat("write NAME,", absl::AsciiStrToUpper(table_.what),
+                     " on each line, a cell with a comma in quotation marks"),
+        line, std::string(reason));
   }
   void Unknown(const Row& row) {
-    Add("rows of groups.csv without an image",
-        "give an image's file name or stem, as UTF-8, or remove the row; a header is name,group",
+    Add(absl::StrCat("rows of ", table_.file, " without an image"),
+        absl::StrCat("give an image's file name or stem, as UTF-8, or remove the row; a header is "
+                     "name,",
+                     table_.what),
         row.line, absl::StrCat("there is no image '", ShownPath(row.name), "'"));
   }
   void Twice(const Row& row, size_t first) {
-    Add("images with several rows in groups.csv", "leave one row for each image", row.line,
-        absl::StrCat("'", ShownPath(row.name), "' has a row already, line ", first));
+    Add(absl::StrCat("images with several rows in ", table_.file), "leave one row for each image",
+        row.line, absl::StrCat("'", ShownPath(row.name), "' has a row already, line ", first));
   }
 
  private:
-  void Add(const char* kind, const char* remedy, size_t line, const std::string& reason) {
-    faults_.Add({.kind = kind,
-                 .remedy = remedy,
+  void Add(std::string kind, std::string remedy, size_t line, const std::string& reason) {
+    faults_.Add({.kind = std::move(kind),
+                 .remedy = std::move(remedy),
                  .path = file_,
                  .reason = absl::StrCat("line ", line, ": ", reason)});
   }
 
+  const ItemTable& table_;
   const fs::path& file_;
   FaultList& faults_;
 };
@@ -115,11 +123,10 @@ char SeparatorOf(std::string_view first_line) {
   return ',';
 }
 
-bool IsHeader(const Row& row) {
+bool IsHeader(const ItemTable& table, const Row& row) {
   static const std::set<std::string> kNames{"name", "stem", "image", "file"};
-  static const std::set<std::string> kGroups{"group", "patient", "sequence", "examination"};
   return kNames.contains(absl::AsciiStrToLower(row.name)) &&
-         kGroups.contains(absl::AsciiStrToLower(row.group));
+         std::ranges::find(table.headers, absl::AsciiStrToLower(row.value)) != table.headers.end();
 }
 
 std::optional<Row> ParseRow(std::string_view line, size_t number, char separator,
@@ -127,13 +134,13 @@ std::optional<Row> ParseRow(std::string_view line, size_t number, char separator
   std::string fault;
   std::vector<std::string> cells = Cells(line, separator, fault);
   if (fault.empty() && cells.size() != 2) {
-    fault = absl::StrCat("it has ", Counted(cells.size(), "cell"),
-                         ", and a name and a group are needed");
+    fault = absl::StrCat("it has ", Counted(cells.size(), "cell"), ", and a name and a ",
+                         faults.table().what, " are needed");
   }
   if (fault.empty() && cells[0].empty()) fault = "the name is empty";
   if (fault.empty()) {
-    if (const absl::Status group = CheckGroup(cells[1]); !group.ok())
-      fault = std::string(group.message());
+    if (const absl::Status value = faults.table().check(cells[1]); !value.ok())
+      fault = std::string(value.message());
   }
   if (fault.empty()) return Row{number, std::move(cells[0]), std::move(cells[1])};
   faults.BadLine(number, fault);
@@ -151,16 +158,18 @@ std::vector<Row> ParseRows(std::string_view text, TableFaults& faults) {
     const bool first = !separator;
     if (first) separator = SeparatorOf(line);
     std::optional<Row> row = ParseRow(line, number, *separator, faults);
-    if (row && !(first && IsHeader(*row))) rows.push_back(*std::move(row));
+    if (row && !(first && IsHeader(faults.table(), *row))) rows.push_back(*std::move(row));
   }
   return rows;
 }
 
-std::optional<std::string> ReadText(const fs::path& file, FaultList& faults) {
+std::optional<std::string> ReadText(const ItemTable& table, const fs::path& file,
+                                    FaultList& faults) {
   std::error_code error;
   if (fs::file_size(file, error) > kMostBytes && !error) {
     faults.Add({.kind = "tables that are too large",
-                .remedy = "write a line NAME,GROUP for each image and nothing else",
+                .remedy = absl::StrCat("write a line NAME,", absl::AsciiStrToUpper(table.what),
+                                       " for each image and nothing else"),
                 .path = file,
                 .reason = "has more than 256 MiB"});
     return std::nullopt;
@@ -206,35 +215,64 @@ class ItemsByName {
 
 }  // namespace
 
-size_t ReadGroups(const fs::path& file, std::vector<FolderItem>& items, FaultList& faults) {
-  const std::optional<std::string> text = ReadText(file, faults);
+const ItemTable& GroupsTable() {
+  static const auto* const table =
+      new ItemTable{.file = kGroupsFile,
+                    .what = "group",
+                    .many = "groups",
+                    .value = &FolderItem::group,
+                    .headers = {"group", "patient", "sequence", "examination"},
+                    .check = CheckGroup,
+                    .where_none = "with a group of its own where an image belongs to none, "};
+  return *table;
+}
+
+const ItemTable& ClassesTable() {
+  static const auto* const table = new ItemTable{.file = kClassesFile,
+                                                 .what = "class",
+                                                 .many = "classes",
+                                                 .value = &FolderItem::image_class,
+                                                 .headers = {"class", "label", "diagnosis"},
+                                                 .check = CheckImageClass,
+                                                 .where_none = ""};
+  return *table;
+}
+
+size_t ReadItemTable(const ItemTable& table, const fs::path& file, std::vector<FolderItem>& items,
+                     FaultList& faults) {
+  const std::optional<std::string> text = ReadText(table, file, faults);
   if (!text) return 0;
-  TableFaults table(file, faults);
+  TableFaults table_faults(table, file, faults);
   const ItemsByName named(items);
   std::unordered_map<const FolderItem*, size_t> line_of;
-  std::set<std::string> groups;
-  for (const Row& row : ParseRows(*text, table)) {
+  std::set<std::string> values;
+  for (const Row& row : ParseRows(*text, table_faults)) {
     const std::vector<FolderItem*>& named_items = named.Find(row.name);
-    if (named_items.empty()) table.Unknown(row);
+    if (named_items.empty()) table_faults.Unknown(row);
     for (FolderItem* item : named_items) {
       const auto [first, added] = line_of.try_emplace(item, row.line);
       if (!added) {
-        table.Twice(row, first->second);
+        table_faults.Twice(row, first->second);
         break;
       }
-      item->group = row.group;
-      groups.insert(row.group);
+      item->*table.value = row.value;
+      values.insert(row.value);
     }
   }
   for (const FolderItem& item : items) {
-    if (item.image.empty() || !item.group.empty()) continue;
-    faults.Add({.kind = "images without a row in groups.csv",
-                .remedy = "add a line NAME,GROUP for each, with a group of its own where an image "
-                          "belongs to none, or remove groups.csv",
+    if (item.image.empty() || !(item.*table.value).empty()) continue;
+    faults.Add({.kind = absl::StrCat("images without a row in ", table.file),
+                .remedy = absl::StrCat("add a line NAME,", absl::AsciiStrToUpper(table.what),
+                                       " for each, ", table.where_none, "or remove ", table.file),
                 .path = item.image,
-                .reason = "has no row in groups.csv"});
+                .reason = absl::StrCat("has no row in ", table.file)});
   }
-  return groups.size();
+  return values.size();
+}
+
+std::string NoteOf(const ItemTable& table, const std::string& items, size_t values) {
+  return absl::StrCat(table.file, ": ", items, " in ", values, " ",
+                      values == 1 ? table.what : table.many);
 }
 
 }  // namespace alignflow
