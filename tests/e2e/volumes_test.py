@@ -45,7 +45,7 @@ def check_pulled(folder, source):
     for line in lines:
         image, mask = nibabel.load(folder / line["image"]), nibabel.load(folder / line["mask"])
         origin = nibabel.load(source / "masks" / f"{line['record']['mask']}.nii.gz")
-        assert image.shape == mask.shape and max(image.shape) <= 32
+        assert image.shape == mask.shape and max(image.shape) == 128
         numpy.testing.assert_array_equal(image.affine, mask.affine)
         for grid in (image, mask):  # as large as the volume, and in its place
             def corners(nifti):
@@ -233,7 +233,7 @@ def test_a_real_ct_in_slabs_becomes_new_volumes(service, tmp_path):
     service.afctl("job", "watch", job)
     service.afctl("pairs", "pull", job, tmp_path / "pairs")
     image, mask = (nibabel.load(tmp_path / "pairs" / kind / "000001.nii.gz") for kind in ("images", "masks"))
-    assert image.shape == mask.shape == (32, 32, 22), "proportions are those in millimetres: 130 x 132 x 90"
+    assert image.shape == mask.shape == (126, 128, 87), "proportions are those in millimetres: 130 x 132 x 90"
     values = numpy.asarray(image.dataobj)
     assert numpy.asarray(mask.dataobj).any() and -150 <= values.min() < values.max() <= 250
 

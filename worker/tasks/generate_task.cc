@@ -300,10 +300,14 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
 
   PairDetail detail(context, spec, source);
   std::vector<std::string> references;
-  std::optional<ReferenceColours> colours;
+  // A picture is brought to a reference's moments at its own size: small ones have less contrast.
+  std::optional<ReferenceColours> colours, large_colours;
   if (mix.Makes(PairKind::kRecoloured)) {
     references = NamesOfLearnedReferences(context, spec);
-    colours.emplace(ReferenceColours::Of(context, spec, detail.side()));
+    colours.emplace(ReferenceColours::Of(context, spec, ImageSize(spec)));
+    if (detail.enlarges()) {
+      large_colours.emplace(ReferenceColours::Of(context, spec, detail.side()));
+    }
   }
 
   const PairScale scale(spec);
@@ -333,7 +337,8 @@ TaskOutputs RunGenerate(const TaskSpec& spec, TaskContext& context) {
       if (detail.enlarges() && draft.kind != PairKind::kRecoloured) {
         record["made_at"] = ImageSize(spec);
       }
-      const PairDetail::Picture large = Large(detail, colours ? &*colours : nullptr, draft);
+      const PairDetail::Picture large =
+          Large(detail, large_colours ? &*large_colours : nullptr, draft);
       lines += StorePair(context, frames, draft.item, Shown(scale, draft, large), source,
                          std::move(record));
     }

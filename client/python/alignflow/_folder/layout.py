@@ -233,7 +233,7 @@ def list_images(folder: pathlib.Path, root: pathlib.Path, left_out: LeftOut, fau
                            "of its own", path, f"holds {inner} images and would be left out")
             else:
                 left_out.add(path, _NO_IMAGES)
-        elif path == root / GROUPS_FILE:
+        elif is_item_table(path, root):
             continue
         elif _is_dicom(path):
             faults.add("DICOM files", "make pictures of them on this machine and give their folder: afctl dataset convert DIR OUT",
