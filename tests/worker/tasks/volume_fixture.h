@@ -66,7 +66,8 @@ class VolumeFixture : public TaskFixture {
         {"fit.iterations", "3"},  {"fit.batch", "2"},        {"align.iterations", "3"},
         {"align.batch", "2"},     {"align.pool", "4"},       {"align.check_interval", "2"},
         {"generate.steps", "2"},  {"judge.iterations", "2"}, {"evaluate.iterations", "2"},
-        {"figures.samples", "8"}, {"gates.enabled", "off"},  {"seed", "5"}};
+        {"figures.samples", "8"}, {"gates.enabled", "off"},  {"seed", "5"},
+        {"pairs.size", "0"}};
     for (const auto& [name, value] : given) settings[name] = value;
     const auto resolved = ResolveSettings("unet3d-32", settings);
     EXPECT_TRUE(resolved.ok()) << resolved.status();
