@@ -78,6 +78,12 @@ std::string MatrixText(const at::Tensor& counts, const std::vector<std::string>&
   return absl::StrJoin(rows, "; ");
 }
 
+// "filter bank" of "fd (filter bank)"; all of a name without brackets.
+std::string NameOfFeatures(const std::string& frechet) {
+  const size_t open = frechet.find('('), close = frechet.find(')');
+  return close == std::string::npos ? frechet : frechet.substr(open + 1, close - open - 1);
+}
+
 // The figure of one subject: there[i] and told[i] are numbers of classes.
 void AddFigure(const std::string& subject, const std::vector<int64_t>& there,
                const std::vector<int64_t>& told, const std::vector<std::string>& names,
@@ -88,9 +94,8 @@ void AddFigure(const std::string& subject, const std::vector<int64_t>& there,
   const at::Tensor counts = at::bincount(is * count + as, {}, count * count).view({count, count});
   const at::Tensor right = 100 * is.eq(as).to(at::kDouble);
   const auto images = static_cast<int64_t>(there.size());
-  std::string note =
-      absl::StrCat(MatrixText(counts, names), "; told by a linear classifier on the ",
-                   "features of ", space.kernel);
+  std::string note = absl::StrCat(MatrixText(counts, names), "; told by a linear classifier on ",
+                                  NameOfFeatures(space.frechet), " features");
   if (const std::string small = SmallSampleNote(images, kNeeded); !small.empty()) {
     note = absl::StrCat(small, "; ", note);
   }

@@ -46,9 +46,9 @@ TEST(LinearClassifierTest, ShapesThatDoNotFitAreRefused) {
                std::invalid_argument);
 }
 
-FeatureSpace SpaceOfMmd() {
+FeatureSpace SpaceOfFilterBank() {
   FeatureSpace space;
-  space.kernel = "mmd";
+  space.frechet = "fd (filter bank)";
   return space;
 }
 
@@ -76,7 +76,7 @@ class ClassFiguresTest : public testing::Test {
     const at::Tensor classes = at::arange(kCount, at::kLong).remainder(2);
     FigureTable table(1);
     AddClassFigures(
-        SpaceOfMmd(), sets_,
+        SpaceOfFilterBank(), sets_,
         {{"source", FeaturesFor(classes, 3, 1)}, {"pairs", FeaturesFor(pair_classes, 3, 2)}},
         table);
     for (const Json& figure : Json::parse(table.Json())) {
@@ -99,6 +99,7 @@ TEST_F(ClassFiguresTest, PairsOfTheirClassesAreRecognisedAndOthersAreNot) {
   EXPECT_NEAR(wrong["value"], 50, 5) << "all look like adenomas";
   EXPECT_THAT(wrong["note"], HasSubstr("of serrated"));
   EXPECT_THAT(wrong["note"], HasSubstr("% adenoma"));
+  EXPECT_THAT(wrong["note"], HasSubstr("on filter bank features"));
 }
 
 // A classifier that has seen an image knows it, however like chance its class is.
@@ -112,7 +113,7 @@ TEST_F(ClassFiguresTest, NeitherAnImageNorItsGroupIsJudgedByWhatWasTrainedOnIt) 
   }
   const at::Tensor features = noise.repeat_interleave(2, 0);
   FigureTable table(1);
-  AddClassFigures(SpaceOfMmd(), sets_, {{"source", features}, {"pairs", features}}, table);
+  AddClassFigures(SpaceOfFilterBank(), sets_, {{"source", features}, {"pairs", features}}, table);
   const Json figures = Json::parse(table.Json());
   ASSERT_EQ(figures.size(), 2u);
   EXPECT_LT(figures[0]["value"], 75) << "chance is 50 or so";
