@@ -65,7 +65,7 @@ absl::StatusOr<Result> ConvertFolder(Session& session, const ScannedFolder& scan
   });
   counter.End();
   if (!result.ok()) return result;
-  for (const ItemTable* table : {&GroupsTable(), &ClassesTable()}) {
+  for (const ItemTable* table : ItemTables()) {
     if ((folder.items.front().*table->value).empty()) continue;
     absl::Status written = WriteInFolder(out / table->file, TextOf(*table, folder));
     if (!written.ok()) return written;

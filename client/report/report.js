@@ -79,12 +79,12 @@ function showJob() {
   const labels = data.source ? list(data.source.labels).map(label => label.name).join(', ') : '';
   const evaluated = spec.target && settings['evaluate.segmenter'] && settings['evaluate.segmenter'] !== 'none';
   section('job', 'The job', facts([
-    ['Source', datasetText(spec.source, data.source)], ['Classes', labels],
+    ['Source', datasetText(spec.source, data.source)], ['Labels', labels], ['Classes of pairs', settings['pairs.classes'] || ''],
     ['Begins with', spec.model], ['Masks of', spec.masks],
     ['References', list(spec.references).length === 0 ? '' : `${spec.references.length} images${Number(settings['align.references']) > 0 ? `, ${settings['align.references']} of them learned from` : ''}`],
     ['Target, for figures only', datasetText(spec.target, data.target)],
     ['Pairs', spec.kind === 'JOB_KIND_FIT' ? '' : `${job.pairs_ready} made${job.pairs_left_out ? `, ${job.pairs_left_out} left out by the gates` : ''}`],
-    ['Size of pairs', Number(settings['pairs.size']) > 0 ? `${settings['pairs.size']} pixels on the longer side` : ''],
+    ['Size of pairs', Number(settings['pairs.size']) > 0 ? `${settings['pairs.size']} ${/3d/.test(spec.preset) ? 'voxels' : 'pixels'} on the longer side` : ''],
     ['Made of', data.made_of], ['Method', settings['method']], ['Preset', spec.preset], ['Masks', settings['masks.kind']], ['Gates', settings['gates.enabled']],
     ['Segmentation model', evaluated ? `${settings['evaluate.segmenter']}, ${settings['evaluate.seeds']} seeds on each side${Number(settings['evaluate.size']) > 0 ? `, at ${settings['evaluate.size']} pixels` : ''}` : ''],
     ['Started', moment(job.start_time)], ['Time', duration(job.start_time, job.end_time)]]),
@@ -166,7 +166,7 @@ function sampleCard(sample) {
   const made_for = (name, caption, label, outline) => name in images ? picture(caption, label, of(name).png, outline) : null;
   const about = name => `${name} of pair ${sample.pair}, with the mask's outline`;
   return el('article', {class: 'sample'}, el('div', {class: 'head'}, el('span', {class: 'name'}, `Pair ${sample.pair}`),
-    sample.mask_origin ? el('span', {}, `mask from ${sample.mask_origin}`) : null, texts.map(text => el('span', {class: 'small'}, text)),
+    sample.mask_origin ? el('span', {}, `mask from ${sample.mask_origin}`) : null, sample.class ? el('span', {}, `class ${sample.class}`) : null, texts.map(text => el('span', {class: 'small'}, text)),
     gates.passed === false ? el('span', {class: 'badge poor'}, '\u2717 left out') : null),
     el('div', {class: 'pictures'}, picture('Mask', `Mask of pair ${sample.pair}`, null, mask), made_for('source', 'Source image', about('Source image'), of('source').mask || mask),
       made_for('stage 1', 'Stage 1', about('Stage 1'), of('stage 1').mask || mask), made_for(made, caption, about('Image'), mask),

@@ -75,9 +75,9 @@ namespace alignflow {
 //     verdicts.json: [{"name":"alignment","verdict":"good"|"poor"|"not measured","reason":"..."}]
 //     samples.json: [{"pair":1,"mask_origin":"<stem>","images":{"stage 2":{"png":"<base64>",
 //       "mask":"<base64>"},"stage
-//       1":...,"framed":...,"source":...,"nearest":...},"gates":{...}},...]; "kind" and "start" are
-//       the record's synthetic and start. A pair's image is under the name of its subject
-//       (worker/figures/subjects.h).
+//       1":...,"framed":...,"source":...,"nearest":...},"gates":{...}},...]; "kind", "start" and
+//       "class" are the record's synthetic, start and class. A pair's image is under the name of
+//       its subject (worker/figures/subjects.h).
 //     scores.json: {"classes":["polyp"],"images":["a","b"],"groups":["seq05",""],"encoder":
 //     "pretrained" (what the models began with, or "random"),"dice":
 //       {"real only":[[[0.7],[null]],...],"real + pairs":[...]}}: by run, image and class, of the

@@ -172,19 +172,9 @@ std::vector<FolderItem> MakeItems(const StemMatch& match, const Images& images,
   return items;
 }
 
-// What the tables in DIR say of the images. Without one of groups nothing is asked: the names may
-// tell (common/data/groups.h).
+// Without a table of groups nothing is asked: the names may tell (common/data/groups.h).
 void AddTables(Scan& scan) {
-  for (const ItemTable* table : {&GroupsTable(), &ClassesTable()}) {
-    const fs::path file = scan.dir / table->file;
-    std::error_code error;
-    const bool there = fs::exists(fs::symlink_status(file, error));
-    if (!there || !CheckInside(file, scan.dir, scan.faults)) continue;
-    const size_t faults_before = scan.faults.size();
-    const size_t values = ReadItemTable(*table, file, scan.folder.items, scan.faults);
-    if (scan.faults.size() > faults_before) continue;
-    scan.folder.notes.push_back(NoteOf(*table, Counted(scan.folder.items.size(), "image"), values));
-  }
+  ReadItemTables(scan.dir, "image", scan.folder.items, scan.folder.notes, scan.faults);
 }
 
 // Of masks stored with loss the labels had to be guessed before each pixel could be given its own.

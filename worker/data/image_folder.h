@@ -18,8 +18,8 @@
 // Image folders as a data team has them on disk, checked to the last pixel before anything is
 // uploaded or computed. docs/data.md tells users which folders and names are read: folder_layout.h
 // finds the folders, file_listing.h their files, stem_match.h which mask belongs to which image,
-// group_table.h which images belong together, image_import.h makes PNG files of DICOM files, and
-// item_check.h decodes them all.
+// item_table.h which images belong together and what they show, image_import.h makes PNG files of
+// DICOM files, and item_check.h decodes them all.
 //
 // Nothing is left out without being told, and all faults are told at once (fault_list.h). Errors
 // are InvalidArgument; NotFound if DIR is not there; PermissionDenied if permissions are all that

@@ -270,9 +270,25 @@ size_t ReadItemTable(const ItemTable& table, const fs::path& file, std::vector<F
   return values.size();
 }
 
-std::string NoteOf(const ItemTable& table, const std::string& items, size_t values) {
-  return absl::StrCat(table.file, ": ", items, " in ", values, " ",
-                      values == 1 ? table.what : table.many);
+const std::vector<const ItemTable*>& ItemTables() {
+  static const auto* const tables =
+      new std::vector<const ItemTable*>{&GroupsTable(), &ClassesTable()};
+  return *tables;
+}
+
+void ReadItemTables(const fs::path& dir, const std::string& noun, std::vector<FolderItem>& items,
+                    std::vector<std::string>& notes, FaultList& faults) {
+  for (const ItemTable* table : ItemTables()) {
+    const fs::path file = dir / table->file;
+    std::error_code error;
+    const bool there = fs::exists(fs::symlink_status(file, error));
+    if (!there || !CheckInside(file, dir, faults)) continue;
+    const size_t faults_before = faults.size();
+    const size_t values = ReadItemTable(*table, file, items, faults);
+    if (faults.size() > faults_before) continue;
+    notes.push_back(absl::StrCat(table->file, ": ", Counted(items.size(), noun), " in ", values,
+                                 " ", values == 1 ? table->what : table->many));
+  }
 }
 
 }  // namespace alignflow

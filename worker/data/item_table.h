@@ -26,7 +26,17 @@ struct ItemTable {
 const ItemTable& GroupsTable();   // groups.csv: patients, examinations, sequences
 const ItemTable& ClassesTable();  // classes.csv: what an image as a whole shows
 
-// Fills in the value of every item that has an image from such a table: a line NAME,VALUE for each
+// All that there are.
+const std::vector<const ItemTable*>& ItemTables();
+
+// Reads those tables that lie in `dir`, and tells in `notes` what they say: "groups.csv: 12 images
+// in 3 groups". To `faults` also go tables that are links out of `dir`. noun: what the items are,
+// "image" or "volume".
+void ReadItemTables(const std::filesystem::path& dir, const std::string& noun,
+                    std::vector<FolderItem>& items, std::vector<std::string>& notes,
+                    FaultList& faults);
+
+// Fills in the value of every item that has an image from one table: a line NAME,VALUE for each
 // image, by its file's name or stem. The separator is a comma, or a semicolon or a tab where the
 // first line has no comma; cells may be quoted (RFC 4180, but for line breaks); a first line such
 // as name,group is a header; blank lines do not count. UTF-8, with or without a mark.
@@ -35,9 +45,6 @@ const ItemTable& ClassesTable();  // classes.csv: what an image as a whole shows
 // image has, images with several rows or none, and a file that cannot be read.
 size_t ReadItemTable(const ItemTable& table, const std::filesystem::path& file,
                      std::vector<FolderItem>& items, FaultList& faults);
-
-// "groups.csv: 12 images in 3 groups", for people. items: "12 images".
-std::string NoteOf(const ItemTable& table, const std::string& items, size_t values);
 
 }  // namespace alignflow
 

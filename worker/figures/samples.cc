@@ -139,7 +139,8 @@ std::string SamplesJson(const FigureSets& sets) {
     AddNamed(sets.origins().set, sets.origins().Kept(made.pairs.origins[row]), "source", images);
     nlohmann::json sample{{"pair", made.pairs.pairs[row]},
                           {"mask_origin", made.pairs.origins[row]}};
-    for (const auto& [key, as] : {std::pair{"synthetic", "kind"}, {"start", "start"}}) {
+    for (const auto& [key, as] :
+         {std::pair{"synthetic", "kind"}, {"start", "start"}, {"class", "class"}}) {
       if (record.contains(key)) sample[as] = record[key];
     }
     if (record.contains("gates")) {

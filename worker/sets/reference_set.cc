@@ -53,8 +53,8 @@ DatasetManifest LearnedManifest(TaskContext& context, const TaskSpec& spec) {
       "align.references asks for ", wanted, " references, but only ", given, " are given")));
 }
 
-ImageSet LoadOf(TaskContext& context, const TaskSpec& spec, const DatasetManifest& manifest,
-                int64_t size) {
+ImageSet LoadOf(TaskContext& context, const TaskSpec& spec, const DatasetManifest& manifest) {
+  const int64_t size = ImageSize(spec);
   const PictureUse use = UseOfPictures(spec);
   ImageSet set;
   set.labels = manifest.labels;
@@ -83,15 +83,11 @@ ImageSet LoadOf(TaskContext& context, const TaskSpec& spec, const DatasetManifes
 }  // namespace
 
 ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most) {
-  return LoadReferences(context, spec, most, ImageSize(spec));
-}
-
-ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most, int64_t size) {
-  return LoadOf(context, spec, ReferenceManifest(context, spec, most), size);
+  return LoadOf(context, spec, ReferenceManifest(context, spec, most));
 }
 
 ImageSet LoadLearnedReferences(TaskContext& context, const TaskSpec& spec) {
-  return LoadOf(context, spec, LearnedManifest(context, spec), ImageSize(spec));
+  return LoadOf(context, spec, LearnedManifest(context, spec));
 }
 
 void ReadLearnedReferences(TaskContext& context, const TaskSpec& spec, int64_t size,

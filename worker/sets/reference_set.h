@@ -14,11 +14,10 @@
 // References: the few images that a hospital gives, decoded into memory.
 namespace alignflow {
 
-// The references in the input of that name (a manifest), at the preset's size or the one asked for:
-// their views, unless `framing` is none. Views are looked for in all of them together. Of more than
-// `most`, that many, equally spaced, are taken. Throws TaskError as DecodeDataset does.
+// The references in the input of that name (a manifest), at the preset's size: their views, unless
+// `framing` is none. Views are looked for in all of them together. Of more than `most`, that many,
+// equally spaced, are taken. Throws TaskError as DecodeDataset does.
 ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most = INT64_MAX);
-ImageSet LoadReferences(TaskContext& context, const TaskSpec& spec, int64_t most, int64_t size);
 
 // The references that a task learns from: align.references of them, equally spaced; 0: all. Throws
 // TaskError with InvalidArgument if more are asked for than given, besides what LoadReferences

@@ -226,15 +226,8 @@ class VolumeScan {
   }
 
   void AddTables() {
-    for (const ItemTable* table : {&GroupsTable(), &ClassesTable()}) {
-      const fs::path file = dir_ / table->file;
-      std::error_code error;
-      if (folder_.items.empty() || !fs::exists(file, error)) continue;
-      const size_t before = faults_.size();
-      const size_t values = ReadItemTable(*table, file, folder_.items, faults_);
-      if (faults_.size() > before) continue;
-      folder_.notes.push_back(NoteOf(*table, Counted(folder_.items.size(), "volume"), values));
-    }
+    if (folder_.items.empty()) return;
+    ReadItemTables(dir_, "volume", folder_.items, folder_.notes, faults_);
   }
 
   // Reads every volume and writes it anew.

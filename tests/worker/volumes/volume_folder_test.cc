@@ -77,6 +77,23 @@ TEST_F(VolumeFolderTest, EachVolumeIsWrittenAnewInTheFormThatIsStored) {
   EXPECT_THAT(folder->warnings, testing::Contains(HasSubstr("look like CT: give --window")));
 }
 
+TEST_F(VolumeFolderTest, TablesSayWhatVolumesAreAndDoNotLeadOutOfTheFolder) {
+  AddPairs(2);
+  WriteFile(dir() / "groups.csv", "case0,p1\ncase1.nii.gz,p2\n");
+  WriteFile(dir() / "classes.csv", "case0,healthy\ncase1,ill\n");
+  const absl::StatusOr<ImageFolder> folder = Scan();
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_EQ(folder->items[1].group, "p2");
+  EXPECT_EQ(folder->items[1].image_class, "ill");
+  EXPECT_THAT(folder->notes, testing::Contains("classes.csv: 2 volumes in 2 classes"));
+
+  const TempFolder elsewhere;
+  WriteFile(elsewhere.path() / "classes.csv", "case0,healthy\ncase1,ill\n");
+  fs::remove(dir() / "classes.csv");
+  fs::create_symlink(elsewhere.path() / "classes.csv", dir() / "classes.csv");
+  EXPECT_THAT(RefusalOf(), HasSubstr("classes.csv"));
+}
+
 TEST_F(VolumeFolderTest, AWindowIsTheSameForAllAndNamed) {
   AddPairs(2);
   ImportOptions import;
